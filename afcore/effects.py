@@ -1,0 +1,45 @@
+"""What others must do because of what happened: effects, released only after their events are committed.
+
+Rules of this file:
+- An effect comes from an event by the one table in ``afcore.consequences``; replay makes none.
+- Effects to renders are safe to repeat and safe to lose: a register or report brings both sides together again.
+"""
+
+from typing import Union
+
+import msgspec
+
+from afcore.ids import RunKey
+
+__all__ = ["DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun"]
+
+
+class StartRun(msgspec.Struct, frozen=True, gc=False):
+    """Tell a render to start a run."""
+
+    render: int
+    key: RunKey
+
+
+class StopRun(msgspec.Struct, frozen=True, gc=False):
+    """Tell a render to stop a run and report its end."""
+
+    render: int
+    key: RunKey
+
+
+class DropRun(msgspec.Struct, frozen=True, gc=False):
+    """Tell a render that a run it may have is not its own any more: end it and report nothing."""
+
+    render: int
+    key: RunKey
+
+
+class RemoveJobFiles(msgspec.Struct, frozen=True, gc=False):
+    """Remove the kept files (logs) of a deleted job."""
+
+    job: int
+
+
+Effect = Union[StartRun, StopRun, DropRun, RemoveJobFiles]
+"""Everything the farm may ask of the world."""

@@ -1,0 +1,404 @@
+"""What happened on the farm: events, past tense; facts are journaled, readings are not.
+
+Rules of this file:
+- Tags and field order are a file format: add events and trailing fields with defaults, never renumber or reorder.
+- A fact carries everything ``evolve`` needs, so that replay needs no rule, and the old value beside the new one, so
+  that audit, undo and the time machine need no second source.
+- No event has its own time: the journal entry that holds it has (``Entry.at``).
+- Task events speak of ranges or of packed indices: "restart a million tasks" is one event.
+"""
+
+from typing import Any, Union
+
+import msgspec
+
+from afcore.jobspec import JobSpec
+
+__all__ = [
+    "BlockEdited",
+    "BranchAdded",
+    "BranchEdited",
+    "ErrorHostsReset",
+    "Event",
+    "FACTS",
+    "Fact",
+    "FarmRecovered",
+    "HostForgiven",
+    "JobDeleted",
+    "JobDeletionRequested",
+    "JobEdited",
+    "JobFinished",
+    "JobReopened",
+    "JobStarted",
+    "JobSubmitted",
+    "PoolAdded",
+    "PoolEdited",
+    "READINGS",
+    "Reading",
+    "RenderAdded",
+    "RenderDeleted",
+    "RenderDisconnected",
+    "RenderEdited",
+    "RenderMeasured",
+    "RenderWentOffline",
+    "RenderWentOnline",
+    "RunAdopted",
+    "RunFinished",
+    "RunProgressed",
+    "RunStarted",
+    "RunStopRequested",
+    "TaskWarned",
+    "TasksChanged",
+    "TasksHeld",
+    "TasksReleased",
+    "UserAdded",
+    "UserEdited",
+]
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event that is journaled before anybody acts on it."""
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event that is only shown: after a restart it simply comes again."""
+
+
+# The tree
+
+
+class UserAdded(Fact, tag=1, frozen=True):
+    """A user was made, by name or by their first job."""
+
+    user: int
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class BranchAdded(Fact, tag=2, frozen=True):
+    """A branch was made below ``parent`` (0: it is the root)."""
+
+    branch: int
+    path: str
+    parent: int
+    parameters: dict[str, Any] = {}
+
+
+class PoolAdded(Fact, tag=3, frozen=True):
+    """A pool was made below ``parent`` (0: it is the root)."""
+
+    pool: int
+    path: str
+    parent: int
+    parameters: dict[str, Any] = {}
+
+
+class UserEdited(Fact, tag=4, frozen=True):
+    """Parameters of a user changed from ``old`` to ``new`` (same keys)."""
+
+    user: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+class BranchEdited(Fact, tag=5, frozen=True):
+    """Parameters of a branch changed."""
+
+    branch: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+class PoolEdited(Fact, tag=6, frozen=True):
+    """Parameters of a pool changed."""
+
+    pool: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+# Jobs and blocks
+
+
+class JobSubmitted(Fact, tag=10, frozen=True):
+    """A job was taken; its blocks' tables start with every task READY, WAIT_DEP or SUSPENDED as evolve derives."""
+
+    job: int
+    serial: int
+    user: int
+    branch: int
+    spec: JobSpec
+
+
+class JobEdited(Fact, tag=11, frozen=True):
+    """Parameters of a job changed (its own fields; ``offline`` is the pause)."""
+
+    job: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+class BlockEdited(Fact, tag=12, frozen=True):
+    """Parameters of a block changed."""
+
+    job: int
+    block: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+class JobStarted(Fact, tag=13, frozen=True):
+    """The first task of a job (after its submission or restart) was started."""
+
+    job: int
+
+
+class JobFinished(Fact, tag=14, frozen=True):
+    """The last task of a job became done or skipped."""
+
+    job: int
+
+
+class JobReopened(Fact, tag=15, frozen=True):
+    """A finished job has something to do again."""
+
+    job: int
+
+
+class JobDeletionRequested(Fact, tag=16, frozen=True):
+    """A job is locked; it is deleted when its last run has ended."""
+
+    job: int
+
+
+class JobDeleted(Fact, tag=17, frozen=True):
+    """A job is gone."""
+
+    job: int
+
+
+class ErrorHostsReset(Fact, tag=18, frozen=True):
+    """The hosts that failed are forgotten for a block and its tasks."""
+
+    job: int
+    block: int
+    old: dict[str, Any] = {}
+
+
+class HostForgiven(Fact, tag=19, frozen=True):
+    """The errors of one host are old enough to be forgotten by a block."""
+
+    job: int
+    block: int
+    render: int
+
+
+# Tasks and runs
+
+
+class RunStarted(Fact, tag=30, frozen=True):
+    """A task was given to a render: counters, capacity and tickets are taken now."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    render: int
+    capacity: int
+    coefficient: int = 0
+    """Variable capacity's factor; 0 when the block has none."""
+    devices: list[int] = []
+    captured: list[int] = []
+    """Further renders held by a multihost run; ``render`` is the master."""
+
+
+class RunFinished(Fact, tag=31, frozen=True):
+    """A run ended; the task is now ``state`` with ``flags`` and ``errors``, whatever it was."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    render: int
+    status: int
+    exit_status: int
+    state: int
+    flags: int
+    errors: int
+    host_error: bool = False
+    """Whether it counts against its host for the block and the task."""
+    duration_ms: int = 0
+    old_state: int = 2
+    old_flags: int = 0
+    old_errors: int = 0
+
+
+class RunStopRequested(Fact, tag=32, frozen=True):
+    """A running task is to be stopped, and becomes ``then`` when its render says that it ended."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    then: int
+    status: int
+    """The RunStatus it will be recorded with (STOPPED, RUN_TIME_EXCEEDED, NO_PROGRESS)."""
+
+
+class RunAdopted(Fact, tag=33, frozen=True):
+    """After a server restart a render brought a run back: WAIT_RECONNECT to RUNNING, same run number."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    render: int
+
+
+class TasksReleased(Fact, tag=34, frozen=True):
+    """Tasks have nothing more to wait for: WAIT_DEP to READY; inclusive ranges, other states inside are untouched."""
+
+    job: int
+    block: int
+    ranges: list[tuple[int, int]]
+
+
+class TasksHeld(Fact, tag=35, frozen=True):
+    """Tasks have something to wait for: READY to WAIT_DEP; inclusive ranges, other states inside are untouched."""
+
+    job: int
+    block: int
+    ranges: list[tuple[int, int]]
+
+
+class TasksChanged(Fact, tag=36, frozen=True):
+    """Tasks that did not run were set to ``state`` by a person: flags, errors and percent are cleared.
+
+    Which: ``ranges`` when they are contiguous, else ``indices``, an ``array('I')`` as bytes in machine-independent
+    little-endian order.  ``old_state``, ``old_flags``, ``old_errors`` are the old column slices in the same order
+    (one byte each, ``b""`` when every one is 0).
+    """
+
+    job: int
+    block: int
+    state: int
+    ranges: list[tuple[int, int]] = []
+    indices: bytes = b""
+    old_state: bytes = b""
+    old_flags: bytes = b""
+    old_errors: bytes = b""
+
+
+class TaskWarned(Fact, tag=37, frozen=True):
+    """The parser of a running task saw something a person should know."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+
+
+# Renders
+
+
+class RenderAdded(Fact, tag=50, frozen=True):
+    """A render with a new name came into a pool."""
+
+    render: int
+    name: str
+    pool: int
+    user_name: str
+    state: int
+    """Its first RenderState bits (nimby asked for at launch)."""
+
+
+class RenderWentOnline(Fact, tag=51, frozen=True):
+    """A render registered: what it is and where it is."""
+
+    render: int
+    session: int
+    info: dict[str, Any]
+    """engine, os, address, family, launched, instance, interfaces, devices, resources."""
+
+
+class RenderWentOffline(Fact, tag=52, frozen=True):
+    """A render left (RENDER_LEFT) or was silent for too long (RENDER_LOST); its runs were finished before."""
+
+    render: int
+    status: int
+
+
+class RenderEdited(Fact, tag=53, frozen=True):
+    """Parameters of a render changed."""
+
+    render: int
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+class RenderDeleted(Fact, tag=54, frozen=True):
+    """An offline render was forgotten."""
+
+    render: int
+    name: str
+
+
+# The farm
+
+
+class FarmRecovered(Fact, tag=70, frozen=True):
+    """The server came back: running tasks wait for their renders, every render is offline until it registers."""
+
+
+# Readings
+
+
+class RunProgressed(Reading, tag=100, frozen=True):
+    """How far a run is."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    percent: int
+    frame: int = -1
+    percent_frame: int = -1
+    changed: bool = True
+    activity: str = ""
+    last_line: str = ""
+    report: str = ""
+
+
+class RenderMeasured(Reading, tag=101, frozen=True):
+    """What a render's host is doing now."""
+
+    render: int
+    resources: dict[str, Any]
+
+
+class RenderDisconnected(Reading, tag=102, frozen=True):
+    """The connection of a render broke; its ``zombie_time`` runs from now."""
+
+    render: int
+    session: int
+
+
+FACTS = (
+    UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
+    JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
+    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, RenderAdded,
+    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered,
+)  # fmt: skip
+"""Every event that is journaled, in the order of their tags."""
+
+READINGS = (RunProgressed, RenderMeasured, RenderDisconnected)
+"""Every event that is not."""
+
+Event = Union[
+    UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
+    JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
+    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, RenderAdded,
+    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, RunProgressed, RenderMeasured,
+    RenderDisconnected,
+]  # fmt: skip
+"""Everything that can happen."""

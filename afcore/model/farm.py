@@ -1,0 +1,48 @@
+"""The farm: every container, index and counter in one place."""
+
+from dataclasses import dataclass, field
+
+from afcore.errors import NotFound
+from afcore.ids import RunKey
+from afcore.model.job import Job
+from afcore.model.render import Render, Run
+from afcore.model.tree import Branch, Pool, User
+
+__all__ = ["Farm"]
+
+
+@dataclass(slots=True)
+class Farm:
+    """Everything that is true; read by all, written by ``afcore.evolve`` alone."""
+
+    epoch: int = 0
+    """Unix seconds that the task columns count from: a minute before the farm was made."""
+    jobs: dict[int, Job] = field(default_factory=dict)
+    users: dict[int, User] = field(default_factory=dict)
+    branches: dict[int, Branch] = field(default_factory=dict)
+    pools: dict[int, Pool] = field(default_factory=dict)
+    renders: dict[int, Render] = field(default_factory=dict)
+    users_by_name: dict[str, int] = field(default_factory=dict)
+    branches_by_path: dict[str, int] = field(default_factory=dict)
+    pools_by_path: dict[str, int] = field(default_factory=dict)
+    renders_by_name: dict[str, int] = field(default_factory=dict)
+    jobs_by_name: dict[str, int] = field(default_factory=dict)
+    runs: dict[RunKey, Run] = field(default_factory=dict)
+    """Every run that is going on."""
+    next_job: int = 2
+    next_serial: int = 1
+    next_user: int = 1
+    next_branch: int = 1
+    next_pool: int = 1
+    next_render: int = 1
+    starts: int = 0
+    """Farm-wide count of starts: ``last_solved`` stamps come from it."""
+    version: int = 0
+    """Grows by one with every evolved event."""
+
+    def job(self, id: int) -> Job:
+        """Return a job by id; NotFound with a hint if there is none."""
+        try:
+            return self.jobs[id]
+        except KeyError:
+            raise NotFound(f"There is no job {id}.", hint="`afcmd job list` shows the jobs there are.") from None

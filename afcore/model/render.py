@@ -1,0 +1,73 @@
+"""A render: a host that runs tasks, what it offers and what it is doing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from afcore.ids import RunKey
+
+__all__ = ["Render", "Run"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Render:
+    """One host by name; known for ever once it registered, until somebody deletes it."""
+
+    id: int
+    name: str
+    pool: int
+    user_name: str = ""
+    state: int = 0
+    """RenderState bits."""
+    priority: int = 99
+    capacity_host: int = -1
+    """Own capacity in units; -1 asks the pools."""
+    max_tasks_host: int = -1
+    power_host: int = -1
+    properties_host: str = ""
+    services: list[str] = field(default_factory=list)
+    services_disabled: list[str] = field(default_factory=list)
+    annotation: str = ""
+    custom_data: str = ""
+    hidden: bool = False
+    session: int = 0
+    """Number of its connection; 0 when it has none now."""
+    engine: str = ""
+    os: str = ""
+    address: str = ""
+    family: int = 4
+    launched: float = 0.0
+    instance: str = ""
+    interfaces: list[dict[str, Any]] = field(default_factory=list)
+    devices: list[dict[str, Any]] = field(default_factory=list)
+    resources: dict[str, Any] = field(default_factory=dict)
+    registered: float = 0.0
+    seen: float = 0.0
+    """When it was last heard of; the zombie deadline counts from ``lost`` or from here."""
+    used_capacity: int = 0
+    runs: dict[RunKey, "Run"] = field(default_factory=dict)
+    """What runs here now, as master or as a captured host."""
+    task_changed: float = 0.0
+    """When a task last started or ended here (ranking)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One execution that is going on now: there are as many as busy slots, never as many as tasks."""
+
+    key: RunKey
+    render: int
+    """The master."""
+    capacity: int
+    coefficient: int = 0
+    captured: list[int] = field(default_factory=list)
+    devices: list[int] = field(default_factory=list)
+    tickets: dict[str, int] = field(default_factory=dict)
+    started: float = 0.0
+    progress_changed: float = 0.0
+    stopping: int = -1
+    """TaskState it gets when it ends, once a stop was asked; -1 otherwise."""
+    stop_status: int = 0
+    frame: int = -1
+    percent_frame: int = -1
+    activity: str = ""
+    last_line: str = ""

@@ -1,0 +1,53 @@
+"""The columns of one block: what every task is, in 18 bytes a task and no object.
+
+Rules of this file:
+- Only ``afcore.evolve`` writes; everybody else reads or copies.
+- ``counts`` is kept by ``evolve`` with each change; ``invariants`` recounts it.
+- Times are whole seconds since the farm's epoch (``Farm.epoch``), 0 for never.
+"""
+
+from array import array
+
+from afcore.states import STATE_COUNT, TaskState
+
+__all__ = ["COLUMN_NAMES", "TaskTable"]
+
+COLUMN_NAMES = ("state", "flags", "percent", "errors", "starts", "render", "started", "finished")
+"""The columns in the order in which snapshots and frames hold them."""
+
+
+class TaskTable:
+    """States of ``size`` tasks: four byte columns, one of 16-bit and three of 32-bit numbers."""
+
+    __slots__ = (*COLUMN_NAMES, "counts", "size")
+
+    def __init__(self, size: int, state: TaskState = TaskState.READY) -> None:
+        self.size = size
+        """Number of tasks."""
+        self.state = bytearray([state]) * size
+        """TaskState of each task."""
+        self.flags = bytearray(size)
+        """TaskFlag bits."""
+        self.percent = bytearray(size)
+        """0..100 of the running run; meaningful while RUNNING only, 0 otherwise (DONE is always 100 to a reader)."""
+        self.errors = bytearray(size)
+        """Errors since the last restart by a person, at most 255."""
+        self.starts = array("H", bytes(2 * size))
+        """Starts so far, which is the number of the newest run; stays at 65535."""
+        self.render = array("I", bytes(4 * size))
+        """Render of the newest run; 0 for never started."""
+        self.started = array("I", bytes(4 * size))
+        """When the newest run started."""
+        self.finished = array("I", bytes(4 * size))
+        """When the newest run ended; 0 while it runs."""
+        self.counts = [0] * STATE_COUNT
+        """How many tasks are in each TaskState."""
+        self.counts[state] = size
+
+    def recount(self) -> list[int]:
+        """Count the states from the column itself: what ``counts`` must be."""
+        return [self.state.count(state) for state in range(STATE_COUNT)]
+
+    def copy_columns(self) -> list[bytes]:
+        """Return every column as bytes in the order of COLUMN_NAMES, numbers in machine order (see ``codec``)."""
+        return [bytes(memoryview(getattr(self, name)).cast("B")) for name in COLUMN_NAMES]

@@ -1,0 +1,109 @@
+"""Users, branches and pools: who asks, in what order, and where work may go."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Branch", "Limits", "Pool", "User"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Limits:
+    """What may bound a user, branch or job: -1 is no limit, 0 is never; masks are empty for any host."""
+
+    priority: int = 99
+    max_running_tasks: int = -1
+    max_running_tasks_per_host: int = -1
+    max_tasks_per_second: int = -1
+    hosts_mask: str = ""
+    hosts_mask_exclude: str = ""
+    hosts_mask_type: str = ""
+    need_os: str = ""
+    need_properties: str = ""
+    need_power: int = -1
+    need_memory: int = -1
+    need_hdd: int = -1
+    pools: dict[str, int] = field(default_factory=dict)
+    annotation: str = ""
+    custom_data: str = ""
+    hidden: bool = False
+    # Live counters, kept by evolve, rebuilt by recount.
+    running_tasks: int = 0
+    running_capacity: int = 0
+    running_per_host: dict[int, int] = field(default_factory=dict)
+    """Running tasks by render id; no zero entries."""
+    last_solved: int = 0
+    """Number of the farm-wide start counter when it last got a render; 0 for never."""
+
+
+@dataclass(slots=True, kw_only=True)
+class User(Limits):
+    """Who owns jobs; the defaults of new jobs' error rules are here."""
+
+    id: int
+    name: str
+    host_name: str = ""
+    solve_method: str = "solve_order"
+    solve_need: str = "solve_tasksnum"
+    errors_retries: int = 3
+    errors_avoid_host: int = 3
+    errors_task_same_host: int = 3
+    errors_forgive_time: int = 18000
+    jobs_life_time: int = 0
+    paused: bool = False
+    jobs: list[int] = field(default_factory=list)
+    """Ids of the user's jobs in the user's own order."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Branch(Limits):
+    """A node of the tree that ranks jobs or users."""
+
+    id: int
+    path: str
+    parent: int = 0
+    solve_method: str = "solve_priority"
+    solve_need: str = "solve_tasksnum"
+    solve_jobs: bool = False
+    create_childs: bool = False
+    paused: bool = False
+    children: list[int] = field(default_factory=list)
+    jobs: list[int] = field(default_factory=list)
+    """Ids of the jobs that are directly in it, in order of submission."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """A group of renders with their common settings; -1 (or empty) asks the parent."""
+
+    id: int
+    path: str
+    parent: int = 0
+    pattern: str = ""
+    priority: int = 99
+    capacity_host: int = -1
+    """Capacity units of each render; -1 at the root: 1,000 per core."""
+    max_tasks_host: int = -1
+    """Tasks at once on each render; -1 at the root: one per core."""
+    power_host: int = -1
+    properties_host: str = ""
+    services: list[str] = field(default_factory=list)
+    services_disabled: list[str] = field(default_factory=list)
+    paused: bool = False
+    new_nimby: bool = False
+    new_paused: bool = False
+    heartbeat_sec: int = -1
+    resources_update_period: int = -1
+    zombie_time: int = -1
+    exit_no_task_time: int = -1
+    sick_errors_count: int = -1
+    annotation: str = ""
+    custom_data: str = ""
+    hidden: bool = False
+    tickets: dict[str, list[int]] = field(default_factory=dict)
+    """Ticket name to [count, max_hosts]; usage is derived from the runs."""
+    children: list[int] = field(default_factory=list)
+    renders: list[int] = field(default_factory=list)
+    running_tasks: int = 0
+    running_capacity: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Settings a later version defines, kept through an older one."""
