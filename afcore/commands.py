@@ -7,7 +7,7 @@ Rules of this file:
 - Field docs are the help texts of ``afcmd``: write them for the person who types them.
 """
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
@@ -273,9 +273,9 @@ class AcceptRestart(msgspec.Struct, tag="accept_restart", frozen=True):
     """The server has just recovered: what ran then waits for its render to bring it back."""
 
 
-Command = Union[
-    SubmitJob, SetJobs, SetBlocks, PauseJobs, StartJobs, StopJobs, RestartJobs, DeleteJobs, ChangeTasks,
-    ResetErrorHosts, AddUser, SetUsers, SetPools, SetBranches, SetRenders, DeleteRenders, RegisterRender,
-    LoseRender, DeregisterRender, ReportRun, MeasureRender, Tick, Solve, AcceptRestart,
-]  # fmt: skip
+Command = (
+    SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
+    | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders | RegisterRender
+    | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
+)  # fmt: skip
 """Everything that may be asked."""

@@ -5,8 +5,6 @@ Rules of this file:
 - Effects to renders are safe to repeat and safe to lose: a register or report brings both sides together again.
 """
 
-from typing import Union
-
 import msgspec
 
 from afcore.ids import RunKey
@@ -41,5 +39,7 @@ class RemoveJobFiles(msgspec.Struct, frozen=True, gc=False):
     job: int
 
 
-Effect = Union[StartRun, StopRun, DropRun, RemoveJobFiles]
+Effect = (
+    StartRun | StopRun | DropRun | RemoveJobFiles
+)  # fmt: skip
 """Everything the farm may ask of the world."""

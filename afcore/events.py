@@ -8,19 +8,20 @@ Rules of this file:
 - Task events speak of ranges or of packed indices: "restart a million tasks" is one event.
 """
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
 from afcore.jobspec import JobSpec
 
 __all__ = [
+    "FACTS",
+    "READINGS",
     "BlockEdited",
     "BranchAdded",
     "BranchEdited",
     "ErrorHostsReset",
     "Event",
-    "FACTS",
     "Fact",
     "FarmRecovered",
     "HostForgiven",
@@ -33,7 +34,6 @@ __all__ = [
     "JobSubmitted",
     "PoolAdded",
     "PoolEdited",
-    "READINGS",
     "Reading",
     "RenderAdded",
     "RenderDeleted",
@@ -394,11 +394,11 @@ FACTS = (
 READINGS = (RunProgressed, RenderMeasured, RenderDisconnected)
 """Every event that is not."""
 
-Event = Union[
-    UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
-    JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
-    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, RenderAdded,
-    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, RunProgressed, RenderMeasured,
-    RenderDisconnected,
-]  # fmt: skip
+Event = (
+    UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
+    | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
+    | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
+    | TasksChanged | TaskWarned | RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted
+    | FarmRecovered | RunProgressed | RenderMeasured | RenderDisconnected
+)  # fmt: skip
 """Everything that can happen."""

@@ -6,7 +6,7 @@ Rules of this file:
 - Rows of tasks do not exist: tasks travel as columns (``TaskColumns``) and as text pages of at most 1,000.
 """
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
@@ -228,5 +228,7 @@ class TaskColumns(msgspec.Struct, array_like=True, frozen=True, tag="columns"):
     """By name of COLUMN_NAMES."""
 
 
-Row = Union[JobRow, RunRow, RenderRow, UserRow, PoolRow, BranchRow]
+Row = (
+    JobRow | RunRow | RenderRow | UserRow | PoolRow | BranchRow
+)  # fmt: skip
 """Every kind a monitor may subscribe to."""

@@ -11,10 +11,10 @@ from enum import IntEnum, IntFlag
 __all__ = [
     "LIVE_STATES",
     "OVER_STATES",
+    "STATE_COUNT",
     "RenderState",
     "Role",
     "RunStatus",
-    "STATE_COUNT",
     "TaskFlag",
     "TaskState",
 ]

@@ -7,13 +7,14 @@ Rules of this file:
 - Nothing here is per task, except a run that starts or ends.
 """
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
 from afcore.commands import ProgressReading, RunningRun
 
 __all__ = [
+    "PROTOCOL_VERSION",
     "Acknowledge",
     "Drop",
     "FileAccepted",
@@ -24,7 +25,6 @@ __all__ = [
     "LogLines",
     "Message",
     "NotLeader",
-    "PROTOCOL_VERSION",
     "Ping",
     "Pong",
     "Readings",
@@ -365,9 +365,9 @@ class FileAccepted(_Message, tag=51, frozen=True):
     done: bool = False
 
 
-Message = Union[
-    Hello, Welcome, NotLeader, Refused, Goodbye, Ping, Pong, Request, Reply, Subscribe, Unsubscribe, Rows, Follow,
-    Unfollow, LogLines, Register, Registered, RunSpec, Start, Stop, Drop, Report, Acknowledge, Readings, FileChunk,
-    FileAccepted,
-]  # fmt: skip
+Message = (
+    Hello | Welcome | NotLeader | Refused | Goodbye | Ping | Pong | Request | Reply | Subscribe | Unsubscribe | Rows
+    | Follow | Unfollow | LogLines | Register | Registered | RunSpec | Start | Stop | Drop | Report | Acknowledge
+    | Readings | FileChunk | FileAccepted
+)  # fmt: skip
 """Everything that may be said."""
