@@ -1,0 +1,1 @@
+"""Starting, reading and ending the processes of tasks."""
