@@ -1,4 +1,4 @@
-"""Finds every process that belongs to a run: its group, its descendants, and those that left for a session of their own.
+"""Finds every process that belongs to a run: its group, its descendants, and those in sessions of their own.
 
 Rules of this file:
 - a process is ours when its environment carries our marker, or when its chain of parents leads to one that is;
@@ -20,7 +20,17 @@ import psutil
 
 from afrender.process.spawn import MARKER_VARIABLE
 
-__all__ = ["Found", "belonging", "family", "group_alive", "marked", "signal_group", "signal_processes", "start_ticks"]
+__all__ = [
+    "Found",
+    "belonging",
+    "family",
+    "group_alive",
+    "group_lives",
+    "marked",
+    "signal_group",
+    "signal_processes",
+    "start_ticks",
+]
 
 _PROC = "/proc"
 _MARKER = f"{MARKER_VARIABLE}=".encode()
@@ -28,7 +38,7 @@ _MARKER = f"{MARKER_VARIABLE}=".encode()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A process as it was seen: ``pid``, its ``parent``, ``group``, and ``start`` (ticks since boot) to tell it again."""
+    """A process as it was seen: ``pid``, its ``parent``, ``group``, and ``start`` in ticks since boot."""
 
     pid: int
     parent: int
@@ -128,6 +138,23 @@ def group_alive(group: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def group_lives(group: int) -> bool:
+    """Return whether any process of ``group`` still runs; dead ones that nobody waits for do not count.
+
+    Slower than ``group_alive``: it looks at every process of the machine.
+    """
+    if not group_alive(group):
+        return False
+    if os.path.exists(f"{_PROC}/self/stat"):
+        seen = (_stat(name) for name in os.listdir(_PROC) if name.isdigit())
+        return any(found is not None and found.group == group for found in seen)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def signal_group(group: int, number: int) -> None:

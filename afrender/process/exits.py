@@ -25,7 +25,9 @@ class ExitWatch:
 
     __slots__ = ("_descriptor", "_done", "_loop", "pid")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pid: int, done: Callable[[], None], *, threads: bool = False) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, pid: int, done: Callable[[], None], *, threads: bool = False
+    ) -> None:
         self.pid = pid
         self._loop = loop
         self._done: Callable[[], None] | None = done

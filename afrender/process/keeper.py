@@ -20,7 +20,7 @@ FINAL_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
 
 
-def note(groups, line):
+def note(groups: set[int], line: bytes) -> None:
     """Take one line of the agent."""
     if line[:1] == b"+":
         groups.add(int(line[1:]))
@@ -28,7 +28,7 @@ def note(groups, line):
         groups.discard(int(line[1:]))
 
 
-def listen(groups):
+def listen(groups: set[int]) -> None:
     """Follow the agent until its end of the pipe is closed."""
     rest = b""
     while True:
@@ -41,51 +41,56 @@ def listen(groups):
             note(groups, line)
 
 
-def marked(token):
-    """Return the processes that carry the agent's marker in their environment (Linux)."""
-    found = set()
-    ending = b":" + token
+def looked(groups: set[int], token: bytes) -> tuple[set[int], set[int]]:
+    """Return the groups that still have living members, and the processes that carry the agent's marker.
+
+    The dead that nobody waited for yet do not count. Where the system shows no processes all groups are returned.
+    """
     try:
         names = os.listdir("/proc")
     except OSError:
-        return found
+        return set(groups), set()
+    alive: set[int] = set()
+    marked: set[int] = set()
+    ending = b":" + token
+    own = str(os.getpid())
     for name in names:
-        if not name.isdigit():
+        if not name.isdigit() or name == own:
             continue
         try:
+            with open("/proc/" + name + "/stat", "rb") as file:
+                stat = file.read()
+            fields = stat[stat.rfind(b")") + 2 :].split(None, 3)
+            if fields[0] in b"ZX":
+                continue
+            if int(fields[2]) in groups:
+                alive.add(int(fields[2]))
             with open("/proc/" + name + "/environ", "rb") as file:
                 data = file.read()
-        except OSError:
+        except (OSError, IndexError, ValueError):
             continue
         for entry in data.split(b"\0"):
             if entry.startswith(b"AF_RUN=") and entry.endswith(ending):
-                found.add(int(name))
+                marked.add(int(name))
                 break
-    found.discard(os.getpid())
-    return found
+    return alive, marked
 
 
-def send(number, groups, token):
+def send(number: int, groups: set[int], token: bytes) -> bool:
     """Send a signal to all that is left; return whether anything was."""
+    alive, marked = looked(groups, token)
     left = False
-    for group in list(groups):
-        try:
-            os.killpg(group, number)
-            left = True
-        except ProcessLookupError:
-            groups.discard(group)
-        except PermissionError:
-            groups.discard(group)
-    for pid in marked(token):
-        try:
-            os.kill(pid, number)
-            left = True
-        except OSError:
-            pass
+    for call, targets in ((os.killpg, alive), (os.kill, marked)):
+        for target in targets:
+            try:
+                call(target, number)
+                left = True
+            except OSError:
+                groups.discard(target)
     return left
 
 
-def end(groups, token):
+def end(groups: set[int], token: bytes) -> None:
     """End everything: ask, wait a moment, kill until nothing is left."""
     if not send(signal.SIGTERM, groups, token):
         return
@@ -98,13 +103,13 @@ def end(groups, token):
         select.select((), (), (), PAUSE_SECONDS)
 
 
-def main():
+def main() -> None:
     """Run the keeper."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGTSTP"):
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, signal.SIG_IGN)
-    groups = set()
+    groups: set[int] = set()
     listen(groups)
     end(groups, sys.argv[1].encode())
 

@@ -3,7 +3,7 @@
 Rules of this file:
 - every group is told to the keeper before the next turn of the loop; its marker covers the moment between;
 - a keeper that dies is replaced and told everything again;
-- the record is written without syncing: after a crash of the machine nothing in it lives any more, which the boot id tells.
+- the record is written without syncing: after a restart of the machine nothing in it lives, which the boot id tells.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).with_name("keeper.py")
 _RECORD = "processes"
-_TOKEN = "token"  # noqa: S105 - the name of a file, it guards nothing
+_TOKEN = "token"
 _RECORD_LIMIT = 262144
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SAME_TICKS = 2 * _TICKS

@@ -38,6 +38,8 @@ class LineFeed:
 
     def feed(self, data: bytes) -> bytes:
         """Return the whole lines that are now known, in the bytes they came in."""
+        if not data:
+            return b""
         cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if cut == len(data):
             if not self._held:

@@ -188,7 +188,7 @@ class PosixProcess:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not cancel.group_alive(self.pid):
+        if not (cancel.group_lives(self.pid) if waited else cancel.group_alive(self.pid)):
             self._finish()
             return
         if waited >= grace:
@@ -217,11 +217,11 @@ class PosixProcess:
             cancel.signal_processes((one for one in family if one.group != self.pid), signal.SIGTERM)
             await self._gone(family, grace)
         for _ in range(KILL_ROUNDS):
-            if self._end is None or cancel.group_alive(self.pid):
+            if self._end is None or cancel.group_lives(self.pid):
                 cancel.signal_group(self.pid, signal.SIGKILL)
             family = _together(family, await self._family())
             living = [one for one in family if cancel.start_ticks(one.pid) == one.start]
-            if self._end is not None and not living and not cancel.group_alive(self.pid):
+            if self._end is not None and not living and not cancel.group_lives(self.pid):
                 break
             cancel.signal_processes(living, signal.SIGKILL)
             await self._gone(family, KILL_PAUSE)
@@ -277,9 +277,12 @@ def _refusal(error: OSError | ValueError, launch: Launch, folder: str) -> Cannot
             )
         return CannotStart(f'The working directory "{folder}" cannot be entered: {reason}')
     if isinstance(error, FileNotFoundError):
-        return CannotStart(f'The program "{program}" is not found on this machine', "install it or set PATH for the task")
+        return CannotStart(
+            f'The program "{program}" is not found on this machine', "install it, or set PATH for the task"
+        )
     if error.errno == 7:
         return CannotStart(
-            "The command is longer than the system takes", "write it to a script file and run that, or use shorter arguments"
+            "The command is longer than the system takes",
+            "write it to a script file and run that",
         )
     return CannotStart(f'The program "{program}" cannot be started: {reason}')
