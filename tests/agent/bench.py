@@ -68,14 +68,15 @@ class Bench:
         self.count += 1
         return marker_text(1, 0, 0, self.count, TOKEN)
 
-    def try_start(self, words: list[str], **more: object) -> tuple[RunningProcess | CannotStart, Seen]:
+    def try_start(
+        self, words: list[str], *, folder: Path | None = None, environment: dict[str, str] | None = None
+    ) -> tuple[RunningProcess | CannotStart, Seen]:
         seen = Seen()
-        return self.layer.start(
-            Launch(words, folder=str(more.pop("folder", self.folder)), marker=self.marker(), **more), seen
-        ), seen  # type: ignore[arg-type]
+        launch = Launch(words, folder=str(folder or self.folder), environment=environment or {}, marker=self.marker())
+        return self.layer.start(launch, seen), seen
 
-    def sh(self, command: str, **more: object) -> tuple[RunningProcess, Seen]:
-        process, seen = self.try_start(["/bin/sh", "-c", command], **more)
+    def sh(self, command: str, *, environment: dict[str, str] | None = None) -> tuple[RunningProcess, Seen]:
+        process, seen = self.try_start(["/bin/sh", "-c", command], environment=environment)
         assert not isinstance(process, CannotStart), process
         return process, seen
 

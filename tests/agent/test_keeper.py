@@ -36,7 +36,8 @@ async def main():
     keeper = Keeper(asyncio.get_running_loop(), folder, token)
     layer = PosixLayer(asyncio.get_running_loop(), keeper=keeper)
     for number in range(3):
-        command = f"echo $$ > {folder}/task{number}; (trap '' TERM; setsid sleep 1000 & echo $! > {folder}/away{number}); "
+        command = f"echo $$ > {folder}/task{number}; "
+        command += f"(trap '' TERM; setsid sleep 1000 & echo $! > {folder}/away{number}); "
         command += "trap '' TERM; while :; do sleep 0.1; done"
         layer.start(Launch(["/bin/sh", "-c", command], marker=marker_text(1, 0, number, 1, token)), Deaf())
     # One whose environment was cleaned: only its group tells.

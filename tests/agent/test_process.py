@@ -173,9 +173,7 @@ def test_terminate_reaches_one_that_hid_its_environment_too(play, tmp_path):
 def test_a_background_child_neither_holds_the_task_up_nor_outlives_it(play, tmp_path):
     async def scene(bench: Bench) -> None:
         path = tmp_path / "pid"
-        _, seen = bench.sh(
-            f"sleep 1000 & echo $! > {path}; trap '' TERM; (trap '' TERM; sleep 1000) & echo $! >> {path}; echo done"
-        )
+        _, seen = bench.sh(f"sleep 1000 & echo $! > {path}; (trap '' TERM; sleep 1000) & echo $! >> {path}; echo done")
         end = await seen.finish()
         assert end.good and seen.data == b"done\n"
         assert not [pid for pid in pids(path, 2) if alive(pid)]
