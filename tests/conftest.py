@@ -1,0 +1,119 @@
+"""House rules of the whole suite: nothing is left behind, nothing is logged in silence, units and simulations are pure.
+
+Rules of this file:
+- warnings are errors (pyproject.toml); a record at WARNING or above fails its test unless ``expected_logs`` names it;
+- a thread, child process or socket that a test leaves behind fails it;
+- settings of the person who runs the suite (``AF_…``, user folders) do not reach it; ``AF_TEST_…`` does;
+- under tests/unit and tests/sim ``time.sleep`` and real sockets are refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, leftovers
+
+ROOT = Path(__file__).resolve().parent
+PURE = (ROOT / "unit", ROOT / "sim")
+
+_kept = Kept()
+_before = pytest.StashKey[Kept]()
+_logs = pytest.StashKey[LogGuard]()
+_folder = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+
+def _settings_in_environment() -> list[str]:
+    return [name for name in os.environ if name.startswith("AF_") and not name.startswith("AF_TEST_")]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Scrub the environment, for this process and every child it starts."""
+    for name in _settings_in_environment():
+        del os.environ[name]
+    config.stash[_folder] = folder = tempfile.TemporaryDirectory(prefix="afwatch-tests-")
+    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = f"{folder.name}/{name.lower()}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder that stood in for the user's."""
+    config.stash[_folder].cleanup()
+
+
+def _refuse(what: str) -> Any:
+    def refused(*_args: object, **_words: object) -> NoReturn:
+        raise AssertionError(f"{what} is refused under tests/unit and tests/sim: pass the time and the bytes in")
+
+    return refused
+
+
+@pytest.fixture(autouse=True)
+def _pure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse sleeping and real sockets where tests are meant to be pure."""
+    if any(folder in request.path.parents for folder in PURE):
+        monkeypatch.setattr(time, "sleep", _refuse("time.sleep"))
+        for name in ("connect", "connect_ex", "bind", "sendto"):
+            monkeypatch.setattr(socket.socket, name, _refuse(f"socket.{name}"))
+
+
+@pytest.fixture
+def expected_logs(request: pytest.FixtureRequest) -> ExpectedLogs:
+    """Name the log records that this test expects: ``expected_logs("database is away")``."""
+    return request.node.stash[_logs].expected
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Note what a fixture of a wider scope starts: it is not the leftover of the test that asked first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    before = Kept.now()
+    try:
+        return (yield)
+    finally:
+        _kept.add_new_since(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Begin to watch what a test leaves and logs."""
+    item.stash[_before] = Kept.now()
+    item.stash[_logs] = guard = LogGuard()
+    logging.getLogger().addHandler(guard)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Compare, after the test's own fixtures are gone."""
+    try:
+        result = yield
+    finally:
+        logging.getLogger().removeHandler(item.stash[_logs])
+    found = item.stash[_logs].complaints() + leftovers(item.stash[_before], _kept)
+    found += [f"left in the environment: {name}" for name in _settings_in_environment()]
+    for name in _settings_in_environment():
+        del os.environ[name]
+    if found:
+        pytest.fail("; ".join(found), pytrace=False)
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session when a wider fixture left a child process behind, and end every child that is left."""
+    left = leftovers(Kept(), Kept(threads=Kept.now().threads, sockets=Kept.now().sockets))
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\nafter the last test: {'; '.join(left)}")
+    end_children(children())
