@@ -6,9 +6,9 @@ Rules of this file:
  - to look for a ready task is to let ``bytearray.find`` jump; only where ready tasks lie thick between the wanted ones
    a run is walked, once, and ``OrderCursor`` remembers that it was.
 
-The orders (``sequential``): 1 rising, -1 falling; N > 1 the first task, the last task, then the tasks that hold a frame
-that is a multiple of N, then the rest; -N the tasks that hold a multiple of N falling, then the rest falling; 0 the middle
-first: the whole is halved again and again by powers of two, and what remains follows rising.
+The orders (``sequential``): 1 rising, -1 falling; N > 1 the first task, the last task, then the tasks that hold a
+frame that is a multiple of N, then the rest; -N the tasks that hold a multiple of N falling, then the rest falling; 0
+the middle first: the whole is halved again and again by powers of two, and what remains follows rising.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ class _Piece(NamedTuple):
 class SequentialOrder:
     """The order of the tasks of one block.
 
-    ``sequential`` is the order wanted, ``tasks`` the number of tasks, ``first``, ``last`` the block's frames and ``span``
-    the distance in frames between the starts of neighbouring tasks (frames per task times increment). A block of listed
-    tasks leaves frames and span alone: it counts as the single frame 0.
+    ``sequential`` is the order wanted, ``tasks`` the number of tasks, ``first``, ``last`` the block's frames and
+    ``span`` the distance in frames between the starts of neighbouring tasks (frames per task times increment). A block
+    of listed tasks leaves frames and span alone: it counts as the single frame 0.
 
     Multiples are multiples of the frame number on both sides of zero. (The reference loses the steps of a falling order
     when the last frame is negative and no multiple; that is not followed.)

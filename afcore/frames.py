@@ -121,7 +121,7 @@ class ListedFrames(NamedTuple):
         return min(max(0, index), self.tasks - 1)
 
 
-BlockFrames = Union[FrameRange, ListedFrames]  # noqa: UP007 - evaluated, and this file runs on Python 3.9
+BlockFrames = Union[FrameRange, ListedFrames]
 
 
 def fill_command(pattern: str, start: int, end: int) -> str:
@@ -161,7 +161,7 @@ def _padded(number: int, width: int) -> str:
 
 
 def expand_file(pattern: str, frames: TaskFrames, increment: int = 1) -> list[str]:
-    """Return the files of a task: ``pattern`` filled once for each of its frames, or as it is when it has no ``@#@``."""
+    """Return the files of a task: ``pattern`` filled for each of its frames, or as it is when it has no ``@#@``."""
     if _PATTERN.search(pattern) is None:
         return [pattern]
     return [fill_command(pattern, frame, frame) for frame in range(frames.start, frames.end + 1, increment)]

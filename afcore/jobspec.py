@@ -1,0 +1,495 @@
+"""What a submitter may say: job, block and listed tasks, as plain dataclasses and as JSON.
+
+Rules of this file:
+ - the names of the fields are the names of the JSON keys; their defaults are the reference's;
+ - a listed task is a place in columns, never an object;
+ - here is checked what a value is; what it means is checked by ``jobcheck``.
+
+Strict reading refuses unknown keys and wrong types, all at once. Reading that is not strict is for the classic dialect:
+it passes over what it does not know and repairs numbers that make no sense.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, List, Union
+
+from afcore.errors import BadSpec, Problem
+from afcore.frames import (
+    BlockFrames,
+    FrameRange,
+    ListedFrames,
+    SequentialOrder,
+    expand_file,
+    fill_command,
+    join_listed,
+    numeric_task_name,
+)
+from afcore.jobjson import Reader, kind_of
+from afcore.textcolumn import TextColumn
+
+__all__ = ["BlockFlag", "BlockSpec", "Command", "JobSpec", "TaskTexts"]
+
+Command = Union[str, List[str]]
+"""A shell line, given whole to the shell; or a list of arguments, started without a shell."""
+
+
+class BlockFlag:
+    """Bits of a block's ``flags``."""
+
+    NUMERIC = 1
+    VAR_CAPACITY = 2
+    MULTI_HOST = 4
+    MASTER_ON_SLAVE = 8
+    DEPEND_SUB_TASK = 16
+    SKIP_THUMBNAILS = 32
+    SKIP_EXISTING_FILES = 64
+    CHECK_RENDERED_FILES = 128
+    SLAVE_LOST_IGNORE = 256
+    APPENDED_TASKS = 512
+    SUSPEND_NEW_TASKS = 1024
+
+
+@dataclass
+class TaskTexts:
+    """The texts of listed tasks: names and commands for all, files and environment for the few that have some."""
+
+    names: TextColumn = field(default_factory=TextColumn)
+    commands: TextColumn = field(default_factory=TextColumn)
+    files: dict[int, list[str]] = field(default_factory=dict)
+    environment: dict[int, dict[str, str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.commands)
+
+    def append(
+        self,
+        name: str,
+        command: str,
+        *,
+        files: list[str] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """Add one task."""
+        index = len(self)
+        self.names.append(name)
+        self.commands.append(command)
+        if files:
+            self.files[index] = files
+        if environment:
+            self.environment[index] = environment
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the tasks as the JSON list that was submitted."""
+        tasks: list[dict[str, Any]] = []
+        for index, (name, command) in enumerate(zip(self.names, self.commands)):
+            task: dict[str, Any] = {"name": name, "command": command}
+            if index in self.files:
+                task["files"] = self.files[index]
+            if index in self.environment:
+                task["environment"] = self.environment[index]
+            tasks.append(task)
+        return tasks
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the columns as a dict of builtins: no object per task."""
+        return {
+            "names": self.names.to_bytes(),
+            "commands": self.commands.to_bytes(),
+            "files": self.files,
+            "environment": self.environment,
+        }
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> TaskTexts:
+        """Return what ``to_wire`` wrote. Raises ValueError when the columns do not fit together."""
+        texts = cls(
+            TextColumn.from_bytes(data["names"]),
+            TextColumn.from_bytes(data["commands"]),
+            dict(data["files"]),
+            dict(data["environment"]),
+        )
+        if len(texts.names) != len(texts.commands):
+            raise ValueError("tasks have not as many names as commands")
+        return texts
+
+
+@dataclass
+class BlockSpec:
+    """One block as it was submitted. Sizes: memory in MB, disk in GB, times in seconds; -1 means not set."""
+
+    name: str = ""
+    service: str = ""
+    parser: str = ""
+    flags: int = 0
+    frame_first: int = 0
+    frame_last: int = 0
+    frames_per_task: int = 1
+    frames_inc: int = 1
+    sequential: int = 1
+    tasks: TaskTexts | None = None
+    tasks_name: str = ""
+    command: Command = ""
+    command_pre: str = ""
+    command_post: str = ""
+    working_directory: str = ""
+    files: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    capacity: int = 1000
+    capacity_coeff_min: int = -1
+    capacity_coeff_max: int = -1
+    max_running_tasks: int = -1
+    max_running_tasks_per_host: int = -1
+    need_memory: int = -1
+    need_power: int = -1
+    need_hdd: int = -1
+    need_cpu_freq_mgz: int = -1
+    need_cpu_cores: int = -1
+    need_cpu_freq_cores: int = -1
+    need_gpu_mem_mb: int = -1
+    need_properties: str = ""
+    depend_mask: str = ""
+    tasks_depend_mask: str = ""
+    hosts_mask: str = ""
+    hosts_mask_exclude: str = ""
+    errors_retries: int = -1
+    errors_avoid_host: int = -1
+    errors_task_same_host: int = -1
+    errors_forgive_time: int = -1
+    task_max_run_time: int = 0
+    task_min_run_time: int = 0
+    task_progress_change_timeout: int = -1
+    file_size_min: int = -1
+    file_size_max: int = -1
+    multihost_min: int = -1
+    multihost_max: int = -1
+    multihost_max_wait: int = 0
+    multihost_service_wait: int = 0
+    multihost_service: str = ""
+    tickets: dict[str, int] = field(default_factory=dict)
+    parser_coeff: int = 1
+    custom_data: str = ""
+    srv_info: str = ""
+
+    def has(self, flag: int) -> bool:
+        """Say whether a bit of ``BlockFlag`` is set."""
+        return bool(self.flags & flag)
+
+    @property
+    def numeric(self) -> bool:
+        """Tasks are computed from frame numbers, not listed."""
+        return self.has(BlockFlag.NUMERIC)
+
+    @property
+    def depend_sub_task(self) -> bool:
+        """Who depends on this block by tasks may start when the running task has reported its frames."""
+        return self.has(BlockFlag.DEPEND_SUB_TASK)
+
+    @property
+    def skip_thumbnails(self) -> bool:
+        """No thumbnails are made."""
+        return self.has(BlockFlag.SKIP_THUMBNAILS)
+
+    @property
+    def skip_existing_files(self) -> bool:
+        """A task whose files are all there is skipped."""
+        return self.has(BlockFlag.SKIP_EXISTING_FILES)
+
+    @property
+    def check_rendered_files(self) -> bool:
+        """A task whose files are not there when it is done is an error."""
+        return self.has(BlockFlag.CHECK_RENDERED_FILES)
+
+    @property
+    def suspend_new_tasks(self) -> bool:
+        """New tasks begin suspended."""
+        return self.has(BlockFlag.SUSPEND_NEW_TASKS)
+
+    @property
+    def tasks_num(self) -> int:
+        """How many tasks the block has."""
+        if self.numeric:
+            return self.frames.tasks
+        return 0 if self.tasks is None else len(self.tasks)
+
+    @property
+    def frames(self) -> BlockFrames:
+        """The frame arithmetic of the block."""
+        if self.numeric:
+            return FrameRange.repaired(self.frame_first, self.frame_last, self.frames_per_task, self.frames_inc)
+        return ListedFrames(0 if self.tasks is None else len(self.tasks), self.frames_per_task or 1)
+
+    def order(self) -> SequentialOrder:
+        """Return the order in which the tasks are taken."""
+        frames = self.frames
+        if isinstance(frames, ListedFrames):
+            return SequentialOrder(self.sequential, frames.tasks)
+        return SequentialOrder(self.sequential, frames.tasks, first=frames.first, last=frames.last, span=frames.span)
+
+    def task_name(self, index: int) -> str:
+        """Return the name of task ``index``."""
+        frames = self.frames
+        if self.tasks is None or isinstance(frames, FrameRange):
+            return numeric_task_name(self.tasks_name, frames.task(index), self.frames_inc)
+        return join_listed(self.tasks_name, self.tasks.names[index])
+
+    def task_command(self, index: int) -> Command:
+        """Return the command of task ``index``: a shell line, or a list when the block's command is one.
+
+        In a list the arguments take start, end, start, end in turn as one line would; the text of a listed task fills
+        ``@#@``, and is one more argument when there is none.
+        """
+        frames = self.frames
+        if self.tasks is None or isinstance(frames, FrameRange):
+            task = frames.task(index)
+            if isinstance(self.command, str):
+                return fill_command(self.command, task.start, task.end)
+            return fill_command("\0".join(self.command), task.start, task.end).split("\0")
+        text = self.tasks.commands[index]
+        if isinstance(self.command, str) or not self.command:
+            return join_listed(self.command if isinstance(self.command, str) else "", text)
+        if not text or any("@#@" in argument for argument in self.command):
+            return [join_listed(argument, text) if "@#@" in argument else argument for argument in self.command]
+        return [*self.command, text]
+
+    def task_files(self, index: int) -> list[str]:
+        """Return the result files of task ``index``."""
+        frames = self.frames
+        if self.tasks is None or isinstance(frames, FrameRange):
+            task = frames.task(index)
+            return [name for pattern in self.files for name in expand_file(pattern, task, self.frames_inc)]
+        own = self.tasks.files.get(index, [])
+        if not self.files or not own:
+            return list(own or self.files)
+        return [join_listed(pattern, name) for pattern in self.files for name in own]
+
+    def task_environment(self, index: int) -> dict[str, str]:
+        """Return the environment of task ``index``: the block's, with the task's own over it."""
+        own = {} if self.tasks is None else self.tasks.environment.get(index, {})
+        return {**self.environment, **own}
+
+    def repair(self) -> None:
+        """Put numbers right that make no sense, as the reference does for those who never were told."""
+        if self.numeric:
+            fixed = FrameRange.repaired(self.frame_first, self.frame_last, self.frames_per_task, self.frames_inc)
+            self.frame_first, self.frame_last, self.frames_per_task, self.frames_inc = fixed
+        elif self.frames_per_task == 0:
+            self.frames_per_task = 1
+        self.capacity = max(1, self.capacity)
+        self.task_max_run_time = max(0, self.task_max_run_time)
+        self.task_min_run_time = max(0, self.task_min_run_time)
+
+    def settle(self) -> None:
+        """Set the bits that follow from other fields: variable capacity and several hosts."""
+        if self.capacity_coeff_min != -1 or self.capacity_coeff_max != -1:
+            self.flags |= BlockFlag.VAR_CAPACITY
+        if 1 <= self.multihost_min <= self.multihost_max <= 100:
+            self.flags |= BlockFlag.MULTI_HOST
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the block as JSON: its name, service, flags and all that is not the default."""
+        data = _changed(self, always=("name", "service", "flags"))
+        if self.tasks is not None:
+            data["tasks"] = self.tasks.to_json()
+        return data
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the block as a dict of builtins with the tasks as columns."""
+        data = _changed(self)
+        if self.tasks is not None:
+            data["tasks"] = self.tasks.to_wire()
+        return data
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> BlockSpec:
+        """Return what ``to_wire`` wrote."""
+        values = dict(data)
+        if "tasks" in values:
+            values["tasks"] = TaskTexts.from_wire(values["tasks"])
+        return cls(**values)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], reader: Reader, path: str) -> BlockSpec:
+        """Return the block of a JSON object, telling ``reader`` what is wrong with it."""
+        values = reader.fields(cls, data, path=path, apart=("tasks",), aliases=_BLOCK_ALIASES, ignored=_BLOCK_IGNORED)
+        block = cls(**values)
+        listed = data.get("tasks")
+        if listed is not None:
+            block.tasks = _read_tasks(listed, reader, f"{path}.tasks")
+        elif not block.numeric and ("frame_first" in values or "frame_last" in values):
+            block.flags |= BlockFlag.NUMERIC
+        if data.get("depend_sub_task") is True:
+            block.flags |= BlockFlag.DEPEND_SUB_TASK
+        block.settle()
+        if not reader.strict:
+            block.repair()
+        return block
+
+
+@dataclass
+class JobSpec:
+    """One job as it was submitted. Times are unix seconds or lengths in seconds; -1 means not set."""
+
+    name: str = ""
+    user_name: str = ""
+    host_name: str = ""
+    priority: int = 99
+    blocks: list[BlockSpec] = field(default_factory=list)
+    time_creation: int = 0
+    time_wait: int = 0
+    time_life: int = -1
+    depend_mask: str = ""
+    depend_mask_global: str = ""
+    branch: str = "/"
+    folders: dict[str, str] = field(default_factory=dict)
+    offline: bool = False
+    ppa: bool = False
+    maintenance: bool = False
+    ignorenimby: bool = False
+    ignorepaused: bool = False
+    hidden: bool = False
+    description: str = ""
+    annotation: str = ""
+    custom_data: str = ""
+    srv_info: str = ""
+    command_pre: str = ""
+    command_post: str = ""
+    project: str = ""
+    department: str = ""
+    st: int = 0
+    id: int = 0
+    try_this_tasks_num: list[int] = field(default_factory=list)
+    try_this_blocks_num: list[int] = field(default_factory=list)
+    max_running_tasks: int = -1
+    max_running_tasks_per_host: int = -1
+    max_tasks_per_second: int = -1
+    hosts_mask: str = ""
+    hosts_mask_exclude: str = ""
+    hosts_mask_type: str = ""
+    need_os: str = ""
+    need_properties: str = ""
+    need_power: int = -1
+    need_memory: int = -1
+    need_hdd: int = -1
+    pools: dict[str, int] = field(default_factory=dict)
+    solve_method: str = ""
+    solve_need: str = ""
+
+    @property
+    def tasks_num(self) -> int:
+        """How many tasks all blocks have."""
+        return sum(block.tasks_num for block in self.blocks)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, strict: bool = True) -> JobSpec:
+        """Return the job of a JSON object. Raises BadSpec with all problems of its keys and types when strict.
+
+        What the values mean is not looked at here, see ``jobcheck.check_job``.
+        """
+        if not isinstance(data, Mapping):
+            raise BadSpec([Problem("job", f"must be an object, not {kind_of(data)}")])
+        reader = Reader(strict=strict)
+        job = cls(**reader.fields(cls, data, path="", apart=("blocks",), ignored=_JOB_IGNORED))
+        blocks = data.get("blocks", [])
+        if not isinstance(blocks, (list, tuple)):
+            reader.tell("blocks", f"must be a list of blocks, not {kind_of(blocks)}", "write it in [brackets]")
+            blocks = []
+        for number, block in enumerate(blocks):
+            path = f"blocks[{number}]"
+            if isinstance(block, Mapping):
+                job.blocks.append(BlockSpec.read(block, reader, path))
+            else:
+                reader.tell(path, f"must be an object, not {kind_of(block)}")
+        if reader.problems:
+            raise BadSpec(reader.problems)
+        if not strict:
+            job.repair()
+        return job
+
+    def repair(self) -> None:
+        """Put numbers right that are out of range, for those who never were told."""
+        self.priority = 99 if self.priority < 0 else min(255, self.priority)
+        self.max_tasks_per_second = min(10000, self.max_tasks_per_second)
+        self.pools = {path: max(-100, min(100, place)) for path, place in self.pools.items() if path and place}
+        if self.hosts_mask_type not in ("", "find", "regex"):
+            self.hosts_mask_type = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the job as JSON: its names, priority, blocks and all that is not the default."""
+        data = _changed(self, always=("name", "user_name", "host_name", "priority"))
+        data["blocks"] = [block.to_json() for block in self.blocks]
+        return data
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the job as a dict of builtins in which a million listed tasks are a few pieces of bytes."""
+        data = _changed(self)
+        data["blocks"] = [block.to_wire() for block in self.blocks]
+        return data
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> JobSpec:
+        """Return what ``to_wire`` wrote. Raises ValueError when a column is broken."""
+        values = dict(data)
+        values["blocks"] = [BlockSpec.from_wire(block) for block in values["blocks"]]
+        return cls(**values)
+
+
+_BLOCK_ALIASES = {"cmd_pre": "command_pre", "cmd_post": "command_post"}
+
+_BLOCK_IGNORED = frozenset(
+    "st state tasks_num time_started time_done block_num job_id depend_sub_task p_progressbar".split()
+)
+"""What the farm writes beside a block's own fields; it may come back with a copied job."""
+
+_JOB_IGNORED = frozenset(
+    "serial locked user_list_order time_started time_done report thumb_path state m_srv_info".split()
+)
+
+
+def _changed(spec: JobSpec | BlockSpec, always: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the fields of ``spec`` that differ from their defaults, without its blocks and tasks."""
+    fresh = type(spec)()
+    data = {}
+    for one in dataclasses.fields(spec):
+        value = getattr(spec, one.name)
+        if one.name not in ("blocks", "tasks") and (one.name in always or value != getattr(fresh, one.name)):
+            data[one.name] = value
+    return data
+
+
+_TASK_KEYS = frozenset(("name", "command", "files", "environment"))
+
+
+def _read_tasks(listed: Any, reader: Reader, path: str) -> TaskTexts:
+    texts = TaskTexts()
+    if not isinstance(listed, (list, tuple)):
+        reader.tell(path, f"must be a list of tasks, not {kind_of(listed)}", "write it in [brackets]")
+        return texts
+    for number, task in enumerate(listed):
+        place = f"{path}[{number}]"
+        if not isinstance(task, Mapping):
+            reader.tell(place, f"must be an object, not {kind_of(task)}")
+            continue
+        values = task
+        if task.keys() - _TASK_KEYS:
+            values = {key: value for key, value in task.items() if key in _TASK_KEYS}
+            reader.fields(_TaskKeys, task, path=place)
+        name = reader.text(values.get("name", ""), place + ".name")
+        command = reader.text(values.get("command", ""), place + ".command")
+        files = reader.files(values["files"], place + ".files") if values.get("files") else None
+        given = values.get("environment")
+        environment = reader.text_map(given, place + ".environment") if given else None
+        texts.append(name or "", command or "", files=files, environment=environment)
+    return texts
+
+
+@dataclass
+class _TaskKeys:
+    """The keys of a listed task, for telling unknown ones."""
+
+    name: str = ""
+    command: str = ""
+    files: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
