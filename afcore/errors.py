@@ -19,6 +19,8 @@
      |    +-- Unavailable        away for now, try again
      |    +-- Corrupt            it holds what cannot be true
      |    +-- TooNew             written by a newer version
+     |    +-- InUse              another server has it
+     |    +-- Fenced             another server took over; this one must stop acting
      +-- ConfigError         a setting is wrong: file, key, hint
      +-- Bug                 a broken invariant; caught only at the top, which writes a dump and stops
 
@@ -40,6 +42,8 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "Corrupt",
+    "Fenced",
+    "InUse",
     "LimitReached",
     "NotAllowed",
     "NotFound",
@@ -200,6 +204,14 @@ class Corrupt(StoreError):
 
 class TooNew(StoreError):
     """The database was written by a newer version of Afwatch."""
+
+
+class InUse(StoreError):
+    """Another server works with this database or data folder."""
+
+
+class Fenced(StoreError):
+    """Another server became the leader of this farm: this one must stop acting at once."""
 
 
 class ConfigError(AfError):

@@ -30,7 +30,7 @@ def test_the_drawing_names_every_class() -> None:
     [
         ("Rejected", ["NotFound", "NotAllowed", "BadSpec", "Conflict", "LimitReached"]),
         ("WireError", ["OurFault", "TheirFault", "VersionMismatch", "ConnectionLost", "TimedOut"]),
-        ("StoreError", ["Unavailable", "Corrupt", "TooNew"]),
+        ("StoreError", ["Unavailable", "Corrupt", "TooNew", "InUse", "Fenced"]),
         ("AfError", ["Rejected", "WireError", "StoreError", "ConfigError", "Bug"]),
     ],
 )

@@ -1,0 +1,56 @@
+"""One set of store tests for three stores: memory, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from afcore.store.base import Store
+from afcore.store.memory import MemoryStore
+
+
+class Place(Protocol):
+    """Where a store keeps its things; each ``open`` is a start of a server."""
+
+    def open(self) -> Store:
+        """Open the store there."""
+        ...
+
+    def close(self) -> None:
+        """Close what is still open."""
+        ...
+
+
+class MemoryPlace:
+    """A memory store that is opened again and again."""
+
+    def __init__(self) -> None:
+        self._store: MemoryStore | None = None
+
+    def open(self) -> Store:
+        self._store = MemoryStore(created=1_700_000_000.0) if self._store is None else self._store.reopened()
+        return self._store
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+
+@pytest.fixture(params=["memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A place for a store, empty."""
+    made: Place = MemoryPlace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    """A store that was just made and loaded."""
+    opened = place.open()
+    opened.load()
+    yield opened
+    opened.close()
