@@ -23,13 +23,13 @@ __all__ = ["BALLS", "World", "advance", "cache_path", "energy", "load_state", "m
 
 Array = NDArray[np.float64]
 
-GRAVITY = 7.5
+GRAVITY = 8.6
 FRAMES_PER_SECOND = 24
 STEPS_PER_FRAME = 240
 FLOOR_BOUNCE = 0.74
 BALL_BOUNCE = 0.86
 FLOOR_GRIP = 0.985  # how much of the speed along the floor a ball keeps in one impact
-ARENA = 5.2  # radius of the round, invisible fence that keeps balls in the picture
+ARENA = 4.6  # radius of the round, invisible fence that keeps balls in the picture
 BIG_RADIUS = 1.15
 BALLS = 21  # with the fixed one, which is number 0
 MATERIALS = 10  # small balls go through the materials 1..MATERIALS of the scene
@@ -75,7 +75,7 @@ def make_world(seed: int = 7, balls: int = BALLS) -> World:
             continue
         position.append(place)
         radius.append(size)
-        velocity.append(random.normal(0.0, 0.25, 3) - np.array([0.0, 1.0, 0.0]))
+        velocity.append(random.normal(0.0, 0.25, 3) - np.array([0.0, 2.2, 0.0]))
     material = np.zeros(balls, dtype=np.int64)
     material[1:] = 1 + np.arange(balls - 1) % MATERIALS
     return World(np.array(position), np.array(velocity), np.array(radius), material)
