@@ -1,0 +1,4 @@
+"""Speed claims and what they rest on: every benchmark is run three times and stands beside its target.
+
+Run as ``python -m benchmarks [name …]``.
+"""
