@@ -413,7 +413,7 @@ class JobSpec:
         self.priority = 99 if self.priority < 0 else min(255, self.priority)
         self.max_tasks_per_second = min(10000, self.max_tasks_per_second)
         self.pools = {path: max(-100, min(100, place)) for path, place in self.pools.items() if path and place}
-        if self.hosts_mask_type not in ("", "find", "regex"):
+        if self.hosts_mask_type not in ("", "find", "list", "regex"):
             self.hosts_mask_type = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -20,8 +20,6 @@ PLANNED = {
     "afcore.core",
     "afcore.evolve",
     "afcore.farmfile",
-    "afcore.jobcheck",
-    "afcore.masks",
     "afcore.pathmap",
     "afcore.replay",
     "afcore.rules",
