@@ -1,1 +1,1 @@
-"""Package; see docs/architecture.md."""
+"""Who looks: the monitor window and what it shows."""

@@ -1,0 +1,59 @@
+# Few commands with plain names. Each sets up what it needs; run again, it is quick.
+#
+#   make setup   virtual environment in .venv, project installed in place
+#   make check   ruff, mypy, import contracts and house rules
+#   make test    system packages the tests need, then check, then the whole suite
+#   make bench   benchmarks, each figure beside its target
+#   make demo    a farm of one server and two agents renders an animation
+#   make clean   remove what these commands made
+#
+# AF_PYTHON chooses the interpreter (3.11 or newer): make setup AF_PYTHON=python3.12
+# PYTEST_ARGS goes to pytest:                        make test PYTEST_ARGS="tests/unit -x"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+AF_PYTHON ?= $(PYTHON)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+.PHONY: help setup check house test bench demo clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml tools/make-venv
+	@tools/make-venv "$(VENV)" "$(AF_PYTHON)"
+	@touch $@
+
+check: setup
+	@echo "ruff"
+	@$(BIN)/ruff check --quiet .
+	@echo "mypy"
+	@$(BIN)/mypy
+	@echo "import contracts and house rules"
+	@$(BIN)/python -m pytest -q tests/house
+
+test: setup
+	@tools/system-packages
+	@$(MAKE) check
+	@echo "the whole suite"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+demo: setup
+	@$(BIN)/python -m afnet.demo $(DEMO_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
