@@ -71,19 +71,21 @@ def test_every_console_block_is_marked() -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("block", [block for block in CONSOLE if block.mark == "run"], ids=name)
-def test_commands_succeed(block: Block, programs: Path, tmp_path: Path) -> None:
-    for command in commands(block):
-        ran = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path,
-            env=environment(programs, tmp_path),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+def test_commands_succeed(programs: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(block for block in CONSOLE if block.mark == "run"):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for command in commands(block):
+            ran = subprocess.run(
+                ["bash", "-c", command],
+                cwd=folder,
+                env=environment(programs, folder),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert ran.returncode == 0, f"{name(block)}: {command}\n{ran.stdout}{ran.stderr}"
 
 
 def unknown_words(command: str, programs: Path, home: Path) -> list[str]:
