@@ -1,0 +1,110 @@
+"""What holds for a render once its pools have been asked: a render's own value wins, then the nearest pool's.
+
+Source of the rules: a value of -1 (or an empty text) asks the parent; past the root pool the farm's defaults hold,
+which are 1,000 capacity units and one task for each core of the host.
+"""
+
+from collections.abc import Iterator
+
+from afcore.model.farm import Farm
+from afcore.model.render import Render
+from afcore.model.tree import Pool
+
+__all__ = [
+    "CAPACITY_PER_CORE",
+    "DEFAULT_ZOMBIE_TIME",
+    "capacity_of",
+    "cores_of",
+    "max_tasks_of",
+    "pool_chain",
+    "pool_number",
+    "pool_priority",
+    "power_of",
+    "properties_of",
+    "service_allowed",
+    "zombie_time_of",
+]
+
+CAPACITY_PER_CORE = 1000
+"""Capacity units a core is worth when nobody says otherwise; a task without a capacity takes as much."""
+DEFAULT_ZOMBIE_TIME = 60.0
+"""Seconds of silence after which a render's tasks are given to others, when no pool says otherwise."""
+
+
+def pool_chain(farm: Farm, pool: int) -> Iterator[Pool]:
+    """Yield a pool and its parents up to the root."""
+    while pool:
+        found = farm.pools[pool]
+        yield found
+        pool = found.parent
+
+
+def pool_number(farm: Farm, pool: int, name: str) -> int:
+    """Return the nearest value of a pool setting that is at least 0, or -1 when no pool of the chain sets it."""
+    for each in pool_chain(farm, pool):
+        value: int = getattr(each, name)
+        if value >= 0:
+            return value
+    return -1
+
+
+def cores_of(render: Render) -> int:
+    """Return the number of cores a render reported, at least 1."""
+    return max(1, int(render.resources.get("cpu_num", 1)))
+
+
+def capacity_of(farm: Farm, render: Render) -> int:
+    """Return the capacity units of a render."""
+    own = render.capacity_host if render.capacity_host >= 0 else pool_number(farm, render.pool, "capacity_host")
+    return own if own >= 0 else CAPACITY_PER_CORE * cores_of(render)
+
+
+def max_tasks_of(farm: Farm, render: Render) -> int:
+    """Return how many tasks a render may run at once."""
+    own = render.max_tasks_host if render.max_tasks_host >= 0 else pool_number(farm, render.pool, "max_tasks_host")
+    return own if own >= 0 else cores_of(render)
+
+
+def power_of(farm: Farm, render: Render) -> int:
+    """Return the power of a render, -1 when nobody set one."""
+    return render.power_host if render.power_host >= 0 else pool_number(farm, render.pool, "power_host")
+
+
+def properties_of(farm: Farm, render: Render) -> str:
+    """Return the properties text of a render."""
+    if render.properties_host:
+        return render.properties_host
+    return next((pool.properties_host for pool in pool_chain(farm, render.pool) if pool.properties_host), "")
+
+
+def zombie_time_of(farm: Farm, render: Render) -> float:
+    """Return the seconds of silence after which a render counts as lost (0 in a pool asks the parent)."""
+    for pool in pool_chain(farm, render.pool):
+        if pool.zombie_time > 0:
+            return float(pool.zombie_time)
+    return DEFAULT_ZOMBIE_TIME
+
+
+def pool_priority(farm: Farm, pool: int) -> int:
+    """Return the priority of a pool with its parents: each level is the mean of its own and its parent's."""
+    found = farm.pools[pool]
+    if not found.parent:
+        return found.priority
+    return (found.priority + pool_priority(farm, found.parent)) // 2
+
+
+def service_allowed(farm: Farm, render: Render, service: str) -> bool:
+    """Say whether a service may run on a render.
+
+    Asked from the render upwards: disabled at a level means no, listed means yes, otherwise the parent is asked; past
+    the root the answer is yes when no level had a list at all.
+    """
+    listed = False
+    levels: list[Render | Pool] = [render, *pool_chain(farm, render.pool)]
+    for level in levels:
+        if service in level.services_disabled:
+            return False
+        if service in level.services:
+            return True
+        listed = listed or bool(level.services)
+    return not listed

@@ -1,0 +1,253 @@
+"""Whether one render may take a task of one block of one job, and if not, the first reason why.
+
+Rules of this file:
+- The same checks serve the solver and every explanation: ask here, never beside it.
+- Checks of names, masks and properties do not depend on what runs, so their answers are remembered (``Matches``)
+  and forgotten when a render or a pool changes.
+Source of the order: gates B and C of the scheduling facts.
+"""
+
+from enum import IntEnum
+
+from afcore.masks import Mask
+from afcore.model.effective import power_of, properties_of, service_allowed
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.render import Render
+from afcore.model.tree import Limits
+from afcore.states import RenderState
+
+__all__ = [
+    "MEASURED",
+    "Matches",
+    "Reason",
+    "block_reason",
+    "coefficient",
+    "holder_reason",
+    "job_reason",
+    "minimum_capacity",
+    "pool_offset",
+]
+
+
+class Reason(IntEnum):
+    """Why a render may not take a task; 0 is that it may."""
+
+    NONE = 0
+    PER_HOST_LIMIT = 1
+    HOSTS_MASK = 2
+    HOSTS_MASK_EXCLUDE = 3
+    OS = 4
+    PROPERTIES = 5
+    POWER = 6
+    MEMORY = 7
+    DISK = 8
+    POOL = 9
+    NIMBY = 10
+    PAUSED = 11
+    SICK = 12
+    CAPACITY = 13
+    SERVICE = 14
+    BLOCK_LIMIT = 15
+    AVOIDED_BY_BLOCK = 16
+    AVOIDED_BY_TASK = 17
+    GPU_MEMORY = 18
+    CPU_FREQUENCY = 19
+    CPU_CORES = 20
+    CPU_FREQUENCY_CORES = 21
+
+
+MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
+"""Reasons that the next reading of a render may take away."""
+
+Needs = tuple[str, str, str, str, str, int]
+_NO_NEEDS: Needs = ("", "", "", "", "", -1)
+
+
+def minimum_capacity(block: Block) -> int:
+    """Return the least capacity units a task of a block takes."""
+    spec = block.spec
+    least = spec.capacity_coeff_min
+    return max(1, spec.capacity) * least if least > 1 else max(1, spec.capacity)
+
+
+def coefficient(block: Block, free: int) -> int:
+    """Return the factor a variable capacity takes with ``free`` units left; 0 when the block's is fixed.
+
+    The factor is the whole number of capacities that are free, at most ``capacity_coeff_max`` where that is above 0.
+    """
+    spec = block.spec
+    if spec.capacity_coeff_min == -1 and spec.capacity_coeff_max == -1:
+        return 0
+    factor = free // max(1, spec.capacity)
+    if factor < spec.capacity_coeff_min:
+        return 0
+    return min(factor, spec.capacity_coeff_max) if spec.capacity_coeff_max > 0 else factor
+
+
+class Matches:
+    """Remembered answers of what masks, services and pools say about a render.
+
+    The keys are the texts themselves, so that a thousand jobs with one mask share one answer.
+    """
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self._needs: dict[tuple[int, Needs], Reason] = {}
+        self._services: dict[tuple[int, str], bool] = {}
+
+    def forget(self) -> None:
+        """Forget everything: a render or a pool changed."""
+        self._needs.clear()
+        self._services.clear()
+
+    def service(self, render: Render, service: str) -> bool:
+        """Say whether a service may run on a render."""
+        key = (render.id, service)
+        known = self._services.get(key)
+        if known is None:
+            known = self._services[key] = service_allowed(self._farm, render, service)
+        return known
+
+    def needs(self, render: Render, needs: Needs) -> Reason:
+        """Return what the masks and properties of a holder or block say about a render."""
+        if needs == _NO_NEEDS:
+            return Reason.NONE
+        key = (render.id, needs)
+        known = self._needs.get(key)
+        if known is None:
+            known = self._needs[key] = self._ask(render, needs)
+        return known
+
+    def _ask(self, render: Render, needs: Needs) -> Reason:
+        mask, exclude, kind, os, properties, power = needs
+        mode = kind or "regex"
+        if not Mask(mask, mode=mode).matches(render.name):
+            return Reason.HOSTS_MASK
+        if not Mask(exclude, mode=mode, exclude=True).matches(render.name):
+            return Reason.HOSTS_MASK_EXCLUDE
+        if not Mask(os, mode="find", contains=True).matches(render.os):
+            return Reason.OS
+        if not Mask(properties, mode="find", contains=True).matches(properties_of(self._farm, render)):
+            return Reason.PROPERTIES
+        if power > 0 and power > power_of(self._farm, render):
+            return Reason.POWER
+        return Reason.NONE
+
+
+def pool_offset(pools: dict[str, int], path: str) -> int | None:
+    """Return what a pools map adds to the priority of a pool, or None when it forbids the pool.
+
+    A key that begins with ``/`` is a prefix of the pool's path, another one any part of it; all matching keys add up.
+    A matching key of -100 or less forbids; when a key of 100 or more is there, pools no key matches are forbidden.
+    """
+    total, matched, exclusive = 0, False, False
+    for key, value in pools.items():
+        exclusive = exclusive or value >= 100
+        if path.startswith(key) if key.startswith("/") else key in path:
+            if value <= -100:
+                return None
+            total += value
+            matched = True
+    return None if exclusive and not matched else total
+
+
+def _resource(render: Render, name: str) -> int:
+    value: int = render.resources.get(name, 0)
+    return value
+
+
+def holder_reason(farm: Farm, matches: Matches, holder: Limits, render: Render) -> Reason:
+    """Return why a branch, user or job may not use a render, by its own limits and masks."""
+    per_host = holder.max_running_tasks_per_host
+    if per_host >= 0 and holder.running_per_host.get(render.id, 0) >= per_host:
+        return Reason.PER_HOST_LIMIT
+    found = matches.needs(
+        render,
+        (
+            holder.hosts_mask,
+            holder.hosts_mask_exclude,
+            holder.hosts_mask_type,
+            holder.need_os,
+            holder.need_properties,
+            holder.need_power,
+        ),
+    )
+    if found:
+        return found
+    if holder.need_memory > 0 and holder.need_memory > _resource(render, "mem_free_mb"):
+        return Reason.MEMORY
+    if holder.need_hdd > 0 and holder.need_hdd > _resource(render, "hdd_free_gb"):
+        return Reason.DISK
+    if holder.pools and pool_offset(holder.pools, farm.pools[render.pool].path) is None:
+        return Reason.POOL
+    return Reason.NONE
+
+
+def job_reason(farm: Farm, job: Job, render: Render) -> Reason:
+    """Return why the state of a render keeps a job away: nimby, NIMBY, paused, sick."""
+    state = render.state
+    if state == RenderState.ONLINE:
+        return Reason.NONE
+    if state & (RenderState.SICK | RenderState.WOL_FALLING):
+        return Reason.SICK
+    if state & RenderState.PAUSED and not job.ignorepaused:
+        return Reason.PAUSED
+    if state & RenderState.NIMBY and not job.ignorenimby:
+        return Reason.NIMBY
+    if state & RenderState.NIMBY_USER and not job.ignorenimby and farm.users[job.user].name != render.user_name:
+        return Reason.NIMBY
+    return Reason.NONE
+
+
+def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: Render, free: int) -> Reason:
+    """Return why a block may not use a render that has ``free`` capacity units left."""
+    spec = block.spec
+    per_host = spec.max_running_tasks_per_host
+    if per_host >= 0 and block.running_per_host.get(render.id, 0) >= per_host:
+        return Reason.PER_HOST_LIMIT
+    if minimum_capacity(block) > free:
+        return Reason.CAPACITY
+    if not matches.service(render, spec.service):
+        return Reason.SERVICE
+    if 0 <= spec.max_running_tasks <= block.running_tasks:
+        return Reason.BLOCK_LIMIT
+    if block.error_hosts:
+        failed = block.error_hosts.get(render.id)
+        limit = spec.errors_avoid_host if spec.errors_avoid_host >= 0 else farm.users[job.user].errors_avoid_host
+        if failed is not None and 0 < limit <= failed.count:
+            return Reason.AVOIDED_BY_BLOCK
+    needed = _needed_resources(block, render)
+    if needed:
+        return needed
+    return matches.needs(
+        render,
+        (
+            spec.hosts_mask,
+            spec.hosts_mask_exclude,
+            job.hosts_mask_type,
+            "",
+            spec.need_properties,
+            spec.need_power,
+        ),
+    )
+
+
+def _needed_resources(block: Block, render: Render) -> Reason:
+    """Return which measured resource a block needs more of than a render has now."""
+    spec = block.spec
+    if spec.need_memory > 0 and spec.need_memory > _resource(render, "mem_free_mb"):
+        return Reason.MEMORY
+    if spec.need_hdd > 0 and spec.need_hdd > _resource(render, "hdd_free_gb"):
+        return Reason.DISK
+    gpu = _resource(render, "gpu_mem_total_mb") - _resource(render, "gpu_mem_used_mb")
+    if spec.need_gpu_mem_mb > 0 and spec.need_gpu_mem_mb > gpu:
+        return Reason.GPU_MEMORY
+    mhz, cores = _resource(render, "cpu_mhz"), _resource(render, "cpu_num")
+    if spec.need_cpu_freq_mgz > 0 and spec.need_cpu_freq_mgz > mhz:
+        return Reason.CPU_FREQUENCY
+    if spec.need_cpu_cores > 0 and spec.need_cpu_cores > cores:
+        return Reason.CPU_CORES
+    if spec.need_cpu_freq_cores > 0 and spec.need_cpu_freq_cores > mhz * cores:
+        return Reason.CPU_FREQUENCY_CORES
+    return Reason.NONE

@@ -1,0 +1,169 @@
+"""Which jobs have something to offer, and which task of a block comes next: what the solver remembers between passes.
+
+Rules of this file:
+- Nothing here is true by itself: everything is derived from the farm and may be thrown away and built again.
+- It is told every event after it was evolved (``Offers.note``) and looks only at what the event names.
+"""
+
+import heapq
+
+from afcore.events import (
+    BlockEdited,
+    ErrorHostsReset,
+    Event,
+    HostForgiven,
+    JobDeleted,
+    JobDeletionRequested,
+    JobEdited,
+    JobFinished,
+    JobReopened,
+    JobSubmitted,
+    RunFinished,
+    RunStarted,
+    TasksChanged,
+    TasksHeld,
+    TasksReleased,
+)
+from afcore.frames import OrderCursor, SequentialOrder
+from afcore.model.farm import Farm
+from afcore.model.job import Block
+from afcore.schedule.fit import minimum_capacity
+from afcore.schedule.limits import job_offers
+from afcore.states import TaskState
+
+__all__ = ["Offers"]
+
+_OF_ONE_JOB = (
+    JobSubmitted,
+    JobEdited,
+    BlockEdited,
+    JobReopened,
+    JobDeletionRequested,
+    TasksReleased,
+    TasksHeld,
+    TasksChanged,
+    ErrorHostsReset,
+    HostForgiven,
+)
+_MANY = 64
+"""More tasks than this are not woken one by one: the search begins again at the first."""
+
+
+class Offers:
+    """The jobs that could start something, by their own state; and a cursor for each block that was asked.
+
+    ``ready`` maps job id to the least capacity units a task of the job takes; ``changed`` holds jobs that may be
+    offered to renders they were not offered to before.
+    """
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self.ready: dict[int, int] = {}
+        self.changed: dict[int, None] = {}
+        self._held: dict[int, None] = {}
+        """Jobs that wait for other jobs."""
+        self._times: list[tuple[int, int]] = []
+        """Heap of (time_wait, job)."""
+        self._cursors: dict[tuple[int, int], OrderCursor] = {}
+        for job in farm.jobs:
+            self.refresh(job, 0.0)
+
+    def refresh(self, job: int, at: float) -> None:
+        """Look at one job again."""
+        self.ready.pop(job, None)
+        self.changed.pop(job, None)
+        self._held.pop(job, None)
+        found = self._farm.jobs.get(job)
+        if found is None:
+            return
+        if job_offers(found, at):
+            self.ready[job] = min(minimum_capacity(block) for block in found.blocks)
+            self.changed[job] = None
+            return
+        if found.waits_for:
+            self._held[job] = None
+        if found.time_wait > at:
+            heapq.heappush(self._times, (found.time_wait, job))
+
+    def deadline(self) -> float | None:
+        """Return when the next job has waited for its time, or None."""
+        return float(self._times[0][0]) if self._times else None
+
+    def wake(self, at: float) -> None:
+        """Offer the jobs whose time has come."""
+        while self._times and self._times[0][0] <= at:
+            self.refresh(heapq.heappop(self._times)[1], at)
+
+    def note(self, event: Event, at: float) -> None:
+        """Take in what happened; the farm has it already."""
+        kind = type(event)
+        if kind is RunStarted:
+            self._started(event)  # type: ignore[arg-type]
+        elif kind is RunFinished:
+            self._finished(event, at)  # type: ignore[arg-type]
+        elif isinstance(event, _OF_ONE_JOB):
+            self._move_cursors(event)
+            self.refresh(event.job, at)
+        elif isinstance(event, JobFinished | JobDeleted):
+            self.refresh(event.job, at)
+            for job in list(self._held):
+                self.refresh(job, at)
+            if kind is JobDeleted:
+                for key in [key for key in self._cursors if key[0] == event.job]:
+                    del self._cursors[key]
+
+    def _started(self, event: RunStarted) -> None:
+        job = self._farm.jobs[event.job]
+        if not job.blocks[event.block].tasks.counts[TaskState.READY] and not job_offers(job, float("inf")):
+            self.ready.pop(event.job, None)
+            self.changed.pop(event.job, None)
+
+    def _finished(self, event: RunFinished, at: float) -> None:
+        if event.state == TaskState.READY:
+            self._wake(event.job, event.block, event.task)
+            self.refresh(event.job, at)
+
+    def _move_cursors(self, event: Event) -> None:
+        if isinstance(event, TasksReleased):
+            if sum(last - first + 1 for first, last in event.ranges) <= _MANY:
+                for first, last in event.ranges:
+                    for task in range(first, last + 1):
+                        self._wake(event.job, event.block, task)
+                return
+            self._rewind(event.job, event.block)
+        elif isinstance(event, TasksChanged):
+            self._rewind(event.job, event.block)
+        elif isinstance(event, BlockEdited):
+            self._cursors.pop((event.job, event.block), None)
+
+    def _wake(self, job: int, block: int, task: int) -> None:
+        cursor = self._cursors.get((job, block))
+        if cursor is not None:
+            cursor.wake(task)
+
+    def _rewind(self, job: int, block: int) -> None:
+        cursor = self._cursors.get((job, block))
+        if cursor is not None:
+            cursor.rewind()
+
+    def next_task(self, block: Block, after: int = -1) -> tuple[int, int] | None:
+        """Return (rank, task) of the first ready task of a block behind rank ``after``, or None."""
+        key = (block.job, block.index)
+        cursor = self._cursors.get(key)
+        if cursor is None:
+            cursor = self._cursors[key] = OrderCursor(_order(block))
+        rank = cursor.first(block.tasks.state, TaskState.READY, after)
+        return None if rank is None else (rank, cursor.order.index(rank))
+
+
+def _order(block: Block) -> SequentialOrder:
+    spec = block.spec
+    if not spec.numeric:
+        return SequentialOrder(spec.sequential, block.tasks.size)
+    return SequentialOrder(
+        spec.sequential,
+        block.tasks.size,
+        first=spec.frame_first,
+        last=spec.frame_last,
+        span=spec.frames_per_task * spec.frames_inc,
+    )
