@@ -16,16 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Rooms that the contracts name before they are built. This set only shrinks: a name goes when its module is there.
 PLANNED = {
-    "afcore.config",
     "afcore.core",
     "afcore.evolve",
-    "afcore.farmfile",
-    "afcore.pathmap",
     "afcore.replay",
     "afcore.rules",
     "afcore.schedule",
-    "afcore.servicetable",
-    "afcore.settings",
     "afcore.store",
     "afnet.registry",
     "afrender.tray",

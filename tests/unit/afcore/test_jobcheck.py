@@ -90,8 +90,7 @@ def test_what_is_wrong_with_a_block(keys: dict[str, Any], sentence: str) -> None
         ),
         (
             {"try_this_tasks_num": [1]},
-            "try_this_tasks_num: has 1 numbers, try_this_blocks_num has 0"
-            " (give one block number for each task number)",
+            "try_this_tasks_num: has 1 numbers, try_this_blocks_num has 0 (give one block number for each task number)",
         ),
         ({"try_this_tasks_num": [1], "try_this_blocks_num": [4]}, "try_this_blocks_num[0]: there is no block 4"),
         (

@@ -1,0 +1,126 @@
+"""Every setting once: its name, kind, default, unit and meaning.
+
+Names, kinds and defaults that begin with ``af_`` and those of shells, commands and paths are the classic ones, so the
+configuration files of a studio keep their meaning. ``CLASSIC`` names the classic keys that mean nothing here: they may
+stay in a file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["CLASSIC", "SETTINGS", "Setting"]
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+_PICTURES = ("exr", "dpx", "jpg", "jpeg", "png", "tif", "tiff", "tga", "bmp")
+
+
+class Setting(NamedTuple):
+    """One setting. ``kind`` is int, float, text, bool, texts (a list) or pairs (a list of two texts each).
+
+    ``unit`` is a word for people, ``least`` the smallest number taken, ``env`` variables beside the usual ones,
+    ``windows`` the default there when it is another.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    about: str
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+    env: tuple[str, ...] = ()
+    windows: Any = None
+
+
+_ALL = (
+    # Where the farm is.
+    Setting("servers", "texts", (), "servers of the farm, HOST:PORT each, tried in turn", env=("AF_SERVER",)),
+    Setting("af_servername", "text", "127.0.0.1", "host of the server, when no servers are listed"),
+    Setting("af_serverport", "int", 51000, "port of the server, when no servers are listed", "port", 1, 65535),
+    Setting("connect_timeout", "float", 5.0, "how long one server is tried before the next", "s", 0.1),
+    Setting("answer_timeout", "float", 60.0, "how long an answer is waited for", "s", 0.1),
+    # The server.
+    Setting("listen", "texts", (), "addresses the server listens at, HOST:PORT each; none is loopback"),
+    Setting("data_dir", "text", "", "folder of the server's data; empty is the platform's usual place"),
+    Setting("database", "text", "", "URL of the farm's database; empty is SQLite in the data folder"),
+    Setting("af_db_conninfo", "text", "", "database of the statistics; empty is the farm's own"),
+    Setting("af_ipv6_disable", "bool", False, "listen at IPv4 addresses only"),
+    Setting("journal_keep_days", "float", 14.0, "how long journal and old snapshots are kept", "days", 0.0),
+    Setting("journal_keep_bytes", "int", 2 * _GIB, "how large journal and old snapshots may grow", "bytes", 0),
+    Setting("snapshot_events", "int", 50_000, "events in the journal after which a snapshot is written", "", 1),
+    Setting("snapshot_bytes", "int", 64 * _MIB, "size of the journal after which a snapshot is written", "bytes", 1),
+    Setting("files_budget", "int", 20 * _GIB, "space for logs and other files of runs on the server", "bytes", 0),
+    Setting("log_bytes_max", "int", 8 * _MIB, "how much output of one run is kept; the middle is cut", "bytes", 4096),
+    Setting("log_line_max", "int", 64 * 1024, "longest line of output; longer ones are broken", "bytes", 256),
+    Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
+    Setting("peer_connections_max", "int", 256, "connections from one address at a time", "", 1),
+    Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
+    Setting("af_node_log_lines_max", "int", 100, "log lines kept of a job, render, user or pool", "lines", 0),
+    Setting("af_task_log_linesmax", "int", 100, "log lines kept of a task", "lines", 0),
+    # Jobs, when they say nothing else.
+    Setting("af_priority", "int", 99, "priority of a job", "", 0, 255),
+    Setting("af_max_running_tasks", "int", -1, "running tasks of a job; -1 is no limit", "", -1),
+    Setting("af_max_run_tasks_per_host", "int", -1, "running tasks of a job on one render; -1 is no limit", "", -1),
+    Setting("af_task_default_capacity", "int", 1000, "capacity that a task takes of its render", "", 1),
+    Setting("af_task_default_service", "text", "generic", "service of a block"),
+    Setting("af_task_error_retries", "int", 3, "how often a failed task is started again", "", 0, 127),
+    Setting("af_errors_avoid_host", "int", 3, "failures after which a block avoids a render; 0 never", "", 0, 127),
+    Setting("af_task_errors_same_host", "int", 3, "failures after which a task avoids a render; 0 never", "", 0, 127),
+    Setting("af_errors_forgivetime", "int", 5 * 3600, "time after which a render's failures are forgiven", "s", 0),
+    Setting("af_jobs_life_time", "int", 0, "age at which jobs are deleted; 0 never", "s", -1),
+    Setting("af_task_progress_change_timeout", "int", -1, "time without progress that fails a task; -1 none", "s", -1),
+    Setting("af_task_reconnect_timeout", "int", 30, "how long running tasks are waited for after a restart", "s", 0),
+    Setting("af_cmdprefix", "text", "", "text put before the command of every block", env=("AF_CMD_PREFIX",)),
+    # Renders.
+    Setting("capacity_per_core", "int", 1000, "capacity of a render for each of its cores", "", 1),
+    Setting("heartbeat_sec", "float", 1.0, "how often a render says that it lives", "s", 0.05),
+    Setting("resources_update_period", "float", 5.0, "how often a render measures itself", "s", 0.1),
+    Setting("zombie_time", "float", 16.0, "silence after which a render's tasks are given to others", "s", 0.1),
+    Setting("terminate_grace", "float", 10.0, "time between asking a process to end and killing it", "s", 0.0),
+    Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
+    Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
+    Setting("af_render_task_read_buffer_size", "int", 1_000_000, "output read from a task in one go", "bytes", 1024),
+    Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
+    Setting("af_render_iostat_device", "text", "*", "disks whose traffic is measured"),
+    Setting("af_render_overflow_mem", "int", -1, "used memory that counts as overload; -1 none", "%", -1, 100),
+    Setting("af_render_overflow_swap", "int", -1, "used swap that counts as overload; -1 none", "%", -1, 100),
+    Setting("af_render_overflow_hdd", "int", -1, "used disk that counts as overload; -1 none", "%", -1, 100),
+    Setting("af_render_cut_domain_name", "bool", True, "cut the domain from the name of a render"),
+    Setting("af_user_cut_domain_name", "bool", True, "cut the domain from the name of a user"),
+    Setting("af_thumbnail_extensions", "texts", _PICTURES, "files shown as pictures"),
+    Setting("af_task_post_limit_sec", "int", 16, "time for each command after a task", "s", 0),
+    Setting("spool_bytes_max", "int", _GIB, "space for reports and logs that wait at the agent", "bytes", 0),
+    # Everybody.
+    Setting("pathsmap", "pairs", (), "paths of this machine and of the farm: [[client, server], …]"),
+    Setting("monitor_flush", "float", 0.2, "how often a monitor gets what changed", "s", 0.01),
+)
+
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}
+
+CLASSIC = frozenset(
+    """
+    af_http_serve_dir af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
+    pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
+    af_render_resclasses af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
+    af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown
+    af_render_cmd_wolsleep af_render_cmd_wolwake af_wolwake_interval af_rendercmds af_rendercmds_admin
+    af_render_launch_cmds af_render_launch_cmds_exit af_thumbnail_cmd af_monitor_zombietime
+    af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
+    af_watch_refresh_gui_sec af_watch_connection_lost_time af_watch_work_user_visible af_db_stringquotes
+    af_db_stringnamelen af_db_stringexprlen af_sysjob_tasklife af_sysjob_tasksmax af_sysjob_wol_service
+    af_sysjob_postcmd_service af_sysjob_events_service af_server_sockets_processing_threads_num
+    af_server_sockets_readwrite_threads_num af_server_sockets_processing_threads_stack
+    af_server_sockets_readwrite_threads_stack af_server_linux_epoll af_server_http_wait_close af_server_profiling_sec
+    af_so_server_RCVTIMEO_sec af_so_server_SNDTIMEO_sec af_so_server_TCP_NODELAY af_so_server_REUSEADDR
+    af_so_server_TCP_CORK af_so_server_LINGER af_so_client_RCVTIMEO_sec af_so_client_SNDTIMEO_sec
+    af_so_client_TCP_NODELAY af_so_client_REUSEADDR af_so_client_TCP_CORK af_so_client_LINGER
+    af_render_heartbeat_sec af_render_zombietime af_render_up_resources_period af_render_exit_no_task_time
+    timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
+    company tray_icon icons_path menu_path docs_url forum_url email_smtp_server email_send_cmd
+    email_sender_address_host keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
+    nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter
+    """.split()
+)
+"""Keys of classic configuration files that are read over in silence."""
