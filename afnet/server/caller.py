@@ -1,0 +1,308 @@
+"""One connection that the door has accepted: a socket at first, then a transport, then a skin around its owner.
+
+Rules of this file:
+- Until it is known who calls and in which language, a caller costs one socket and one timer, no task.
+- Whatever a caller does, it gets an answer that it can read or a closed socket, within ``Limits``.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol, cast
+
+from afcore.envelope import Principal
+from afcore.errors import NotAllowed, TheirFault
+from afnet.server.guard import browser_refusal_of
+from afnet.server.native import NativePeers
+from afnet.transport.httphead import Head, find_end, parse_head, response
+from afnet.transport.websocket import WebSocketConnection
+from afnet.transport.wsframes import PATH, WebSocketFault, upgrade_answer
+from afnet.wire.codec import LIMIT_TO_SERVER
+from afnet.wire.messages import Refused
+
+__all__ = ["Caller", "ClassicAnswer", "Desk", "Limits"]
+
+ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any]]]
+"""Answers one request of the classic dialect with the object to send back."""
+
+_TLS_HANDSHAKE = 0x16
+_TLS_REFUSAL = bytes((0x15, 3, 1, 0, 2, 2, 40))
+"""A TLS alert ``handshake_failure``: all that a TLS caller can read from a server without TLS."""
+
+_METHOD = re.compile(rb"[A-Z]{1,16}(?: |$)")
+
+_log = logging.getLogger(__name__)
+
+
+class Limits(NamedTuple):
+    """What one caller may cost before the farm knows it."""
+
+    first_byte_time: float = 10.0
+    """Seconds for the first byte, the TLS handshake and the HTTP header together."""
+    connections_per_address: int = 4096
+    """Open connections from one address."""
+    accept_batch: int = 64
+    """Connections accepted in one turn of the loop."""
+
+
+class Desk(Protocol):
+    """What a caller needs of the door."""
+
+    peers: NativePeers
+    on_http: Callable[[], asyncio.Protocol] | None
+    on_classic: ClassicAnswer | None
+    limits: Limits
+    tls: ssl.SSLContext | None
+
+    def enter(self, caller: "Caller") -> str:
+        """Count a caller in; return the sentence that refuses it, or nothing."""
+
+    def leave(self, caller: "Caller") -> None:
+        """Count a caller out."""
+
+    def know(self, caller: "Caller", principal: Principal) -> None:
+        """Remember who is behind a transport."""
+
+    def identify(self, accepted: socket.socket) -> Principal:
+        """Return who is at the other end; NotAllowed with a sentence."""
+
+
+class Caller(asyncio.Protocol):
+    """One accepted connection: a socket at first, then a transport, then a thin skin around who has taken it."""
+
+    def __init__(self, door: Desk, accepted: socket.socket) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.host = ""
+        self._door = door
+        self._socket: socket.socket | None = accepted
+        self._data = bytearray()
+        self._inner: asyncio.BaseProtocol | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._principal: Principal | None = None
+        self._refusal: NotAllowed | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            self.host = accepted.getpeername()[0]
+        except OSError:
+            accepted.close()
+            return
+        refused = door.enter(self)
+        try:
+            self._principal = door.identify(accepted)
+        except NotAllowed as sentence:
+            self._refusal = sentence
+        except OSError:
+            self._refusal = NotAllowed("The connection was gone before anybody could ask who it is.")
+        if refused:
+            self._refusal = NotAllowed(refused, hint="Close some of them.")
+        self._timer = loop.call_later(door.limits.first_byte_time, self._too_late)
+        loop.add_reader(accepted, self._first_byte)
+
+    # A socket
+
+    def _first_byte(self) -> None:
+        accepted = self._socket
+        assert accepted is not None
+        loop = asyncio.get_running_loop()
+        try:
+            first = accepted.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        loop.remove_reader(accepted)
+        if not first:
+            self._drop_socket()
+            return
+        if first[0] == _TLS_HANDSHAKE and self._door.tls is None:
+            try:
+                accepted.send(_TLS_REFUSAL)
+            except OSError:
+                _log.debug("%s left before it was refused", self.host)
+            self._drop_socket()
+            return
+        tls = self._door.tls if first[0] == _TLS_HANDSHAKE else None
+        self._task = loop.create_task(self._become_transport(accepted, tls))
+
+    async def _become_transport(self, accepted: socket.socket, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if tls is None:
+                await loop.connect_accepted_socket(lambda: self, accepted)
+            else:
+                await loop.connect_accepted_socket(
+                    lambda: self, accepted, ssl=tls, ssl_handshake_timeout=self._door.limits.first_byte_time
+                )
+        except OSError as wrong:
+            _log.debug("%s: the TLS handshake failed: %s", self.host, wrong)
+            self._drop_socket()
+        finally:
+            self._task = None
+
+    def _drop_socket(self) -> None:
+        accepted, self._socket = self._socket, None
+        if accepted is not None:
+            accepted.close()
+        self._timer.cancel()
+        self._door.leave(self)
+
+    def _too_late(self) -> None:
+        if self.transport is not None:
+            if self._data.startswith(b"A") or self._data.startswith(b"a"):
+                self.transport.abort()
+            else:
+                self._answer_error(408, f"No whole request came within {self._door.limits.first_byte_time:g} seconds.")
+        elif self._task is not None:
+            self._task.cancel()
+            self._drop_socket()
+        elif self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._drop_socket()
+
+    # A transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is there, decrypted if it was TLS."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._socket = None
+        if self._principal is not None:
+            self._door.know(self, self._principal)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect what is needed to know the language, then hand everything over."""
+        inner = self._inner
+        if inner is not None:
+            cast(asyncio.Protocol, inner).data_received(data)
+            return
+        if self.transport is None or self.transport.is_closing():
+            return
+        self._data += data
+        first = self._data[0]
+        if first in b"Aa":
+            self._to_classic(None)
+        elif first == 0:
+            self._to_classic(None)
+        elif not _METHOD.match(bytes(self._data[:17])):
+            self._answer_error(400, "This is neither HTTP nor the classic dialect nor anything else the farm speaks.")
+        else:
+            self._to_http()
+
+    def _to_http(self) -> None:
+        try:
+            end = find_end(self._data)
+            if not end:
+                return
+            head = parse_head(bytes(self._data[:end]))
+        except TheirFault as fault:
+            self._answer_error(431 if "longer" in fault.sentence else 400, fault.sentence)
+            return
+        sentence = browser_refusal_of(head)
+        if sentence:
+            self._answer_error(403, sentence)
+        elif head.first == "POST" and "afanasy" in head.headers:
+            self._to_classic(head)
+        elif head.second == PATH and head.has_token("upgrade", "websocket"):
+            self._to_native(head, end)
+        elif self._refusal is not None:
+            self._answer_error(403, self._refusal.sentence, self._refusal.hint)
+        elif self._door.on_http is None:
+            self._answer_error(404, "This server answers no HTTP requests.")
+        else:
+            self._hand_over(self._door.on_http())
+
+    def _to_native(self, head: Head, end: int) -> None:
+        assert self.transport is not None
+        if head.headers.get("sec-websocket-version") != "13":
+            self._write_and_close(response(426, Sec_WebSocket_Version="13"))
+            return
+        try:
+            answer = upgrade_answer(head)
+        except WebSocketFault as fault:
+            self._answer_error(400, fault.sentence)
+            return
+        who: Principal | Refused | None = self._principal
+        if self._refusal is not None:
+            who = Refused(0, self._refusal.code, self._refusal.sentence, self._refusal.hint)
+        assert who is not None
+        connection = WebSocketConnection(self._door.peers.new_peer(who), limit=LIMIT_TO_SERVER)
+        self.transport.write(answer)
+        early = bytes(self._data[end:])
+        self._data.clear()
+        self._timer.cancel()
+        self._inner = connection
+        connection.take_over(self.transport, early)
+
+    def _to_classic(self, head: Head | None) -> None:
+        self._answer_error(404, "The classic dialect is not answered by this server.")
+
+    def _hand_over(self, inner: asyncio.Protocol) -> None:
+        """Give everything, from the first byte on, to the protocol that speaks this language."""
+        assert self.transport is not None
+        self._timer.cancel()
+        self._inner = inner
+        early = bytes(self._data)
+        self._data.clear()
+        inner.connection_made(self.transport)
+        inner.data_received(early)
+
+    def _answer_error(self, status: int, sentence: str, hint: str = "") -> None:
+        error = {"code": _CODES.get(status, "bad_request"), "sentence": sentence, "hint": hint, "problems": []}
+        self._write_and_close(response(status, json.dumps({"error": error}).encode()))
+
+    def _write_and_close(self, data: bytes) -> None:
+        self._timer.cancel()
+        if self.transport is not None:
+            self.transport.write(data)
+            self.transport.close()
+
+    def eof_received(self) -> bool | None:
+        """Pass on that the caller has said all."""
+        if self._inner is not None:
+            return cast(asyncio.Protocol, self._inner).eof_received()
+        return False
+
+    def pause_writing(self) -> None:
+        """Pass on that the caller is slow."""
+        if self._inner is not None:
+            self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass on that the caller has caught up."""
+        if self._inner is not None:
+            self._inner.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Pass on that it is over, and count the caller out."""
+        self._timer.cancel()
+        inner, self._inner = self._inner, None
+        self._door.leave(self)
+        self.transport = None
+        if inner is not None:
+            inner.connection_lost(error)
+
+    # The end
+
+    def close_soon(self) -> None:
+        """Close what nobody has taken, and whoever is idle; native peers have been told by themselves."""
+        if self._socket is not None and self.transport is None:
+            if self._task is not None:
+                self._task.cancel()
+            else:
+                asyncio.get_running_loop().remove_reader(self._socket)
+            self._drop_socket()
+        elif self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None:
+            self.transport.abort()
+        else:
+            self.close_soon()
+
+
+_CODES = {403: "not_allowed", 404: "not_found", 408: "timed_out", 431: "limit_reached"}

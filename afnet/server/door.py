@@ -1,0 +1,164 @@
+"""The farm's port: accept, look at the first byte without taking it, then TLS or plain, then whose language it is.
+
+Rules of this file:
+- The door counts and closes; ``Caller`` finds out what a connection is.
+- Every socket that was accepted is closed by ``close``, whoever has it by then.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+
+from afcore.envelope import Principal
+from afcore.errors import NotAllowed
+from afnet.client.servers import Address
+from afnet.server.caller import Caller, ClassicAnswer, Limits
+from afnet.server.listen import bind_all
+from afnet.server.native import NativeHandler, NativePeers
+from afnet.server.peer import identify_socket
+
+__all__ = ["Door"]
+
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """Owns the listening sockets and every connection until somebody else has taken it.
+
+    ``on_native`` handles WebSockets at ``/af``; ``on_http`` makes the asyncio protocol that gets every other HTTP
+    connection (aiohttp's ``web.Server`` is one), ``on_classic`` answers the classic dialect; what is None is refused by
+    a sentence. ``tls`` switches TLS on for callers who begin with it; plain callers stay possible on loopback.
+    """
+
+    def __init__(
+        self,
+        listen: Sequence[Address],
+        *,
+        on_native: NativeHandler,
+        on_http: Callable[[], asyncio.Protocol] | None = None,
+        on_classic: ClassicAnswer | None = None,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        identify_peer: Callable[[socket.socket], Principal] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.peers = NativePeers(on_native, clock=clock)
+        """Every native conversation."""
+        self.on_http = on_http
+        self.on_classic = on_classic
+        self.limits = limits or Limits()
+        self._listen = list(listen)
+        self.tls = tls
+        self.identify = identify_peer or identify_socket
+        self._listeners: list[socket.socket] = []
+        self._callers: set[Caller] = set()
+        self._per_address: dict[str, int] = {}
+        self._principals: dict[int, Principal] = {}
+        self._resting: asyncio.TimerHandle | None = None
+        self._accepting = False
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where the door really listens (a port 0 has become a real one)."""
+        return [Address(*listener.getsockname()[:2]) for listener in self._listeners]
+
+    def bind(self) -> None:
+        """Take the ports, so that a second server fails early; nobody is served before ``open``."""
+        if not self._listeners:
+            self._listeners = bind_all(self._listen)
+
+    async def open(self) -> None:
+        """Begin to accept; ConfigError when a port cannot be had."""
+        self.bind()
+        self._accept_again()
+
+    async def close(self, reason: str = "The server stops.") -> None:
+        """Stop accepting, say goodbye to every peer, close every connection, and wait until the last is gone."""
+        self._stop_accepting()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        self.peers.close(reason)
+        for caller in list(self._callers):
+            caller.close_soon()
+        for _ in range(100):
+            if not self._callers:
+                return
+            await asyncio.sleep(0.02)
+        for caller in list(self._callers):
+            caller.abort()
+        while self._callers:
+            await asyncio.sleep(0)
+
+    def principal_of(self, transport: asyncio.BaseTransport | None) -> Principal:
+        """Return who is behind the transport of an HTTP request; NotAllowed when it is none of the door's."""
+        principal = self._principals.get(id(transport))
+        if principal is None:
+            raise NotAllowed("This connection did not come through the farm's door.")
+        return principal
+
+    # Accepting
+
+    def _accept_again(self) -> None:
+        self._resting = None
+        self._accepting = True
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.add_reader(listener, self._accept, listener)
+
+    def _stop_accepting(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        if self._accepting:
+            self._accepting = False
+            loop = asyncio.get_running_loop()
+            for listener in self._listeners:
+                loop.remove_reader(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(self.limits.accept_batch):
+            try:
+                accepted, _ = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as wrong:
+                if wrong.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    _log.warning("no new connections for a second: %s; raise the limit of open files", wrong.strerror)
+                    self._stop_accepting()
+                    self._resting = asyncio.get_running_loop().call_later(1.0, self._accept_again)
+                    return
+                raise
+            accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Caller(self, accepted)
+
+    # What callers use
+
+    def enter(self, caller: Caller) -> str:
+        """Count a caller in; return the sentence that refuses it, or nothing."""
+        count = self._per_address.get(caller.host, 0) + 1
+        self._per_address[caller.host] = count
+        self._callers.add(caller)
+        if count > self.limits.connections_per_address:
+            return f"More than {self.limits.connections_per_address} connections from {caller.host} are open already."
+        return ""
+
+    def leave(self, caller: Caller) -> None:
+        """Count a caller out."""
+        if caller in self._callers:
+            self._callers.remove(caller)
+            left = self._per_address[caller.host] - 1
+            if left:
+                self._per_address[caller.host] = left
+            else:
+                del self._per_address[caller.host]
+            self._principals.pop(id(caller.transport), None)
+
+    def know(self, caller: Caller, principal: Principal) -> None:
+        """Remember who is behind a transport, for ``principal_of``."""
+        self._principals[id(caller.transport)] = principal

@@ -1,0 +1,139 @@
+"""Bind the addresses of ``--listen``: loopback only for now, with sentences for everything that can go wrong."""
+
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import psutil
+
+from afcore.errors import ConfigError
+from afnet.client.servers import Address
+
+__all__ = ["bind_all", "raise_file_limit"]
+
+BACKLOG = 1024
+"""Connections the system keeps for a server that is busy."""
+
+
+def raise_file_limit() -> int:
+    """Let this process open as many files as the system allows it; return how many that is (0: not known)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):
+            return soft
+    return hard
+
+
+def bind_all(addresses: Sequence[Address]) -> list[socket.socket]:
+    """Return listening, non-blocking sockets for every address; ConfigError, with nothing left open, if one fails.
+
+    A name that stands for several addresses (``localhost``) gets a socket for each that this machine has.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for address in addresses:
+            sockets += _bind_one(address)
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets
+
+
+def _bind_one(address: Address) -> list[socket.socket]:
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise ConfigError(
+            "command line", "--listen", f'this machine has no address "{address.host}"', hint="try 127.0.0.1 or [::1]"
+        ) from None
+    ends = list(dict.fromkeys((family, end[0], end[1]) for family, _, _, _, end in found))
+    for _, host, _ in ends:
+        if not ip_address(str(host).partition("%")[0]).is_loopback:
+            raise ConfigError(
+                "command line",
+                "--listen",
+                f"{address} can be reached from other machines, and this version has no accounts yet, "
+                "so whoever reached it could do anything; it listens on loopback only",
+                hint=f"use --listen 127.0.0.1:{address.port} or --listen [::1]:{address.port}",
+            )
+    sockets: list[socket.socket] = []
+    port = address.port
+    try:
+        for family, host, _ in ends:
+            one = _listen(family, str(host), port, address, optional=bool(sockets))
+            if one is not None:
+                sockets.append(one)
+                port = one.getsockname()[1]
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets
+
+
+def _listen(family: int, host: str, port: int, address: Address, *, optional: bool) -> socket.socket | None:
+    """Return one listening socket; None when ``optional`` and this machine does not have that address at all."""
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setblocking(False)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as wrong:
+        listener.close()
+        if optional and wrong.errno == errno.EADDRNOTAVAIL:
+            return None
+        raise _cannot_listen(wrong, host, port, address) from None
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _cannot_listen(wrong: OSError, host: str, port: int, address: Address) -> ConfigError:
+    if wrong.errno == errno.EADDRINUSE:
+        return ConfigError(
+            "command line",
+            "--listen",
+            f"port {port} of {host} is taken by {_holder(port)}",
+            hint="if that is this farm's server, it runs already; else stop it, or choose another port "
+            f"(--listen 127.0.0.1:{port + 1 if port < 65535 else port - 1}) and tell the others by AF_SERVER",
+        )
+    if wrong.errno in (errno.EACCES, errno.EPERM):
+        return ConfigError(
+            "command line",
+            "--listen",
+            f"port {port} may not be used by this user",
+            hint="choose a port above 1023, for example 51000",
+        )
+    return ConfigError(
+        "command line", "--listen", f"{address} cannot be listened on: {wrong.strerror}", hint="try 127.0.0.1:51000"
+    )
+
+
+def _holder(port: int) -> str:
+    """Say who listens on a port, as well as the system tells."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
+                if connection.pid:
+                    process = psutil.Process(connection.pid)
+                    return f"process {connection.pid} ({process.name()}) of the user {process.username()}"
+                return "a program of another user"
+    except (psutil.Error, OSError):
+        return "another program"
+    return "another program"

@@ -1,0 +1,286 @@
+"""The server's end of native conversations: one ServerPeer each, and what they share (flushing, silence, numbers).
+
+Rules of this file:
+- A message costs one call, never a task or a future; what is sent in one turn of the loop leaves as one frame.
+- Nobody here waits for a peer: one that does not take its bytes is marked slow, and cut off when that is hopeless.
+- The handler may send and close from inside any of its calls.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from afcore.envelope import Principal
+from afcore.errors import OurFault, WireError
+from afcore.states import Role
+from afnet.transport.base import FrameConnection
+from afnet.wire.codec import LIMIT_TO_CLIENT
+from afnet.wire.messages import Goodbye, Hello, Message, NotLeader, Refused, Welcome
+from afnet.wire.session import PING_TIME, Session
+from afnet.wire.states import SessionState
+
+__all__ = ["MOST_UNSENT", "NativeHandler", "NativePeers", "ServerPeer"]
+
+MOST_UNSENT = 4 * LIMIT_TO_CLIENT
+"""Unsent bytes at which a peer that takes nothing is cut off."""
+
+NOBODY = Principal("", Role.NOBODY)
+"""What a caller is who has been refused."""
+
+_log = logging.getLogger(__name__)
+
+
+class NativeHandler(Protocol):
+    """What the server does with native conversations; every call is direct, from the receive loop."""
+
+    def greet(self, hello: Hello, principal: Principal) -> Welcome | NotLeader | Refused:
+        """Answer a Hello; ``version``, ``capabilities``, ``ping``, ``principal`` and ``role`` are filled in later."""
+
+    def connected(self, peer: "ServerPeer") -> None:
+        """A peer was welcomed; it may be sent messages from now on."""
+
+    def received(self, peer: "ServerPeer", message: Message) -> None:
+        """A message came that this kind of peer may send (pings are answered already)."""
+
+    def lost(self, peer: "ServerPeer", reason: str) -> None:
+        """A welcomed peer is gone; called once.  ``peer.said_goodbye`` tells whether it meant to."""
+
+
+class ServerPeer:
+    """One caller: who it is, and how to speak to it."""
+
+    def __init__(self, peers: "NativePeers", number: int, principal: Principal | Refused) -> None:
+        self.number = number
+        """Number of the connection, unique while the server runs, from 1."""
+        self.principal = principal if isinstance(principal, Principal) else NOBODY
+        """Who calls; replace it when an agent has registered (``Principal.render``)."""
+        self.slow = False
+        """It takes less than it is sent: give it nothing that can wait or be dropped."""
+        self.said_goodbye = False
+        """It closed the conversation on purpose."""
+        self.address = ""
+        """Where it calls from, for people."""
+        self.context: Any = None
+        """Free for the server's own use."""
+        self._peers = peers
+        self._refused = principal if isinstance(principal, Refused) else None
+        self._session = Session("server", now=peers.clock(), greet=self._greet)
+        self._connection: FrameConnection | None = None
+        self._out: list[Message] = []
+        self._welcomed = False
+
+    @property
+    def hello(self) -> Hello:
+        """What it said first; OurFault before it did."""
+        if self._session.hello is None:
+            raise OurFault("The peer has not said hello yet.")
+        return self._session.hello
+
+    @property
+    def kind(self) -> str:
+        """``agent`` or ``client``."""
+        return self._session.peer_kind
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What both sides can."""
+        return self._session.capabilities
+
+    @property
+    def session(self) -> Session:
+        """The conversation's own state, for ``story`` and tests."""
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may still be said."""
+        return self._connection is not None and self._session.state is SessionState.OPEN
+
+    def send(self, *messages: Message) -> None:
+        """Send messages with everything else of this turn of the loop; nothing happens once the peer is gone."""
+        if self._session.state is SessionState.CLOSED:
+            return
+        if not self._out:
+            self._peers.flush_soon(self)
+        self._out += messages
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the peer to take them."""
+        return self._connection.unsent() if self._connection is not None else 0
+
+    def close(self, reason: str) -> None:
+        """Send what waits, say goodbye and hang up; ``reason`` is a sentence for a person."""
+        connection = self._connection
+        if connection is None:
+            return
+        self.flush()
+        if self._session.state is not SessionState.CLOSED:
+            last = self._session.close(reason, self._peers.clock())
+            connection.send_frame(last)
+        connection.close(reason)
+
+    def flush(self) -> None:
+        """Write what was sent so far; called once per turn of the loop by itself."""
+        messages, self._out = self._out, []
+        connection = self._connection
+        if connection is None or self._session.state is not SessionState.OPEN:
+            return
+        frames, too_large = self._session.frames(messages)
+        for frame in frames:
+            connection.send_frame(frame)
+        for message in too_large:
+            self._refuse_too_large(connection, message)
+        if self.slow and connection.unsent() > MOST_UNSENT:
+            _log.warning("%s took none of %d bytes that wait for it; cut off", self.address, connection.unsent())
+            connection.abort()
+
+    def _refuse_too_large(self, connection: FrameConnection, message: Message) -> None:
+        """Tell the peer that its answer was too large for any frame, in the place of the answer."""
+        _log.error("a message %s for %s is larger than a frame may be", type(message).__name__, self.address)
+        sentence = f"The answer is larger than the {LIMIT_TO_CLIENT} bytes that one frame may hold."
+        id = getattr(message, "id", 0)
+        connection.send_frame(self._session.send(Refused(id, "too_large", sentence, "Ask for less at once.")))
+
+    # FrameReceiver
+
+    def opened(self, connection: FrameConnection) -> None:
+        """The transport is there."""
+        self._connection = connection
+        self.address = connection.address
+        self._peers.add(self)
+
+    def frame_received(self, frame: bytes) -> None:
+        """Take one frame and hand its messages on."""
+        session = self._session
+        try:
+            messages = session.receive(frame, self._peers.clock())
+        except WireError as fault:
+            self._hang_up(fault.sentence)
+            return
+        received = self._peers.handler.received
+        for message in messages:
+            if isinstance(message, Hello):
+                self._welcomed = True
+                self._write_pending()
+                self._peers.handler.connected(self)
+            elif isinstance(message, Goodbye):
+                self.said_goodbye = True
+            else:
+                received(self, message)
+        if session.state is SessionState.CLOSED:
+            self._hang_up(session.closed_because)
+        else:
+            self._write_pending()
+
+    def slowed(self, slow: bool) -> None:
+        """Note that the peer takes less than it is sent, or has caught up."""
+        self.slow = slow
+
+    def closed(self, reason: str) -> None:
+        """The transport is gone."""
+        self._connection = None
+        self._out = []
+        self._peers.remove(self)
+        why = self._session.closed_because or reason or "closed by the server"
+        self._session.close("", self._peers.clock())
+        if self._welcomed:
+            self._welcomed = False
+            self._peers.handler.lost(self, why)
+
+    def tick(self, now: float) -> None:
+        """Let time pass for the session."""
+        try:
+            self._session.tick(now)
+        except WireError as fault:
+            self._hang_up(fault.sentence)
+            return
+        self._write_pending()
+
+    # Helpers
+
+    def _greet(self, hello: Hello) -> Welcome | NotLeader | Refused:
+        if self._refused is not None:
+            return self._refused
+        answer = self._peers.handler.greet(hello, self.principal)
+        if not isinstance(answer, Welcome):
+            return answer
+        return Welcome(
+            version=answer.version,
+            server=answer.server,
+            farm=answer.farm,
+            epoch=answer.epoch,
+            time=answer.time,
+            servers=answer.servers,
+            principal=self.principal.name,
+            role=int(self.principal.role),
+        )
+
+    def _write_pending(self) -> None:
+        frame = self._session.pending()
+        if frame and self._connection is not None:
+            self._connection.send_frame(frame)
+
+    def _hang_up(self, reason: str) -> None:
+        self._write_pending()
+        if self._connection is not None:
+            self._connection.close(reason)
+
+
+class NativePeers:
+    """Every native conversation of a server."""
+
+    def __init__(self, handler: NativeHandler, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.handler = handler
+        self.clock = clock
+        self._peers: set[ServerPeer] = set()
+        self._numbers = 0
+        self._dirty: list[ServerPeer] = []
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def new_peer(self, principal: Principal | Refused) -> ServerPeer:
+        """Return the receiver for a connection that is about to open; Refused is said in answer to its Hello."""
+        self._numbers += 1
+        return ServerPeer(self, self._numbers, principal)
+
+    def close(self, reason: str) -> None:
+        """Say goodbye to every peer."""
+        for peer in sorted(self._peers, key=lambda peer: peer.number):
+            peer.close(reason)
+
+    def add(self, peer: ServerPeer) -> None:
+        """Count an opened peer in."""
+        self._peers.add(peer)
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(PING_TIME / 2, self._look_around)
+
+    def remove(self, peer: ServerPeer) -> None:
+        """Count a closed peer out."""
+        self._peers.discard(peer)
+        if not self._peers and self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def flush_soon(self, peer: ServerPeer) -> None:
+        """Write what the peer is sent at the end of this turn of the loop."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(peer)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for peer in dirty:
+            peer.flush()
+
+    def _look_around(self) -> None:
+        """One timer for the silence of all peers: a timer each would cost more than it tells."""
+        self._sweep = asyncio.get_running_loop().call_later(PING_TIME / 2, self._look_around)
+        now = self.clock()
+        for peer in list(self._peers):
+            deadline = peer.session.deadline()
+            if deadline is not None and deadline <= now:
+                peer.tick(now)
