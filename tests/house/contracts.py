@@ -23,6 +23,10 @@ PLANNED = {
     "afcore.schedule",
     "afcore.store",
     "afnet.registry",
+    "afrender.agent",
+    "afrender.parsers",
+    "afrender.states",
+    "afrender.stimuli",
     "afrender.tray",
     "afwatch.embed",
 }

@@ -33,6 +33,7 @@ CROSSINGS = [
     ("afnet.server.app", "PySide6", "net-has-no-window"),
     ("afnet.client.link", "afnet.server.app", "clients-do-not-hold-the-farm"),
     ("afrender.loop", "afnet.server.app", "agent-does-the-work-only"),
+    ("afrender.states", "time", "agent-decides-without-waiting"),
     ("afrender.agent", "PySide6.QtCore", "agent-has-one-window"),
     ("afwatch.app", "afnet.server.app", "watch-looks"),
 ]
