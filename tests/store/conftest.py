@@ -10,6 +10,7 @@ import pytest
 
 from afcore.store.base import Store
 from afcore.store.memory import MemoryStore
+from afcore.store.opening import open_store
 
 
 class Place(Protocol):
@@ -39,10 +40,31 @@ class MemoryPlace:
             self._store.close()
 
 
-@pytest.fixture(params=["memory"])
+class DatabasePlace:
+    """A database that is opened again and again."""
+
+    def __init__(self, database: str, data: Path) -> None:
+        self.database = database
+        self.data = data
+        self._stores: list[Store] = []
+
+    def open(self) -> Store:
+        self._stores.append(open_store(self.database, data=self.data, now=1_700_000_000.0))
+        return self._stores[-1]
+
+    def close(self) -> None:
+        for store in self._stores:
+            store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place for a store, empty."""
-    made: Place = MemoryPlace()
+    made: Place
+    if request.param == "memory":
+        made = MemoryPlace()
+    else:
+        made = DatabasePlace("", tmp_path / "data")
     yield made
     made.close()
 

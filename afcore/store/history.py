@@ -1,0 +1,83 @@
+"""Reading finished runs from a database, on a connection that never writes."""
+
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, select
+
+from afcore.store.base import JobRow, RunPage, RunQuery, RunRow
+from afcore.store.database import Database
+from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable, jobs, tasks
+
+__all__ = ["SqlHistory"]
+
+_Row = TypeVar("_Row", RunRow, JobRow)
+
+
+class SqlHistory:
+    """As the protocol ``History``. Connects at the first question, and again after the database was away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.reader()
+        self._connection: Connection | None = None
+
+    def runs(self, query: RunQuery, *, before: int | None = None, limit: int = 100) -> RunPage:
+        """As ``History.runs``."""
+        wanted = _columns(RUN_ROWS).order_by(tasks.c.seq.desc()).limit(limit + 1)
+        for column, value in (
+            (tasks.c.job, query.job),
+            (tasks.c.id_block, query.block),
+            (tasks.c.id_task, query.task),
+            (tasks.c.username, query.user),
+            (tasks.c.hostname, query.host),
+        ):
+            if value is not None:
+                wanted = wanted.where(column == value)
+        # The seconds have the index, the milliseconds are exact.
+        if query.since_ms is not None:
+            wanted = wanted.where(tasks.c.time_done >= query.since_ms // 1000, tasks.c.done_ms >= query.since_ms)
+        if query.until_ms is not None:
+            wanted = wanted.where(tasks.c.time_done <= query.until_ms // 1000, tasks.c.done_ms < query.until_ms)
+        if query.errors_only:
+            wanted = wanted.where(tasks.c.error != 0)
+        if before is not None:
+            wanted = wanted.where(tasks.c.seq < before)
+        rows = self._ask(RunRow, wanted)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return RunPage(rows=rows, next=rows[-1].seq if more and rows else None)
+
+    def rows_after(self, seq: int, limit: int = 1000) -> list[RunRow]:
+        """As ``History.rows_after``."""
+        return self._ask(RunRow, _columns(RUN_ROWS).where(tasks.c.seq > seq).order_by(tasks.c.seq).limit(limit))
+
+    def jobs_after(self, seq: int, limit: int = 1000) -> list[JobRow]:
+        """As ``History.jobs_after``."""
+        return self._ask(JobRow, _columns(JOB_ROWS).where(jobs.c.seq > seq).order_by(jobs.c.seq).limit(limit))
+
+    def _ask(self, kind: type[_Row], wanted: Select[Any]) -> list[_Row]:
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return [kind(**row) for row in self._connection.execute(wanted).mappings()]
+        except self._database.errors as error:
+            self._drop()
+            raise self._database.explain(error) from error
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def close(self) -> None:
+        """As ``History.close``."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
+
+
+def _columns(rows: RowTable) -> Select[Any]:
+    return select(*(rows.table.c[name] for name in rows.fields))

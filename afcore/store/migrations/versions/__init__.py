@@ -1,0 +1,1 @@
+"""One module per half: ``vNNNN_before`` and ``vNNNN_after``."""

@@ -1,0 +1,302 @@
+"""The store on a real database, the same on SQLite and PostgreSQL.
+
+Rules of this file:
+- Every write is one transaction that first looks at the epoch: a leader that was replaced writes nothing.
+- After an error nobody knows whether the transaction happened: the next commit asks the database what it has.
+- What the driver raises leaves this file as a StoreError with a sentence.
+"""
+
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from afcore.errors import Corrupt, Fenced, InUse, Unavailable
+from afcore.store import journal
+from afcore.store import snapshot as snapshots
+from afcore.store.base import Batch, Recovered, Retention, Snapshot
+from afcore.store.checks import DAY, check_batches, check_snapshot, choose_base
+from afcore.store.database import BadValue, Database, clean_rows, clip_rows
+from afcore.store.history import SqlHistory
+from afcore.store.migrate import migrate, read_meta, write_meta
+from afcore.store.tables import JOB_ROWS, RUN_ROWS
+
+__all__ = ["SqlStore"]
+
+_TRIM_ROWS = 200
+"""Journal rows dropped in one step."""
+_TRIM_RUNS = 2000
+"""History rows dropped in one step."""
+
+
+class SqlStore:
+    """A Store in ``database``. Making one opens it, updates its tables and takes the lead: the epoch goes up.
+
+    ``now`` is unix seconds, for a database that is made now. ``on_close`` is called once, at the end of ``close``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: float,
+        on_close: Callable[[], None] | None = None,
+        migrating: Callable[[Connection, str], None] = migrate,
+    ) -> None:
+        self._database = database
+        self._on_close = on_close
+        self._connection: Connection | None = None
+        self._unsure = False
+        try:
+            with self._explained():
+                self._connection = database.connect()
+                with self._connection.begin():
+                    migrating(self._connection, database.place)
+                    self.epoch = self._take_lead(self._connection, now)
+                with self._connection.begin():
+                    snapshots.drop_incomplete(self._connection)
+                    self._marks = journal.newest_marks(self._connection)
+                    self._grown_from = self._newest_total(self._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def last_seq(self) -> int:
+        """As ``Store.last_seq``."""
+        return self._marks.seq
+
+    @last_seq.setter
+    def last_seq(self, seq: int) -> None:
+        self._marks = self._marks._replace(seq=seq)
+
+    @staticmethod
+    def _take_lead(connection: Connection, now: float) -> int:
+        if read_meta(connection, "farm") is None:
+            write_meta(connection, farm=uuid.uuid4().hex, created=now, epoch=0)
+        epoch = int(read_meta(connection, "epoch") or 0) + 1
+        write_meta(connection, epoch=epoch, leader=socket.gethostname())
+        return epoch
+
+    @staticmethod
+    def _newest_total(connection: Connection) -> int:
+        known = snapshots.manifests(connection)
+        return known[-1].journal if known else 0
+
+    # Transactions
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except self._database.errors as error:
+            raise self._database.explain(error) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction under our epoch."""
+        if self._connection is None:
+            raise Unavailable(f"{self._database.place} is not connected", hint="the server tries again by itself")
+        with self._explained(), self._connection.begin():
+            found = int(read_meta(self._connection, "epoch", lock=True) or 0)
+            if found != self.epoch:
+                raise Fenced(
+                    f"epoch {self.epoch} of this server is over: the farm in {self._database.place} is led under"
+                    f" epoch {found}",
+                    hint="this server must stop; start it again to let it take part",
+                )
+            yield self._connection
+
+    def _query(self, statement: Any, values: dict[str, Any]) -> Sequence[Any]:
+        """Run one reading statement in a transaction of its own."""
+        if self._connection is None:
+            raise Unavailable(f"{self._database.place} is closed")
+        with self._explained(), self._connection.begin():
+            return self._connection.execute(statement, values).all()
+
+    # The contract
+
+    def load(self) -> Recovered:
+        """As ``Store.load``."""
+        with self._writing() as connection:
+            newest = snapshots.read_newest(connection)
+            farm = read_meta(connection, "farm")
+            created = read_meta(connection, "created")
+            if farm is None or created is None:
+                raise Corrupt(f"{self._database.place} has lost its name", hint="put back the newest copy of it")
+        start = newest.seq if newest else 0
+        return Recovered(
+            epoch=self.epoch,
+            farm=farm,
+            created=float(created),
+            last_seq=self.last_seq,
+            snapshot=newest,
+            batches=journal.read_after(self._query, start, self.last_seq),
+        )
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        """As ``Store.commit``."""
+        check_batches(batches, epoch=self.epoch, last_seq=self._marks.seq)
+        for batch in batches:
+            clip_rows(RUN_ROWS, batch.runs)
+            clip_rows(JOB_ROWS, batch.jobs)
+        try:
+            self._commit(batches)
+        except (ValueError, OverflowError, BadValue):
+            for batch in batches:
+                clean_rows(RUN_ROWS, batch.runs)
+                clean_rows(JOB_ROWS, batch.jobs)
+            self._commit(batches)
+
+    def _commit(self, batches: Sequence[Batch]) -> None:
+        if not batches:
+            return
+        try:
+            with self._writing() as connection:
+                marks = self._marks
+                if self._unsure:
+                    marks = journal.newest_marks(connection)
+                    batches = [batch for batch in batches if batch.seq > marks.seq]
+                if batches:
+                    marks = journal.append(connection, batches, marks)
+                    runs = [run for batch in batches for run in batch.runs]
+                    jobs = [job for batch in batches for job in batch.jobs]
+                    if runs:
+                        self._database.insert(connection, RUN_ROWS, runs)
+                    if jobs:
+                        self._database.insert(connection, JOB_ROWS, jobs)
+        except Unavailable:
+            self._unsure = True
+            raise
+        self._unsure = False
+        self._marks = marks
+
+    def renew(self) -> None:
+        """As ``Store.renew``."""
+        if self._connection is not None:
+            broken, self._connection = self._connection, None
+            with self._explained():
+                broken.invalidate()
+                broken.close()
+        try:
+            with self._explained():
+                self._connection = self._database.connect()
+        except InUse as error:
+            raise Fenced(
+                f"another server took over the farm in {self._database.place}",
+                hint="this server must stop; start it again to let it take part",
+            ) from error
+
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """As ``Store.write_snapshot``."""
+        for _ in self.snapshot_steps(snapshot):
+            pass
+
+    def snapshot_steps(self, snapshot: Snapshot) -> Iterator[None]:
+        """As ``Store.snapshot_steps``."""
+        check_snapshot(snapshot, last_seq=self._marks.seq)
+        with self._writing() as connection:
+            newest = connection.execute(text("SELECT max(seq) FROM af_snapshot WHERE complete")).scalar()
+            if newest is not None and newest >= snapshot.seq:
+                return
+            snapshots.drop_incomplete(connection)
+            marks = connection.execute(
+                text("SELECT seq, total, last_run, last_job FROM af_journal WHERE seq = :seq"), {"seq": snapshot.seq}
+            ).first()
+            total, last_run, last_job = tuple(marks)[1:] if marks else (0, 0, 0)
+            connection.execute(
+                text(
+                    "INSERT INTO af_snapshot (seq, at, epoch, format, complete, size, total, last_run, last_job)"
+                    " VALUES (:seq, :at, :epoch, :format, false, 0, :total, :last_run, :last_job)"
+                ),
+                {
+                    "seq": snapshot.seq, "at": snapshot.at, "epoch": self.epoch, "format": snapshot.format,
+                    "total": total, "last_run": last_run, "last_job": last_job,
+                },
+            )  # fmt: skip
+        size = 0
+        for group in snapshots.packed_pieces(snapshot):
+            with self._writing() as connection:
+                size += snapshots.write_pieces(connection, snapshot.seq, group)
+            yield
+        with self._writing() as connection:
+            connection.execute(
+                text("UPDATE af_snapshot SET complete = true, size = :size WHERE seq = :seq"),
+                {"size": size, "seq": snapshot.seq},
+            )
+        self._grown_from = total
+
+    def trim(self, retention: Retention, *, now: float) -> None:
+        """As ``Store.trim``."""
+        for _ in self.trim_steps(retention, now=now):
+            pass
+
+    def trim_steps(self, retention: Retention, *, now: float) -> Iterator[None]:
+        """As ``Store.trim_steps``."""
+        with self._writing() as connection:
+            known = snapshots.manifests(connection)
+            base = choose_base(known, retention, now=now, journal=self._marks.total)
+            first = connection.execute(text("SELECT min(seq) FROM af_journal")).scalar() or 0
+            statements = list(snapshots.superseded(connection, base)) if base else []
+        yield
+        for end in range(first, base + 1, _TRIM_ROWS):
+            yield from self._step("DELETE FROM af_journal WHERE seq <= :seq", {"seq": min(base, end + _TRIM_ROWS - 1)})
+        for statement, values in statements:
+            yield from self._step(statement, values)
+        yield from self._step("DELETE FROM af_snapshot WHERE complete AND seq < :seq", {"seq": base})
+        if retention.history_days:
+            edge = int(now - retention.history_days * DAY)
+            for table in ("tasks", "jobs"):
+                yield from self._trim_rows(table, edge)
+        while self._tidy():
+            yield
+
+    def _tidy(self) -> bool:
+        if self._connection is None:
+            return False
+        with self._explained():
+            return self._database.tidy(self._connection)
+
+    def _step(self, statement: str, values: dict[str, int]) -> Iterator[None]:
+        with self._writing() as connection:
+            connection.execute(text(statement), values)
+        yield
+
+    def _trim_rows(self, table: str, edge: int) -> Iterator[None]:
+        statement = text(
+            f"DELETE FROM {table} WHERE seq IN"
+            f" (SELECT seq FROM {table} WHERE time_done < :edge ORDER BY time_done LIMIT {_TRIM_RUNS})"
+        )
+        while True:
+            with self._writing() as connection:
+                dropped = connection.execute(statement, {"edge": edge}).rowcount
+                self._database.tidy(connection)
+            yield
+            if dropped < _TRIM_RUNS:
+                return
+
+    def journal_growth(self) -> int:
+        """As ``Store.journal_growth``."""
+        return self._marks.total - self._grown_from
+
+    def history(self) -> SqlHistory:
+        """As ``Store.history``."""
+        return SqlHistory(self._database)
+
+    def close(self) -> None:
+        """As ``Store.close``."""
+        connection, self._connection = self._connection, None
+        on_close, self._on_close = self._on_close, None
+        try:
+            if connection is not None:
+                with self._explained():
+                    connection.close()
+        except Unavailable:
+            pass  # it is gone already, which is what was wanted
+        finally:
+            self._database.close()
+            if on_close is not None:
+                on_close()
