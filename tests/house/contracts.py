@@ -21,7 +21,6 @@ PLANNED = {
     "afcore.replay",
     "afcore.rules",
     "afcore.schedule",
-    "afcore.store",
     "afnet.registry",
     "afrender.agent",
     "afrender.parsers",
