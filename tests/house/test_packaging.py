@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
+import re
 import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from afcore import config, farmfile
 from tests.house.files import PACKAGES, ROOT
 
 
@@ -85,12 +86,21 @@ def test_an_unknown_icon_is_told(icons: ModuleType) -> None:
         icons.path("moon")
 
 
-def test_the_studio_files_are_well_formed() -> None:
-    settings = json.loads((ROOT / "config.json").read_text(encoding="utf-8"))
-    assert all(key == "" or key.startswith("-") for key in settings), "the shipped config.json sets nothing"
+def test_the_shipped_settings_set_nothing_and_their_examples_are_true() -> None:
+    text = (ROOT / "config.json").read_text(encoding="utf-8")
+    assert config.parse_file(text, file="config.json") == config.Layer("config.json", {}, [])
+    examples = config.parse_file(text.replace('"-', '"'), file="config.json", systems=["windows"])
+    assert examples.values["af_serverport"] == 51000
+    assert examples.values["pathsmap"]
+
+
+def test_the_shipped_farm_file_sets_nothing_and_its_example_is_true() -> None:
     text = (ROOT / "farm.xml").read_text(encoding="utf-8")
-    assert "<!DOCTYPE" not in text
-    assert ElementTree.fromstring(text.split("?>", 1)[1]).tag == "farm"
+    assert farmfile.parse_farm(text).patterns == []
+    example = re.search(r"<pattern.*</pattern>", text, flags=re.DOTALL)
+    assert example
+    (pattern,) = farmfile.parse_farm(f"<farm>{example.group()}</farm>").patterns
+    assert (pattern.name, pattern.mask, len(pattern.services)) == ("Render Host", "render[0-9]+", 3)
 
 
 def test_qt_is_not_a_broken_one() -> None:
