@@ -9,7 +9,6 @@ from typing import cast
 
 from afcore.errors import ConnectionLost, WireError
 from afnet.transport.base import HIGH_WATER, FrameReceiver
-from afnet.transport.httphead import find_end, parse_head
 from afnet.transport.wsframes import (
     BINARY,
     CLOSE,
@@ -159,15 +158,14 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _answered(self) -> None:
         try:
-            end = find_end(self._head)
-            if not end:
-                return
-            check_answer(parse_head(bytes(self._head[:end])), self._key)
+            end = check_answer(self._head, self._key)
         except WireError as fault:
             self._over = True
             self._tell_upgraded(fault)
             if self._transport is not None:
                 self._transport.abort()
+            return
+        if not end:
             return
         early = bytes(self._head[end:])
         self._head.clear()

@@ -14,7 +14,7 @@ import hashlib
 import struct
 
 from afcore.errors import TheirFault, VersionMismatch, WireError
-from afnet.transport.httphead import Head
+from afnet.transport.httphead import Head, find_end, parse_head
 
 __all__ = [
     "BINARY",
@@ -68,10 +68,20 @@ def request_upgrade(host: str, key: bytes) -> bytes:
     ).encode("latin-1")
 
 
-def check_answer(head: Head, key: bytes) -> None:
-    """Check the answer to ``request_upgrade``; a WireError says what else answered."""
-    if not head.first.startswith("HTTP/"):
-        raise TheirFault("What answers there does not speak HTTP.", hint="Is it another program's port?")
+def check_answer(data: bytes | bytearray, key: bytes) -> int:
+    """Return the length of a proper answer to ``request_upgrade``, 0 while it is not all there.
+
+    A WireError says what else answered.
+    """
+    if not bytes(data[:5]) == b"HTTP/"[: len(data)]:
+        raise TheirFault(
+            "What answers there is no farm server: it does not speak HTTP.",
+            hint="Check the host and the port; the default port is 51000.",
+        )
+    end = find_end(data)
+    if not end:
+        return 0
+    head = parse_head(bytes(data[:end]))
     if head.second == "426":
         raise VersionMismatch("The server does not speak this version of WebSocket.")
     if head.second != "101" or not head.has_token("upgrade", "websocket"):
@@ -81,6 +91,7 @@ def check_answer(head: Head, key: bytes) -> None:
         )
     if head.headers.get("sec-websocket-accept", "") != accept_key(base64.b64encode(key).decode()):
         raise TheirFault("The server's answer to the WebSocket handshake is wrong.")
+    return end
 
 
 def upgrade_answer(head: Head) -> bytes:

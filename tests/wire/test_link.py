@@ -3,41 +3,13 @@
 import asyncio
 import random
 
-from afcore.envelope import Principal
 from afcore.errors import AfError, Rejected
 from afnet.client.link import Link
 from afnet.client.retry import Backoff
 from afnet.client.servers import Address
 from afnet.server.door import Door
-from afnet.server.native import ServerPeer
 from afnet.wire.messages import Hello, Message, NotLeader, Ping, Refused, Reply, Request, Welcome
-
-HOME = Address("127.0.0.1", 0)
-
-
-class Farm:
-    """Answers every request with its own arguments."""
-
-    def __init__(self) -> None:
-        self.peers: list[ServerPeer] = []
-        self.lost_reasons: list[str] = []
-        self.messages: list[Message] = []
-        self.answer: Welcome | NotLeader | Refused = Welcome(1, "afserver test", "farm-1", 7)
-
-    def greet(self, hello: Hello, principal: Principal) -> Welcome | NotLeader | Refused:
-        return self.answer
-
-    def connected(self, peer: ServerPeer) -> None:
-        self.peers.append(peer)
-
-    def received(self, peer: ServerPeer, message: Message) -> None:
-        self.messages.append(message)
-        if isinstance(message, Request):
-            peer.send(Reply(message.id, message.arguments))
-
-    def lost(self, peer: ServerPeer, reason: str) -> None:
-        self.peers.remove(peer)
-        self.lost_reasons.append(reason)
+from tests.wire.farm import HOME, Farm
 
 
 class Owner:
