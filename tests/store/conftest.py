@@ -11,6 +11,7 @@ import pytest
 from afcore.store.base import Store
 from afcore.store.memory import MemoryStore
 from afcore.store.opening import open_store
+from tests.store.cluster import Cluster, binaries
 
 
 class Place(Protocol):
@@ -57,14 +58,36 @@ class DatabasePlace:
             store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of our own."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL's server programs are not installed")
+    made = Cluster(programs)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def farm_database(cluster: Cluster) -> Iterator[str]:
+    """The name of an empty database in ``cluster``."""
+    name = cluster.new_database()
+    yield name
+    cluster.drop_database(name)
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place for a store, empty."""
     made: Place
     if request.param == "memory":
         made = MemoryPlace()
-    else:
+    elif request.param == "sqlite":
         made = DatabasePlace("", tmp_path / "data")
+    else:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        made = DatabasePlace(cluster.url(request.getfixturevalue("farm_database")), tmp_path / "data")
     yield made
     made.close()
 
