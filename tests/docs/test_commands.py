@@ -2,26 +2,31 @@
 
 Rules of this file:
 - every console block carries a mark after its language: ``run`` (its commands are run here, in order, and each must
-  succeed) or ``show`` (they wait, need two terminals or another machine: programs, targets and options must exist);
+  succeed), ``farm`` (the same, with a server and an agent that the test starts) or ``show`` (they wait, or change the
+  machine: programs, targets and options must exist); a Python block with the mark ``farm`` is run in its turn;
 - a command is a line that begins with ``$ ``; other lines are what it prints, and are not compared.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.docs.markdown import Block, blocks, commands
 from tests.house.files import ROOT, documents
+from tests.waiting import wait_for
 
-MARKS = ("run", "show")
+MARKS = ("run", "farm", "show")
 CONSOLE = [block for file in documents() for block in blocks(file) if block.language == "console"]
 
 
@@ -70,22 +75,65 @@ def test_every_console_block_is_marked() -> None:
     assert [name(block) for block in CONSOLE if block.mark not in MARKS or not commands(block)] == []
 
 
+def do(block: Block, folder: Path, environ: dict[str, str]) -> None:
+    """Run a block's commands, or its Python text; fail with the output of what fails."""
+    lines = [["bash", "-c", command] for command in commands(block)]
+    if block.language == "python":
+        lines = [["python3", "-c", block.text]]
+    for line in lines:
+        ran = subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert ran.returncode == 0, f"{name(block)}: {line[2]}\n{ran.stdout}{ran.stderr}"
+
+
 @pytest.mark.e2e
 def test_commands_succeed(programs: Path, tmp_path: Path) -> None:
     for number, block in enumerate(block for block in CONSOLE if block.mark == "run"):
         folder = tmp_path / str(number)
         folder.mkdir()
-        for command in commands(block):
-            ran = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env=environment(programs, folder),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert ran.returncode == 0, f"{name(block)}: {command}\n{ran.stdout}{ran.stderr}"
+        do(block, folder, environment(programs, folder))
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Say whether somebody accepts connections on the port."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def farm(programs: Path, home: Path) -> Iterator[dict[str, str]]:
+    """Run a server and an agent, each as a person would start it; give the environment in which they are found."""
+    port = free_port()
+    environ = {**environment(programs, home), "AF_SERVER": f"127.0.0.1:{port}"}
+    listen = [f"--listen=127.0.0.1:{port}", f"--data={home / 'data'}"]
+    starts = [["afserver", "--headless", *listen], ["afrender", "--headless", "--name=docs"]]
+    with contextlib.ExitStack() as stack:
+        for command in starts:
+            log = stack.enter_context((home / f"{command[0]}.log").open("wb"))
+            process = subprocess.Popen(command, cwd=home, env=environ, stdout=log, stderr=log)
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+            # The agent is started when the server answers, as README says; either may end at once with a sentence.
+            wait_for(lambda p=process: answers(port) or p.poll() is not None, what="the server to listen")
+            assert process.poll() is None, (home / f"{command[0]}.log").read_text(encoding="utf-8")
+        yield environ
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    "file", sorted({block.file for block in CONSOLE if block.mark == "farm"}), ids=lambda f: f.name
+)
+def test_commands_succeed_with_a_farm(file: Path, programs: Path, tmp_path: Path) -> None:
+    with farm(programs, tmp_path) as environ:
+        for block in blocks(file):
+            if block.mark == "farm":
+                do(block, tmp_path, environ)
 
 
 def unknown_words(command: str, programs: Path, home: Path) -> list[str]:
