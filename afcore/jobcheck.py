@@ -8,13 +8,14 @@ What a value is (a number, a text, a known field) was checked when the job was r
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from afcore.errors import Problem, did_you_mean
+from afcore.errors import BadSpec, Problem, did_you_mean
 from afcore.jobspec import BlockFlag, BlockSpec, JobSpec
 from afcore.masks import Mask, mask_problem
 from afcore.textcolumn import TextColumn
 
-__all__ = ["MAX_BLOCKS", "MAX_NAME", "MAX_TASKS", "MAX_TEXT", "check_job"]
+__all__ = ["MAX_BLOCKS", "MAX_NAME", "MAX_TASKS", "MAX_TEXT", "check_job", "read_job"]
 
 MAX_TEXT = 1 << 20
 """Bytes of a command, or of another text."""
@@ -81,6 +82,30 @@ _PAIRS = (
     ("multihost_min", "multihost_max"),
 )
 _NAMES = frozenset("name user_name host_name service parser project department multihost_service".split())
+
+
+def read_job(data: Mapping[str, Any], *, services: Collection[str] | None = None) -> JobSpec:
+    """Return the job of a JSON object that can be taken.
+
+    Raises BadSpec with everything that is wrong, in keys, types and meaning. A problem of meaning is left out where a
+    wrong key or type caused it.
+    """
+    spec, problems = JobSpec.read(data)
+    told = [problem.path for problem in problems]
+    if told != ["job"]:
+        problems += [problem for problem in check_job(spec, services=services) if not _caused(problem.path, told)]
+    if problems:
+        raise BadSpec(problems)
+    return spec
+
+
+def _caused(path: str, told: list[str]) -> bool:
+    """Say whether a told problem lies at ``path``, above it or below it."""
+    return any(_within(path, other) or _within(other, path) for other in told)
+
+
+def _within(path: str, whole: str) -> bool:
+    return path.startswith(whole) and path[len(whole) :][:1] in ("", ".", "[")
 
 
 def check_job(spec: JobSpec, *, services: Collection[str] | None = None, strict: bool = True) -> list[Problem]:

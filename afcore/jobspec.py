@@ -386,10 +386,18 @@ class JobSpec:
     def from_json(cls, data: Mapping[str, Any], *, strict: bool = True) -> JobSpec:
         """Return the job of a JSON object. Raises BadSpec with all problems of its keys and types when strict.
 
-        What the values mean is not looked at here, see ``jobcheck.check_job``.
+        What the values mean is not looked at here, see ``jobcheck``.
         """
+        job, problems = cls.read(data, strict=strict)
+        if problems:
+            raise BadSpec(problems)
+        return job
+
+    @classmethod
+    def read(cls, data: Any, *, strict: bool = True) -> tuple[JobSpec, list[Problem]]:
+        """Return the job of a JSON object as far as it can be read, and the problems of its keys and types."""
         if not isinstance(data, Mapping):
-            raise BadSpec([Problem("job", f"must be an object, not {kind_of(data)}")])
+            return cls(), [Problem("job", f"must be an object, not {kind_of(data)}")]
         reader = Reader(strict=strict)
         job = cls(**reader.fields(cls, data, path="", apart=("blocks",), ignored=_JOB_IGNORED))
         blocks = data.get("blocks", [])
@@ -402,11 +410,9 @@ class JobSpec:
                 job.blocks.append(BlockSpec.read(block, reader, path))
             else:
                 reader.tell(path, f"must be an object, not {kind_of(block)}")
-        if reader.problems:
-            raise BadSpec(reader.problems)
         if not strict:
             job.repair()
-        return job
+        return job, reader.problems
 
     def repair(self) -> None:
         """Put numbers right that are out of range, for those who never were told."""

@@ -1,1 +1,46 @@
-"""Package; see docs/architecture.md."""
+"""The Python API for submitters, imported as ``af``: build a job of blocks and tasks, check it, send it.
+
+Standard library only, Python 3.9 and later: it runs inside applications.
+"""
+
+from __future__ import annotations
+
+from afcore.errors import (
+    AfError,
+    BadSpec,
+    ConfigError,
+    Conflict,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    Problem,
+    Rejected,
+    StoreError,
+    WireError,
+)
+from afnet.api.block import Block, Task
+from afnet.api.job import Job, checkClass, checkRegExp
+from afnet.api.send import send_job
+
+__all__ = [
+    "BadSpec",
+    "Block",
+    "ConfigError",
+    "Conflict",
+    "Error",
+    "Job",
+    "LimitReached",
+    "NotAllowed",
+    "NotFound",
+    "Problem",
+    "Rejected",
+    "StoreError",
+    "Task",
+    "WireError",
+    "checkClass",
+    "checkRegExp",
+    "send_job",
+]
+
+Error = AfError
+"""Root of every error that building, checking and sending a job raises."""

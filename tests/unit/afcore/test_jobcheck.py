@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from afcore.jobcheck import MAX_TEXT, check_job
+from afcore.errors import BadSpec
+from afcore.jobcheck import MAX_TEXT, check_job, read_job
 from afcore.jobspec import JobSpec
 
 NUMERIC = {"name": "a", "command": "true", "frame_first": 1, "frame_last": 10}
@@ -177,3 +178,28 @@ def test_the_number_of_blocks_is_bounded() -> None:
 def test_a_long_chain_of_blocks_is_no_circle() -> None:
     chain = [{**NUMERIC, "name": f"b{n}", "depend_mask": f"b{n - 1}"} for n in range(1, 400)]
     assert told({**NUMERIC, "name": "b0"}, *chain) == []
+
+
+def test_keys_types_and_meaning_are_told_together() -> None:
+    data = {
+        "name": 7,
+        "priority": 400,
+        "blocks": [
+            {"frame_first": "1", "comand": "x"},
+            {**NUMERIC, "frames_per_task": 0, "service": "mya"},
+        ],
+    }
+    with pytest.raises(BadSpec) as caught:
+        read_job(data, services=["maya"])
+    assert [problem.path for problem in caught.value.problems] == [
+        "name",
+        "blocks[0].frame_first",
+        "blocks[0].comand",
+        "user_name",
+        "priority",
+        "blocks[1].frames_per_task",
+        "blocks[1].service",
+    ]
+    with pytest.raises(BadSpec, match="job: must be an object, not a list"):
+        read_job([])  # type: ignore[arg-type]
+    assert read_job({"name": "j", "user_name": "u", "blocks": [NUMERIC]}).tasks_num == 10
