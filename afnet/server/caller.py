@@ -11,11 +11,12 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol, cast
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, cast
 
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed, TheirFault
+from afnet.server.classic import ClassicAnswer, ClassicConnection
 from afnet.server.guard import browser_refusal_of
 from afnet.server.native import NativePeers
 from afnet.transport.httphead import Head, find_end, parse_head, response
@@ -24,10 +25,7 @@ from afnet.transport.wsframes import PATH, WebSocketFault, upgrade_answer
 from afnet.wire.codec import LIMIT_TO_SERVER
 from afnet.wire.messages import Refused
 
-__all__ = ["Caller", "ClassicAnswer", "Desk", "Limits"]
-
-ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any]]]
-"""Answers one request of the classic dialect with the object to send back."""
+__all__ = ["Caller", "Desk", "Limits"]
 
 _TLS_HANDSHAKE = 0x16
 _TLS_REFUSAL = bytes((0x15, 3, 1, 0, 2, 2, 40))
@@ -152,8 +150,8 @@ class Caller(asyncio.Protocol):
 
     def _too_late(self) -> None:
         if self.transport is not None:
-            if self._data.startswith(b"A") or self._data.startswith(b"a"):
-                self.transport.abort()
+            if not self._data:
+                self.transport.close()
             else:
                 self._answer_error(408, f"No whole request came within {self._door.limits.first_byte_time:g} seconds.")
         elif self._task is not None:
@@ -182,9 +180,7 @@ class Caller(asyncio.Protocol):
             return
         self._data += data
         first = self._data[0]
-        if first in b"Aa":
-            self._to_classic(None)
-        elif first == 0:
+        if first in b"Aa\0":
             self._to_classic(None)
         elif not _METHOD.match(bytes(self._data[:17])):
             self._answer_error(400, "This is neither HTTP nor the classic dialect nor anything else the farm speaks.")
@@ -204,7 +200,7 @@ class Caller(asyncio.Protocol):
         if sentence:
             self._answer_error(403, sentence)
         elif head.first == "POST" and "afanasy" in head.headers:
-            self._to_classic(head)
+            self._to_classic(head, end)
         elif head.second == PATH and head.has_token("upgrade", "websocket"):
             self._to_native(head, end)
         elif self._refusal is not None:
@@ -236,18 +232,22 @@ class Caller(asyncio.Protocol):
         self._inner = connection
         connection.take_over(self.transport, early)
 
-    def _to_classic(self, head: Head | None) -> None:
-        self._answer_error(404, "The classic dialect is not answered by this server.")
+    def _to_classic(self, head: Head | None, end: int = 0) -> None:
+        who: Principal | NotAllowed | None = self._refusal or self._principal
+        assert who is not None
+        del self._data[:end]
+        self._hand_over(ClassicConnection(self._door.on_classic, who, head=head))
 
     def _hand_over(self, inner: asyncio.Protocol) -> None:
-        """Give everything, from the first byte on, to the protocol that speaks this language."""
+        """Give everything that came, from the first byte on, to the protocol that speaks this language."""
         assert self.transport is not None
         self._timer.cancel()
         self._inner = inner
         early = bytes(self._data)
         self._data.clear()
         inner.connection_made(self.transport)
-        inner.data_received(early)
+        if early:
+            inner.data_received(early)
 
     def _answer_error(self, status: int, sentence: str, hint: str = "") -> None:
         error = {"code": _CODES.get(status, "bad_request"), "sentence": sentence, "hint": hint, "problems": []}

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
 from afnet.client.servers import Address
-from afnet.server.caller import Caller, ClassicAnswer, Limits
+from afnet.server.caller import Caller, Limits
+from afnet.server.classic import ClassicAnswer
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers
 from afnet.server.peer import identify_socket

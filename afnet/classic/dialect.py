@@ -1,0 +1,45 @@
+"""What a classic request asks for: the first of its known keys decides, the rest says that it is not there yet."""
+
+from typing import Any
+
+from afcore.commands import SetPools, SubmitJob
+from afcore.errors import AfError
+from afnet.classic.framing import info
+from afnet.classic.json_action import read_action
+from afnet.classic.json_get import GetJobs, read_get
+from afnet.classic.json_job import read_job, refused_answer
+
+__all__ = ["Wish", "error_answer", "read_request"]
+
+Wish = SubmitJob | SetPools | GetJobs
+"""What this version understands: two commands, and a look at jobs."""
+
+_LATER = ("monitor", "user", "reload_config", "announce", "save")
+
+
+def read_request(request: dict[str, Any]) -> "Wish | dict[str, Any]":
+    """Return the wish of a request, or the answer to one that is wrong or not there yet.
+
+    Answers are made by ``jobs_answer``, ``submitted_answer`` and ``done_answer``; errors by ``error_answer``.
+    """
+    if isinstance(request.get("get"), dict):
+        return read_get(request)
+    if "action" in request:
+        return read_action(request)
+    if "job" in request:
+        try:
+            return read_job(request)
+        except AfError as wrong:
+            return refused_answer(wrong)
+    for key in _LATER:
+        if key in request:
+            return info(
+                f'Afwatch does not answer "{key}" in the classic dialect yet; so far it takes "job", "get" of jobs by '
+                '"ids" and "action" on the pool /. Use afcmd instead.'
+            )
+    return info("Invalid action.")
+
+
+def error_answer(wish: Wish, error: AfError) -> dict[str, Any]:
+    """Return the answer to a wish that the farm refused."""
+    return refused_answer(error) if isinstance(wish, SubmitJob) else info(str(error))

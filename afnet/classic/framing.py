@@ -1,0 +1,201 @@
+"""The classic dialect's framing: ``AFANASY <size> JSON{...}`` in and out, and its two HTTP forms; bytes only.
+
+Rules of this file:
+- Pure: bytes in, requests out; whoever reads the socket keeps the time limit (12 s without a whole request).
+- One request and one answer per connection; what comes after the request is never looked at.
+- JSON is read strictly (RFC 8259), but of a key that comes twice the first counts, as it does in the reference.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from afcore.errors import TheirFault
+
+__all__ = [
+    "MOST_BYTES",
+    "RECEIVE_TIME",
+    "Hopeless",
+    "Incomplete",
+    "TaskPages",
+    "encode_http",
+    "encode_pieces",
+    "encode_text",
+    "info",
+    "parse_request",
+    "read_post_size",
+    "read_text",
+]
+
+MOST_BYTES = 67108852
+"""Largest body of a request."""
+
+RECEIVE_TIME = 12.0
+"""Seconds within which a request must be complete; then the connection is closed without an answer."""
+
+_HEADER = re.compile(rb"(?i:afanasy) ?(-?[0-9]{1,18})(?=[^0-9])")
+_LONGEST_HEADER = 256
+_PAGE = 1024
+
+
+class Incomplete(NamedTuple):
+    """More bytes are needed: ``need`` in all, 0 while that is not known."""
+
+    need: int = 0
+
+
+class Hopeless(NamedTuple):
+    """No request will come of this: answer with ``answer``, or close without a word when it is None."""
+
+    answer: dict[str, Any] | None
+
+
+def info(text: str, *, kind: str = "error") -> dict[str, Any]:
+    """Return the answer that carries one sentence; ``kind`` is ``error``, ``log`` or ``info``."""
+    return {"info": {"kind": kind, "text": text}}
+
+
+def read_text(data: bytes | bytearray) -> bytes | Incomplete | Hopeless:
+    """Return the body of a text frame at the start of ``data``.
+
+    The size counts from the ``{``; what stands between ``JSON`` and ``{`` is passed over.
+    """
+    found = _HEADER.match(data)
+    if found is None:
+        if len(data) < 32 and b"AFANASY".startswith(bytes(data[:7]).upper()) and b"{" not in data:
+            return Incomplete()
+        return Hopeless(info("The message does not begin with AFANASY and the size of the JSON that follows."))
+    size = int(found[1])
+    if size < 0:
+        return Hopeless(info("Invalid buffer size"))
+    if size == 0 or size > MOST_BYTES:
+        return Hopeless(info("TInvalid message received."))
+    word = data.find(b"JSON", found.end(), found.end() + _LONGEST_HEADER)
+    if word < 0:
+        return Incomplete() if len(data) < found.end() + _LONGEST_HEADER else Hopeless(None)
+    start = data.find(b"{", word + 4)
+    if start < 0:
+        return Incomplete() if len(data) < word + _LONGEST_HEADER else Hopeless(None)
+    if len(data) < start + size:
+        return Incomplete(start + size)
+    return bytes(data[start : start + size])
+
+
+def read_post_size(headers: dict[str, str]) -> int | Hopeless:
+    """Return how many bytes the body of a POST with an ``AFANASY`` header has.
+
+    ``Content-Length`` counts when it is there: the browser page sets the other header to a length in characters.
+    """
+    text = headers.get("content-length") or headers.get("afanasy", "")
+    if not (text.isascii() and text.isdigit() and headers.get("afanasy", "").strip().isdigit()):
+        return Hopeless(None)
+    size = int(text)
+    if size == 0 or size > MOST_BYTES:
+        return Hopeless(info("TInvalid message received."))
+    return size
+
+
+def parse_request(body: bytes) -> dict[str, Any]:
+    """Return the object of a request's body; TheirFault with a sentence that names the place of the first error."""
+    body = body.removeprefix(b"\xef\xbb\xbf").split(b"\0", 1)[0]
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise TheirFault(f"JSON: byte {wrong.start} of {len(body)} is not UTF-8.") from None
+    try:
+        value = json.loads(text, object_pairs_hook=_first_wins, parse_constant=_no_constant)
+    except json.JSONDecodeError as wrong:
+        around = text[max(0, wrong.pos - 50) : wrong.pos + 50]
+        place = f"{wrong.msg} (at character {wrong.pos} of {len(text)}):"
+        raise TheirFault(f"{place}\n{' ' * 50}!\n{around}") from None
+    except RecursionError:
+        raise TheirFault("JSON: it is nested too deeply.") from None
+    except ValueError as wrong:
+        raise TheirFault(f"JSON: {wrong}.") from None
+    if not isinstance(value, dict):
+        raise TheirFault(f"JSON frist 100 characters:\n{text[:100]}:\nJSON: Can't find root object.")
+    return value
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        found = dict(reversed(pairs))
+        found = {key: found[key] for key, _ in pairs}
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+class TaskPages:
+    """Listed tasks of an answer that are made and encoded a page at a time; stands for a JSON list."""
+
+    def __init__(self, names: Sequence[str], commands: Sequence[str], files: dict[int, list[str]]) -> None:
+        self._names = names
+        self._commands = commands
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def page(self, first: int, end: int) -> list[dict[str, Any]]:
+        """Return tasks ``first`` up to, without, ``end``."""
+        tasks: list[dict[str, Any]] = []
+        for index in range(first, min(end, len(self))):
+            task: dict[str, Any] = {"name": self._names[index], "command": self._commands[index]}
+            if self._files.get(index):
+                task["files"] = self._files[index]
+            tasks.append(task)
+        return tasks
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def encode_pieces(answer: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the JSON of an answer in pieces that each cost little, so that others are served between them.
+
+    Only lists of jobs can be large: a piece is a job's or a block's own keys, or 1,024 of its tasks.
+    """
+    jobs = answer.get("jobs")
+    if not isinstance(jobs, list) or len(answer) != 1:
+        yield _dump(answer)
+        return
+    yield b'{"jobs":['
+    for number, job in enumerate(jobs):
+        yield b",\n" if number else b"\n"
+        own = {key: value for key, value in job.items() if key != "blocks"}
+        yield _dump(own)[:-1] + b',"blocks":['
+        for place, block in enumerate(job["blocks"]):
+            yield b",\n" if place else b"\n"
+            yield from _encode_block(block)
+        yield b"]}"
+    yield b"\n]}"
+
+
+def _encode_block(block: dict[str, Any]) -> Iterator[bytes]:
+    pages = block.get("tasks")
+    if not isinstance(pages, TaskPages):
+        yield _dump(block)
+        return
+    yield b'{"tasks":['
+    for first in range(0, len(pages), _PAGE):
+        yield (b"," if first else b"") + _dump(pages.page(first, first + _PAGE))[1:-1]
+    yield b"]," + _dump({key: value for key, value in block.items() if key != "tasks"})[1:]
+
+
+def encode_text(body: bytes) -> bytes:
+    """Return an answer in text framing; to be written at once, because clients read the size from their first read."""
+    return b"AFANASY %d JSON%s" % (len(body), body)
+
+
+def encode_http(body: bytes) -> bytes:
+    """Return an answer to a POST, with the headers in the reference's order."""
+    return (
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\nContent-Type: application/json\r\n"
+        b"Cache-Control: max-age=0\r\nServer: afwatch\r\n\r\n%s" % (len(body), body)
+    )

@@ -1,0 +1,142 @@
+"""A classic connection: one request in, one answer out, within the dialect's 12 seconds.
+
+Rules of this file:
+- The dialect itself is in ``afnet.classic``; here are only bytes, time and the end of the connection.
+- A large answer is encoded in pieces, and the farm is served between them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from afcore.envelope import Principal
+from afcore.errors import AfError, NotAllowed
+from afnet.classic.framing import (
+    RECEIVE_TIME,
+    Hopeless,
+    Incomplete,
+    encode_http,
+    encode_pieces,
+    encode_text,
+    info,
+    parse_request,
+    read_post_size,
+    read_text,
+)
+from afnet.transport.httphead import Head
+
+__all__ = ["ClassicAnswer", "ClassicConnection"]
+
+ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any]]]
+"""Answers one request of the classic dialect with the object to send back; may raise AfError."""
+
+_SLICE = 0.002
+_log = logging.getLogger(__name__)
+
+
+class ClassicConnection(asyncio.Protocol):
+    """Answers one classic request; ``head`` is given when it came as an HTTP POST, whose body follows."""
+
+    def __init__(
+        self,
+        answer: ClassicAnswer | None,
+        principal: Principal | NotAllowed,
+        *,
+        head: Head | None = None,
+        receive_time: float = RECEIVE_TIME,
+    ) -> None:
+        self._answer = answer
+        self._principal = principal
+        self._head = head
+        self._receive_time = receive_time
+        self._data = bytearray()
+        self._size = -1
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the 12 seconds."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._timer = asyncio.get_running_loop().call_later(self._receive_time, transport.close)
+        if self._head is not None:
+            size = read_post_size(self._head.headers)
+            if isinstance(size, Hopeless):
+                self._give_up(size)
+            else:
+                self._size = size
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the request; what comes after it is never looked at."""
+        if self._task is not None or self._transport is None or self._transport.is_closing():
+            return
+        self._data += data
+        if self._head is not None:
+            if len(self._data) >= self._size:
+                self._begin(bytes(self._data[: self._size]))
+            return
+        if self._data[0] == 0:
+            self._give_up(Hopeless(info("Afwatch does not speak the binary form of the classic dialect yet.")))
+            return
+        if len(self._data) < self._size:
+            return
+        found = read_text(self._data)
+        if isinstance(found, Hopeless):
+            self._give_up(found)
+        elif isinstance(found, Incomplete):
+            self._size = found.need
+        else:
+            self._begin(found)
+
+    def _begin(self, body: bytes) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._data.clear()
+        self._task = asyncio.get_running_loop().create_task(self._respond(body))
+
+    async def _respond(self, body: bytes) -> None:
+        try:
+            if isinstance(self._principal, NotAllowed):
+                raise self._principal
+            if self._answer is None:
+                raise NotAllowed("This server does not answer the classic dialect.")
+            answer = await self._answer(parse_request(body), self._principal)
+        except AfError as refused:
+            answer = info(str(refused))
+        self._write(await self._encode(answer))
+
+    async def _encode(self, answer: dict[str, Any]) -> bytes:
+        pieces: list[bytes] = []
+        begun = time.perf_counter()
+        for piece in encode_pieces(answer):
+            pieces.append(piece)
+            if time.perf_counter() - begun > _SLICE:
+                await asyncio.sleep(0)
+                begun = time.perf_counter()
+        return b"".join(pieces)
+
+    def _give_up(self, hopeless: Hopeless) -> None:
+        if hopeless.answer is not None:
+            self._write(b"".join(encode_pieces(hopeless.answer)))
+        elif self._transport is not None:
+            self._transport.close()
+
+    def _write(self, body: bytes) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.write(encode_text(body) if self._head is None else encode_http(body))
+            self._transport.close()
+
+    def eof_received(self) -> bool:
+        """A client that has sent all may still wait for its answer."""
+        return self._task is not None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client is gone: a request that was understood is still done, its answer is for nobody."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
