@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -69,7 +70,12 @@ class Farm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        # A second Ctrl-C must not leave half of the farm behind: it waits until all are ended, which takes seconds.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.stop()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def start_server(self) -> None:
         """Start the server and wait until it answers.
@@ -97,7 +103,7 @@ class Farm:
     def start_agent(self, name: str) -> None:
         """Start an agent with this name; it finds the server by itself."""
         words = ["afrender.main", "--headless", "--server", self.address, "--name", name]
-        self._start(name, [*words, "--data", str(self.folder / name)])
+        self._start(name, [*words, "--folder", str(self.folder / name)])
 
     def check(self) -> None:
         """See that everybody is alive.
@@ -111,6 +117,17 @@ class Farm:
                     f"{child.name} ended with code {child.process.returncode} in the middle of the demo. "
                     f"Its last lines:\n" + tail(child.log)
                 )
+
+    def pid(self, name: str) -> int:
+        """Process id of ``server`` or of an agent."""
+        return next(child.process.pid for child in self._children if child.name == name)
+
+    def kill(self, name: str) -> None:
+        """End ``server`` or an agent without warning, as a power cut would, and wait until it is gone."""
+        child = next(child for child in self._children if child.name == name)
+        child.process.kill()
+        child.process.wait()
+        self._children.remove(child)
 
     def stop(self) -> None:
         """End every process that was started, agents before the server, politely first."""

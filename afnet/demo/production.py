@@ -8,7 +8,7 @@ from pathlib import Path
 
 import afnet.api as af
 
-__all__ = ["Production", "build_job"]
+__all__ = ["Production", "build_job", "submit"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,13 @@ def build_job(made: Production) -> af.Job:
         job.blocks.append(block)
     job.setDescription("Balls fall on a big one: simulated, ray traced and assembled by the farm.")
     return job
+
+
+def submit(job: af.Job, address: str) -> int:
+    """Send a job to the server at `address` and return its id, when the farm keeps it for good.
+
+    Raises:
+        AfError: the farm refused it or could not be asked.
+    """
+    _, answer = job.send(server=address)
+    return int(answer["id"])

@@ -28,10 +28,10 @@ _STYLES = {
 _LEGEND = (
     ("waiting", "waits"),
     ("ready", "ready"),
-    ("running", "running, percent"),
+    ("running", "running"),
     ("done", "done"),
-    ("again", "failed once, again"),
-    ("retried", "done at the second try"),
+    ("again", "failed, again"),
+    ("retried", "done on retry"),
 )
 
 
@@ -135,7 +135,7 @@ def draw(progress: JobProgress, now: float, *, title: str, width: int) -> Render
     legend = Text()
     for kind, word in _LEGEND:
         legend.append("  ", _STYLES[kind] if " on " in _STYLES[kind] else f"on {_STYLES[kind]}")
-        legend.append(f" {word}   ", "grey50")
+        legend.append(f" {word}  ", "grey50")
     parts += [legend, Text(), _renders(progress)]
     parts += [Text(f"↻ {sentence}", "yellow") for sentence in describe_retries(progress)]
     left = clock_text(progress.remaining(now, WEIGHTS))
