@@ -1,0 +1,235 @@
+"""How an application is started and its output read: the one interface between the agent and services and parsers.
+
+Rules of this file:
+- nothing that a service or a parser raises leaves here: it becomes that task's failure, with name and place in its log;
+- only plain data passes, so that both can move into a helper process.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+
+from afcore.states import RunStatus
+from afnet.wire.messages import RunSpec
+from afrender import parsers, services
+from afrender.named import Named
+from afrender.parsers.base import Parser
+from afrender.process.output import LineFeed, lines_text
+from afrender.process.spawn import CannotStart, Exit
+from afrender.services.base import CHECK_FILES, NoPaths, PathTranslator, Plan, Service
+
+__all__ = ["Applications", "Judgement", "Reader"]
+
+log = logging.getLogger(__name__)
+
+LAST_LINE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What service and parser think of an ended process: ``status`` and a sentence why, if it is not good."""
+
+    status: RunStatus
+    sentence: str = ""
+
+
+class Reader:
+    """Reads the output of one run and keeps what was learned from it.
+
+    ``feed`` takes bytes and returns what belongs in the log. ``verdict`` tells that the process must be ended now.
+    """
+
+    __slots__ = (
+        "_block",
+        "_exit_ok",
+        "_feed",
+        "_parser",
+        "_service",
+        "activity",
+        "changed",
+        "failure",
+        "notes",
+        "plan",
+        "report",
+        "verdict",
+        "warning",
+    )
+
+    def __init__(self, service: Service, plan: Plan, parser: Parser | None) -> None:
+        self.plan = plan
+        self._service = service
+        self._parser = parser
+        self._feed = LineFeed()
+        self._block = b""
+        self.activity = ""
+        """What the task last said it is doing."""
+        self.report = ""
+        self.warning = False
+        self.changed = False
+        """Whether there was progress since ``take_changed``."""
+        self.verdict: RunStatus | None = None
+        """The status with which the parser wants the task ended."""
+        self.failure = ""
+        """What went wrong in a service or a parser, with its traceback."""
+        self.notes = plan.notes
+
+    def feed(self, data: bytes, pid: int) -> bytes:
+        """Take the next bytes; return the bytes for the log."""
+        block = self._feed.feed(data)
+        return self._read(block, "RUN", pid) if block else b""
+
+    def finish(self, end: Exit, *, stopped: float) -> bytes:
+        """Take the end of the process (``stopped``: when somebody asked for it, else 0); return bytes for the log."""
+        block = self._feed.finish()
+        code = -end.signal if end.signal else end.code
+        return self._read(block, f"{code}:{int(stopped)}", 0)
+
+    @property
+    def unfinished(self) -> bytes:
+        """The line that has no end yet; it is not in the log."""
+        return self._feed.held
+
+    def _read(self, block: bytes, mode: str, pid: int) -> bytes:
+        if block:
+            self._block = block
+        parser = self._parser
+        if parser is None:
+            self.changed = self.changed or bool(block)
+            return block
+        try:
+            text = parser.parse(mode=mode, pid=pid, data=lines_text(block))
+        except Exception:  # noqa: BLE001 - a parser is other people's code: whatever it raises is its task's failure
+            self._fail("parser", type(parser).__name__)
+            return block + self._failure_note()
+        self.changed = self.changed or parser.progress_changed
+        self.warning = self.warning or parser.warning
+        self.activity = parser.activity or self.activity
+        self.report = parser.report or self.report
+        if self.verdict is None:
+            if parser.fatalerror:
+                self.verdict = RunStatus.PARSER_FATAL
+            elif parser.error:
+                self.verdict = RunStatus.PARSER_ERROR
+            elif parser.finishedsuccess:
+                self.verdict = RunStatus.PARSER_SUCCESS
+        return block if text is None else text.encode("utf-8", "surrogateescape")
+
+    def _fail(self, kind: str, name: str) -> None:
+        if not self.failure:
+            self.failure = f'The {kind} "{name}" of this task failed:\n{traceback.format_exc()}'
+        self.verdict = RunStatus.PARSER_ERROR
+        self._parser = None
+
+    def _failure_note(self) -> bytes:
+        return f"\n[ afrender: {self.failure.rstrip()} ]\n".encode()
+
+    @property
+    def sentence(self) -> str:
+        """One sentence about the verdict, for the report."""
+        if self.failure:
+            return f"{self.failure.partition(chr(10))[0]} {self.failure.rstrip().rpartition(chr(10))[2]}"
+        parser = self._parser
+        if parser is None or self.verdict is None:
+            return ""
+        return parser.log or f'The parser "{type(parser).__name__}" ended the task'
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """Percent, frame and percent of the frame; -1 for what no parser tells."""
+        parser = self._parser
+        if parser is None:
+            return 0, -1, -1
+        return (
+            _within(parser.percent, 0, 100),
+            _within(parser.frame, -1, 1 << 31),
+            _within(parser.percentframe, -1, 100),
+        )
+
+    @property
+    def resources(self) -> str:
+        """What the parser measured."""
+        return str(self._parser.resources) if self._parser is not None else ""
+
+    @property
+    def last_line(self) -> str:
+        """The newest line that is not empty, bounded."""
+        text = (self._feed.held or self._block)[-4 * LAST_LINE_LIMIT :].decode("utf-8", "replace")
+        lines = text.replace("\r", "\n").split("\n")
+        return next((line.strip()[-LAST_LINE_LIMIT:] for line in reversed(lines) if line.strip()), "")
+
+    @property
+    def judges_files(self) -> bool:
+        """Whether ``judge`` looks at files, which may take long."""
+        return bool(self._service.run.flags & CHECK_FILES and self.plan.files)
+
+    def judge(self, end: Exit) -> Judgement:
+        """Return how a process ended that nobody stopped."""
+        if end.signal:
+            return Judgement(RunStatus.KILLED, f"The process was ended by signal {end.signal}")
+        try:
+            good = self._service.check_exit(end.code)
+        except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
+            self._fail("service", type(self._service).__name__)
+            return Judgement(RunStatus.ERROR, self.sentence)
+        if not good:
+            return Judgement(RunStatus.ERROR, f"The process ended with exit code {end.code}")
+        if self.verdict in (RunStatus.PARSER_ERROR, RunStatus.PARSER_FATAL):
+            return Judgement(self.verdict, self.sentence)
+        parser = self._parser
+        if parser is not None and parser.badresult:
+            return Judgement(RunStatus.PARSER_BAD_RESULT, parser.log or "The parser found the result bad")
+        if self.judges_files:
+            try:
+                wrong = self._service.check_files(self.plan.files)
+            except Exception:  # noqa: BLE001 - as above
+                self._fail("service", type(self._service).__name__)
+                return Judgement(RunStatus.ERROR, self.sentence)
+            if wrong:
+                return Judgement(RunStatus.BAD_FILES, wrong)
+        return Judgement(RunStatus.SUCCESS)
+
+
+def _within(value: object, low: int, high: int) -> int:
+    return max(low, min(int(value), high)) if isinstance(value, int | float) else max(low, 0)
+
+
+class Applications:
+    """Makes a ``Reader`` for each run, by the names of its service and parser."""
+
+    def __init__(self, paths: PathTranslator | None = None) -> None:
+        self._paths = paths or NoPaths()
+        self._services = Named(services)
+        self._parsers = Named(parsers)
+        self._told: set[str] = set()
+
+    def prepare(self, run: RunSpec) -> Reader | CannotStart:
+        """Return the plan of a run with its reader, or why there is none."""
+        try:
+            kind = self._services.find(run.service) or Service
+            service = kind(run, self._paths)
+            plan = service.plan()
+        except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
+            text = traceback.format_exc().rstrip()
+            return CannotStart(f'The service "{run.service}" failed: {text.rpartition(chr(10))[2]}', text)
+        if not plan.command and not plan.skip:
+            return CannotStart("The command of the task is empty", "give the block or the task a command")
+        parser: Parser | None = None
+        if run.parser and run.parser != "none" and not plan.skip:
+            try:
+                parser = self._parser(run.parser, service, plan)
+            except Exception:  # noqa: BLE001 - the task runs without progress, as people of the trade expect
+                plan.notes.append(f'The parser "{run.parser}" failed:\n{traceback.format_exc()}')
+        return Reader(service, plan, parser)
+
+    def _parser(self, name: str, service: Service, plan: Plan) -> Parser | None:
+        kind = self._parsers.find(name)
+        if kind is None:
+            if name not in self._told:
+                self._told.add(name)
+                log.info('There is no parser "%s" here: its tasks run without progress.', name)
+            return None
+        parser: Parser = kind()
+        parser.setTaskInfo(service.parser_info(plan))
+        return parser

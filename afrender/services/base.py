@@ -1,0 +1,207 @@
+"""The contract of a service: from what the server says about a run to a command, files and a verdict on this machine.
+
+Rules of this file:
+- patterns are filled first, then paths are translated to this machine: a translated path is never filled;
+- a service only computes; it starts no process and changes no file.
+
+A service of one's own is a file in this package with a class of the file's name that inherits ``Service``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from afcore.frames import TaskFrames, expand_file, fill_command, join_listed
+from afnet.wire.messages import RunSpec
+
+__all__ = [
+    "CHECK_FILES",
+    "NUMERIC",
+    "SKIP_EXISTING",
+    "SKIP_THUMBNAILS",
+    "NoPaths",
+    "PathTranslator",
+    "Plan",
+    "Service",
+]
+
+NUMERIC = 1
+SKIP_THUMBNAILS = 32
+SKIP_EXISTING = 64
+CHECK_FILES = 128
+"""Bits of ``RunSpec.flags``, numbered as the trade knows them."""
+
+
+class PathTranslator(Protocol):
+    """Translates paths inside of texts between the farm's form and this machine's."""
+
+    def to_client(self, text: str) -> str:
+        """Return ``text`` with the server's paths as this machine has them."""
+
+    def to_server(self, text: str) -> str:
+        """Return ``text`` with this machine's paths as the server knows them."""
+
+
+class NoPaths:
+    """All machines have the same paths."""
+
+    def to_client(self, text: str) -> str:
+        """Return ``text``."""
+        return text
+
+    def to_server(self, text: str) -> str:
+        """Return ``text``."""
+        return text
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to start for a run.
+
+    ``command``: a shell line, or a list of words for a start without a shell. ``folder``: the working directory; empty
+    for none. ``environment``: variables beyond the agent's own. ``files``: what the task should write, full paths.
+    ``skip``: there is nothing to do. ``notes``: lines for the head of the task's log.
+    """
+
+    command: str | list[str]
+    folder: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    skip: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+class Service:
+    """The general service; others override what they do differently."""
+
+    def __init__(self, run: RunSpec, paths: PathTranslator) -> None:
+        self.run = run
+        self.paths = paths
+        self.frames = TaskFrames(run.frame_start, run.frame_end, run.frames)
+
+    def plan(self) -> Plan:
+        """Return what to start."""
+        run = self.run
+        folder = self.paths.to_client(run.working_directory)
+        files = self.fill_files() if run.files or run.task_files else []
+        plan = Plan(self.make_command(), folder, self.make_environment(), [os.path.join(folder, one) for one in files])
+        if run.flags & SKIP_EXISTING and plan.files:
+            self._skip_existing(plan)
+        return plan
+
+    def make_command(self) -> str | list[str]:
+        """Return the whole command for this machine: filled, translated, with capacity and hosts."""
+        run = self.run
+        if isinstance(run.command, str):
+            return self._finish(self.fill_pattern(run.command, run.task_command))
+        words = [self._finish(self.fill_pattern(str(word), "")) for word in run.command]
+        if not run.numeric and run.task_command:
+            words = [word.replace("@#@", run.task_command) for word in words]
+        return words
+
+    def fill_pattern(self, pattern: str, own: str) -> str:
+        """Fill ``pattern`` with the frames of a numeric block's task, or with the listed task's ``own`` text."""
+        if self.run.numeric:
+            return fill_command(pattern, self.frames.start, self.frames.end) if "@#" in pattern else pattern
+        return join_listed(pattern, own)
+
+    def _finish(self, text: str) -> str:
+        text = self.paths.to_client(text)
+        if self.run.coefficient > 0 and "@AF_CAPACITY@" in text:
+            text = self.apply_capacity(text)
+        if self.run.hosts and "@AF_HOSTS@" in text:
+            text = self.apply_hosts(text)
+        return text
+
+    def apply_capacity(self, command: str) -> str:
+        """Put the run's capacity coefficient where the command asks for it."""
+        return command.replace("@AF_CAPACITY@", str(self.run.coefficient))
+
+    def apply_hosts(self, command: str) -> str:
+        """Put the names of captured hosts where the command asks for them."""
+        return command.replace("@AF_HOSTS@", "-H " + ",".join(self.run.hosts))
+
+    def fill_files(self) -> list[str]:
+        """Return the files that the task should write, for this machine, also relative to its folder."""
+        run = self.run
+        if run.numeric:
+            files = [one for pattern in run.files for one in expand_file(pattern, self.frames, run.frame_inc)]
+        else:
+            files = [
+                one
+                for pattern in run.files
+                for one in ([join_listed(pattern, own) for own in run.task_files] if "@#@" in pattern else [pattern])
+            ]
+        files.extend(one for one in run.task_files if run.numeric or not any("@#@" in pattern for pattern in run.files))
+        return [self.paths.to_client(one) for one in files if one]
+
+    def make_environment(self) -> dict[str, str]:
+        """Return the task's variables; one with an empty value is left out."""
+        run = self.run
+        environment = {name: self.paths.to_client(value) for name, value in run.environment.items() if value}
+        environment["AF_JOB_ID"] = str(run.job)
+        environment["AF_BLOCK_ID"] = str(run.block)
+        environment["AF_TASK_ID"] = str(run.task)
+        if run.devices:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, run.devices))
+        return environment
+
+    def check_exit(self, code: int) -> bool:
+        """Return whether exit code ``code`` means that the application did its work."""
+        return code == 0
+
+    def check_files(self, files: list[str]) -> str:
+        """Return a sentence about the first of ``files`` that is missing or of a wrong size, or nothing."""
+        for file in files:
+            wrong = self._wrong_file(file)
+            if wrong:
+                return wrong
+        return ""
+
+    def parser_info(self, plan: Plan) -> Mapping[str, Any]:
+        """Return what the parser is told about the task."""
+        run = self.run
+        return {
+            "wdir": plan.folder,
+            "parser": run.parser,
+            "service": run.service,
+            "command": plan.command,
+            "files": plan.files,
+            "frame_start": run.frame_start,
+            "frame_finish": run.frame_end,
+            "frame_inc": run.frame_inc,
+            "frames_num": run.frames,
+            "job_id": run.job,
+            "block_id": run.block,
+            "task_id": run.task,
+            "job_name": run.job_name,
+            "block_name": run.block_name,
+            "task_name": run.task_name,
+            "user_name": run.user_name,
+            "block_flags": run.flags,
+            "capacity": run.capacity,
+            "capacity_coeff": run.coefficient,
+            "parser_koeff": run.parser_coeff,
+        }
+
+    def _wrong_file(self, file: str) -> str:
+        try:
+            size = os.stat(file).st_size
+        except OSError as error:
+            return f'The file "{file}" is not there: {error.strerror}'
+        if 0 < self.run.file_size_max < size:
+            return f'The file "{file}" has {size} bytes, more than the allowed {self.run.file_size_max}'
+        if size < self.run.file_size_min:
+            return f'The file "{file}" has {size} bytes, less than the wanted {self.run.file_size_min}'
+        return ""
+
+    def _skip_existing(self, plan: Plan) -> None:
+        wrong = [file for file in plan.files if self._wrong_file(file)]
+        if not wrong:
+            plan.skip = True
+            plan.notes = ["All files exist already:", *plan.files]
+        elif len(wrong) < len(plan.files):
+            plan.notes = [f"{len(plan.files) - len(wrong)} of {len(plan.files)} files exist already."]
