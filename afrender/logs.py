@@ -117,6 +117,11 @@ class RunLog:
         return self._head + turn, self._tail - turn
 
     @property
+    def limit(self) -> int:
+        """Bytes of output that are kept."""
+        return self._limit
+
+    @property
     def cut(self) -> int:
         """Bytes that are left out."""
         return max(0, self.total - self._limit)
@@ -192,9 +197,13 @@ class _Upload:
 
 
 class Uploads:
-    """Brings finished logs to the server. ``send`` says a message; ``done`` learns that the server has a log."""
+    """Brings finished logs to the server.
 
-    def __init__(self, send: Callable[[FileChunk], None], done: Callable[[RunKey], None]) -> None:
+    ``send`` takes a piece, or says no (then ``pump`` is called when there is room); ``done`` learns that the server has
+    a log.
+    """
+
+    def __init__(self, send: Callable[[FileChunk], bool], done: Callable[[RunKey], None]) -> None:
         self._send = send
         self._done = done
         self._queue: dict[RunKey, _Upload] = {}
@@ -208,7 +217,7 @@ class Uploads:
             self._done(key)
             return
         self._queue[key] = _Upload(key, run_log)
-        self._pump()
+        self.pump()
 
     def accepted(self, told: FileAccepted) -> None:
         """The server has a log up to a place, or wants no more of it."""
@@ -221,7 +230,7 @@ class Uploads:
         if told.done:
             self.forget(key)
             self._done(key)
-        self._pump()
+        self.pump()
 
     def forget(self, key: RunKey) -> None:
         """Nobody wants this log: delete it."""
@@ -236,7 +245,7 @@ class Uploads:
         self._flying = 0
         for upload in self._queue.values():
             upload.sent = upload.accepted
-        self._pump()
+        self.pump()
 
     def lost(self) -> None:
         """The server is away."""
@@ -253,20 +262,21 @@ class Uploads:
             upload.log.close(remove=False)
         self._queue.clear()
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Send as much as may be sent now."""
         if not self._online or self._flying >= WINDOW:
             return
         for upload in list(self._queue.values()):
             while upload.sent < upload.size and self._flying < WINDOW:
                 data = upload.log.read(upload.sent, PIECE)
-                place = upload.sent
-                if data:
-                    upload.sent += len(data)
-                else:
+                if not data:
                     # The file is shorter than it was, somebody cut it: what is there is all there is.
                     upload.size = upload.sent
+                last = upload.sent + len(data) >= upload.size
+                if not self._send(_chunk(upload.key, upload.sent, data, last=last)):
+                    return
+                upload.sent += len(data)
                 self._flying += len(data)
-                self._send(_chunk(upload.key, place, data, last=upload.sent >= upload.size))
             if self._flying >= WINDOW:
                 return
 

@@ -18,7 +18,7 @@ from afrender.named import Named
 from afrender.parsers.base import Parser
 from afrender.process.output import LineFeed, lines_text
 from afrender.process.spawn import CannotStart, Exit
-from afrender.services.base import CHECK_FILES, NoPaths, PathTranslator, Plan, Service
+from afrender.services.base import CHECK_FILES, SKIP_EXISTING, NoPaths, PathTranslator, Plan, Service
 
 __all__ = ["Applications", "Judgement", "Reader"]
 
@@ -203,6 +203,11 @@ class Applications:
         self._services = Named(services)
         self._parsers = Named(parsers)
         self._told: set[str] = set()
+
+    @staticmethod
+    def is_slow(run: RunSpec) -> bool:
+        """Whether ``prepare`` looks at files, which may take long: it is called in a worker thread then."""
+        return bool(run.flags & SKIP_EXISTING)
 
     def prepare(self, run: RunSpec) -> Reader | CannotStart:
         """Return the plan of a run with its reader, or why there is none."""

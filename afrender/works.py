@@ -1,0 +1,233 @@
+"""The processes of runs: prepares, starts, watches and judges them, and tells the agent.
+
+Rules of this file:
+- whatever goes wrong with one run is told as that run's end, with a sentence in its log;
+- looking at a task's files may take long and happens in a worker thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from afcore.commands import ProgressReading
+from afcore.ids import RunKey
+from afcore.states import RunStatus
+from afnet.wire.messages import RunSpec
+from afrender.logs import LOG_LIMIT, RunLog
+from afrender.process.spawn import CannotStart, Exit, Launch, ProcessLayer, RunningProcess, marker_text, shell_words
+from afrender.reader import Applications, Judgement, Reader
+from afrender.stimuli import (
+    Kill,
+    ProcessExited,
+    ProcessRefused,
+    ProcessStarted,
+    ProgressSeen,
+    Spawn,
+    Terminate,
+    VerdictReached,
+)
+
+__all__ = ["Work", "Works", "WorkSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSettings:
+    """What the surroundings decide for processes.
+
+    ``folder``: for logs. ``token``: marks the agent's processes. ``shell``: words before a shell line.
+    ``log_limit``: bytes kept of one log.
+    """
+
+    folder: Path
+    token: str = ""
+    shell: str = "/bin/sh -c"
+    log_limit: int = LOG_LIMIT
+
+
+class Work:
+    """A run that has a process, or is about to: its reader, log and process (the watcher of its process)."""
+
+    __slots__ = ("_works", "_news", "_verdict", "key", "log", "process", "reader", "stopped")
+
+    def __init__(self, works: Works, key: RunKey, reader: Reader, run_log: RunLog) -> None:
+        self._works = works
+        self._news = False
+        self._verdict = False
+        self.key = key
+        self.reader = reader
+        self.log = run_log
+        self.process: RunningProcess | None = None
+        self.stopped = 0.0
+
+    def output(self, data: bytes) -> None:
+        """Read the output of the process."""
+        reader = self.reader
+        kept = reader.feed(data, self.process.pid if self.process else 0)
+        if kept:
+            self.log.add(kept)
+        if reader.verdict is not None and not self._verdict:
+            self._verdict = True
+            self._works.tell(VerdictReached(self.key, reader.verdict, reader.sentence))
+        elif not self._news:
+            self._news = True
+            self._works.tell(ProgressSeen(self.key))
+
+    def exited(self, end: Exit) -> None:
+        """Take the end of the process."""
+        kept = self.reader.finish(end, stopped=self.stopped)
+        if kept:
+            self.log.add(kept)
+        self._works.ended(self, end)
+
+    def reading(self) -> ProgressReading:
+        """Return how far it is, and count the news as told."""
+        self._news = False
+        reader = self.reader
+        percent, frame, percent_frame = reader.progress
+        changed, reader.changed = reader.changed, False
+        return ProgressReading(
+            *self.key,
+            percent=percent,
+            frame=frame,
+            percent_frame=percent_frame,
+            changed=changed,
+            warning=reader.warning,
+            activity=reader.activity,
+            last_line=reader.last_line,
+            report=reader.report,
+        )
+
+
+class Works:
+    """All runs of the agent that have a process.
+
+    ``tell`` takes stimuli for the agent; ``ended_log`` is called with the log of a run that is over, before the agent is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        layer: ProcessLayer,
+        applications: Applications,
+        settings: WorkSettings,
+        tell: Callable[[object], None],
+        ended_log: Callable[[RunKey, RunLog], None],
+        wall: Callable[[], float],
+    ) -> None:
+        self.tell = tell
+        self.all: dict[RunKey, Work] = {}
+        self._ended_log = ended_log
+        self._loop = asyncio.get_running_loop()
+        self._layer = layer
+        self._applications = applications
+        self._settings = settings
+        self._wall = wall
+        self._errands: set[asyncio.Task[None]] = set()
+
+    def log_path(self, key: RunKey) -> Path:
+        """Return where the log of a run lies when it is too long for memory."""
+        return self._settings.folder / f"{key}.log"
+
+    def kill_all(self) -> None:
+        """End all processes now."""
+        for work in self.all.values():
+            if work.process is not None:
+                work.process.kill()
+
+    async def close(self) -> None:
+        """Give up what is still being looked at."""
+        for errand in list(self._errands):
+            errand.cancel()
+        if self._errands:
+            await asyncio.wait(self._errands)
+
+    def _errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def spawn(self, action: Spawn) -> None:
+        run = action.run
+        key = RunKey(run.job, run.block, run.task, run.run)
+        if self._applications.is_slow(run):
+            self._errand(self._spawn_slowly(key, run))
+        else:
+            self._spawn_prepared(key, run, self._applications.prepare(run))
+
+    async def _spawn_slowly(self, key: RunKey, run: RunSpec) -> None:
+        reader = await self._loop.run_in_executor(None, self._applications.prepare, run)
+        self._spawn_prepared(key, run, reader)
+
+    def _spawn_prepared(self, key: RunKey, run: RunSpec, reader: Reader | CannotStart) -> None:
+        run_log = RunLog(self.log_path(key), self._settings.log_limit)
+        if isinstance(reader, CannotStart):
+            self._refuse(key, run_log, RunStatus.FAILED_TO_START, reader)
+            return
+        for note in reader.notes:
+            run_log.add(f"[ afrender: {note} ]\n".encode())
+        plan = reader.plan
+        if plan.skip:
+            self._refuse(key, run_log, RunStatus.SKIPPED, CannotStart("All files exist already"))
+            return
+        work = Work(self, key, reader, run_log)
+        words = shell_words(plan.command, self._settings.shell)
+        launch = Launch(words, plan.folder, plan.environment, marker_text(*key, self._settings.token))
+        process = self._layer.start(launch, work)
+        if isinstance(process, CannotStart):
+            self._refuse(key, run_log, RunStatus.FAILED_TO_START, process)
+            return
+        work.process = process
+        self.all[key] = work
+        self.tell(ProcessStarted(key, process.pid, self._wall()))
+
+    def _refuse(self, key: RunKey, run_log: RunLog, status: RunStatus, why: CannotStart) -> None:
+        if status is not RunStatus.SKIPPED:
+            hint = f"\n[ {why.hint} ]" if why.hint else ""
+            run_log.add(f"[ afrender: {why.sentence} ]{hint}\n".encode())
+        self._ended_log(key, run_log)
+        self.tell(ProcessRefused(key, status, why.sentence, self._wall(), run_log.size))
+
+    def ended(self, work: Work, end: Exit) -> None:
+        """The process of a run is gone; judge it."""
+        if work.reader.judges_files and end.good:
+            self._errand(self._judge_slowly(work, end))
+        else:
+            self._judged(work, end, work.reader.judge(end))
+
+    async def _judge_slowly(self, work: Work, end: Exit) -> None:
+        self._judged(work, end, await self._loop.run_in_executor(None, work.reader.judge, end))
+
+    def _judged(self, work: Work, end: Exit, judgement: Judgement) -> None:
+        reader = work.reader
+        del self.all[work.key]
+        if judgement.sentence and judgement.status is not RunStatus.KILLED and not work.stopped:
+            work.log.add(f"[ afrender: {judgement.sentence} ]\n".encode())
+        self._ended_log(work.key, work.log)
+        self.tell(
+            ProcessExited(
+                work.key,
+                judgement.status,
+                -end.signal if end.signal else end.code,
+                sentence=judgement.sentence,
+                resources=reader.resources,
+                warning=reader.warning,
+                report=reader.report,
+                log_size=work.log.size,
+            )
+        )
+
+    def terminate(self, action: Terminate) -> None:
+        work = self.all.get(action.key)
+        if work is not None and work.process is not None:
+            work.stopped = self._wall()
+            work.process.terminate(action.grace)
+
+    def kill(self, action: Kill) -> None:
+        work = self.all.get(action.key)
+        if work is not None and work.process is not None:
+            work.stopped = self._wall()
+            work.process.kill()
