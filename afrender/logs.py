@@ -225,8 +225,14 @@ class Uploads:
         upload = self._queue.get(key)
         if upload is None or told.name != "log":
             return
-        self._flying -= max(0, min(told.offset, upload.sent) - upload.accepted)
-        upload.accepted = max(upload.accepted, min(told.offset, upload.sent))
+        if told.offset < upload.accepted:
+            # The server lost what it had not synced, or it is another one: go back to what it has.
+            self._flying -= upload.sent - upload.accepted
+            upload.sent = upload.accepted = max(0, told.offset)
+        else:
+            taken = min(told.offset, upload.sent)
+            self._flying -= taken - upload.accepted
+            upload.accepted = taken
         if told.done:
             self.forget(key)
             self._done(key)

@@ -9,11 +9,13 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from afcore.commands import ProgressReading, RunningRun
@@ -106,6 +108,7 @@ class AgentLoop:
         works: WorkSettings,
         settings: LoopSettings,
         spool: ReportSpool | None = None,
+        farm_met: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -121,6 +124,8 @@ class AgentLoop:
         self._settings = settings
         self._log_limit = works.log_limit
         self._spool = spool
+        self._farm_met = farm_met
+        self._settled = asyncio.Event()
         self._clock = clock
         self._wall = wall
         self._launched = wall()
@@ -178,6 +183,20 @@ class AgentLoop:
         """End all tasks now: the second request of an impatient person."""
         self.works.kill_all()
 
+    @property
+    def log_paths(self) -> list[Path]:
+        """Files of logs that the server does not have yet."""
+        return [self.works.log_path(key) for key in self.uploads.waiting]
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until every report and log is delivered, at most so long, and not at all without a server."""
+        spool = self._spool
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while spool is not None and spool.kept and self.agent.render:
+                    self._settled.clear()
+                    await self._settled.wait()
+
     async def close(self) -> None:
         """Let files and timers go; all processes must have ended."""
         for timer in (self._timer, self._sync_timer):
@@ -203,6 +222,9 @@ class AgentLoop:
         self._trouble = ""
         self.welcome = welcome
         self.tell(Connected(welcome.farm))
+        if self._farm_met is not None:
+            # After the runs of another farm were dropped: the name in the folder is that of the reports in it.
+            self._farm_met(welcome.farm)
 
     def received(self, message: Message) -> None:
         """The server said something."""
@@ -227,6 +249,7 @@ class AgentLoop:
         self.uploads.lost()
         self.followers.clear()
         self.tell(Lost())
+        self._settled.set()
 
     def unreachable(self, error: AfError) -> None:
         """No server answers, or we may not speak with it; said once for each reason."""
@@ -322,6 +345,7 @@ class AgentLoop:
                 self._spool.forget(action.keys)
             else:
                 self._spool.acknowledged(action.keys)
+        self._settled.set()
         if action.log:
             for key in action.keys:
                 self.uploads.forget(key)
@@ -332,6 +356,7 @@ class AgentLoop:
     def _log_done(self, key: RunKey) -> None:
         if self._spool is not None:
             self._spool.log_done(key)
+        self._settled.set()
 
     def _follow(self, message: Follow) -> None:
         key, run_log, over = self._find_log(message)

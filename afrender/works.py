@@ -105,7 +105,7 @@ class Work:
 class Works:
     """All runs of the agent that have a process.
 
-    ``tell`` takes stimuli for the agent; ``ended_log`` is called with the log of a run that is over, before the agent is told.
+    ``tell`` takes stimuli for the agent; ``ended_log`` is given the log of an ended run, before that.
     """
 
     def __init__(
@@ -151,6 +151,7 @@ class Works:
         task.add_done_callback(self._errands.discard)
 
     def spawn(self, action: Spawn) -> None:
+        """Start the process of a run; the agent is told how that went."""
         run = action.run
         key = RunKey(run.job, run.block, run.task, run.run)
         if self._applications.is_slow(run):
@@ -221,12 +222,14 @@ class Works:
         )
 
     def terminate(self, action: Terminate) -> None:
+        """Ask the process of a run to end."""
         work = self.all.get(action.key)
         if work is not None and work.process is not None:
             work.stopped = self._wall()
             work.process.terminate(action.grace)
 
     def kill(self, action: Kill) -> None:
+        """End the process of a run now."""
         work = self.all.get(action.key)
         if work is not None and work.process is not None:
             work.stopped = self._wall()

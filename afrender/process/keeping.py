@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -23,30 +22,15 @@ from pathlib import Path
 from afrender.process import cancel
 from afrender.process.exits import ExitWatch
 
-__all__ = ["Keeper", "agent_token", "end_leftovers"]
+__all__ = ["Keeper", "end_leftovers"]
 
 log = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).with_name("keeper.py")
 _RECORD = "processes"
-_TOKEN = "token"
 _RECORD_LIMIT = 262144
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SAME_TICKS = 2 * _TICKS
-
-
-def agent_token(folder: Path) -> str:
-    """Return the token of the agent that owns ``folder``; it is made once and marks all its processes."""
-    path = folder / _TOKEN
-    with contextlib.suppress(FileNotFoundError):
-        text = path.read_text().strip()
-        if text:
-            return text
-    token = secrets.token_hex(8)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(token + "\n")
-    fresh.replace(path)
-    return token
 
 
 def _now_ticks() -> int:

@@ -1,0 +1,226 @@
+"""The program ``afrender``: puts the agent together, runs it, and takes it apart in order.
+
+The order of a start: arguments and settings; the folder, locked; what an earlier agent left running is ended; reports
+of its finished tasks are read; only then the server is looked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import platformdirs
+
+from afcore.config import Config
+from afcore.errors import AfError
+from afnet.client.link import Link
+from afnet.client.servers import Address, find_servers
+from afnet.settings import load_config
+from afnet.wire.messages import Hello
+from afrender.agent import Agent
+from afrender.folder import AgentFolder
+from afrender.host.fake import FakeHost
+from afrender.host.local import LocalHost
+from afrender.host.probe import HostProbe
+from afrender.loop import AgentLoop, LoopSettings
+from afrender.process.spawn import ProcessLayer
+from afrender.reader import Applications
+from afrender.reports import ReportSpool
+from afrender.works import WorkSettings
+
+__all__ = ["main", "render_name"]
+
+log = logging.getLogger(__name__)
+
+SETTLE_TIME = 3.0
+"""Seconds that a leaving agent waits for its last reports to be acknowledged."""
+
+WORKER_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line, the environment and the settings say together."""
+
+    name: str
+    user: str
+    folder: Path
+    servers: Sequence[Address]
+    config: Config
+    nimby: str = ""
+    fake_host: str = ""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run an agent until it is told to leave; return the exit status."""
+    arguments = _parser().parse_args(words)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.DEBUG if arguments.verbose else logging.INFO, format="%(asctime)s %(message)s"
+    )
+    try:
+        options = _options(arguments, os.environ)
+        folder = AgentFolder(options.folder, options.name)
+    except AfError as error:
+        return _complain(error)
+    try:
+        return asyncio.run(_run(options, folder))
+    except AfError as error:
+        return _complain(error)
+    finally:
+        folder.close()
+
+
+def render_name(environment: Mapping[str, str], host: str, *, cut_domain: bool = True) -> str:
+    """Return the name of the render when none is given: ``AF_HOSTNAME`` as it is, else the machine's in lower case."""
+    if environment.get("AF_HOSTNAME"):
+        return environment["AF_HOSTNAME"]
+    host = host.lower()
+    return host.partition(".")[0] if cut_domain else host
+
+
+def _complain(error: AfError) -> int:
+    hint = getattr(error, "hint", "")
+    sys.stderr.write(f"afrender: {error.sentence}" + (f" ({hint})" if hint else "") + "\n")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="afrender", description="Runs the tasks of the farm on this machine.")
+    parser.add_argument("nimby", nargs="?", choices=("nimby", "NIMBY"), help="the state a render new to the farm is in")
+    parser.add_argument("--headless", action="store_true", help="without a tray icon")
+    parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings")
+    parser.add_argument("--name", help="the render's name; else AF_HOSTNAME, else the name of this machine")
+    parser.add_argument("--folder", metavar="DIR", help="where reports and logs wait until they are delivered")
+    parser.add_argument("--fake-host", metavar="FILE", help="be the machine that FILE describes")
+    parser.add_argument("--config", metavar="FILE", help="settings")
+    parser.add_argument("--verbose", action="store_true", help="tell more")
+    return parser
+
+
+def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Options:
+    config = load_config(arguments.config, environ=environment)
+    cut = bool(config["af_render_cut_domain_name"])
+    name = arguments.name or render_name(environment, socket.gethostname(), cut_domain=cut)
+    folder = Path(arguments.folder) if arguments.folder else None
+    configured = [str(Address(host, port)) for host, port in config.servers()]
+    return Options(
+        name=name,
+        user=environment.get("AF_USERNAME", ""),
+        folder=folder or AgentFolder.usual(Path(platformdirs.user_data_dir("afwatch")), name),
+        servers=find_servers(arguments.server, environment, configured),
+        config=config,
+        nimby=arguments.nimby or "",
+        fake_host=arguments.fake_host or "",
+    )
+
+
+def _version() -> str:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version("afwatch")
+    return "development"
+
+
+def _layer(options: Options, folder: AgentFolder, stack: contextlib.ExitStack) -> ProcessLayer:
+    """Make the process layer of this system, after what an earlier agent left behind has been ended."""
+    loop = asyncio.get_running_loop()
+    nice = int(options.config["af_render_nice"])
+    if sys.platform == "win32":
+        from afrender.process.windows import WindowsLayer
+
+        return WindowsLayer(loop, nice=nice)
+    from afrender.process.keeping import Keeper, end_leftovers
+    from afrender.process.posix import PosixLayer
+
+    left = end_leftovers(folder.path, folder.token)
+    if left:
+        log.info("Ended %d processes that an earlier agent of this name had left behind.", left)
+    keeper = Keeper(loop, folder.path, folder.token)
+    stack.callback(keeper.close)
+    layer = PosixLayer(loop, nice=nice, keeper=keeper)
+    stack.callback(layer.close)
+    return layer
+
+
+async def _run(options: Options, folder: AgentFolder) -> int:
+    """Run the agent; return the exit status."""
+    running = asyncio.get_running_loop()
+    running.set_default_executor(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="afrender"))
+    config = options.config
+    with contextlib.ExitStack() as stack:
+        host: HostProbe
+        if options.fake_host:
+            host = FakeHost(options.fake_host, name=options.name, user=options.user)
+        else:
+            host = LocalHost(name=options.name, user=options.user, disk=str(config["af_render_hddspace_path"]))
+        layer = _layer(options, folder, stack)
+        spool = ReportSpool(folder.path)
+        loop = AgentLoop(
+            agent=Agent(grace=float(config["terminate_grace"]), farm=folder.farm),
+            layer=layer,
+            applications=Applications(config.path_map()),
+            host=host,
+            works=WorkSettings(
+                folder=folder.path,
+                token=folder.token,
+                shell=str(config["cmd_shell"]),
+                log_limit=int(config["log_bytes_max"]),
+            ),
+            settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),
+            spool=spool,
+            farm_met=lambda farm: setattr(folder, "farm", farm),
+        )
+        loop.restore()
+        folder.remove_stray_logs({path.name for path in loop.log_paths})
+        user = host.identity().user
+        hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
+        link = Link(options.servers, hello, loop, chance=random.Random())
+        loop.link = link
+        _listen_to_signals(running, loop)
+        log.info("This is render %s, looking for the farm at %s.", options.name, ", ".join(map(str, options.servers)))
+        gc.freeze()
+        link.start()
+        try:
+            reason = await loop.over
+            log.info("Leaving: %s.", reason.rstrip("."))
+            await loop.settle(SETTLE_TIME)
+        finally:
+            await link.close("the agent leaves")
+            await loop.close()
+        return 1 if loop.refused is not None else 0
+
+
+def _listen_to_signals(running: asyncio.AbstractEventLoop, loop: AgentLoop) -> None:
+    """A first request to end is done in order, a second one at once."""
+
+    def asked(name: str) -> None:
+        if loop.agent.leaving:
+            loop.kill_all()
+        else:
+            loop.leave(f"it was asked to end ({name})")
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_, word=name: running.call_soon_threadsafe(asked, word))
+        else:
+            running.add_signal_handler(number, asked, name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

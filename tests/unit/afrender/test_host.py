@@ -1,0 +1,136 @@
+"""What is known of a machine, and machines that are made up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from afcore.errors import ConfigError
+from afrender.folder import AgentFolder, FolderTaken
+from afrender.host.fake import FakeHost
+from afrender.host.local import LocalHost, os_tokens, per_second
+from afrender.host.probe import RESOURCE_FIELDS
+from afrender.main import render_name
+from afrender.process.spawn import Exit
+from afrender.process.windows import (
+    ABOVE_NORMAL,
+    BELOW_NORMAL,
+    HIGH,
+    IDLE,
+    NORMAL,
+    TERMINATED_CODE,
+    command_line,
+    exit_of,
+    priority_class,
+)
+
+
+def test_this_machine_has_every_field_of_a_reading():
+    host = LocalHost(name="here", user="ann")
+    try:
+        reading = host.measure()
+        assert set(reading) == set(RESOURCE_FIELDS)
+        json.dumps(reading)
+        assert reading["cpu_num"] >= 1 and reading["mem_total_mb"] > reading["mem_free_mb"] > 0
+        identity = host.identity()
+        assert (identity.name, identity.user) == ("here", "ann")
+        assert identity.os.split()[0] in ("unix", "windows")
+    finally:
+        host.close()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "release", "version", "tokens"),
+    [
+        ("Linux", "x86_64", {"ID": "debian", "VERSION_ID": "12"}, "", "unix linux 64 debian 12"),
+        ("Linux", "aarch64", {}, "", "unix linux aarch64"),
+        ("Linux", "armv7l", {}, "", "unix linux arm32"),
+        ("Darwin", "arm64", {}, "14.2", "unix macosx aarch64 macos 14.2"),
+        ("Windows", "AMD64", {}, "10.0.19045", "windows 64 10.0.19045"),
+    ],
+)
+def test_words_of_the_system(system, machine, release, version, tokens):
+    assert os_tokens(system, machine, release, version) == tokens
+
+
+def test_rates_are_whole_kib_a_second_and_never_negative():
+    assert per_second(10 * 1024, 0, 2.0) == 5
+    assert per_second(0, 10 * 1024, 2.0) == 0
+    assert per_second(10, 0, 0.0) == 0
+
+
+def test_a_made_up_machine_goes_through_its_script(tmp_path):
+    file = tmp_path / "host.json"
+    file.write_text(
+        json.dumps(
+            {
+                "identity": {"name": "r01", "os": "unix linux 64", "devices": [{"index": 0, "memory_mb": 8000}]},
+                "resources": [{"cpu_idle": 90}, {"cpu_idle": 10, "cpu_num": 64}],
+            }
+        )
+    )
+    host = FakeHost(file)
+    assert host.identity().name == "r01" and host.identity().devices[0]["memory_mb"] == 8000
+    readings = [host.measure() for _ in range(3)]
+    assert [(one["cpu_idle"], one["cpu_num"]) for one in readings] == [(90, 8), (10, 64), (90, 64)]
+    assert set(readings[0]) == set(RESOURCE_FIELDS)
+    assert FakeHost(file, name="other").identity().name == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "not a JSON object"),
+        ('{"resources": 3}', "must be an object"),
+        ('{"resources": [3]}', "must be an object"),
+        ('{"resources": [{"cpu_idel": 3}]}', "cpu_idel"),
+        ('{"identity": {"nam": "x"}}', "nam"),
+    ],
+)
+def test_a_made_up_machine_that_is_wrong_is_refused(tmp_path, text, said):
+    file = tmp_path / "host.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        FakeHost(file)
+    with pytest.raises(ConfigError):
+        FakeHost(tmp_path / "nowhere")
+
+
+def test_the_renders_name():
+    assert render_name({}, "Node07.Studio.Local") == "node07"
+    assert render_name({}, "Node07.Studio.Local", cut_domain=False) == "node07.studio.local"
+    assert render_name({"AF_HOSTNAME": "Mine.X"}, "node") == "Mine.X"
+
+
+def test_a_folder_belongs_to_one_agent_at_a_time(tmp_path):
+    path = AgentFolder.usual(tmp_path, "a/../b")
+    assert path.parent == tmp_path / "render"
+    first = AgentFolder(path, "b")
+    token = first.token
+    assert token == first.token
+    with pytest.raises(FolderTaken, match=r'named "b" runs already \(process \d+'):
+        AgentFolder(path, "b")
+    first.farm = "abc"
+    (path / "2.0.0.1.log").write_text("")
+    (path / "2.0.0.2.log").write_text("")
+    first.remove_stray_logs({"2.0.0.2.log"})
+    assert [log.name for log in path.glob("*.log")] == ["2.0.0.2.log"]
+    first.close()
+    second = AgentFolder(path, "b")
+    assert (second.token, second.farm) == (token, "abc")
+    second.close()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FolderTaken, match="cannot be used"):
+        AgentFolder(tmp_path / "file" / "x", "b")
+
+
+def test_windows_command_lines_priorities_and_ends():
+    assert command_line(["cmd.exe", "/c", 'render "a b" > out']) == 'cmd.exe /c "render "a b" > out"'
+    assert command_line(["render", "a b"]) == subprocess.list2cmdline(["render", "a b"]) == 'render "a b"'
+    assert [priority_class(nice) for nice in (19, 10, 0, -10, -11)] == [IDLE, BELOW_NORMAL, NORMAL, ABOVE_NORMAL, HIGH]
+    assert exit_of(3, killed=False, terminated=False) == Exit(3)
+    assert exit_of(TERMINATED_CODE, killed=False, terminated=True) == Exit(0, signal=15)
+    assert exit_of(1, killed=True, terminated=True) == Exit(0, signal=9)
