@@ -192,6 +192,9 @@ class Agent:
                 self._change(run, RunEvent.DROP, now, actions)
             return
         self.farm = told.farm
+        if self._enrol_when_empty and self._runs:
+            return
+        self._enrol_when_empty = False
         wanted = [
             key for key, run in self._runs.items() if run.state not in (RunState.START_DROPPED, RunState.DROPPING)
         ]

@@ -27,9 +27,9 @@ import platformdirs
 
 from afcore.config import Config
 from afcore.errors import AfError
+from afnet.api.configfiles import load_config
 from afnet.client.link import Link
 from afnet.client.servers import Address, find_servers
-from afnet.settings import load_config
 from afnet.wire.messages import Hello
 from afrender.agent import Agent
 from afrender.folder import AgentFolder
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Options:
-    config = load_config(arguments.config, environ=environment)
+    config = load_config(file=arguments.config, environ=environment)
     cut = bool(config["af_render_cut_domain_name"])
     name = arguments.name or render_name(environment, socket.gethostname(), cut_domain=cut)
     folder = Path(arguments.folder) if arguments.folder else None

@@ -22,10 +22,6 @@ PLANNED = {
     "afcore.rules",
     "afcore.schedule",
     "afnet.registry",
-    "afrender.agent",
-    "afrender.parsers",
-    "afrender.states",
-    "afrender.stimuli",
     "afrender.tray",
     "afwatch.embed",
 }
