@@ -176,7 +176,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             works=WorkSettings(
                 folder=folder.path,
                 token=folder.token,
-                shell=str(config["cmd_shell"]),
+                shell_prefix=str(config["cmd_shell"]),
                 log_limit=int(config["log_bytes_max"]),
             ),
             settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),

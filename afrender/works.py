@@ -38,13 +38,13 @@ __all__ = ["Work", "Works", "WorkSettings"]
 class WorkSettings:
     """What the surroundings decide for processes.
 
-    ``folder``: for logs. ``token``: marks the agent's processes. ``shell``: words before a shell line.
+    ``folder``: for logs. ``token``: marks the agent's processes. ``shell_prefix``: words before a shell line.
     ``log_limit``: bytes kept of one log.
     """
 
     folder: Path
     token: str = ""
-    shell: str = "/bin/sh -c"
+    shell_prefix: str = "/bin/sh -c"
     log_limit: int = LOG_LIMIT
 
 
@@ -175,7 +175,7 @@ class Works:
             self._refuse(key, run_log, RunStatus.SKIPPED, CannotStart("All files exist already"))
             return
         work = Work(self, key, reader, run_log)
-        words = shell_words(plan.command, self._settings.shell)
+        words = shell_words(plan.command, self._settings.shell_prefix)
         launch = Launch(words, plan.folder, plan.environment, marker_text(*key, self._settings.token))
         process = self._layer.start(launch, work)
         if isinstance(process, CannotStart):
