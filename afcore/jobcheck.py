@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from afcore.errors import BadSpec, Problem, did_you_mean
+from afcore.jobjson import MAX_PROBLEMS
 from afcore.jobspec import BlockFlag, BlockSpec, JobSpec
 from afcore.masks import Mask, mask_problem
 from afcore.textcolumn import TextColumn
@@ -142,7 +143,7 @@ def check_job(spec: JobSpec, *, services: Collection[str] | None = None, strict:
         _check_block(block, f"blocks[{number}]", mode, services, found)
     _check_try_next(spec, found)
     _check_dependence(spec, strict, found)
-    return found
+    return found[:MAX_PROBLEMS]
 
 
 def _check_block(

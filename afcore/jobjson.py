@@ -7,13 +7,16 @@ known, is as if it were not there.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from afcore.errors import Problem, did_you_mean
 
-__all__ = ["Reader", "kind_of"]
+__all__ = ["MAX_PROBLEMS", "Reader", "kind_of"]
+
+MAX_PROBLEMS = 100
+"""How many problems of one job are told."""
 
 _MOST = (1 << 63) - 1
 
@@ -26,8 +29,8 @@ class Reader:
         self.problems: list[Problem] = []
 
     def tell(self, path: str, what: str, hint: str = "") -> None:
-        """Note a problem, when reading is strict."""
-        if self.strict:
+        """Note a problem, when reading is strict; the hundred first ones, as there may be a million tasks."""
+        if self.strict and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(path, what, hint))
 
     def fields(
@@ -54,8 +57,7 @@ class Reader:
                 continue
             if name not in types:
                 if key not in ignored:
-                    hint = did_you_mean(str(key), [*types, *aliases]) or "remove it"
-                    self.tell(place, "unknown field", hint)
+                    self.unknown([key], [*types, *aliases], path)
                 continue
             if value is None:
                 continue
@@ -63,6 +65,12 @@ class Reader:
             if read is not None:
                 values[name] = read
         return values
+
+    def unknown(self, keys: Iterable[str], known: Iterable[str], path: str) -> None:
+        """Tell that keys of an object are not known."""
+        for key in keys:
+            hint = did_you_mean(str(key), known) or "remove it"
+            self.tell(f"{path}.{key}" if path else str(key), "unknown field", hint)
 
     def value(self, value: Any, annotation: str, path: str) -> Any:
         """Return ``value`` as what ``annotation`` says, or None when it is something else."""

@@ -28,7 +28,7 @@ from afcore.frames import (
     numeric_task_name,
 )
 from afcore.jobjson import Reader, kind_of
-from afcore.textcolumn import TextColumn
+from afcore.tasktexts import TaskTexts, read_tasks
 
 __all__ = ["BlockFlag", "BlockSpec", "Command", "JobSpec", "TaskTexts"]
 
@@ -50,70 +50,6 @@ class BlockFlag:
     SLAVE_LOST_IGNORE = 256
     APPENDED_TASKS = 512
     SUSPEND_NEW_TASKS = 1024
-
-
-@dataclass
-class TaskTexts:
-    """The texts of listed tasks: names and commands for all, files and environment for the few that have some."""
-
-    names: TextColumn = field(default_factory=TextColumn)
-    commands: TextColumn = field(default_factory=TextColumn)
-    files: dict[int, list[str]] = field(default_factory=dict)
-    environment: dict[int, dict[str, str]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.commands)
-
-    def append(
-        self,
-        name: str,
-        command: str,
-        *,
-        files: list[str] | None = None,
-        environment: dict[str, str] | None = None,
-    ) -> None:
-        """Add one task."""
-        index = len(self)
-        self.names.append(name)
-        self.commands.append(command)
-        if files:
-            self.files[index] = files
-        if environment:
-            self.environment[index] = environment
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the tasks as the JSON list that was submitted."""
-        tasks: list[dict[str, Any]] = []
-        for index, (name, command) in enumerate(zip(self.names, self.commands)):
-            task: dict[str, Any] = {"name": name, "command": command}
-            if index in self.files:
-                task["files"] = self.files[index]
-            if index in self.environment:
-                task["environment"] = self.environment[index]
-            tasks.append(task)
-        return tasks
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the columns as a dict of builtins: no object per task."""
-        return {
-            "names": self.names.to_bytes(),
-            "commands": self.commands.to_bytes(),
-            "files": self.files,
-            "environment": self.environment,
-        }
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> TaskTexts:
-        """Return what ``to_wire`` wrote. Raises ValueError when the columns do not fit together."""
-        texts = cls(
-            TextColumn.from_bytes(data["names"]),
-            TextColumn.from_bytes(data["commands"]),
-            dict(data["files"]),
-            dict(data["environment"]),
-        )
-        if len(texts.names) != len(texts.commands):
-            raise ValueError("tasks have not as many names as commands")
-        return texts
 
 
 @dataclass
@@ -317,7 +253,7 @@ class BlockSpec:
         block = cls(**values)
         listed = data.get("tasks")
         if listed is not None:
-            block.tasks = _read_tasks(listed, reader, f"{path}.tasks")
+            block.tasks = read_tasks(listed, reader, f"{path}.tasks")
         elif not block.numeric and ("frame_first" in values or "frame_last" in values):
             block.flags |= BlockFlag.NUMERIC
         if data.get("depend_sub_task") is True:
@@ -463,39 +399,3 @@ def _changed(spec: JobSpec | BlockSpec, always: tuple[str, ...] = ()) -> dict[st
         if one.name not in ("blocks", "tasks") and (one.name in always or value != getattr(fresh, one.name)):
             data[one.name] = value
     return data
-
-
-_TASK_KEYS = frozenset(("name", "command", "files", "environment"))
-
-
-def _read_tasks(listed: Any, reader: Reader, path: str) -> TaskTexts:
-    texts = TaskTexts()
-    if not isinstance(listed, (list, tuple)):
-        reader.tell(path, f"must be a list of tasks, not {kind_of(listed)}", "write it in [brackets]")
-        return texts
-    for number, task in enumerate(listed):
-        place = f"{path}[{number}]"
-        if not isinstance(task, Mapping):
-            reader.tell(place, f"must be an object, not {kind_of(task)}")
-            continue
-        values = task
-        if task.keys() - _TASK_KEYS:
-            values = {key: value for key, value in task.items() if key in _TASK_KEYS}
-            reader.fields(_TaskKeys, task, path=place)
-        name = reader.text(values.get("name", ""), place + ".name")
-        command = reader.text(values.get("command", ""), place + ".command")
-        files = reader.files(values["files"], place + ".files") if values.get("files") else None
-        given = values.get("environment")
-        environment = reader.text_map(given, place + ".environment") if given else None
-        texts.append(name or "", command or "", files=files, environment=environment)
-    return texts
-
-
-@dataclass
-class _TaskKeys:
-    """The keys of a listed task, for telling unknown ones."""
-
-    name: str = ""
-    command: str = ""
-    files: list[str] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 __all__ = ["TextColumn"]
 
 _END = struct.Struct("<I")
 _PAIR = struct.Struct("<II")
 _MOST = (1 << 32) - 1
+_TOO_MUCH = "a column of texts holds at most 4 GiB"
 
 
 @dataclass
@@ -26,18 +28,21 @@ class TextColumn:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> TextColumn:
-        """Return a column of ``texts``."""
-        column = cls()
-        for text in texts:
-            column.append(text)
-        return column
+        """Return a column of ``texts``. Raises as ``append``, and TypeError for what is no text."""
+        listed = list(texts)
+        whole = "".join(listed)
+        encoded = whole.encode("utf-8")
+        if len(encoded) > _MOST:
+            raise ValueError(_TOO_MUCH)
+        lengths = map(len, listed) if len(encoded) == len(whole) else (len(text.encode("utf-8")) for text in listed)
+        return cls(bytearray(encoded), bytearray(struct.pack(f"<{len(listed)}I", *accumulate(lengths))))
 
     def append(self, text: str) -> None:
         """Add one text. Raises ValueError when the column would pass 4 GiB or the text is no Unicode."""
         encoded = text.encode("utf-8")
         end = len(self.data) + len(encoded)
         if end > _MOST:
-            raise ValueError("a column of texts holds at most 4 GiB")
+            raise ValueError(_TOO_MUCH)
         self.data += encoded
         self.ends += _END.pack(end)
 

@@ -62,6 +62,8 @@ class Block(_Part):
         super().__init__()
         config = configuration()
         self.tasks: list[Task] = []
+        self._commands: list[str] = []
+        self._names: list[str] = []
         self.data.update(name=name, flags=0, capacity=config["af_task_default_capacity"])
         self.setWorkingDirectory(working_directory())
         self.setService(config["af_task_default_service"] if service is None else service)
@@ -89,7 +91,7 @@ class Block(_Part):
 
         Raises Conflict when tasks are listed already.
         """
-        if self.tasks:
+        if self.tasks or self._commands:
             raise Conflict(
                 f'block "{self.data["name"]}": frames can not be set, tasks are listed already',
                 hint="use setNumeric, or append to tasks, not both",
@@ -290,14 +292,31 @@ class Block(_Part):
         """Set a text that is kept with the block."""
         self.data["custom_data"] = value
 
-    def addTasks(self, commands: Iterable[str], TransferToServer: bool = True) -> None:
-        """List one task for each command, without a name of its own."""
-        for command in commands:
-            task = Task()
-            task.setCommand(command, TransferToServer)
-            self.tasks.append(task)
+    def addTasks(self, commands: Iterable[str], names: Iterable[str] = (), TransferToServer: bool = True) -> None:
+        """List a task for each command, in columns: for a great many of them, without a ``Task`` each.
+
+        ``names`` are as many as ``commands``, or none. Raises Conflict when they are not, or when ``Task`` objects are
+        listed in ``tasks``.
+        """
+        lines = [to_server(command, TransferToServer) for command in commands]
+        called = list(names) or [""] * len(lines)
+        if len(called) != len(lines):
+            raise Conflict(f'block "{self.data["name"]}": {len(called)} names for {len(lines)} commands')
+        self._commands += lines
+        self._names += called
+        self._one_way_of_tasks()
+
+    def _one_way_of_tasks(self) -> None:
+        if self.tasks and self._commands:
+            what = f'block "{self.data["name"]}": tasks are listed in two ways'
+            raise Conflict(what, hint="append to tasks or use addTasks, not both")
 
     def fillTasks(self) -> None:
-        """Write the listed tasks into ``data``."""
+        """Write the listed tasks into ``data``. Raises Conflict when they are listed in two ways."""
+        self._one_way_of_tasks()
         if self.tasks:
             self.data["tasks"] = [task.data for task in self.tasks]
+        elif self._commands:
+            self.data["tasks"] = {"commands": self._commands}
+            if any(self._names):
+                self.data["tasks"]["names"] = self._names

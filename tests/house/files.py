@@ -24,6 +24,7 @@ SLICE = (
     "afcore.pathmap",
     "afcore.servicetable",
     "afcore.settings",
+    "afcore.tasktexts",
     "afcore.textcolumn",
     "afnet.api",
 )

@@ -139,7 +139,7 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
             "blocks": [
                 {"comand": "x", "frame_first": 1.5, "files": [1], "environment": {"A": 1}, "capacity": None},
                 7,
-                {"tasks": [{"comand": "x"}, 3, {"name": 1, "command": ["a"], "files": {}, "environment": {"B": 2}}]},
+                {"tasks": [{"comand": "x"}, 3, {"name": 1, "command": ["a"], "files": 7, "environment": {"B": 2}}]},
                 {"tasks": "none", "files": 7, "command": 9},
             ],
         }
@@ -164,9 +164,10 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
         "blocks[1]",
         "blocks[2].tasks[0].comand",
         "blocks[2].tasks[1]",
+        "blocks[2].tasks[2].files",
+        "blocks[2].tasks[2].environment.B",
         "blocks[2].tasks[2].name",
         "blocks[2].tasks[2].command",
-        "blocks[2].tasks[2].environment.B",
         "blocks[3].files",
         "blocks[3].command",
         "blocks[3].tasks",
@@ -232,3 +233,48 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     texts.names.append("more")
     with pytest.raises(ValueError, match="as many names as commands"):
         TaskTexts.from_wire(texts.to_wire())
+
+
+def test_tasks_may_be_given_as_columns() -> None:
+    block = one_block(
+        tasks={
+            "commands": ["a", "é", ""],
+            "names": ["x", "y", "z"],
+            "files": {"1": ["f"], "2": ""},
+            "environment": {"0": {"A": "1"}},
+        }
+    )
+    assert [block.task_command(n) for n in range(3)] == ["a", "é", ""]
+    assert (block.task_name(2), block.task_files(1), block.task_environment(0)) == ("z", ["f"], {"A": "1"})
+    assert one_block(tasks={"commands": ["a"]}) == one_block(tasks=[{"command": "a"}])
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"comands": []}, 'blocks[0].tasks.comands: unknown field (did you mean "commands"?)'),
+        ({"commands": "a"}, "blocks[0].tasks.commands: must be a list of texts, not a text (write it in [brackets])"),
+        (
+            {"commands": ["a"], "names": ["b", "c"]},
+            "blocks[0].tasks.names: has 2 texts, there are 1 commands (give as many)",
+        ),
+        ({"commands": ["a", 7]}, 'blocks[0].tasks.commands[1]: must be a text, not a number (write it in "quotes")'),
+        ({"commands": ["a\0"]}, "blocks[0].tasks.commands[0]: holds a NUL character (remove it)"),
+        ({"commands": ["a"], "files": []}, "blocks[0].tasks.files: must be an object by task number, not a list"),
+        (
+            {"commands": ["a"], "files": {"1": "x"}},
+            "blocks[0].tasks.files.1: is no number of a task (there are 1 tasks, numbered from 0)",
+        ),
+        (
+            {"commands": ["a"], "environment": {"-1": {}}},
+            "blocks[0].tasks.environment.-1: is no number of a task (there are 1 tasks, numbered from 0)",
+        ),
+    ],
+)
+def test_columns_that_are_wrong_are_told(columns: dict[str, Any], sentence: str) -> None:
+    found = problems({"name": "j", "blocks": [{"tasks": columns}]})
+    assert [str(problem) for problem in found] == [sentence]
+
+
+def test_not_more_than_a_hundred_problems_are_told() -> None:
+    assert len(problems({"name": "j", "blocks": [{"tasks": [7] * 1000}]})) == 100

@@ -29,8 +29,16 @@ def test_an_index_outside_is_refused(index: int) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"\1\0", b"\2\0\0\0\1\0\0\0a", b"\1\0\0\0\2\0\0\0a", b"\1\0\0\0\1\0\0\0\xff", b"\2\0\0\0\2\0\0\0\1\0\0\0a"],
-    ids=["empty", "no count", "one end missing", "data missing", "no UTF-8", "ends fall"],
+    [
+        b"",
+        b"\1\0",
+        b"\2\0\0\0\1\0\0\0a",
+        b"\1\0\0\0\2\0\0\0a",
+        b"\1\0\0\0\1\0\0\0\xff",
+        b"\2\0\0\0\2\0\0\0\1\0\0\0a",
+        b"\2\0\0\0\0\0\0\0",
+    ],
+    ids=["empty", "no count", "one end missing", "data missing", "no UTF-8", "ends fall", "too few"],
 )
 def test_broken_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="column of texts"):
@@ -43,6 +51,8 @@ def test_a_column_does_not_pass_four_gibibytes(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ValueError, match="4 GiB"):
         column.append("cd")
     assert list(column) == ["ab"]
+    with pytest.raises(ValueError, match="4 GiB"):
+        TextColumn.of(["ab", "cd"])
 
 
 def test_ends_that_are_cut_are_refused() -> None:

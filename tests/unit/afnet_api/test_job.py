@@ -215,10 +215,28 @@ def test_tasks() -> None:
     task.setFiles(["b"])
     task.setEnv("X", "1")
     assert task.data == {"name": "t", "command": "c", "files": ["a", "b"], "environment": {"X": "1"}}
+
+
+def test_a_great_many_tasks_are_columns() -> None:
     block = af.Block("b")
     block.addTasks(["one", "two"])
     block.fillTasks()
-    assert block.data["tasks"] == [{"command": "one"}, {"command": "two"}]
+    assert block.data["tasks"] == {"commands": ["one", "two"]}
+    block.addTasks(["three"], ["last"])
+    job = af.Job("j")
+    job.blocks.append(block)
+    assert job.checkJob()
+    read = JobSpec.from_json(job.data).blocks[0]
+    assert [(read.task_name(n), read.task_command(n)) for n in range(3)] == [
+        ("", "one"),
+        ("", "two"),
+        ("last", "three"),
+    ]
+    with pytest.raises(af.Conflict, match="1 names for 2 commands"):
+        block.addTasks(["a", "b"], ["c"])
+    block.tasks.append(af.Task())
+    with pytest.raises(af.Conflict, match='block "b": tasks are listed in two ways'):
+        job.checkJob()
     with pytest.raises(af.Conflict, match='block "b": frames can not be set'):
         block.setNumeric(1, 2)
 
