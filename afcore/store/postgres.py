@@ -50,15 +50,14 @@ _CODES = {
 
 # Connecting fails without a code: the words of the library and of the server tell.
 _WORDS = (
-    ("password authentication failed", "28"),
-    ("no password supplied", "28"),
-    ("no pg_hba.conf entry", "28"),
-    ("authentication failed", "28"),
-    ("role ", "28"),
-    ("database ", "3D"),
-    ("too many clients", "53300"),
     ("starting up", "57"),
     ("shutting down", "57"),
+    ("too many clients", "53300"),
+    ("authentication failed", "28"),
+    ("no password supplied", "28"),
+    ("pg_hba.conf", "28"),
+    ("role ", "28"),
+    ("database ", "3D"),
 )
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -72,12 +71,15 @@ class PostgresDatabase:
     def __init__(self, address: str) -> None:
         try:
             url = make_url(address)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise ConfigError(
                 "", "database", "the address is not one", hint="write postgresql://user:password@host/name"
             ) from error
         self._url: URL = url.set(drivername="postgresql+psycopg2")
-        self.place = f"the database {url.set(query={}).render_as_string(hide_password=True)}"
+        host = url.host or url.query.get("host") or "this machine"
+        self.place = f"the PostgreSQL database {url.database or url.username or ''} at {host}"
+        if url.port is not None:
+            self.place += f":{url.port}"
         self._engine: Engine | None = None
 
     def _make(self, **more: Any) -> Engine:
@@ -146,7 +148,9 @@ class PostgresDatabase:
         cause = getattr(error, "orig", None) or error
         code = getattr(cause, "pgcode", None) or ""
         words = (str(cause).strip().splitlines() or [""])[0]
-        if not code and isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError):
+        # A connection that broke is a plain DatabaseError at times.
+        lost = (psycopg2.OperationalError, psycopg2.InterfaceError)
+        if not code and (isinstance(cause, lost) or type(cause) is psycopg2.DatabaseError):
             fatal = words.partition("FATAL:")[2] or words
             code = next((known for word, known in _WORDS if word in fatal), "08")
         what, hint = _CODES.get(code) or _CODES.get(code[:2]) or ("", "")

@@ -98,7 +98,8 @@ class SqlStore:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction under our epoch."""
-        if self._connection is None:
+        # A connection that broke must not come back by itself: it would be without the leader's lock.
+        if self._connection is None or self._connection.invalidated:
             raise Unavailable(f"{self._database.place} is not connected", hint="the server tries again by itself")
         with self._explained(), self._connection.begin():
             found = int(read_meta(self._connection, "epoch", lock=True) or 0)

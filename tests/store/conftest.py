@@ -77,17 +77,32 @@ def farm_database(cluster: Cluster) -> Iterator[str]:
     cluster.drop_database(name)
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A place for a store, empty."""
-    made: Place
+SQLITE = pytest.param("sqlite")
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
+
+
+def make_place(request: pytest.FixtureRequest, data: Path) -> Place:
+    """Make the place that the parameter of ``request`` names."""
     if request.param == "memory":
-        made = MemoryPlace()
-    elif request.param == "sqlite":
-        made = DatabasePlace("", tmp_path / "data")
-    else:
-        cluster: Cluster = request.getfixturevalue("cluster")
-        made = DatabasePlace(cluster.url(request.getfixturevalue("farm_database")), tmp_path / "data")
+        return MemoryPlace()
+    if request.param == "sqlite":
+        return DatabasePlace("", data)
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return DatabasePlace(cluster.url(request.getfixturevalue("farm_database")), data)
+
+
+@pytest.fixture(params=["memory", SQLITE, POSTGRESQL])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """An empty place for a store, of every kind."""
+    made = make_place(request, tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=[SQLITE, POSTGRESQL])
+def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """An empty place for a store, of every kind that lasts."""
+    made = make_place(request, tmp_path / "data")
     yield made
     made.close()
 
