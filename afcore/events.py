@@ -23,6 +23,7 @@ __all__ = [
     "ErrorHostsReset",
     "Event",
     "Fact",
+    "FarmFounded",
     "FarmRecovered",
     "HostForgiven",
     "JobDeleted",
@@ -274,9 +275,10 @@ class TasksHeld(Fact, tag=35, frozen=True):
 class TasksChanged(Fact, tag=36, frozen=True):
     """Tasks that did not run were set to ``state`` by a person: flags, errors and percent are cleared.
 
-    Which: ``ranges`` when they are contiguous, else ``indices``, an ``array('I')`` as bytes in machine-independent
-    little-endian order.  ``old_state``, ``old_flags``, ``old_errors`` are the old column slices in the same order
-    (one byte each, ``b""`` when every one is 0).
+    Which: the tasks of ``ranges`` (of those, when ``only`` is not empty, the ones in one of these states), else
+    ``indices``, an ``array('I')`` as bytes in machine-independent little-endian order.  ``old_state``, ``old_flags``,
+    ``old_errors`` are the old columns at these places, zlib-compressed: whole slices of the ranges one after the other
+    (with ``only`` too), or one byte for each index; ``b""`` when every one is 0.
     """
 
     job: int
@@ -287,6 +289,7 @@ class TasksChanged(Fact, tag=36, frozen=True):
     old_state: bytes = b""
     old_flags: bytes = b""
     old_errors: bytes = b""
+    only: list[int] = []
 
 
 class TaskWarned(Fact, tag=37, frozen=True):
@@ -346,6 +349,12 @@ class RenderDeleted(Fact, tag=54, frozen=True):
 # The farm
 
 
+class FarmFounded(Fact, tag=71, frozen=True):
+    """The farm was made: its task columns count seconds from ``epoch`` (unix seconds)."""
+
+    epoch: int
+
+
 class FarmRecovered(Fact, tag=70, frozen=True):
     """The server came back: running tasks wait for their renders, every render is offline until it registers."""
 
@@ -387,7 +396,7 @@ FACTS = (
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, RenderAdded,
-    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered,
+    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, FarmFounded,
 )  # fmt: skip
 """Every event that is journaled, in the order of their tags."""
 
@@ -399,6 +408,6 @@ Event = (
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
     | TasksChanged | TaskWarned | RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted
-    | FarmRecovered | RunProgressed | RenderMeasured | RenderDisconnected
+    | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

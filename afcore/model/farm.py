@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from afcore.errors import NotFound
 from afcore.ids import RunKey
-from afcore.model.job import Job
+from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
 from afcore.model.tree import Branch, Pool, User
 
@@ -27,6 +27,10 @@ class Farm:
     pools_by_path: dict[str, int] = field(default_factory=dict)
     renders_by_name: dict[str, int] = field(default_factory=dict)
     jobs_by_name: dict[str, int] = field(default_factory=dict)
+    masked_jobs: dict[int, None] = field(default_factory=dict)
+    """Ids of the jobs that have a depend mask, in order of submission; derived."""
+    waiters: dict[int, set[int]] = field(default_factory=dict)
+    """By job: the jobs that wait for it, the other side of ``Job.waits_for``; derived."""
     runs: dict[RunKey, Run] = field(default_factory=dict)
     """Every run that is going on."""
     next_job: int = 2
@@ -46,3 +50,11 @@ class Farm:
             return self.jobs[id]
         except KeyError:
             raise NotFound(f"There is no job {id}.", hint="`afcmd job list` shows the jobs there are.") from None
+
+    def block(self, job: int, block: int) -> Block:
+        """Return a block by job id and index; NotFound with a hint if there is none."""
+        found = self.job(job)
+        if not 0 <= block < len(found.blocks):
+            last = len(found.blocks) - 1
+            raise NotFound(f"Job {job} has no block {block}.", hint=f"Its blocks are 0 to {last}.")
+        return found.blocks[block]

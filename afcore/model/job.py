@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from afcore.frames import BlockFrames
 from afcore.jobspec import BlockSpec, JobSpec
 from afcore.model.tasks import TaskTable
 from afcore.model.tree import Limits
+from afcore.states import TaskState
 
 __all__ = ["Block", "HostErrors", "Job"]
 
@@ -25,6 +27,8 @@ class Block:
     index: int
     spec: BlockSpec
     tasks: TaskTable
+    frames: BlockFrames
+    """The arithmetic between its tasks and their frames; made from the spec."""
     running_tasks: int = 0
     running_capacity: int = 0
     running_per_host: dict[int, int] = field(default_factory=dict)
@@ -45,7 +49,13 @@ class Block:
     run_time_sum_ms: int = 0
     """Sum of the durations of finished runs that made their task done."""
     version: int = 0
-    """Grows with every change of the block; a snapshot remembers the one it has."""
+    """``Farm.version`` at the last change of the block; a snapshot remembers the one it has."""
+
+    @property
+    def over(self) -> bool:
+        """Whether every task is done or skipped."""
+        counts = self.tasks.counts
+        return counts[TaskState.DONE] + counts[TaskState.SKIPPED] == self.tasks.size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,3 +88,9 @@ class Job(Limits):
     report: str = ""
     """What a parser wants shown on the job; a reading."""
     version: int = 0
+    """``Farm.version`` at its last change."""
+
+    @property
+    def over(self) -> bool:
+        """Whether every task of every block is done or skipped."""
+        return all(block.over for block in self.blocks)

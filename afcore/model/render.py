@@ -42,12 +42,16 @@ class Render:
     resources: dict[str, Any] = field(default_factory=dict)
     registered: float = 0.0
     seen: float = 0.0
-    """When it was last heard of; the zombie deadline counts from ``lost`` or from here."""
+    """When it was last heard of; the zombie deadline counts from ``lost`` or from here.  A reading."""
+    lost: float = 0.0
+    """When its connection broke; 0 while it is connected.  A reading."""
     used_capacity: int = 0
     runs: dict[RunKey, "Run"] = field(default_factory=dict)
     """What runs here now, as master or as a captured host."""
     task_changed: float = 0.0
     """When a task last started or ended here (ranking)."""
+    version: int = 0
+    """``Farm.version`` at its last change."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,10 +68,14 @@ class Run:
     tickets: dict[str, int] = field(default_factory=dict)
     started: float = 0.0
     progress_changed: float = 0.0
+    waiting_since: float = 0.0
+    """When the server came back and began to wait for its render; 0 while it really runs."""
     stopping: int = -1
     """TaskState it gets when it ends, once a stop was asked; -1 otherwise."""
     stop_status: int = 0
     frame: int = -1
     percent_frame: int = -1
+    frames_told: int = 0
+    """The greatest ``frame`` for which dependants were looked at (sub-task dependency)."""
     activity: str = ""
     last_line: str = ""

@@ -52,6 +52,7 @@ class User(Limits):
     paused: bool = False
     jobs: list[int] = field(default_factory=list)
     """Ids of the user's jobs in the user's own order."""
+    version: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class Branch(Limits):
     children: list[int] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
     """Ids of the jobs that are directly in it, in order of submission."""
+    version: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,3 +109,4 @@ class Pool:
     running_capacity: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
     """Settings a later version defines, kept through an older one."""
+    version: int = 0

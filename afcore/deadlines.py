@@ -1,0 +1,219 @@
+"""What time alone will cause, and when: one heap for the whole farm, checked lazily.
+
+Rules of this file:
+- An entry says "look at this thing then", never "this will happen": who looks compares with what is true by then, and
+  pushes a new entry when it is still too early.
+- Nothing is taken out before its time; when far more entries than live things have gathered, the heap is built again.
+- There is at most one entry per run and limit, per render, per job and per block's bad host; none per task.
+"""
+
+import heapq
+from collections.abc import Iterator
+from enum import IntEnum
+
+from afcore.events import (
+    BlockEdited,
+    Event,
+    FarmRecovered,
+    JobEdited,
+    JobSubmitted,
+    PoolEdited,
+    RenderDisconnected,
+    RenderWentOnline,
+    RunAdopted,
+    RunFinished,
+    RunStarted,
+    UserEdited,
+)
+from afcore.ids import RunKey
+from afcore.model.effective import zombie_time_of
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.render import Render, Run
+from afcore.states import RenderState
+
+__all__ = ["RECONNECT_TIME", "Deadlines", "Due", "forgive_time", "life_end", "progress_end", "run_end", "silence_end"]
+
+RECONNECT_TIME = 30.0
+"""Seconds after a server's start in which a render may bring back what it ran."""
+_SLACK = 1000
+
+
+class Due(IntEnum):
+    """What an entry asks to look at; the key that goes with it."""
+
+    JOB_LIFE = 0
+    """A job's age: (job,)."""
+    RUN_TIME = 1
+    """How long a run has lasted: a RunKey."""
+    PROGRESS = 2
+    """How long a run has shown no progress: a RunKey."""
+    RENDER = 3
+    """How long a render was silent: (render,)."""
+    RECONNECT = 4
+    """Runs that nobody brought back: ()."""
+    FORGIVE = 5
+    """How long ago a host failed a block: (job, block, render)."""
+
+
+Key = tuple[int, ...]
+
+
+def life_end(farm: Farm, job: Job) -> float | None:
+    """Return when a job is deleted by its age, or None for never."""
+    life = job.time_life if job.time_life >= 0 else farm.users[job.user].jobs_life_time
+    return job.time_creation + life if life > 0 else None
+
+
+def run_end(block: Block, run: Run) -> float | None:
+    """Return when a run has lasted longer than its block allows, or None for never."""
+    limit = block.spec.task_max_run_time
+    return run.started + limit if limit > 0 and run.stopping < 0 else None
+
+
+def progress_end(block: Block, run: Run) -> float | None:
+    """Return when a run has shown no progress for longer than its block allows, or None for never."""
+    limit = block.spec.task_progress_change_timeout
+    return run.progress_changed + limit if limit > 0 and run.stopping < 0 else None
+
+
+def silence_end(farm: Farm, render: Render) -> float | None:
+    """Return when a render has been silent for too long, or None while it is offline."""
+    if not render.state & RenderState.ONLINE:
+        return None
+    return (render.lost or render.seen) + zombie_time_of(farm, render)
+
+
+def forgive_time(farm: Farm, job: Job, block: Block) -> int:
+    """Return after how many seconds a host's errors are forgotten; 0 or less for never."""
+    own = block.spec.errors_forgive_time
+    return own if own >= 0 else farm.users[job.user].errors_forgive_time
+
+
+class Deadlines:
+    """The heap of what to look at and when."""
+
+    def __init__(self, farm: Farm, at: float = 0.0) -> None:
+        self._farm = farm
+        self._at = at
+        self._heap: list[tuple[float, int, Key]] = []
+        self._built = 0
+        self.rebuild()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def next(self) -> float | None:
+        """Return when to look next, or None when nothing depends on time."""
+        return self._heap[0][0] if self._heap else None
+
+    def push(self, when: float | None, kind: Due, key: Key) -> None:
+        """Ask to look at something; None is never."""
+        if when is not None:
+            heapq.heappush(self._heap, (when, int(kind), key))
+
+    def due(self, at: float) -> Iterator[tuple[Due, Key]]:
+        """Take out and yield everything whose time has come, oldest first."""
+        self._at = max(self._at, at)
+        while self._heap and self._heap[0][0] <= at:
+            _, kind, key = heapq.heappop(self._heap)
+            yield Due(kind), key
+
+    def rebuild(self) -> None:
+        """Build the heap from the farm alone."""
+        farm = self._farm
+        self._heap = []
+        for job in farm.jobs.values():
+            self.push(life_end(farm, job), Due.JOB_LIFE, (job.id,))
+            for block in job.blocks:
+                self._push_hosts(job, block)
+        for key, run in farm.runs.items():
+            self._push_run(farm.jobs[key.job].blocks[key.block], run)
+            if run.waiting_since:
+                self.push(run.waiting_since + RECONNECT_TIME, Due.RECONNECT, ())
+        for render in farm.renders.values():
+            self.push(silence_end(farm, render), Due.RENDER, (render.id,))
+        self._built = len(self._heap)
+
+    def _push_run(self, block: Block, run: Run) -> None:
+        if run.waiting_since:
+            return
+        self.push(run_end(block, run), Due.RUN_TIME, run.key)
+        self.push(progress_end(block, run), Due.PROGRESS, run.key)
+
+    def _push_hosts(self, job: Job, block: Block) -> None:
+        forgive = forgive_time(self._farm, job, block)
+        if forgive <= 0:
+            return
+        for render, errors in block.error_hosts.items():
+            self.push(errors.last + forgive, Due.FORGIVE, (job.id, block.index, render))
+        for hosts in block.task_error_hosts.values():
+            for render, errors in hosts.items():
+                if render not in block.error_hosts:
+                    self.push(errors.last + forgive, Due.FORGIVE, (job.id, block.index, render))
+
+    def note(self, event: Event, at: float) -> None:
+        """Take in what happened; the farm has it already."""
+        handler = _NOTES.get(type(event))
+        if handler is not None:
+            self._at = at
+            handler(self, event)
+            if len(self._heap) > 2 * self._built + _SLACK:
+                self.rebuild()
+
+    def _run_started(self, event: RunStarted | RunAdopted) -> None:
+        block = self._farm.jobs[event.job].blocks[event.block]
+        spec = block.spec
+        if spec.task_max_run_time > 0 or spec.task_progress_change_timeout > 0:
+            run = self._farm.runs[RunKey(event.job, event.block, event.task, event.run)]
+            self._push_run(block, run)
+
+    def _run_finished(self, event: RunFinished) -> None:
+        if event.host_error:
+            job = self._farm.jobs[event.job]
+            forgive = forgive_time(self._farm, job, job.blocks[event.block])
+            if forgive > 0:
+                self.push(self._at + forgive, Due.FORGIVE, (event.job, event.block, event.render))
+
+    def _job_changed(self, event: JobSubmitted | JobEdited) -> None:
+        self.push(life_end(self._farm, self._farm.jobs[event.job]), Due.JOB_LIFE, (event.job,))
+
+    def _block_edited(self, event: BlockEdited) -> None:
+        job = self._farm.jobs[event.job]
+        block = job.blocks[event.block]
+        for run in self._farm.runs.values():
+            if run.key.job == event.job and run.key.block == event.block:
+                self._push_run(block, run)
+        self._push_hosts(job, block)
+
+    def _user_edited(self, event: UserEdited) -> None:
+        for id in self._farm.users[event.user].jobs:
+            job = self._farm.jobs[id]
+            self.push(life_end(self._farm, job), Due.JOB_LIFE, (id,))
+            for block in job.blocks:
+                self._push_hosts(job, block)
+
+    def _pool_edited(self, event: PoolEdited) -> None:
+        for render in self._farm.renders.values():
+            self.push(silence_end(self._farm, render), Due.RENDER, (render.id,))
+
+    def _render_seen(self, event: RenderWentOnline | RenderDisconnected) -> None:
+        self.push(silence_end(self._farm, self._farm.renders[event.render]), Due.RENDER, (event.render,))
+
+    def _farm_recovered(self, event: FarmRecovered) -> None:
+        self.rebuild()
+
+
+_NOTES = {
+    RunStarted: Deadlines._run_started,
+    RunAdopted: Deadlines._run_started,
+    RunFinished: Deadlines._run_finished,
+    JobSubmitted: Deadlines._job_changed,
+    JobEdited: Deadlines._job_changed,
+    BlockEdited: Deadlines._block_edited,
+    UserEdited: Deadlines._user_edited,
+    PoolEdited: Deadlines._pool_edited,
+    RenderWentOnline: Deadlines._render_seen,
+    RenderDisconnected: Deadlines._render_seen,
+    FarmRecovered: Deadlines._farm_recovered,
+}

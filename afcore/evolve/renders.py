@@ -1,0 +1,126 @@
+"""What happens to renders, and to everything that ran when the server stopped."""
+
+from collections.abc import Callable
+from typing import Any
+
+from afcore.events import (
+    FarmRecovered,
+    RenderAdded,
+    RenderDeleted,
+    RenderDisconnected,
+    RenderEdited,
+    RenderMeasured,
+    RenderWentOffline,
+    RenderWentOnline,
+)
+from afcore.model.farm import Farm
+from afcore.model.render import Render
+from afcore.states import RenderState, TaskState
+
+__all__ = ["HANDLERS"]
+
+_WOL = RenderState.WOL_FALLING | RenderState.WOL_SLEEPING | RenderState.WOL_WAKING
+
+
+def render_added(farm: Farm, event: RenderAdded, at: float) -> None:
+    """Add a render to its pool."""
+    render = Render(
+        id=event.render,
+        name=event.name,
+        pool=event.pool,
+        user_name=event.user_name,
+        state=event.state,
+        version=farm.version,
+    )
+    farm.renders[render.id] = render
+    farm.renders_by_name[render.name] = render.id
+    farm.pools[render.pool].renders.append(render.id)
+    farm.next_render = max(farm.next_render, render.id + 1)
+
+
+def render_went_online(farm: Farm, event: RenderWentOnline, at: float) -> None:
+    """Take what a render says of itself, and its connection."""
+    render = farm.renders[event.render]
+    render.session = event.session
+    render.state = render.state & ~_WOL | RenderState.ONLINE
+    render.registered = at
+    render.seen = at
+    render.lost = 0.0
+    render.version = farm.version
+    for name, value in event.info.items():
+        setattr(render, name, value)
+
+
+def render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> None:
+    """Take a render off the farm; its runs were finished before."""
+    render = farm.renders[event.render]
+    render.session = 0
+    render.state &= ~RenderState.ONLINE
+    render.lost = 0.0
+    render.version = farm.version
+
+
+def render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
+    """Change parameters of a render."""
+    render = farm.renders[event.render]
+    render.version = farm.version
+    for name, value in event.new.items():
+        if name == "pool":
+            farm.pools[render.pool].renders.remove(render.id)
+            farm.pools[value].renders.append(render.id)
+        setattr(render, name, value)
+
+
+def render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:
+    """Forget a render."""
+    render = farm.renders.pop(event.render)
+    del farm.renders_by_name[render.name]
+    farm.pools[render.pool].renders.remove(render.id)
+
+
+def render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
+    """Keep the newest readings of a host."""
+    render = farm.renders[event.render]
+    render.seen = at
+    render.version = farm.version
+    if event.resources:
+        render.resources = event.resources
+
+
+def render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> None:
+    """Remember since when a render has no connection."""
+    render = farm.renders[event.render]
+    render.session = 0
+    render.lost = at
+    render.version = farm.version
+
+
+def farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
+    """Let every run wait for its render, and every render be offline until it registers."""
+    for run in farm.runs.values():
+        block = farm.jobs[run.key.job].blocks[run.key.block]
+        table, task = block.tasks, run.key.task
+        table.counts[table.state[task]] -= 1
+        table.counts[TaskState.WAIT_RECONNECT] += 1
+        table.state[task] = TaskState.WAIT_RECONNECT
+        table.percent[task] = 0
+        run.waiting_since = at
+        block.version = farm.jobs[run.key.job].version = farm.version
+    for render in farm.renders.values():
+        if render.state & RenderState.ONLINE or render.session:
+            render.state &= ~RenderState.ONLINE
+            render.session = 0
+            render.version = farm.version
+
+
+HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
+    RenderAdded: render_added,
+    RenderWentOnline: render_went_online,
+    RenderWentOffline: render_went_offline,
+    RenderEdited: render_edited,
+    RenderDeleted: render_deleted,
+    RenderMeasured: render_measured,
+    RenderDisconnected: render_disconnected,
+    FarmRecovered: farm_recovered,
+}
+"""By event type; part of ``afcore.evolve.HANDLERS``."""

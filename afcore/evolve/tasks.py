@@ -1,0 +1,437 @@
+"""What happens to tasks and their runs: columns, runs, and every counter that a running task counts in.
+
+Rules of this file:
+- A run in ``Farm.runs`` holds its counters, capacity and place on its renders, also while it waits for its render.
+- Ranges are changed by whole slices: no loop over tasks, however many there are.
+- ``replay_started`` and ``replay_finished`` leave out what ``afcore.recount`` rebuilds, and nothing else.
+"""
+
+import sys
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from afcore.events import (
+    ErrorHostsReset,
+    HostForgiven,
+    RunAdopted,
+    RunFinished,
+    RunProgressed,
+    RunStarted,
+    RunStopRequested,
+    TasksChanged,
+    TasksHeld,
+    TasksReleased,
+    TaskWarned,
+)
+from afcore.ids import RunKey
+from afcore.model.farm import Farm
+from afcore.model.job import Block, HostErrors, Job
+from afcore.model.render import Run
+from afcore.model.tasks import TaskTable
+from afcore.model.tree import Limits
+from afcore.states import STATE_COUNT, TaskFlag, TaskState
+
+__all__ = [
+    "HANDLERS",
+    "give_back",
+    "indices_of",
+    "make_run",
+    "record_finish",
+    "record_start",
+    "refresh_waiting",
+    "selected_states",
+    "take",
+]
+
+_RUNNING = int(TaskState.RUNNING)
+_DONE = int(TaskState.DONE)
+_ERROR = int(TaskState.ERROR)
+_MOST_STARTS = 0xFFFF
+
+
+def make_run(event: RunStarted, at: float) -> Run:
+    """Return the run that a start begins."""
+    return Run(
+        key=RunKey(event.job, event.block, event.task, event.run),
+        render=event.render,
+        capacity=event.capacity,
+        coefficient=event.coefficient,
+        captured=event.captured,
+        devices=event.devices,
+        started=at,
+        progress_changed=at,
+    )
+
+
+def record_start(farm: Farm, block: Block, event: RunStarted, at: float) -> None:
+    """Write a start into the columns."""
+    table, task = block.tasks, event.task
+    counts = table.counts
+    counts[table.state[task]] -= 1
+    counts[_RUNNING] += 1
+    table.state[task] = _RUNNING
+    table.flags[task] = 0
+    table.percent[task] = 0
+    table.starts[task] = event.run if event.run < _MOST_STARTS else _MOST_STARTS
+    table.render[task] = event.render
+    table.started[task] = max(1, int(at) - farm.epoch)
+    table.finished[task] = 0
+    if not block.time_started:
+        block.time_started = at
+
+
+def record_finish(farm: Farm, block: Block, event: RunFinished, at: float) -> None:
+    """Write an end into the columns, and whom it counts against."""
+    table, task, state = block.tasks, event.task, event.state
+    counts = table.counts
+    counts[table.state[task]] -= 1
+    counts[state] += 1
+    table.state[task] = state
+    table.flags[task] = event.flags
+    table.errors[task] = event.errors
+    table.percent[task] = 0
+    table.finished[task] = max(1, int(at) - farm.epoch)
+    if event.host_error:
+        _count_error(block.error_hosts, event.render, at)
+        _count_error(block.task_error_hosts.setdefault(task, {}), event.render, at)
+    if state == _DONE:
+        block.run_time_sum_ms += event.duration_ms
+        if not block.time_done and block.over:
+            block.time_done = at
+    elif state == _ERROR and event.host_error:
+        _acquit_hosts(block, task)
+
+
+def _count_error(hosts: dict[int, HostErrors], render: int, at: float) -> None:
+    errors = hosts.get(render)
+    if errors is None:
+        errors = hosts[render] = HostErrors()
+    errors.count += 1
+    errors.last = at
+
+
+def _acquit_hosts(block: Block, task: int) -> None:
+    """Take a task's errors off the hosts' account for the block: the task was given up, so it is the one to blame.
+
+    The task itself keeps its list for people to read.
+    """
+    for render, errors in block.task_error_hosts[task].items():
+        counted = block.error_hosts.get(render)
+        if counted is not None:
+            counted.count -= errors.count
+            if counted.count <= 0:
+                del block.error_hosts[render]
+
+
+def take(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: int) -> None:
+    """Count ``tasks`` (1 or -1) running tasks with ``capacity`` units on block, job, user, branches and pools."""
+    version = farm.version
+    block.running_tasks += tasks
+    block.running_capacity += capacity
+    block.version = version
+    per_host = block.running_per_host
+    left = per_host.get(render, 0) + tasks
+    if left:
+        per_host[render] = left
+    else:
+        per_host.pop(render, None)
+    job.version = version
+    _take(job, render, capacity, tasks)
+    user = farm.users[job.user]
+    user.version = version
+    _take(user, render, capacity, tasks)
+    above = job.branch
+    while above:
+        branch = farm.branches[above]
+        branch.version = version
+        _take(branch, render, capacity, tasks)
+        above = branch.parent
+    host = farm.renders.get(render)
+    if host is None:
+        return
+    host.version = version
+    host.used_capacity += capacity
+    above = host.pool
+    while above:
+        pool = farm.pools[above]
+        pool.version = version
+        pool.running_tasks += tasks
+        pool.running_capacity += capacity
+        above = pool.parent
+
+
+def _take(holder: Limits, render: int, capacity: int, tasks: int) -> None:
+    holder.running_tasks += tasks
+    holder.running_capacity += capacity
+    per_host = holder.running_per_host
+    left = per_host.get(render, 0) + tasks
+    if left:
+        per_host[render] = left
+    else:
+        per_host.pop(render, None)
+
+
+def give_back(farm: Farm, run: Run) -> None:
+    """Take a run off the farm with everything it holds."""
+    key = run.key
+    del farm.runs[key]
+    job = farm.jobs[key.job]
+    take(farm, job, job.blocks[key.block], run.render, -run.capacity, -1)
+    for id in (run.render, *run.captured):
+        render = farm.renders.get(id)
+        if render is not None:
+            render.runs.pop(key, None)
+
+
+def refresh_waiting(job: Job, block: Block) -> None:
+    """Tell the blocks that wait for this one whether they still do."""
+    for index in block.dependents:
+        waiter = job.blocks[index]
+        waiting = any(not job.blocks[obstacle].over for obstacle in waiter.depends_on)
+        if waiter.waiting != waiting:
+            waiter.waiting = waiting
+            waiter.version = block.version
+
+
+def run_started(farm: Farm, event: RunStarted, at: float) -> None:
+    """Give a task to a render."""
+    job = farm.jobs[event.job]
+    block = job.blocks[event.block]
+    record_start(farm, block, event, at)
+    run = make_run(event, at)
+    key = run.key
+    farm.runs[key] = run
+    take(farm, job, block, event.render, event.capacity, 1)
+    for id in (event.render, *event.captured):
+        render = farm.renders[id]
+        render.runs[key] = run
+        render.task_changed = at
+    stamp_solved(farm, job)
+
+
+def stamp_solved(farm: Farm, job: Job) -> None:
+    """Note on a job, its user and its branches that they just got a render."""
+    farm.starts += 1
+    job.last_solved = farm.users[job.user].last_solved = farm.starts
+    above = job.branch
+    while above:
+        branch = farm.branches[above]
+        branch.last_solved = farm.starts
+        above = branch.parent
+
+
+def run_finished(farm: Farm, event: RunFinished, at: float) -> None:
+    """End a run."""
+    job = farm.jobs[event.job]
+    block = job.blocks[event.block]
+    run = farm.runs.get(RunKey(event.job, event.block, event.task, event.run))
+    if run is not None:
+        give_back(farm, run)
+    record_finish(farm, block, event, at)
+    render = farm.renders.get(event.render)
+    if render is not None:
+        render.task_changed = at
+    if block.dependents:
+        refresh_waiting(job, block)
+
+
+def run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
+    """Remember what a task becomes when its run has ended."""
+    run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
+    run.stopping = event.then
+    run.stop_status = event.status
+    farm.jobs[event.job].version = farm.jobs[event.job].blocks[event.block].version = farm.version
+
+
+def run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:
+    """Let a run go on that its render brought back."""
+    run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
+    run.waiting_since = 0.0
+    run.progress_changed = at
+    job = farm.jobs[event.job]
+    block = job.blocks[event.block]
+    table = block.tasks
+    table.counts[table.state[event.task]] -= 1
+    table.counts[_RUNNING] += 1
+    table.state[event.task] = _RUNNING
+    block.version = job.version = farm.renders[event.render].version = farm.version
+
+
+def run_progressed(farm: Farm, event: RunProgressed, at: float) -> None:
+    """Keep the newest reading of a run."""
+    run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
+    run.frame = event.frame
+    run.percent_frame = event.percent_frame
+    run.activity = event.activity
+    run.last_line = event.last_line
+    if event.changed:
+        run.progress_changed = at
+    job = farm.jobs[event.job]
+    block = job.blocks[event.block]
+    if block.tasks.state[event.task] == _RUNNING:
+        block.tasks.percent[event.task] = max(0, min(100, event.percent))
+    if event.report:
+        job.report = event.report
+    block.version = job.version = farm.version
+
+
+def task_warned(farm: Farm, event: TaskWarned, at: float) -> None:
+    """Flag a running task."""
+    block = _touched(farm, event.job, event.block)
+    block.tasks.flags[event.task] |= TaskFlag.WARNING
+
+
+def _touched(farm: Farm, job: int, block: int) -> Block:
+    found = farm.jobs[job]
+    found.version = found.blocks[block].version = farm.version
+    return found.blocks[block]
+
+
+_RELEASE = bytes.maketrans(bytes([TaskState.WAIT_DEP]), bytes([TaskState.READY]))
+_HOLD = bytes.maketrans(bytes([TaskState.READY]), bytes([TaskState.WAIT_DEP]))
+
+
+def tasks_released(farm: Farm, event: TasksReleased, at: float) -> None:
+    """Let tasks that waited for others be ready."""
+    _turn(_touched(farm, event.job, event.block).tasks, event.ranges, TaskState.WAIT_DEP, TaskState.READY, _RELEASE)
+
+
+def tasks_held(farm: Farm, event: TasksHeld, at: float) -> None:
+    """Let ready tasks wait for others again."""
+    _turn(_touched(farm, event.job, event.block).tasks, event.ranges, TaskState.READY, TaskState.WAIT_DEP, _HOLD)
+
+
+def _turn(table: TaskTable, ranges: list[tuple[int, int]], old: int, new: int, by: bytes) -> None:
+    state, counts = table.state, table.counts
+    for first, last in ranges:
+        if first == last:
+            if state[first] == old:
+                state[first] = new
+                counts[old] -= 1
+                counts[new] += 1
+            continue
+        turned = state.count(old, first, last + 1)
+        state[first : last + 1] = state[first : last + 1].translate(by)
+        counts[old] -= turned
+        counts[new] += turned
+
+
+def indices_of(packed: bytes) -> "array[int]":
+    """Return the task indices of a TasksChanged, whatever the machine's byte order."""
+    indices = array("I", packed)
+    if sys.byteorder == "big":
+        indices.byteswap()
+    return indices
+
+
+def selected_states(only: list[int]) -> bytes:
+    """Return a translation table that makes 0xFF of the states in ``only`` and 0 of all others."""
+    return bytes(0xFF if state in only else 0 for state in range(256))
+
+
+def tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
+    """Set many tasks that do not run to one state, as a person asked."""
+    job = farm.jobs[event.job]
+    block = _touched(farm, event.job, event.block)
+    table = block.tasks
+    if event.indices:
+        _change_indices(table, indices_of(event.indices), event.state)
+    elif event.only:
+        _change_states(table, event.ranges, event.only, event.state)
+    else:
+        _change_ranges(table, event.ranges, event.state)
+    if block.task_error_hosts:
+        _forget_tasks(block, event)
+    if not block.time_done and block.over:
+        block.time_done = at
+    if block.dependents:
+        refresh_waiting(job, block)
+
+
+def _change_indices(table: TaskTable, indices: "array[int]", new: int) -> None:
+    state, flags, errors, percent, counts = table.state, table.flags, table.errors, table.percent, table.counts
+    for index in indices:
+        counts[state[index]] -= 1
+        state[index] = new
+        flags[index] = errors[index] = percent[index] = 0
+    counts[new] += len(indices)
+
+
+def _change_ranges(table: TaskTable, ranges: list[tuple[int, int]], new: int) -> None:
+    for first, last in ranges:
+        end, size = last + 1, last + 1 - first
+        for old in range(STATE_COUNT):
+            if table.counts[old]:
+                table.counts[old] -= table.state.count(old, first, end)
+        table.state[first:end] = bytes([new]) * size
+        table.counts[new] += size
+        for column in (table.flags, table.errors, table.percent):
+            column[first:end] = bytes(size)
+
+
+def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[int], new: int) -> None:
+    """Change the tasks in some states inside ranges; the columns are masked as one great number each."""
+    chosen = bytearray(range(256))
+    for old in only:
+        chosen[old] = new
+    kept = bytes(0 if state in only else 0xFF for state in range(256))
+    for first, last in ranges:
+        end, size = last + 1, last + 1 - first
+        states = table.state[first:end]
+        for old in only:
+            changed = states.count(old)
+            table.counts[old] -= changed
+            table.counts[new] += changed
+        mask = int.from_bytes(states.translate(kept), "little")
+        table.state[first:end] = states.translate(bytes(chosen))
+        for column in (table.flags, table.errors, table.percent):
+            left = int.from_bytes(column[first:end], "little")
+            if left:
+                column[first:end] = (left & mask).to_bytes(size, "little")
+
+
+def _forget_tasks(block: Block, event: TasksChanged) -> None:
+    """Forget on which hosts the changed tasks failed: a person wants them tried again."""
+    if event.indices:
+        for index in indices_of(event.indices):
+            block.task_error_hosts.pop(index, None)
+        return
+    for index in list(block.task_error_hosts):
+        inside = any(first <= index <= last for first, last in event.ranges)
+        if inside and (not event.only or block.tasks.state[index] == event.state):
+            del block.task_error_hosts[index]
+
+
+def error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
+    """Forget every host that failed a block or one of its tasks."""
+    block = _touched(farm, event.job, event.block)
+    block.error_hosts.clear()
+    block.task_error_hosts.clear()
+
+
+def host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
+    """Forget one host that failed a block or its tasks long ago."""
+    block = _touched(farm, event.job, event.block)
+    block.error_hosts.pop(event.render, None)
+    for task in list(block.task_error_hosts):
+        hosts = block.task_error_hosts[task]
+        hosts.pop(event.render, None)
+        if not hosts:
+            del block.task_error_hosts[task]
+
+
+HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
+    RunStarted: run_started,
+    RunFinished: run_finished,
+    RunStopRequested: run_stop_requested,
+    RunAdopted: run_adopted,
+    RunProgressed: run_progressed,
+    TaskWarned: task_warned,
+    TasksReleased: tasks_released,
+    TasksHeld: tasks_held,
+    TasksChanged: tasks_changed,
+    ErrorHostsReset: error_hosts_reset,
+    HostForgiven: host_forgiven,
+}
+"""By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -1,0 +1,92 @@
+"""What happens to users, branches and pools, and to the farm as a whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+from afcore.events import (
+    BranchAdded,
+    BranchEdited,
+    FarmFounded,
+    PoolAdded,
+    PoolEdited,
+    UserAdded,
+    UserEdited,
+)
+from afcore.model.farm import Farm
+from afcore.model.tree import Branch, Pool, User
+
+__all__ = ["HANDLERS"]
+
+
+def farm_founded(farm: Farm, event: FarmFounded, at: float) -> None:
+    """Fix the second from which the task columns count."""
+    farm.epoch = event.epoch
+
+
+def user_added(farm: Farm, event: UserAdded, at: float) -> None:
+    """Add a user."""
+    user = User(id=event.user, name=event.name, version=farm.version)
+    _set(user, event.parameters)
+    farm.users[user.id] = user
+    farm.users_by_name[user.name] = user.id
+    farm.next_user = max(farm.next_user, user.id + 1)
+
+
+def branch_added(farm: Farm, event: BranchAdded, at: float) -> None:
+    """Add a branch below its parent."""
+    branch = Branch(id=event.branch, path=event.path, parent=event.parent, version=farm.version)
+    _set(branch, event.parameters)
+    farm.branches[branch.id] = branch
+    farm.branches_by_path[branch.path] = branch.id
+    farm.next_branch = max(farm.next_branch, branch.id + 1)
+    if branch.parent:
+        farm.branches[branch.parent].children.append(branch.id)
+
+
+def pool_added(farm: Farm, event: PoolAdded, at: float) -> None:
+    """Add a pool below its parent."""
+    pool = Pool(id=event.pool, path=event.path, parent=event.parent, version=farm.version)
+    _set(pool, event.parameters)
+    farm.pools[pool.id] = pool
+    farm.pools_by_path[pool.path] = pool.id
+    farm.next_pool = max(farm.next_pool, pool.id + 1)
+    if pool.parent:
+        farm.pools[pool.parent].children.append(pool.id)
+
+
+def user_edited(farm: Farm, event: UserEdited, at: float) -> None:
+    """Change parameters of a user."""
+    user = farm.users[event.user]
+    user.version = farm.version
+    _set(user, event.new)
+
+
+def branch_edited(farm: Farm, event: BranchEdited, at: float) -> None:
+    """Change parameters of a branch."""
+    branch = farm.branches[event.branch]
+    branch.version = farm.version
+    _set(branch, event.new)
+
+
+def pool_edited(farm: Farm, event: PoolEdited, at: float) -> None:
+    """Change parameters of a pool."""
+    pool = farm.pools[event.pool]
+    pool.version = farm.version
+    _set(pool, event.new)
+
+
+def _set(thing: User | Branch | Pool, parameters: dict[str, Any]) -> None:
+    for name, value in parameters.items():
+        setattr(thing, name, value)
+
+
+HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
+    FarmFounded: farm_founded,
+    UserAdded: user_added,
+    BranchAdded: branch_added,
+    PoolAdded: pool_added,
+    UserEdited: user_edited,
+    BranchEdited: branch_edited,
+    PoolEdited: pool_edited,
+}
+"""By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -1,0 +1,68 @@
+"""Every derived number and index of a farm, built again from its columns, runs and specs.
+
+Rules of this file:
+- What ``recount`` builds is exactly what ``afcore.evolve`` keeps live; a test compares both on random histories.
+- Nothing here is asked while the farm runs: only after a restore or a replay, and by tests.
+"""
+
+from afcore.evolve.jobs import link_job
+from afcore.evolve.tasks import take
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.tree import Branch, Pool, User
+
+__all__ = ["recount"]
+
+
+def recount(farm: Farm) -> None:
+    """Build counters, per-host counts, used capacity, waiting blocks and waiting jobs again."""
+    version = farm.version
+    stamps = _stamps(farm)
+    for holder in (*farm.users.values(), *farm.branches.values()):
+        _clear(holder)
+    for pool in farm.pools.values():
+        pool.running_tasks = pool.running_capacity = 0
+    for render in farm.renders.values():
+        render.used_capacity = 0
+        render.runs = {}
+    farm.waiters.clear()
+    farm.masked_jobs.clear()
+    for job in farm.jobs.values():
+        _clear(job)
+        job.waits_for.clear()
+        for block in job.blocks:
+            _clear(block)
+            block.tasks.counts = block.tasks.recount()
+        for block in job.blocks:
+            block.waiting = any(not job.blocks[obstacle].over for obstacle in block.depends_on)
+    for id in sorted(farm.jobs):
+        job = farm.jobs[id]
+        if job.depend_mask or job.depend_mask_global:
+            link_job(farm, job)
+    for key, run in farm.runs.items():
+        job = farm.jobs[key.job]
+        take(farm, job, job.blocks[key.block], run.render, run.capacity, 1)
+        for id in (run.render, *run.captured):
+            if id in farm.renders:
+                farm.renders[id].runs[key] = run
+    farm.version = version
+    for thing, stamp in stamps:
+        thing.version = stamp
+
+
+def _clear(holder: User | Branch | Job | Block) -> None:
+    holder.running_tasks = holder.running_capacity = 0
+    holder.running_per_host = {}
+
+
+def _stamps(farm: Farm) -> list[tuple[User | Branch | Pool | Job | Block, int]]:
+    """Remember version stamps: building again is no change."""
+    things: list[User | Branch | Pool | Job | Block] = [
+        *farm.users.values(),
+        *farm.branches.values(),
+        *farm.pools.values(),
+    ]
+    for job in farm.jobs.values():
+        things.append(job)
+        things.extend(job.blocks)
+    return [(thing, thing.version) for thing in things]

@@ -1,0 +1,1 @@
+"""Command to events: one function per command, reading the farm and never writing it."""

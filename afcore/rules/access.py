@@ -1,0 +1,147 @@
+"""Who may do what: one rule, asked for every command before anything else.
+
+Rules of this file:
+- Deny by default: a command that is not in ``ACCESS`` is nobody's.
+- A role includes the smaller ones, but NODE and SYSTEM stand apart: a node may speak of itself and its own runs only,
+  the system may do everything.
+- Owner rules: ``own`` (USER: only what is theirs; VISOR and above: anybody's), ``any`` (whoever has the role, whosever
+  it is), ``farm`` (it belongs to nobody: GOD alone).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from afcore.commands import (
+    AcceptRestart,
+    AddUser,
+    ChangeTasks,
+    Command,
+    DeleteJobs,
+    DeleteRenders,
+    DeregisterRender,
+    LoseRender,
+    MeasureRender,
+    PauseJobs,
+    RegisterRender,
+    ReportRun,
+    ResetErrorHosts,
+    RestartJobs,
+    SetBlocks,
+    SetBranches,
+    SetJobs,
+    SetPools,
+    SetRenders,
+    SetUsers,
+    Solve,
+    StartJobs,
+    StopJobs,
+    SubmitJob,
+    Tick,
+)
+from afcore.envelope import Principal
+from afcore.errors import NotAllowed
+from afcore.model.farm import Farm
+from afcore.states import Role
+
+__all__ = ["ACCESS", "Access", "check"]
+
+
+class Access(NamedTuple):
+    """Who may give one command."""
+
+    role: Role
+    """The least role; NODE and SYSTEM mean exactly these (and SYSTEM everything)."""
+    owner: str
+    """``own``, ``any`` or ``farm``."""
+    owners: Callable[[Farm, Any], Iterable[str]]
+    """Names of the users whose things a command touches; things that are not there have no owner."""
+
+
+def _of_jobs(farm: Farm, command: Any) -> list[str]:
+    return [farm.users[farm.jobs[id].user].name for id in command.ids if id in farm.jobs]
+
+
+def _of_job(farm: Farm, command: Any) -> list[str]:
+    job = farm.jobs.get(command.job)
+    return [] if job is None else [farm.users[job.user].name]
+
+
+def _of_spec(farm: Farm, command: SubmitJob) -> list[str]:
+    return [command.spec.user_name] if command.spec.user_name else []
+
+
+def _of_users(farm: Farm, command: SetUsers) -> list[str]:
+    return command.names
+
+
+def _of_new_user(farm: Farm, command: AddUser) -> list[str]:
+    return [command.name]
+
+
+def _of_renders(farm: Farm, command: SetRenders) -> list[str]:
+    ids = (farm.renders_by_name.get(name) for name in command.names)
+    return [farm.renders[id].user_name for id in ids if id is not None]
+
+
+def _of_nobody(farm: Farm, command: Any) -> list[str]:
+    return []
+
+
+ACCESS: dict[type, Access] = {
+    SubmitJob: Access(Role.USER, "own", _of_spec),
+    SetJobs: Access(Role.USER, "own", _of_jobs),
+    SetBlocks: Access(Role.USER, "own", _of_job),
+    PauseJobs: Access(Role.USER, "own", _of_jobs),
+    StartJobs: Access(Role.USER, "own", _of_jobs),
+    StopJobs: Access(Role.USER, "own", _of_jobs),
+    RestartJobs: Access(Role.USER, "own", _of_jobs),
+    DeleteJobs: Access(Role.USER, "own", _of_jobs),
+    ChangeTasks: Access(Role.USER, "own", _of_job),
+    ResetErrorHosts: Access(Role.USER, "own", _of_job),
+    AddUser: Access(Role.USER, "own", _of_new_user),
+    SetUsers: Access(Role.USER, "own", _of_users),
+    SetPools: Access(Role.GOD, "farm", _of_nobody),
+    SetBranches: Access(Role.GOD, "farm", _of_nobody),
+    SetRenders: Access(Role.USER, "own", _of_renders),
+    DeleteRenders: Access(Role.GOD, "farm", _of_nobody),
+    RegisterRender: Access(Role.NODE, "own", _of_nobody),
+    LoseRender: Access(Role.NODE, "own", _of_nobody),
+    DeregisterRender: Access(Role.NODE, "own", _of_nobody),
+    ReportRun: Access(Role.NODE, "own", _of_nobody),
+    MeasureRender: Access(Role.NODE, "own", _of_nobody),
+    Tick: Access(Role.SYSTEM, "farm", _of_nobody),
+    Solve: Access(Role.SYSTEM, "farm", _of_nobody),
+    AcceptRestart: Access(Role.SYSTEM, "farm", _of_nobody),
+}
+"""The role table: one line for every command."""
+
+
+def check(principal: Principal, command: Command, farm: Farm) -> None:
+    """Return when ``principal`` may give ``command``.  Raises NotAllowed with a sentence when not."""
+    if principal.role is Role.SYSTEM:
+        return
+    access = ACCESS.get(type(command))
+    name = type(command).__name__
+    who = f'"{principal.name}"' if principal.name else "An unnamed caller"
+    if access is None or access.role is Role.SYSTEM:
+        raise NotAllowed(f"{who} may not do {name}: only the server itself does.")
+    if access.role is Role.NODE:
+        _check_node(principal, command, who, name)
+        return
+    if principal.role is Role.NODE or principal.role < access.role:
+        raise NotAllowed(f"{who} may not do {name}.", hint=f"It takes the role {access.role.name.lower()}.")
+    if access.owner == "own" and principal.role < Role.VISOR:
+        for owner in access.owners(farm, command):
+            if owner != principal.name:
+                raise NotAllowed(
+                    f"{who} may not do {name} on what belongs to \"{owner}\".", hint="It takes the role visor."
+                )
+
+
+def _check_node(principal: Principal, command: Any, who: str, name: str) -> None:
+    if principal.role is not Role.NODE:
+        raise NotAllowed(f"{who} may not do {name}: only a render does.")
+    if isinstance(command, RegisterRender):
+        return
+    if command.render != principal.render:
+        raise NotAllowed(f"{who} may not do {name} for render {command.render}.", hint="A render speaks of itself only.")

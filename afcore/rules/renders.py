@@ -1,0 +1,226 @@
+"""Renders come, reconnect, fall silent and leave; people edit and forget them.
+
+Rules of this file:
+- One name is one render.  A second agent with a name whose agent is still connected is refused; an agent that
+  reconnects (same ``instance``) replaces its own old connection; one that restarted takes the name over once the old
+  connection is known to be broken.
+- After a register both sides agree on what runs: a run the render lists and the farm knows goes on; one it lists and
+  the farm does not know is dropped; one it does not list is started again when its agent never ended (the start was
+  lost on the way), and else its task is ready again without an error.
+"""
+
+import re
+from typing import Any
+
+from afcore.commands import (
+    DeleteRenders,
+    DeregisterRender,
+    LoseRender,
+    RegisterRender,
+    SetRenders,
+)
+from afcore.effects import StartRun, StopRun
+from afcore.errors import BadSpec, Conflict, NotFound, Problem
+from afcore.events import (
+    RenderAdded,
+    RenderDeleted,
+    RenderDisconnected,
+    RenderEdited,
+    RenderWentOffline,
+    RenderWentOnline,
+    RunAdopted,
+)
+from afcore.ids import RunKey
+from afcore.model.effective import pool_chain
+from afcore.model.farm import Farm
+from afcore.model.render import Render
+from afcore.rules.base import Context, Steps
+from afcore.rules.parameters import RENDER, edit
+from afcore.rules.runs import return_run
+from afcore.rules.tree import named
+from afcore.states import RenderState, RunStatus
+
+__all__ = [
+    "delete_renders",
+    "deregister_render",
+    "lose_render",
+    "pool_for",
+    "register_render",
+    "set_renders",
+    "take_offline",
+]
+
+_ROOT = 1
+
+
+def pool_for(farm: Farm, name: str) -> int:
+    """Return the pool of a new render: the first whose pattern matches its whole name, searched from the root down.
+
+    Inside a pool that takes it, its children are asked first, in the order in which they were made.
+    """
+
+    def accepting(pool: int) -> int:
+        for child in farm.pools[pool].children:
+            pattern = farm.pools[child].pattern
+            if pattern and re.fullmatch(pattern, name, re.IGNORECASE):
+                return accepting(child)
+        return pool
+
+    return accepting(_ROOT)
+
+
+def register_render(context: Context, command: RegisterRender) -> Steps:
+    """Take a render online and agree on what runs there.
+
+    Reply: ``{"id": render id, "drop": [keys it is to forget], "adopted": how many of its runs go on}``.
+    """
+    farm = context.farm
+    if not command.name.strip() or len(command.name) > 512:
+        raise BadSpec([Problem("name", "a render's name is 1 to 512 characters", "start it with --name NAME")])
+    id = farm.renders_by_name.get(command.name)
+    if id is None:
+        id = farm.next_render
+        pool = pool_for(farm, command.name)
+        yield RenderAdded(id, command.name, pool, command.user_name, _first_state(farm, pool, command.nimby))
+    render = farm.renders[id]
+    _refuse_second(render, command)
+    same_agent = bool(command.instance) and render.instance == command.instance
+    yield RenderWentOnline(id, command.session, _info(command))
+    listed = {RunKey(run.job, run.block, run.task, run.run) for run in command.running}
+    drop = []
+    adopted = 0
+    for key in sorted(listed):
+        run = farm.runs.get(key)
+        if run is None or run.render != id:
+            drop.append(tuple(key))
+            continue
+        adopted += 1
+        if run.waiting_since:
+            yield RunAdopted(*key, id)
+        if run.stopping >= 0:
+            yield StopRun(id, key)
+    for key in sorted(set(render.runs) - listed):
+        run = farm.runs[key]
+        if run.render != id:
+            continue
+        if not same_agent or run.stopping >= 0:
+            yield from return_run(farm, run, RunStatus.STOPPED if run.stopping >= 0 else RunStatus.NEVER_STARTED)
+            continue
+        if run.waiting_since:
+            yield RunAdopted(*key, id)
+        yield StartRun(id, key)
+    return {"id": id, "drop": drop, "adopted": adopted}
+
+
+def _refuse_second(render: Render, command: RegisterRender) -> None:
+    """Refuse an agent whose name another one, still connected, has."""
+    connected = render.state & RenderState.ONLINE and render.session and not render.lost
+    if connected and render.instance and render.instance != command.instance:
+        where = f" at {render.address}" if render.address else ""
+        raise Conflict(
+            f'A render named "{render.name}" is connected already{where}.',
+            hint="Give this one another name: `afrender --name NAME` or AF_HOSTNAME.",
+        )
+
+
+def _first_state(farm: Farm, pool: int, nimby: str) -> int:
+    """Return the state of a render nobody knew: nimby as it asked, or as its pools want for newcomers."""
+    state = RenderState(0)
+    chain = list(pool_chain(farm, pool))
+    if nimby == "NIMBY":
+        state |= RenderState.NIMBY
+    elif nimby or any(each.new_nimby for each in chain):
+        state |= RenderState.NIMBY_USER
+    if any(each.new_paused for each in chain):
+        state |= RenderState.PAUSED
+    return int(state)
+
+
+def _info(command: RegisterRender) -> dict[str, Any]:
+    info: dict[str, Any] = {
+        name: getattr(command, name)
+        for name in ("engine", "os", "address", "family", "launched", "instance", "interfaces", "devices", "resources")
+    }
+    return info
+
+
+def _known(farm: Farm, render: int) -> Render:
+    found = farm.renders.get(render)
+    if found is None:
+        raise NotFound(f"There is no render {render}.", hint="It registers again when it reconnects.")
+    return found
+
+
+def lose_render(context: Context, command: LoseRender) -> Steps:
+    """Note that a connection broke; an older one than the present does not matter."""
+    render = _known(context.farm, command.render)
+    if render.session == command.session and render.state & RenderState.ONLINE:
+        yield RenderDisconnected(render.id, command.session)
+
+
+def deregister_render(context: Context, command: DeregisterRender) -> Steps:
+    """Let a render leave: its tasks are ready again at once, without an error."""
+    render = _known(context.farm, command.render)
+    if render.session == command.session and render.state & RenderState.ONLINE:
+        yield from take_offline(context.farm, render, RunStatus.RENDER_LEFT)
+
+
+def take_offline(farm: Farm, render: Render, status: RunStatus) -> Steps:
+    """Yield the end of everything that runs on a render, and of the render's being online."""
+    for key in sorted(render.runs):
+        run = farm.runs[key]
+        if run.render == render.id:
+            yield from return_run(farm, run, status)
+    yield RenderWentOffline(render.id, int(status))
+
+
+_STATE_WORDS = {"nimby": RenderState.NIMBY_USER, "NIMBY": RenderState.NIMBY, "paused": RenderState.PAUSED}
+
+
+def set_renders(context: Context, command: SetRenders) -> Steps:
+    """Edit renders.  ``nimby`` and ``NIMBY`` exclude each other.  Reply: ``{"renders": how many really changed}``."""
+    farm, edits = context.farm, []
+    for id in named("render", command.names, farm.renders_by_name):
+        render = farm.renders[id]
+        old, new = edit(RENDER, command.parameters, read=lambda name, render=render: _read(render, name), what="render")  # type: ignore[misc]
+        state = _new_state(render.state, new)
+        old = {name: value for name, value in old.items() if name not in _STATE_WORDS}
+        new = {name: value for name, value in new.items() if name not in _STATE_WORDS}
+        if state != render.state:
+            old["state"], new["state"] = render.state, state
+        if new:
+            edits.append(RenderEdited(id, old, new))
+    yield from edits
+    return {"renders": len(edits)}
+
+
+def _read(render: Render, name: str) -> Any:
+    bit = _STATE_WORDS.get(name)
+    return getattr(render, name) if bit is None else bool(render.state & bit)
+
+
+def _new_state(state: int, new: dict[str, Any]) -> int:
+    for name, bit in _STATE_WORDS.items():
+        if name in new:
+            state = state | bit if new[name] else state & ~bit
+    if new.get("NIMBY"):
+        state &= ~RenderState.NIMBY_USER
+    elif new.get("nimby"):
+        state &= ~RenderState.NIMBY
+    return int(state)
+
+
+def delete_renders(context: Context, command: DeleteRenders) -> Steps:
+    """Forget renders.  Raises Conflict for one that is online.  Reply: ``{"renders": how many}``."""
+    farm = context.farm
+    ids = named("render", command.names, farm.renders_by_name)
+    for id in ids:
+        render = farm.renders[id]
+        if render.state & RenderState.ONLINE or render.runs:
+            raise Conflict(
+                f'Render "{render.name}" is {"online" if render.state & RenderState.ONLINE else "awaited"}.',
+                hint="Only a render that is offline can be deleted: end its agent first.",
+            )
+    for id in ids:
+        yield RenderDeleted(id, farm.renders[id].name)
+    return {"renders": len(ids)}

@@ -1,0 +1,259 @@
+"""What a person may do to tasks: restart, skip, done, suspend, continue, on any selection at once.
+
+Rules of this file:
+- One TasksChanged per block, however many tasks; states are searched and counted as columns, never task by task.
+- A task that runs is asked to stop and becomes what was asked for when its run has ended; one that waits for its
+  render after a server restart changes at once, and its run is over.
+"""
+
+import sys
+import zlib
+from array import array
+from collections.abc import Generator, Iterator
+from itertools import compress
+from typing import NamedTuple
+
+from afcore.commands import ChangeTasks, Ranges, ResetErrorHosts
+from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
+from afcore.events import ErrorHostsReset, Event, RunStopRequested, TasksChanged
+from afcore.ids import RunKey
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.rules.base import Context, Steps
+from afcore.rules.depends import held_or_released, settle_dependents
+from afcore.rules.failures import Verdict, ready_or_waiting
+from afcore.rules.runs import finish, follow
+from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening
+from afcore.states import LIVE_STATES, RunStatus, TaskFlag, TaskState
+
+__all__ = ["ONLY", "Selection", "change_block", "change_tasks", "find_blocks", "reset_error_hosts", "selection"]
+
+ONLY: dict[str, frozenset[TaskState]] = {
+    "": frozenset(TaskState),
+    "error": frozenset({TaskState.ERROR}),
+    "running": LIVE_STATES,
+    "done": frozenset({TaskState.DONE}),
+    "skipped": frozenset({TaskState.SKIPPED}),
+    "ready": frozenset({TaskState.READY, TaskState.WAIT_DEP}),
+    "warning": frozenset(TaskState),
+    "suspended": frozenset({TaskState.SUSPENDED}),
+}
+"""The states a selection is restricted to; ``warning`` asks the flag beside."""
+
+
+Changes = Generator[Event, None, tuple[int, int]]
+"""Events on the way; at the end how many tasks were changed, and how many asked to stop."""
+
+
+class Selection(NamedTuple):
+    """Which tasks of a block: inclusive ranges, the states that count, and whether the warning flag must be set."""
+
+    ranges: Ranges
+    states: frozenset[TaskState]
+    warned: bool = False
+
+
+def selection(block: Block, tasks: Ranges, happening: Happening, only: str) -> Selection:
+    """Return what an action takes of a block.  Raises NotFound for tasks the block does not have."""
+    size = block.tasks.size
+    ranges: Ranges = []
+    for first, last in sorted(tasks or [(0, size - 1)]):
+        if not 0 <= first <= last < size:
+            shown = str(first) if first == last else f"{first}-{last}"
+            raise NotFound(
+                f'Block {block.index} "{block.spec.name}" of job {block.job} has no tasks {shown}.',
+                hint=f"Its tasks are 0 to {size - 1}.",
+            )
+        if ranges and first <= ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], max(last, ranges[-1][1]))
+        else:
+            ranges.append((first, last))
+    return Selection(ranges, APPLIES[happening] & ONLY[only], only == "warning")
+
+
+def find_blocks(job: Job, blocks: list[int]) -> list[Block]:
+    """Return blocks of a job by index, all of them for an empty list.  Raises NotFound for one it does not have."""
+    for index in blocks:
+        if not 0 <= index < len(job.blocks):
+            raise NotFound(
+                f"Job {job.id} has no block {index}.", hint=f"Its blocks are 0 to {len(job.blocks) - 1}."
+            )
+    return [job.blocks[index] for index in sorted(set(blocks))] if blocks else job.blocks
+
+
+def check_words(action: str, only: str) -> Happening:
+    """Return what an action word means.  Raises BadSpec for words there are not."""
+    problems = []
+    if action not in ACTIONS:
+        problems.append(Problem("action", f'there is no action "{action}"', _hint(action, ACTIONS)))
+    if only not in ONLY:
+        problems.append(Problem("only", f'tasks cannot be chosen by "{only}"', _hint(only, ONLY)))
+    if problems:
+        raise BadSpec(problems)
+    return ACTIONS[action]
+
+
+def _hint(word: str, words: dict[str, Happening] | dict[str, frozenset[TaskState]]) -> str:
+    return did_you_mean(word, words) or "one of: " + ", ".join(each for each in words if each)
+
+
+def change_tasks(context: Context, command: ChangeTasks) -> Steps:
+    """Do one thing to many tasks.  Reply: ``{"tasks": how many, "stopping": how many of them run}``."""
+    farm = context.farm
+    happening = check_words(command.action, command.only)
+    job = farm.job(command.job)
+    chosen = [
+        (block, selection(block, command.tasks, happening, command.only))
+        for block in find_blocks(job, command.blocks)
+    ]
+    changed = stopping = 0
+    for block, which in chosen:
+        more = yield from change_block(farm, job, block, happening, which)
+        changed += more[0]
+        stopping += more[1]
+    return {"tasks": changed + stopping, "stopping": stopping}
+
+
+def change_block(farm: Farm, job: Job, block: Block, happening: Happening, which: Selection) -> Changes:
+    """Yield what an action does to a block and to what waits for it; return (tasks changed, tasks asked to stop)."""
+    target = _target(happening)
+    changed, stopping = 0, 0
+    event = _change(block, which, target)
+    if event is not None:
+        changed = _size(block, event)
+        yield event
+        first, last = _span(event)
+        if target == TaskState.READY and block.tasks_depend_on:
+            yield from held_or_released(farm, job, block, first, last)
+        yield from settle_dependents(farm, job, block, first, last)
+        yield from follow(farm, job, block)
+    for task in _live(block, which):
+        stopping += 1
+        yield from _stop(farm, job, block, task, target)
+    return changed, stopping
+
+
+def _target(happening: Happening) -> TaskState:
+    """Return the one state an action leads to."""
+    return next(target for (_, what), target in TABLE.items() if what is happening)
+
+
+def _live(block: Block, which: Selection) -> list[int]:
+    """Return the tasks of a selection that run, or wait for the render that ran them: at most as many as slots."""
+    table = block.tasks
+    found = []
+    for state in sorted(LIVE_STATES & which.states):
+        if not table.counts[state]:
+            continue
+        for first, last in which.ranges:
+            task = table.state.find(state, first, last + 1)
+            while task >= 0:
+                if not which.warned or table.flags[task] & TaskFlag.WARNING:
+                    found.append(task)
+                task = table.state.find(state, task + 1, last + 1)
+    return sorted(found)
+
+
+def _stop(farm: Farm, job: Job, block: Block, task: int, target: TaskState) -> Iterator[Event]:
+    table = block.tasks
+    run = farm.runs.get(RunKey(job.id, block.index, task, table.starts[task]))
+    if run is None:
+        return
+    if run.waiting_since:
+        state = ready_or_waiting(farm, run.key, target)
+        yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
+    elif run.stopping != target:
+        yield RunStopRequested(*run.key, int(target), int(RunStatus.STOPPED))
+
+
+def _change(block: Block, which: Selection, target: TaskState) -> TasksChanged | None:
+    """Return the event that changes every task of a selection that does not run, or None when there is none."""
+    table = block.tasks
+    states = sorted(int(state) for state in which.states - LIVE_STATES if table.counts[state])
+    if which.warned:
+        return _by_warning(block, which.ranges, states, target)
+    ranges: Ranges = []
+    whole = True
+    for first, last in which.ranges:
+        inside = sum(table.state.count(state, first, last + 1) for state in states)
+        if inside:
+            ranges.append((first, last))
+            whole = whole and inside == last - first + 1
+    if not ranges:
+        return None
+    return TasksChanged(
+        block.job,
+        block.index,
+        int(target),
+        ranges,
+        b"",
+        _packed([table.state[first : last + 1] for first, last in ranges]),
+        _packed([table.flags[first : last + 1] for first, last in ranges]),
+        _packed([table.errors[first : last + 1] for first, last in ranges]),
+        [] if whole else states,
+    )
+
+
+_WARNED = bytes(1 if value & TaskFlag.WARNING else 0 for value in range(256))
+
+
+def _by_warning(block: Block, ranges: Ranges, states: list[int], target: TaskState) -> TasksChanged | None:
+    table = block.tasks
+    indices = array("I")
+    for first, last in ranges:
+        warned = compress(range(first, last + 1), table.flags[first : last + 1].translate(_WARNED))
+        indices.extend(index for index in warned if table.state[index] in states)
+    if not indices:
+        return None
+    old = [bytes([column[index] for index in indices]) for column in (table.state, table.flags, table.errors)]
+    packed = array("I", indices)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return TasksChanged(
+        block.job,
+        block.index,
+        int(target),
+        [],
+        packed.tobytes(),
+        *(_packed([column]) for column in old),
+    )
+
+
+def _packed(slices: list[bytearray] | list[bytes]) -> bytes:
+    """Return column slices as one compressed piece, empty when every value is 0."""
+    if all(each.count(0) == len(each) for each in slices):
+        return b""
+    return zlib.compress(b"".join(slices), 1)
+
+
+def _size(block: Block, event: TasksChanged) -> int:
+    """Return how many tasks an event is about to change."""
+    if event.indices:
+        return len(event.indices) // 4
+    if not event.only:
+        return sum(last - first + 1 for first, last in event.ranges)
+    count = block.tasks.state.count
+    return sum(count(state, first, last + 1) for first, last in event.ranges for state in event.only)
+
+
+def _span(event: TasksChanged) -> tuple[int, int]:
+    if event.indices:
+        indices = array("I", event.indices)
+        if sys.byteorder == "big":
+            indices.byteswap()
+        return indices[0], indices[-1]
+    return event.ranges[0][0], event.ranges[-1][1]
+
+
+def reset_error_hosts(context: Context, command: ResetErrorHosts) -> Steps:
+    """Forget which hosts failed blocks of a job.  Reply: ``{"blocks": how many had some}``."""
+    job = context.farm.job(command.job)
+    reset = 0
+    for block in find_blocks(job, command.blocks):
+        if not block.error_hosts and not block.task_error_hosts:
+            continue
+        reset += 1
+        names = {id: render.name for id, render in context.farm.renders.items()}
+        old = {names.get(id, str(id)): errors.count for id, errors in sorted(block.error_hosts.items())}
+        yield ErrorHostsReset(job.id, block.index, {"hosts": old})
+    return {"blocks": reset}

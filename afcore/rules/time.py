@@ -1,0 +1,119 @@
+"""What time alone causes: limits of runs, silent renders, runs not brought back, forgiven hosts, a job's age.
+
+Rules of this file:
+- A deadline only says where to look; what is true then decides, and a thing whose time has moved is asked for again.
+- A silent render is lost after its pool's ``zombie_time``, counted from its broken connection, or from the last word
+  of one whose connection still stands; its tasks are ready again, without an error.
+"""
+
+from collections.abc import Callable
+
+from afcore.commands import AcceptRestart, Tick
+from afcore.deadlines import RECONNECT_TIME, Due, forgive_time, life_end, progress_end, run_end, silence_end
+from afcore.events import FarmRecovered, HostForgiven, RunStopRequested
+from afcore.ids import RunKey
+from afcore.rules.base import Context, Steps
+from afcore.rules.jobs import delete_job
+from afcore.rules.renders import take_offline
+from afcore.rules.runs import return_run
+from afcore.states import RunStatus, TaskState
+
+__all__ = ["accept_restart", "tick"]
+
+Key = tuple[int, ...]
+
+
+def tick(context: Context, command: Tick) -> Steps:
+    """Look at everything whose time has come."""
+    context.scheduler.wake(context.at)
+    for kind, key in context.deadlines.due(context.at):
+        yield from _LOOKS[kind](context, key)
+
+
+def accept_restart(context: Context, command: AcceptRestart) -> Steps:
+    """Let what ran when the server stopped wait for its renders."""
+    yield FarmRecovered()
+
+
+def _job_life(context: Context, key: Key) -> Steps:
+    job = context.farm.jobs.get(key[0])
+    if job is None or job.deleting:
+        return
+    end = life_end(context.farm, job)
+    if end is not None and end <= context.at:
+        yield from delete_job(context.farm, job)
+    else:
+        context.deadlines.push(end, Due.JOB_LIFE, key)
+
+
+def _run_time(context: Context, key: Key) -> Steps:
+    yield from _run_limit(context, key, Due.RUN_TIME)
+
+
+def _progress(context: Context, key: Key) -> Steps:
+    yield from _run_limit(context, key, Due.PROGRESS)
+
+
+def _run_limit(context: Context, key: Key, kind: Due) -> Steps:
+    """Ask a run to stop that took too long, or showed no progress for too long: an error of its task and host."""
+    farm = context.farm
+    run = farm.runs.get(RunKey(*key))
+    if run is None or run.waiting_since:
+        return
+    block = farm.jobs[key[0]].blocks[key[1]]
+    end = run_end(block, run) if kind is Due.RUN_TIME else progress_end(block, run)
+    if end is not None and end <= context.at:
+        status = RunStatus.RUN_TIME_EXCEEDED if kind is Due.RUN_TIME else RunStatus.NO_PROGRESS
+        yield RunStopRequested(*run.key, int(TaskState.ERROR), int(status))
+    else:
+        context.deadlines.push(end, kind, key)
+
+
+def _render(context: Context, key: Key) -> Steps:
+    render = context.farm.renders.get(key[0])
+    if render is None:
+        return
+    end = silence_end(context.farm, render)
+    if end is not None and end <= context.at:
+        yield from take_offline(context.farm, render, RunStatus.RENDER_LOST)
+    else:
+        context.deadlines.push(end, Due.RENDER, key)
+
+
+def _reconnect(context: Context, key: Key) -> Steps:
+    farm = context.farm
+    late = [run for run in farm.runs.values() if run.waiting_since]
+    for run in late:
+        if run.waiting_since + RECONNECT_TIME <= context.at:
+            yield from return_run(farm, run, RunStatus.NOT_RECONNECTED)
+    left = [run.waiting_since for run in farm.runs.values() if run.waiting_since]
+    if left:
+        context.deadlines.push(min(left) + RECONNECT_TIME, Due.RECONNECT, key)
+
+
+def _forgive(context: Context, key: Key) -> Steps:
+    farm = context.farm
+    job = farm.jobs.get(key[0])
+    if job is None:
+        return
+    block = job.blocks[key[1]]
+    render = key[2]
+    found = [block.error_hosts.get(render), *(hosts.get(render) for hosts in block.task_error_hosts.values())]
+    last = max((errors.last for errors in found if errors is not None), default=0.0)
+    forgive = forgive_time(farm, job, block)
+    if not last or forgive <= 0:
+        return
+    if last + forgive <= context.at:
+        yield HostForgiven(*key)
+    else:
+        context.deadlines.push(last + forgive, Due.FORGIVE, key)
+
+
+_LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
+    Due.JOB_LIFE: _job_life,
+    Due.RUN_TIME: _run_time,
+    Due.PROGRESS: _progress,
+    Due.RENDER: _render,
+    Due.RECONNECT: _reconnect,
+    Due.FORGIVE: _forgive,
+}
