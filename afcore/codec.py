@@ -8,13 +8,14 @@ Rules of this file:
 
 import sys
 from array import array
+from typing import Any
 
 import msgspec
 
-from afcore.events import Reading
+from afcore.envelope import Envelope
+from afcore.events import Event, Reading
 from afcore.model.tasks import COLUMN_NAMES, TaskTable
 from afcore.outcome import Entry, Outcome
-from afcore.envelope import Envelope
 
 __all__ = [
     "BODY_FORMAT",
@@ -34,9 +35,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[list[Entry]] = msgspec.msgpack.Decoder(list[Entry])
 
 
-def entry_of(envelope: Envelope, outcome: Outcome) -> Entry | None:
+def entry_of(envelope: Envelope[Any], outcome: Outcome) -> Entry | None:
     """Return the journal entry of an applied command, or None when nothing happened that is to be kept."""
-    facts = [event for event in outcome.events if not isinstance(event, Reading)]
+    facts: list[Event] = [event for event in outcome.events if not isinstance(event, Reading)]
     if not facts:
         return None
     principal = envelope.principal

@@ -8,8 +8,9 @@ Rules of this file:
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
+from typing import Any
 
 from afcore.events import (
     BlockEdited,
@@ -204,7 +205,7 @@ class Deadlines:
         self.rebuild()
 
 
-_NOTES = {
+_NOTES: dict[type, Callable[[Deadlines, Any], None]] = {
     RunStarted: Deadlines._run_started,
     RunAdopted: Deadlines._run_started,
     RunFinished: Deadlines._run_finished,

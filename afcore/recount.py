@@ -5,7 +5,7 @@ Rules of this file:
 - Nothing here is asked while the farm runs: only after a restore or a replay, and by tests.
 """
 
-from afcore.evolve.jobs import link_job
+from afcore.evolve.jobs import link_blocks, link_job
 from afcore.evolve.tasks import take
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
@@ -18,8 +18,10 @@ def recount(farm: Farm) -> None:
     """Build counters, per-host counts, used capacity, waiting blocks and waiting jobs again."""
     version = farm.version
     stamps = _stamps(farm)
-    for holder in (*farm.users.values(), *farm.branches.values()):
-        _clear(holder)
+    for user in farm.users.values():
+        _clear(user)
+    for branch in farm.branches.values():
+        _clear(branch)
     for pool in farm.pools.values():
         pool.running_tasks = pool.running_capacity = 0
     for render in farm.renders.values():
@@ -33,8 +35,7 @@ def recount(farm: Farm) -> None:
         for block in job.blocks:
             _clear(block)
             block.tasks.counts = block.tasks.recount()
-        for block in job.blocks:
-            block.waiting = any(not job.blocks[obstacle].over for obstacle in block.depends_on)
+        link_blocks(job)
     for id in sorted(farm.jobs):
         job = farm.jobs[id]
         if job.depend_mask or job.depend_mask_global:

@@ -134,7 +134,7 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
         for owner in access.owners(farm, command):
             if owner != principal.name:
                 raise NotAllowed(
-                    f"{who} may not do {name} on what belongs to \"{owner}\".", hint="It takes the role visor."
+                    f'{who} may not do {name} on what belongs to "{owner}".', hint="It takes the role visor."
                 )
 
 
@@ -144,4 +144,4 @@ def _check_node(principal: Principal, command: Any, who: str, name: str) -> None
     if isinstance(command, RegisterRender):
         return
     if command.render != principal.render:
-        raise NotAllowed(f"{who} may not do {name} for render {command.render}.", hint="A render speaks of itself only.")
+        raise NotAllowed(f"{who} may not do {name} for render {command.render}.", hint="A render speaks of itself.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from afcore.deadlines import Deadlines
-from afcore.effects import Effect
+from afcore.effects import DropRun, StartRun, StopRun
 from afcore.envelope import Principal
 from afcore.events import Event
 from afcore.model.farm import Farm
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Rule", "Steps"]
 
-Steps = Generator[Event | Effect, None, Any]
+Steps = Generator[Event | StartRun | StopRun | DropRun, None, Any]
 """What a rule is: events and effects on the way, the reply at the end."""
 
 

@@ -26,7 +26,7 @@ from afcore.rules.base import Context, Steps
 from afcore.rules.depends import settle
 from afcore.rules.parameters import BLOCK, JOB, edit
 from afcore.rules.submit import filter_branch, unique_name
-from afcore.rules.tasks import change_block, check_words, find_blocks, selection
+from afcore.rules.tasks import Changes, change_block, check_words, find_blocks, selection
 from afcore.rules.transitions import Happening
 
 __all__ = [
@@ -168,7 +168,7 @@ def restart_jobs(context: Context, command: RestartJobs) -> Steps:
     return {"jobs": len(jobs), "tasks": tasks, "stopping": stopping}
 
 
-def _change_all(farm: Farm, job: Job, happening: Happening, only: str) -> Steps:
+def _change_all(farm: Farm, job: Job, happening: Happening, only: str) -> Changes:
     changed = stopping = 0
     for block in job.blocks:
         if not block.tasks.size:

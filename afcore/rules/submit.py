@@ -7,6 +7,7 @@ Rules of this file:
 
 import dataclasses
 from collections.abc import Container, Iterator
+from typing import Any
 
 from afcore.commands import SubmitJob
 from afcore.errors import BadSpec
@@ -102,7 +103,7 @@ def _walk(farm: Farm, path: str) -> tuple[str, list[str]]:
 
 def _add_branch(farm: Farm, parent_path: str, name: str) -> Iterator[Event]:
     parent = farm.branches[farm.branches_by_path[parent_path]]
-    parameters = {"solve_method": parent.solve_method, "solve_need": parent.solve_need}
+    parameters: dict[str, Any] = {"solve_method": parent.solve_method, "solve_need": parent.solve_need}
     if parent.id != _ROOT:
         parameters["solve_jobs"] = parent.solve_jobs
     yield BranchAdded(farm.next_branch, parent_path.rstrip("/") + "/" + name, parent.id, parameters)

@@ -9,7 +9,7 @@ Rules of this file:
 import sys
 import zlib
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -26,7 +26,16 @@ from afcore.rules.runs import finish, follow
 from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening
 from afcore.states import LIVE_STATES, RunStatus, TaskFlag, TaskState
 
-__all__ = ["ONLY", "Selection", "change_block", "change_tasks", "find_blocks", "reset_error_hosts", "selection"]
+__all__ = [
+    "ONLY",
+    "Changes",
+    "Selection",
+    "change_block",
+    "change_tasks",
+    "find_blocks",
+    "reset_error_hosts",
+    "selection",
+]
 
 ONLY: dict[str, frozenset[TaskState]] = {
     "": frozenset(TaskState),
@@ -75,9 +84,7 @@ def find_blocks(job: Job, blocks: list[int]) -> list[Block]:
     """Return blocks of a job by index, all of them for an empty list.  Raises NotFound for one it does not have."""
     for index in blocks:
         if not 0 <= index < len(job.blocks):
-            raise NotFound(
-                f"Job {job.id} has no block {index}.", hint=f"Its blocks are 0 to {len(job.blocks) - 1}."
-            )
+            raise NotFound(f"Job {job.id} has no block {index}.", hint=f"Its blocks are 0 to {len(job.blocks) - 1}.")
     return [job.blocks[index] for index in sorted(set(blocks))] if blocks else job.blocks
 
 
@@ -103,8 +110,7 @@ def change_tasks(context: Context, command: ChangeTasks) -> Steps:
     happening = check_words(command.action, command.only)
     job = farm.job(command.job)
     chosen = [
-        (block, selection(block, command.tasks, happening, command.only))
-        for block in find_blocks(job, command.blocks)
+        (block, selection(block, command.tasks, happening, command.only)) for block in find_blocks(job, command.blocks)
     ]
     changed = stopping = 0
     for block, which in chosen:
@@ -205,7 +211,6 @@ def _by_warning(block: Block, ranges: Ranges, states: list[int], target: TaskSta
         indices.extend(index for index in warned if table.state[index] in states)
     if not indices:
         return None
-    old = [bytes([column[index] for index in indices]) for column in (table.state, table.flags, table.errors)]
     packed = array("I", indices)
     if sys.byteorder == "big":
         packed.byteswap()
@@ -215,11 +220,13 @@ def _by_warning(block: Block, ranges: Ranges, states: list[int], target: TaskSta
         int(target),
         [],
         packed.tobytes(),
-        *(_packed([column]) for column in old),
+        _packed([bytes([table.state[index] for index in indices])]),
+        _packed([bytes([table.flags[index] for index in indices])]),
+        _packed([bytes([table.errors[index] for index in indices])]),
     )
 
 
-def _packed(slices: list[bytearray] | list[bytes]) -> bytes:
+def _packed(slices: Sequence[bytes | bytearray]) -> bytes:
     """Return column slices as one compressed piece, empty when every value is 0."""
     if all(each.count(0) == len(each) for each in slices):
         return b""

@@ -91,9 +91,7 @@ TABLE: dict[tuple[TaskState, Happening], TaskState] = {
 }
 """Every change of state there is."""
 
-ACTIONS: dict[str, Happening] = {
-    each.value: each for each in (_H.RESTART, _H.SKIP, _H.DONE, _H.SUSPEND, _H.CONTINUE)
-}
+ACTIONS: dict[str, Happening] = {each.value: each for each in (_H.RESTART, _H.SKIP, _H.DONE, _H.SUSPEND, _H.CONTINUE)}
 """What a person may ask for, by the word of ``ChangeTasks.action``."""
 
 APPLIES: dict[Happening, frozenset[TaskState]] = {

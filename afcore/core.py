@@ -1,0 +1,194 @@
+"""The only door to the farm: a command goes in, what happened comes out.
+
+Rules of this file:
+- ``apply`` is the only mutator.  It never waits, reads a clock, rolls a dice or opens a file.
+- Reject first, then speak: a rule may refuse only before its first event.  Whatever breaks afterwards is a ``Bug``,
+  and the farm must not be used any more.
+- Each event is evolved before its rule goes on, then told to whoever derives something from it.
+"""
+
+from typing import Any
+
+from afcore import commands
+from afcore.codec import columns_of
+from afcore.commands import Command
+from afcore.consequences import CONSEQUENCES
+from afcore.deadlines import Deadlines
+from afcore.effects import DropRun, StartRun, StopRun
+from afcore.envelope import Envelope
+from afcore.errors import Bug, Rejected
+from afcore.events import BranchAdded, Event, FarmFounded, JobDeleted, PoolAdded, RunFinished
+from afcore.evolve import HANDLERS
+from afcore.history import job_rows, run_row
+from afcore.image import FarmImage, digest, farm_bytes, job_bytes
+from afcore.model.farm import Farm
+from afcore.outcome import Outcome
+from afcore.rules import access, jobs, renders, runs, submit, tasks, time, tree
+from afcore.rules.base import Context, Rule
+from afcore.schedule.solver import Scheduler
+from afcore.story import Story
+
+__all__ = ["RULES", "Core"]
+
+RULES: dict[type, Rule] = {
+    commands.SubmitJob: submit.submit_job,
+    commands.SetJobs: jobs.set_jobs,
+    commands.SetBlocks: jobs.set_blocks,
+    commands.PauseJobs: jobs.pause_jobs,
+    commands.StartJobs: jobs.start_jobs,
+    commands.StopJobs: jobs.stop_jobs,
+    commands.RestartJobs: jobs.restart_jobs,
+    commands.DeleteJobs: jobs.delete_jobs,
+    commands.ChangeTasks: tasks.change_tasks,
+    commands.ResetErrorHosts: tasks.reset_error_hosts,
+    commands.AddUser: tree.add_user,
+    commands.SetUsers: tree.set_users,
+    commands.SetPools: tree.set_pools,
+    commands.SetBranches: tree.set_branches,
+    commands.SetRenders: renders.set_renders,
+    commands.DeleteRenders: renders.delete_renders,
+    commands.RegisterRender: renders.register_render,
+    commands.LoseRender: renders.lose_render,
+    commands.DeregisterRender: renders.deregister_render,
+    commands.ReportRun: runs.report_run,
+    commands.MeasureRender: runs.measure_render,
+    commands.Solve: runs.solve,
+    commands.Tick: time.tick,
+    commands.AcceptRestart: time.accept_restart,
+}
+"""The rule of every command."""
+
+_REPEATED = (StartRun, StopRun, DropRun)
+
+
+class Core:
+    """A farm with everything that decides about it."""
+
+    def __init__(self, farm: Farm | None = None, *, epoch: int | None = None) -> None:
+        """Take a farm (after a recovery), or begin an empty one.
+
+        An empty farm is founded by its first command: its columns count seconds from ``epoch``, by default a minute
+        before that command.
+        """
+        self.farm = Farm() if farm is None else farm
+        self._epoch = epoch
+        self.story = Story()
+        self.scheduler = Scheduler(self.farm)
+        self.deadlines = Deadlines(self.farm)
+        self._saved_version = 0
+        self._deleted: list[int] = []
+        self._founding: list[Event] = []
+
+    # Commands
+
+    def apply(self, envelope: Envelope[Any]) -> Outcome:
+        """Do what a command asks.
+
+        Raises a ``Rejected`` when the farm says no: nothing has happened then.  Raises ``Bug`` when a rule breaks;
+        after that this core must not be used.
+        """
+        command: Command = envelope.command
+        name = type(command).__name__
+        access.check(envelope.principal, command, self.farm)
+        if not self.farm.branches:
+            self._found(envelope)
+        outcome = Outcome()
+        context = Context(self.farm, envelope.at, envelope.principal, self.scheduler, self.deadlines)
+        try:
+            steps = RULES[type(command)](context, command)
+            while True:
+                step = next(steps)
+                if isinstance(step, _REPEATED):
+                    outcome.effects.append(step)
+                else:
+                    self._happen(step, envelope, outcome)
+        except StopIteration as end:
+            outcome.reply = end.value
+        except Rejected as refused:
+            if outcome.events:
+                raise Bug(f"{name} was refused after it had begun: {refused}") from refused
+            raise
+        except Exception as error:
+            raise Bug(f"{name} broke after {len(outcome.events)} events: {error!r}") from error
+        if self._founding:
+            outcome.events[:0] = self._founding
+            self._founding = []
+        return outcome
+
+    def _happen(self, event: Event, envelope: Envelope[Any], outcome: Outcome) -> None:
+        """Let one event happen, and everything that comes from it."""
+        farm, at = self.farm, envelope.at
+        kind = type(event)
+        if kind is RunFinished:
+            outcome.runs.append(run_row(farm, event, at, envelope.command))  # type: ignore[arg-type]
+        elif kind is JobDeleted:
+            outcome.jobs.extend(job_rows(farm, farm.jobs[event.job], at))  # type: ignore[union-attr]
+            self._deleted.append(event.job)  # type: ignore[union-attr]
+        farm.version += 1
+        HANDLERS[kind](farm, event, at)
+        outcome.events.append(event)
+        consequence = CONSEQUENCES.get(kind)
+        if consequence is not None:
+            outcome.effects.append(consequence(farm, event))
+        self.scheduler.note(event, at)
+        self.deadlines.note(event, at)
+        self.story.note(event, envelope)
+
+    def _found(self, envelope: Envelope[Any]) -> None:
+        """Make the farm's root branch and root pool; the next outcome tells it."""
+        outcome = Outcome()
+        epoch = int(envelope.at) - 60 if self._epoch is None else self._epoch
+        events: list[Event] = [
+            FarmFounded(epoch),
+            BranchAdded(1, "/", 0, {"create_childs": True, "solve_jobs": True}),
+            PoolAdded(1, "/", 0),
+        ]
+        for event in events:
+            self._happen(event, envelope, outcome)
+        self._founding = outcome.events
+
+    # Time
+
+    @property
+    def wants_solve(self) -> bool:
+        """Whether a ``Solve`` could start something now."""
+        return self.scheduler.wanted
+
+    def deadline(self) -> float | None:
+        """Return when a ``Tick`` is due (unix seconds), or None when nothing depends on time."""
+        times = [each for each in (self.scheduler.deadline(), self.deadlines.next()) if each is not None]
+        return min(times, default=None)
+
+    # Keeping
+
+    def snapshot(self) -> FarmImage:
+        """Return the farm as bytes: of jobs and columns only what changed since the last call.
+
+        The first call after a start from nothing returns everything.  When writing fails, call ``unsaved`` so that
+        the next one returns everything again.
+        """
+        farm, since = self.farm, self._saved_version
+        image = FarmImage(farm_bytes(farm), deleted=self._deleted)
+        for id, job in farm.jobs.items():
+            if job.version <= since:
+                continue
+            image.jobs[id] = job_bytes(job)
+            for block in job.blocks:
+                if block.version > since:
+                    image.columns[id, block.index] = columns_of(block.tasks)
+        self._saved_version = farm.version
+        self._deleted = []
+        return image
+
+    def mark_saved(self, version: int, deleted: list[int]) -> None:
+        """After a recovery: a store has everything up to ``Farm.version``, except that it has ``deleted`` still."""
+        self._saved_version = version
+        self._deleted = deleted
+
+    def unsaved(self) -> None:
+        """Forget that anything was written: the next snapshot is whole."""
+        self._saved_version = -1
+
+    def digest(self) -> str:
+        """Return a text that is the same for two farms exactly when everything true of them is."""
+        return digest(self.farm)

@@ -1,0 +1,226 @@
+"""The farm as bytes and back: one part for everything that belongs to no job, one per job, columns per block.
+
+Rules of this file:
+- What is derived (counters, indexes, what waits) is not written: ``afcore.recount`` builds it after reading.
+- Readings (progress, last lines, when a render was last heard of) are not written: they come again.
+- Written by name, so that a later version may add fields; a name an older version does not know is passed over.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from afcore.codec import columns_of, table_of
+from afcore.ids import RunKey
+from afcore.jobspec import JobSpec
+from afcore.model.farm import Farm
+from afcore.model.job import Block, HostErrors, Job
+from afcore.model.render import Render, Run
+from afcore.model.tasks import COLUMN_NAMES as COLUMNS
+from afcore.model.tasks import TaskTable
+from afcore.model.tree import Branch, Pool, User
+
+__all__ = ["FarmImage", "Stored", "digest", "farm_bytes", "job_bytes", "load_farm"]
+
+_COUNTERS = frozenset({"running_tasks", "running_capacity", "running_per_host", "version"})
+_RENDER_READINGS = frozenset({"runs", "used_capacity", "session", "seen", "lost", "version"})
+_RUN_READINGS = frozenset({"progress_changed", "frame", "percent_frame", "frames_told", "activity", "last_line"})
+_JOB_OTHERWISE = frozenset({"spec", "blocks", "waits_for", "report"})
+_BLOCK_KEPT = ("time_started", "time_done", "run_time_sum_ms")
+
+
+def _fields(kind: type, without: frozenset[str]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in without)
+
+
+_USER = _fields(User, _COUNTERS)
+_BRANCH = _fields(Branch, _COUNTERS)
+_POOL = _fields(Pool, _COUNTERS)
+_RENDER = _fields(Render, _RENDER_READINGS)
+_RUN = _fields(Run, _RUN_READINGS)
+_JOB = _fields(Job, _COUNTERS | _JOB_OTHERWISE)
+_NUMBERS = (*("epoch", "next_job", "next_serial", "next_user", "next_branch", "next_pool", "next_render", "starts"),)
+
+
+class FarmImage(msgspec.Struct):
+    """What has to be written now: the farm whole, and of jobs and columns what changed."""
+
+    farm: bytes
+    jobs: dict[int, bytes] = {}
+    columns: dict[tuple[int, int], list[bytes]] = {}
+    deleted: list[int] = []
+
+
+class Stored(Protocol):
+    """A whole image as it comes back from a store."""
+
+    @property
+    def farm(self) -> bytes:
+        """What ``farm_bytes`` gave."""
+        ...
+
+    @property
+    def jobs(self) -> Mapping[int, bytes]:
+        """What ``job_bytes`` gave, by job."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[tuple[int, int], list[bytes]]:
+        """What ``columns_of`` gave, by job and block."""
+        ...
+
+
+class _JobImage(msgspec.Struct):
+    """One job: its spec, its own fields, and what its blocks know beside their columns."""
+
+    spec: JobSpec
+    fields: dict[str, Any]
+    blocks: list[dict[str, Any]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_job_decoder = msgspec.msgpack.Decoder(_JobImage)
+
+
+def _values(thing: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in names}
+
+
+def _farm_values(farm: Farm) -> dict[str, Any]:
+    return {
+        **_values(farm, _NUMBERS),
+        "users": [_values(user, _USER) for user in farm.users.values()],
+        "branches": [_values(branch, _BRANCH) for branch in farm.branches.values()],
+        "pools": [_values(pool, _POOL) for pool in farm.pools.values()],
+        "renders": [_values(render, _RENDER) for render in farm.renders.values()],
+        "runs": [_values(run, _RUN) for run in farm.runs.values()],
+    }
+
+
+def farm_bytes(farm: Farm) -> bytes:
+    """Return everything that belongs to no job, and every run."""
+    return _encoder.encode(_farm_values(farm))
+
+
+def _block_values(block: Block) -> dict[str, Any]:
+    return {
+        **_values(block, _BLOCK_KEPT),
+        "error_hosts": [[id, errors.count, errors.last] for id, errors in sorted(block.error_hosts.items())],
+        "task_error_hosts": [
+            [task, id, errors.count, errors.last]
+            for task, hosts in sorted(block.task_error_hosts.items())
+            for id, errors in sorted(hosts.items())
+        ],
+    }
+
+
+def job_bytes(job: Job) -> bytes:
+    """Return one job without its columns."""
+    return _encoder.encode(_JobImage(job.spec, _values(job, _JOB), [_block_values(block) for block in job.blocks]))
+
+
+def load_farm(stored: Stored) -> Farm:
+    """Return the farm of a whole image.  What is derived is not there yet: call ``afcore.recount``.
+
+    Raises ``msgspec.ValidationError``, ``KeyError`` or ``ValueError`` when the image is damaged.
+    """
+    values = msgspec.msgpack.decode(stored.farm, strict=False)
+    farm = Farm(**{name: values[name] for name in _NUMBERS})
+    for user in values["users"]:
+        farm.users[user["id"]] = User(**_known(user, _USER))
+        farm.users_by_name[user["name"]] = user["id"]
+    for branch in values["branches"]:
+        farm.branches[branch["id"]] = Branch(**_known(branch, _BRANCH))
+        farm.branches_by_path[branch["path"]] = branch["id"]
+    for pool in values["pools"]:
+        farm.pools[pool["id"]] = Pool(**_known(pool, _POOL))
+        farm.pools_by_path[pool["path"]] = pool["id"]
+    for render in values["renders"]:
+        farm.renders[render["id"]] = Render(**_known(render, _RENDER))
+        farm.renders_by_name[render["name"]] = render["id"]
+    for id in sorted(stored.jobs):
+        job = _load_job(stored.jobs[id], stored.columns)
+        farm.jobs[id] = job
+        farm.jobs_by_name[job.name] = id
+    for run in values["runs"]:
+        key = RunKey(*run["key"])
+        farm.runs[key] = Run(**{**_known(run, _RUN), "key": key, "progress_changed": run["started"]})
+    return farm
+
+
+def _known(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _load_job(raw: bytes, columns: Mapping[tuple[int, int], list[bytes]]) -> Job:
+    image = _job_decoder.decode(raw)
+    id = image.fields["id"]
+    blocks = [
+        _load_block(Block(job=id, index=index, spec=spec, tasks=_table(columns, id, index), frames=spec.frames), kept)
+        for index, (spec, kept) in enumerate(zip(image.spec.blocks, image.blocks, strict=True))
+    ]
+    return Job(**_known(image.fields, _JOB), spec=image.spec, blocks=blocks)
+
+
+def _table(columns: Mapping[tuple[int, int], list[bytes]], job: int, block: int) -> TaskTable:
+    return table_of(columns[job, block])
+
+
+def _load_block(block: Block, kept: dict[str, Any]) -> Block:
+    for name in _BLOCK_KEPT:
+        setattr(block, name, kept[name])
+    for render, count, last in kept["error_hosts"]:
+        block.error_hosts[render] = HostErrors(count, last)
+    for task, render, count, last in kept["task_error_hosts"]:
+        block.task_error_hosts.setdefault(task, {})[render] = HostErrors(count, last)
+    return block
+
+
+def digest(farm: Farm) -> str:
+    """Return a short text that two farms share exactly when everything true of them is the same.
+
+    Derived counters count too; version stamps and readings do not.
+    """
+    sum = hashlib.blake2b(digest_size=16)
+    values = _farm_values(farm)
+    for render in values["renders"]:
+        del render["resources"]
+    for kind in ("users", "branches", "pools", "renders"):
+        values[kind].sort(key=lambda each: each["id"])
+    values["runs"].sort(key=lambda each: each["key"])
+    sum.update(_encoder.encode(values))
+    for id in sorted(farm.jobs):
+        job = farm.jobs[id]
+        sum.update(job_bytes(job))
+        for block in job.blocks:
+            for name, column in zip(COLUMNS, columns_of(block.tasks), strict=True):
+                if name != "percent":
+                    sum.update(column)
+        sum.update(_encoder.encode([_derived(job), job.waits_for and sorted(job.waits_for)]))
+        sum.update(_encoder.encode([[_derived(block), _links(block)] for block in job.blocks]))
+    sum.update(_encoder.encode([_derived(user) for _, user in sorted(farm.users.items())]))
+    sum.update(_encoder.encode([_derived(branch) for _, branch in sorted(farm.branches.items())]))
+    sum.update(
+        _encoder.encode(
+            [
+                [[pool.running_tasks, pool.running_capacity] for _, pool in sorted(farm.pools.items())],
+                [[render.used_capacity, sorted(render.runs)] for _, render in sorted(farm.renders.items())],
+                sorted((job, sorted(waiters)) for job, waiters in farm.waiters.items()),
+                sorted(farm.masked_jobs),
+                sorted(farm.jobs_by_name.items()),
+            ]
+        )
+    )
+    return sum.hexdigest()
+
+
+def _derived(holder: Job | Block | User | Branch) -> list[Any]:
+    return [holder.running_tasks, holder.running_capacity, sorted(holder.running_per_host.items())]
+
+
+def _links(block: Block) -> list[Any]:
+    links = [block.waiting, block.depends_on, block.tasks_depend_on, block.dependents]
+    return [links, block.tasks.counts]

@@ -1,0 +1,220 @@
+"""What must hold of a farm whatever happened to it: every violation in a sentence.
+
+Rules of this file:
+- It only reads, and looks at everything: for tests, for a start after recovery, for a dump; never in the way of work.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from afcore.model.effective import capacity_of, max_tasks_of
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.render import Run
+from afcore.model.tree import Branch, Limits, Pool, User
+from afcore.rules.depends import is_clear
+from afcore.states import LIVE_STATES, RenderState, TaskState
+
+__all__ = ["check", "over_full"]
+
+_LIVE = frozenset(int(state) for state in LIVE_STATES)
+_MOST_DEPENDENTS = 2000
+"""Blocks with more tasks than this are not asked task by task what they wait for."""
+
+
+def check(farm: Farm) -> list[str]:
+    """Return every violation; an empty list is a farm that is well."""
+    return [
+        *_jobs(farm),
+        *_runs(farm),
+        *_holders(farm),
+        *_renders(farm),
+        *_indexes(farm),
+        *_waiting_jobs(farm),
+    ]
+
+
+def _jobs(farm: Farm) -> Iterator[str]:
+    for job in farm.jobs.values():
+        for block in job.blocks:
+            yield from _block(farm, job, block)
+        if job.time_done and not job.over:
+            yield f"job {job.id} is done, but not all of its tasks are over"
+        if not job.time_done and job.over and job.blocks:
+            yield f"job {job.id} is not done, but all of its tasks are over"
+        if job.deleting and not job.running_tasks:
+            yield f"job {job.id} is being deleted with nothing left that runs"
+
+
+def _block(farm: Farm, job: Job, block: Block) -> Iterator[str]:
+    name, table = f"block {job.id}.{block.index}", block.tasks
+    if table.counts != table.recount():
+        yield f"{name} counts {table.counts}, its column holds {table.recount()}"
+    if sum(table.counts) != table.size:
+        yield f"{name} has tasks in states that there are not"
+    sizes = {len(column) for column in (table.state, table.flags, table.errors, table.starts, table.finished)}
+    if sizes != {table.size}:
+        yield f"{name} has columns of sizes {sorted(sizes)}, not {table.size}"
+    waiting = any(not job.blocks[obstacle].over for obstacle in block.depends_on)
+    if waiting != block.waiting:
+        yield f"{name} says waiting {block.waiting}, its obstacles say {waiting}"
+    for task in range(table.size) if table.size <= _MOST_DEPENDENTS else ():
+        yield from _task(farm, job, block, task)
+
+
+def _task(farm: Farm, job: Job, block: Block, task: int) -> Iterator[str]:
+    name, state = f"task {job.id}.{block.index}.{task}", block.tasks.state[task]
+    running = (job.id, block.index, task, block.tasks.starts[task]) in farm.runs
+    if running != (state in _LIVE):
+        yield f"{name} is {TaskState(state).name}, and its run {'goes on' if running else 'is not there'}"
+    if running and block.tasks.finished[task]:
+        yield f"{name} runs and has ended"
+    if block.tasks.percent[task] and state != TaskState.RUNNING:
+        yield f"{name} shows a percentage without running"
+    if state in (TaskState.WAIT_DEP, TaskState.READY) and block.tasks_depend_on:
+        clear = is_clear(farm, job, block, task)
+        if clear and state == TaskState.WAIT_DEP:
+            yield f"{name} waits for tasks that are over"
+        if not clear and state == TaskState.READY and not _asks_sub_tasks(job, block):
+            yield f"{name} is ready, and a task it waits for is not over"
+    if state == TaskState.WAIT_DEP and not block.tasks_depend_on:
+        yield f"{name} waits for tasks of no block"
+
+
+def _asks_sub_tasks(job: Job, block: Block) -> bool:
+    return any(job.blocks[index].spec.depend_sub_task for index in block.tasks_depend_on)
+
+
+def _runs(farm: Farm) -> Iterator[str]:
+    for key, run in farm.runs.items():
+        job = farm.jobs.get(key.job)
+        if run.key != key:
+            yield f"run {key} says that it is {run.key}"
+        if job is None:
+            yield f"run {key} is of a job that there is not"
+            continue
+        table = job.blocks[key.block].tasks
+        state = table.state[key.task]
+        if state != (TaskState.WAIT_RECONNECT if run.waiting_since else TaskState.RUNNING):
+            yield f"run {key} goes on, but its task is {TaskState(state).name}"
+        if table.starts[key.task] != key.run or table.render[key.task] != run.render:
+            yield f"run {key} on render {run.render} is not the newest of its task"
+        if run.render not in farm.renders:
+            yield f"run {key} is on render {run.render}, which there is not"
+        elif not run.waiting_since and not farm.renders[run.render].state & RenderState.ONLINE:
+            yield f"run {key} is on render {run.render}, which is offline"
+
+
+class _Sums:
+    """What runs hold, counted from nothing."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+        self.capacity = 0
+        self.hosts: Counter[int] = Counter()
+
+    def add(self, run: Run) -> None:
+        self.tasks += 1
+        self.capacity += run.capacity
+        self.hosts[run.render] += 1
+
+
+def _holders(farm: Farm) -> Iterator[str]:
+    sums: dict[tuple[str, int], _Sums] = {}
+
+    def add(kind: str, id: int, run: Run) -> None:
+        sums.setdefault((kind, id), _Sums()).add(run)
+
+    blocks: dict[tuple[int, int], _Sums] = {}
+    for key, run in farm.runs.items():
+        job = farm.jobs[key.job]
+        blocks.setdefault((key.job, key.block), _Sums()).add(run)
+        add("job", job.id, run)
+        add("user", job.user, run)
+        above = job.branch
+        while above:
+            add("branch", above, run)
+            above = farm.branches[above].parent
+        above = farm.renders[run.render].pool if run.render in farm.renders else 0
+        while above:
+            add("pool", above, run)
+            above = farm.pools[above].parent
+    for job in farm.jobs.values():
+        yield from _compare(f"job {job.id}", job, sums.get(("job", job.id)))
+        for block in job.blocks:
+            yield from _compare(f"block {job.id}.{block.index}", block, blocks.get((job.id, block.index)))
+    for user in farm.users.values():
+        yield from _compare(f"user {user.name}", user, sums.get(("user", user.id)))
+    for branch in farm.branches.values():
+        yield from _compare(f"branch {branch.path}", branch, sums.get(("branch", branch.id)))
+    for pool in farm.pools.values():
+        yield from _compare(f"pool {pool.path}", pool, sums.get(("pool", pool.id)))
+
+
+def _compare(name: str, holder: Limits | Block | Pool | User | Branch, sums: _Sums | None) -> Iterator[str]:
+    sums = sums or _Sums()
+    if (holder.running_tasks, holder.running_capacity) != (sums.tasks, sums.capacity):
+        yield (
+            f"{name} counts {holder.running_tasks} running tasks of {holder.running_capacity} units, "
+            f"its runs are {sums.tasks} of {sums.capacity}"
+        )
+    if not isinstance(holder, Pool) and holder.running_per_host != dict(sums.hosts):
+        yield f"{name} counts {holder.running_per_host} per host, its runs are {dict(sums.hosts)}"
+
+
+def _renders(farm: Farm) -> Iterator[str]:
+    for render in farm.renders.values():
+        own = {key for key, run in farm.runs.items() if render.id in (run.render, *run.captured)}
+        if own != set(render.runs):
+            yield f"render {render.name} lists {sorted(render.runs)}, its runs are {sorted(own)}"
+        used = sum(run.capacity for run in render.runs.values() if run.render == render.id)
+        if used != render.used_capacity:
+            yield f"render {render.name} counts {render.used_capacity} used units, its runs take {used}"
+        if render.session and not render.state & RenderState.ONLINE:
+            yield f"render {render.name} is offline with a connection"
+        if render.id not in farm.pools[render.pool].renders:
+            yield f"render {render.name} is not in its pool"
+
+
+def over_full(farm: Farm) -> list[str]:
+    """Return which renders hold more than they offer; true only until somebody lowers what one offers."""
+    return [
+        f"render {render.name} holds {len(render.runs)} tasks of {render.used_capacity} units"
+        for render in farm.renders.values()
+        if render.used_capacity > capacity_of(farm, render) or len(render.runs) > max_tasks_of(farm, render)
+    ]
+
+
+def _indexes(farm: Farm) -> Iterator[str]:
+    pairs = (
+        ("users", farm.users_by_name, {user.name: id for id, user in farm.users.items()}),
+        ("branches", farm.branches_by_path, {branch.path: id for id, branch in farm.branches.items()}),
+        ("pools", farm.pools_by_path, {pool.path: id for id, pool in farm.pools.items()}),
+        ("renders", farm.renders_by_name, {render.name: id for id, render in farm.renders.items()}),
+        ("jobs", farm.jobs_by_name, {job.name: id for id, job in farm.jobs.items()}),
+    )
+    for kind, index, right in pairs:
+        if index != right:
+            yield f"the index of {kind} by name is wrong"
+    for user in farm.users.values():
+        if sorted(user.jobs) != sorted(id for id, job in farm.jobs.items() if job.user == user.id):
+            yield f"user {user.name} lists jobs {user.jobs}"
+        order = [farm.jobs[id].priority for id in user.jobs if id in farm.jobs]
+        if order != sorted(order, reverse=True):
+            yield f"the jobs of user {user.name} are not in order of priority: {order}"
+    for branch in farm.branches.values():
+        if sorted(branch.jobs) != sorted(id for id, job in farm.jobs.items() if job.branch == branch.id):
+            yield f"branch {branch.path} lists jobs {branch.jobs}"
+
+
+def _waiting_jobs(farm: Farm) -> Iterator[str]:
+    for job in farm.jobs.values():
+        for id in job.waits_for:
+            if id not in farm.jobs or farm.jobs[id].time_done:
+                yield f"job {job.id} waits for job {id}, which is done or gone"
+            elif job.id not in farm.waiters.get(id, ()):
+                yield f"job {id} does not know that job {job.id} waits for it"
+    for id, waiters in farm.waiters.items():
+        for waiter in waiters:
+            if id not in farm.jobs[waiter].waits_for:
+                yield f"job {id} thinks that job {waiter} waits for it"
