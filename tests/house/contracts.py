@@ -16,11 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Rooms that the contracts name before they are built. This set only shrinks: a name goes when its module is there.
 PLANNED = {
-    "afcore.core",
-    "afcore.evolve",
-    "afcore.replay",
-    "afcore.rules",
-    "afcore.schedule",
     "afnet.registry",
     "afrender.tray",
     "afwatch.embed",
