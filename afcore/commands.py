@@ -26,6 +26,7 @@ __all__ = [
     "MeasureRender",
     "PauseJobs",
     "ProgressReading",
+    "Ranges",
     "RegisterRender",
     "ReportRun",
     "ResetErrorHosts",

@@ -33,7 +33,17 @@ from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
 from afcore.states import RenderState
 
-__all__ = ["RECONNECT_TIME", "Deadlines", "Due", "forgive_time", "life_end", "progress_end", "run_end", "silence_end"]
+__all__ = [
+    "Deadlines",
+    "Due",
+    "Key",
+    "RECONNECT_TIME",
+    "forgive_time",
+    "life_end",
+    "progress_end",
+    "run_end",
+    "silence_end",
+]
 
 RECONNECT_TIME = 30.0
 """Seconds after a server's start in which a render may bring back what it ran."""

@@ -6,7 +6,7 @@ import msgspec
 
 from afcore.states import Role
 
-__all__ = ["SYSTEM_PRINCIPAL", "Envelope", "Principal"]
+__all__ = ["CommandType", "Envelope", "Principal", "SYSTEM_PRINCIPAL"]
 
 CommandType = TypeVar("CommandType")
 

@@ -29,7 +29,7 @@ from afcore.states import TaskState
 
 __all__ = ["HANDLERS", "JOB_FIELDS", "build_job", "link_blocks", "link_job", "unlink_job"]
 
-LIMIT_FIELDS = tuple(
+_LIMIT_FIELDS = tuple(
     field.name
     for field in dataclasses.fields(Limits)
     if field.name not in ("running_tasks", "running_capacity", "running_per_host", "last_solved")
@@ -37,7 +37,7 @@ LIMIT_FIELDS = tuple(
 """Fields of Limits that people set."""
 
 JOB_FIELDS = (
-    *LIMIT_FIELDS,
+    *_LIMIT_FIELDS,
     *("name", "time_wait", "time_life", "offline", "ppa", "maintenance", "ignorenimby", "ignorepaused"),
     *("depend_mask", "depend_mask_global"),
 )
@@ -139,7 +139,7 @@ def _let_go(farm: Farm, obstacle: int) -> None:
         waiter.version = farm.version
 
 
-def job_submitted(farm: Farm, event: JobSubmitted, at: float) -> None:
+def _job_submitted(farm: Farm, event: JobSubmitted, at: float) -> None:
     """Take a new job with its blocks."""
     job = build_job(id=event.job, serial=event.serial, user=event.user, branch=event.branch, spec=event.spec, at=at)
     job.version = farm.version
@@ -169,7 +169,7 @@ def _insert(farm: Farm, user: User, job: Job) -> None:
     jobs.insert(place, job.id)
 
 
-def job_edited(farm: Farm, event: JobEdited, at: float) -> None:
+def _job_edited(farm: Farm, event: JobEdited, at: float) -> None:
     """Change parameters of a job, and what follows from them."""
     job = farm.jobs[event.job]
     job.version = farm.version
@@ -239,7 +239,7 @@ def _count(holder: Limits, job: Job, sign: int) -> None:
             holder.running_per_host.pop(render, None)
 
 
-def block_edited(farm: Farm, event: BlockEdited, at: float) -> None:
+def _block_edited(farm: Farm, event: BlockEdited, at: float) -> None:
     """Change parameters of a block, and what follows from its masks and name."""
     job = farm.jobs[event.job]
     block = job.blocks[event.block]
@@ -252,14 +252,14 @@ def block_edited(farm: Farm, event: BlockEdited, at: float) -> None:
             other.version = farm.version
 
 
-def job_started(farm: Farm, event: JobStarted, at: float) -> None:
+def _job_started(farm: Farm, event: JobStarted, at: float) -> None:
     """Note when a job began."""
     job = farm.jobs[event.job]
     job.version = farm.version
     job.time_started = at
 
 
-def job_finished(farm: Farm, event: JobFinished, at: float) -> None:
+def _job_finished(farm: Farm, event: JobFinished, at: float) -> None:
     """Note when a job was done; nobody waits for it any more."""
     job = farm.jobs[event.job]
     job.version = farm.version
@@ -268,7 +268,7 @@ def job_finished(farm: Farm, event: JobFinished, at: float) -> None:
     _let_go(farm, job.id)
 
 
-def job_reopened(farm: Farm, event: JobReopened, at: float) -> None:
+def _job_reopened(farm: Farm, event: JobReopened, at: float) -> None:
     """A job is not done any more: who would wait for it waits again."""
     job = farm.jobs[event.job]
     job.version = farm.version
@@ -277,14 +277,14 @@ def job_reopened(farm: Farm, event: JobReopened, at: float) -> None:
         _wait(farm, farm.jobs[id], job)
 
 
-def job_deletion_requested(farm: Farm, event: JobDeletionRequested, at: float) -> None:
+def _job_deletion_requested(farm: Farm, event: JobDeletionRequested, at: float) -> None:
     """Lock a job that is to go."""
     job = farm.jobs[event.job]
     job.version = farm.version
     job.deleting = True
 
 
-def job_deleted(farm: Farm, event: JobDeleted, at: float) -> None:
+def _job_deleted(farm: Farm, event: JobDeleted, at: float) -> None:
     """Take a job off the farm."""
     job = farm.jobs[event.job]
     unlink_job(farm, job)
@@ -297,13 +297,13 @@ def job_deleted(farm: Farm, event: JobDeleted, at: float) -> None:
 
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
-    JobSubmitted: job_submitted,
-    JobEdited: job_edited,
-    BlockEdited: block_edited,
-    JobStarted: job_started,
-    JobFinished: job_finished,
-    JobReopened: job_reopened,
-    JobDeletionRequested: job_deletion_requested,
-    JobDeleted: job_deleted,
+    JobSubmitted: _job_submitted,
+    JobEdited: _job_edited,
+    BlockEdited: _block_edited,
+    JobStarted: _job_started,
+    JobFinished: _job_finished,
+    JobReopened: _job_reopened,
+    JobDeletionRequested: _job_deletion_requested,
+    JobDeleted: _job_deleted,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -22,7 +22,7 @@ __all__ = ["HANDLERS"]
 _WOL = RenderState.WOL_FALLING | RenderState.WOL_SLEEPING | RenderState.WOL_WAKING
 
 
-def render_added(farm: Farm, event: RenderAdded, at: float) -> None:
+def _render_added(farm: Farm, event: RenderAdded, at: float) -> None:
     """Add a render to its pool."""
     render = Render(
         id=event.render,
@@ -38,7 +38,7 @@ def render_added(farm: Farm, event: RenderAdded, at: float) -> None:
     farm.next_render = max(farm.next_render, render.id + 1)
 
 
-def render_went_online(farm: Farm, event: RenderWentOnline, at: float) -> None:
+def _render_went_online(farm: Farm, event: RenderWentOnline, at: float) -> None:
     """Take what a render says of itself, and its connection."""
     render = farm.renders[event.render]
     render.session = event.session
@@ -51,7 +51,7 @@ def render_went_online(farm: Farm, event: RenderWentOnline, at: float) -> None:
         setattr(render, name, value)
 
 
-def render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> None:
+def _render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> None:
     """Take a render off the farm; its runs were finished before."""
     render = farm.renders[event.render]
     render.session = 0
@@ -60,7 +60,7 @@ def render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> None
     render.version = farm.version
 
 
-def render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
+def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
     """Change parameters of a render."""
     render = farm.renders[event.render]
     render.version = farm.version
@@ -71,14 +71,14 @@ def render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
         setattr(render, name, value)
 
 
-def render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:
+def _render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:
     """Forget a render."""
     render = farm.renders.pop(event.render)
     del farm.renders_by_name[render.name]
     farm.pools[render.pool].renders.remove(render.id)
 
 
-def render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
+def _render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
     """Keep the newest readings of a host."""
     render = farm.renders[event.render]
     render.seen = at
@@ -87,7 +87,7 @@ def render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
         render.resources = event.resources
 
 
-def render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> None:
+def _render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> None:
     """Remember since when a render has no connection."""
     render = farm.renders[event.render]
     render.session = 0
@@ -95,7 +95,7 @@ def render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> Non
     render.version = farm.version
 
 
-def farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
+def _farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
     """Let every run wait for its render, and every render be offline until it registers."""
     for run in farm.runs.values():
         block = farm.jobs[run.key.job].blocks[run.key.block]
@@ -114,13 +114,13 @@ def farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
 
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
-    RenderAdded: render_added,
-    RenderWentOnline: render_went_online,
-    RenderWentOffline: render_went_offline,
-    RenderEdited: render_edited,
-    RenderDeleted: render_deleted,
-    RenderMeasured: render_measured,
-    RenderDisconnected: render_disconnected,
-    FarmRecovered: farm_recovered,
+    RenderAdded: _render_added,
+    RenderWentOnline: _render_went_online,
+    RenderWentOffline: _render_went_offline,
+    RenderEdited: _render_edited,
+    RenderDeleted: _render_deleted,
+    RenderMeasured: _render_measured,
+    RenderDisconnected: _render_disconnected,
+    FarmRecovered: _farm_recovered,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -194,7 +194,7 @@ def refresh_waiting(job: Job, block: Block) -> None:
             waiter.version = block.version
 
 
-def run_started(farm: Farm, event: RunStarted, at: float) -> None:
+def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     """Give a task to a render."""
     job = farm.jobs[event.job]
     block = job.blocks[event.block]
@@ -207,10 +207,10 @@ def run_started(farm: Farm, event: RunStarted, at: float) -> None:
         render = farm.renders[id]
         render.runs[key] = run
         render.task_changed = at
-    stamp_solved(farm, job)
+    _stamp_solved(farm, job)
 
 
-def stamp_solved(farm: Farm, job: Job) -> None:
+def _stamp_solved(farm: Farm, job: Job) -> None:
     """Note on a job, its user and its branches that they just got a render."""
     farm.starts += 1
     job.last_solved = farm.users[job.user].last_solved = farm.starts
@@ -221,7 +221,7 @@ def stamp_solved(farm: Farm, job: Job) -> None:
         above = branch.parent
 
 
-def run_finished(farm: Farm, event: RunFinished, at: float) -> None:
+def _run_finished(farm: Farm, event: RunFinished, at: float) -> None:
     """End a run."""
     job = farm.jobs[event.job]
     block = job.blocks[event.block]
@@ -236,7 +236,7 @@ def run_finished(farm: Farm, event: RunFinished, at: float) -> None:
         refresh_waiting(job, block)
 
 
-def run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
+def _run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
     """Remember what a task becomes when its run has ended."""
     run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
     run.stopping = event.then
@@ -244,7 +244,7 @@ def run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
     farm.jobs[event.job].version = farm.jobs[event.job].blocks[event.block].version = farm.version
 
 
-def run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:
+def _run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:
     """Let a run go on that its render brought back."""
     run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
     run.waiting_since = 0.0
@@ -258,7 +258,7 @@ def run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:
     block.version = job.version = farm.renders[event.render].version = farm.version
 
 
-def run_progressed(farm: Farm, event: RunProgressed, at: float) -> None:
+def _run_progressed(farm: Farm, event: RunProgressed, at: float) -> None:
     """Keep the newest reading of a run."""
     run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
     run.frame = event.frame
@@ -276,7 +276,7 @@ def run_progressed(farm: Farm, event: RunProgressed, at: float) -> None:
     block.version = job.version = farm.version
 
 
-def task_warned(farm: Farm, event: TaskWarned, at: float) -> None:
+def _task_warned(farm: Farm, event: TaskWarned, at: float) -> None:
     """Flag a running task."""
     block = _touched(farm, event.job, event.block)
     block.tasks.flags[event.task] |= TaskFlag.WARNING
@@ -292,12 +292,12 @@ _RELEASE = bytes.maketrans(bytes([TaskState.WAIT_DEP]), bytes([TaskState.READY])
 _HOLD = bytes.maketrans(bytes([TaskState.READY]), bytes([TaskState.WAIT_DEP]))
 
 
-def tasks_released(farm: Farm, event: TasksReleased, at: float) -> None:
+def _tasks_released(farm: Farm, event: TasksReleased, at: float) -> None:
     """Let tasks that waited for others be ready."""
     _turn(_touched(farm, event.job, event.block).tasks, event.ranges, TaskState.WAIT_DEP, TaskState.READY, _RELEASE)
 
 
-def tasks_held(farm: Farm, event: TasksHeld, at: float) -> None:
+def _tasks_held(farm: Farm, event: TasksHeld, at: float) -> None:
     """Let ready tasks wait for others again."""
     _turn(_touched(farm, event.job, event.block).tasks, event.ranges, TaskState.READY, TaskState.WAIT_DEP, _HOLD)
 
@@ -330,7 +330,7 @@ def selected_states(only: list[int]) -> bytes:
     return bytes(0xFF if state in only else 0 for state in range(256))
 
 
-def tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
+def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
     """Set many tasks that do not run to one state, as a person asked."""
     job = farm.jobs[event.job]
     block = _touched(farm, event.job, event.block)
@@ -403,14 +403,14 @@ def _forget_tasks(block: Block, event: TasksChanged) -> None:
             del block.task_error_hosts[index]
 
 
-def error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
+def _error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
     """Forget every host that failed a block or one of its tasks."""
     block = _touched(farm, event.job, event.block)
     block.error_hosts.clear()
     block.task_error_hosts.clear()
 
 
-def host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
+def _host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
     """Forget one host that failed a block or its tasks long ago."""
     block = _touched(farm, event.job, event.block)
     block.error_hosts.pop(event.render, None)
@@ -422,16 +422,16 @@ def host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
 
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
-    RunStarted: run_started,
-    RunFinished: run_finished,
-    RunStopRequested: run_stop_requested,
-    RunAdopted: run_adopted,
-    RunProgressed: run_progressed,
-    TaskWarned: task_warned,
-    TasksReleased: tasks_released,
-    TasksHeld: tasks_held,
-    TasksChanged: tasks_changed,
-    ErrorHostsReset: error_hosts_reset,
-    HostForgiven: host_forgiven,
+    RunStarted: _run_started,
+    RunFinished: _run_finished,
+    RunStopRequested: _run_stop_requested,
+    RunAdopted: _run_adopted,
+    RunProgressed: _run_progressed,
+    TaskWarned: _task_warned,
+    TasksReleased: _tasks_released,
+    TasksHeld: _tasks_held,
+    TasksChanged: _tasks_changed,
+    ErrorHostsReset: _error_hosts_reset,
+    HostForgiven: _host_forgiven,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -18,12 +18,12 @@ from afcore.model.tree import Branch, Pool, User
 __all__ = ["HANDLERS"]
 
 
-def farm_founded(farm: Farm, event: FarmFounded, at: float) -> None:
+def _farm_founded(farm: Farm, event: FarmFounded, at: float) -> None:
     """Fix the second from which the task columns count."""
     farm.epoch = event.epoch
 
 
-def user_added(farm: Farm, event: UserAdded, at: float) -> None:
+def _user_added(farm: Farm, event: UserAdded, at: float) -> None:
     """Add a user."""
     user = User(id=event.user, name=event.name, version=farm.version)
     _set(user, event.parameters)
@@ -32,7 +32,7 @@ def user_added(farm: Farm, event: UserAdded, at: float) -> None:
     farm.next_user = max(farm.next_user, user.id + 1)
 
 
-def branch_added(farm: Farm, event: BranchAdded, at: float) -> None:
+def _branch_added(farm: Farm, event: BranchAdded, at: float) -> None:
     """Add a branch below its parent."""
     branch = Branch(id=event.branch, path=event.path, parent=event.parent, version=farm.version)
     _set(branch, event.parameters)
@@ -43,7 +43,7 @@ def branch_added(farm: Farm, event: BranchAdded, at: float) -> None:
         farm.branches[branch.parent].children.append(branch.id)
 
 
-def pool_added(farm: Farm, event: PoolAdded, at: float) -> None:
+def _pool_added(farm: Farm, event: PoolAdded, at: float) -> None:
     """Add a pool below its parent."""
     pool = Pool(id=event.pool, path=event.path, parent=event.parent, version=farm.version)
     _set(pool, event.parameters)
@@ -54,21 +54,21 @@ def pool_added(farm: Farm, event: PoolAdded, at: float) -> None:
         farm.pools[pool.parent].children.append(pool.id)
 
 
-def user_edited(farm: Farm, event: UserEdited, at: float) -> None:
+def _user_edited(farm: Farm, event: UserEdited, at: float) -> None:
     """Change parameters of a user."""
     user = farm.users[event.user]
     user.version = farm.version
     _set(user, event.new)
 
 
-def branch_edited(farm: Farm, event: BranchEdited, at: float) -> None:
+def _branch_edited(farm: Farm, event: BranchEdited, at: float) -> None:
     """Change parameters of a branch."""
     branch = farm.branches[event.branch]
     branch.version = farm.version
     _set(branch, event.new)
 
 
-def pool_edited(farm: Farm, event: PoolEdited, at: float) -> None:
+def _pool_edited(farm: Farm, event: PoolEdited, at: float) -> None:
     """Change parameters of a pool."""
     pool = farm.pools[event.pool]
     pool.version = farm.version
@@ -81,12 +81,12 @@ def _set(thing: User | Branch | Pool, parameters: dict[str, Any]) -> None:
 
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
-    FarmFounded: farm_founded,
-    UserAdded: user_added,
-    BranchAdded: branch_added,
-    PoolAdded: pool_added,
-    UserEdited: user_edited,
-    BranchEdited: branch_edited,
-    PoolEdited: pool_edited,
+    FarmFounded: _farm_founded,
+    UserAdded: _user_added,
+    BranchAdded: _branch_added,
+    PoolAdded: _pool_added,
+    UserEdited: _user_edited,
+    BranchEdited: _branch_edited,
+    PoolEdited: _pool_edited,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -27,7 +27,7 @@ from afcore.schedule.fit import MEASURED, Matches, Reason, block_reason, holder_
 from afcore.schedule.limits import holders_of
 from afcore.states import RenderState, RunStatus, TaskFlag, TaskState
 
-__all__ = ["Verdict", "judge", "returned"]
+__all__ = ["Verdict", "judge", "ready_or_waiting", "returned"]
 
 _TEMPORARY = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, *MEASURED})
 """Reasons against a render that may pass by themselves."""

@@ -32,6 +32,8 @@ from afcore.rules.transitions import Happening
 __all__ = [
     "delete_job",
     "delete_jobs",
+    "job_value",
+    "open_jobs",
     "pause_jobs",
     "restart_jobs",
     "set_blocks",

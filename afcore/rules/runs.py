@@ -25,7 +25,7 @@ from afcore.rules.depends import opened_blocks, settle_dependents
 from afcore.rules.failures import Verdict, judge, returned
 from afcore.states import OVER_STATES, RunStatus, TaskFlag, TaskState
 
-__all__ = ["finish", "follow", "measure_render", "report_run", "return_run", "solve"]
+__all__ = ["finish", "follow", "is_counted", "measure_render", "report_run", "return_run", "solve"]
 
 
 def solve(context: Context, command: Solve) -> Steps:

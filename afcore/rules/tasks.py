@@ -27,11 +27,12 @@ from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening
 from afcore.states import LIVE_STATES, RunStatus, TaskFlag, TaskState
 
 __all__ = [
-    "ONLY",
     "Changes",
+    "ONLY",
     "Selection",
     "change_block",
     "change_tasks",
+    "check_words",
     "find_blocks",
     "reset_error_hosts",
     "selection",

@@ -18,7 +18,7 @@ from afcore.rules.renders import take_offline
 from afcore.rules.runs import return_run
 from afcore.states import RunStatus, TaskState
 
-__all__ = ["accept_restart", "tick"]
+__all__ = ["Key", "accept_restart", "tick"]
 
 Key = tuple[int, ...]
 

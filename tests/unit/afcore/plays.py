@@ -20,7 +20,7 @@ from afcore.outcome import Outcome
 from afcore.replay import recover
 from afcore.states import RunStatus, TaskState
 
-__all__ = ["FarmPlay", "block", "job"]
+__all__ = ["FarmPlay", "START", "block", "job"]
 
 START = 1_000_000.0
 
