@@ -278,6 +278,7 @@ def _check_try_next(spec: JobSpec, found: list[Problem]) -> None:
 def _check_dependence(spec: JobSpec, strict: bool, found: list[Problem]) -> None:
     """Check that masks between blocks match some other block and that no block waits for itself round a corner."""
     names = [block.name for block in spec.blocks]
+    matches: dict[str, set[int]] = {}
     waits: list[list[int]] = []
     for number, block in enumerate(spec.blocks):
         edges: set[int] = set()
@@ -285,8 +286,10 @@ def _check_dependence(spec: JobSpec, strict: bool, found: list[Problem]) -> None
             pattern = getattr(block, key)
             if not pattern or mask_problem(pattern):
                 continue
-            mask = Mask(pattern)
-            matched = {other for other, name in enumerate(names) if mask.matches(name)}
+            if pattern not in matches:
+                mask = Mask(pattern)
+                matches[pattern] = {other for other, name in enumerate(names) if mask.matches(name)}
+            matched = matches[pattern]
             if strict and not matched - {number}:
                 what = "matches only the block itself" if matched else "matches no block of the job"
                 others = [name for name in names if name != block.name]

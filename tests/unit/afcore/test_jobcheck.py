@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 from typing import Any
 
 import pytest
 
 from afcore.errors import BadSpec
 from afcore.jobcheck import MAX_TEXT, check_job, read_job
-from afcore.jobspec import JobSpec
+from afcore.jobspec import BlockSpec, JobSpec
 
 NUMERIC = {"name": "a", "command": "true", "frame_first": 1, "frame_last": 10}
 
@@ -203,3 +205,52 @@ def test_keys_types_and_meaning_are_told_together() -> None:
     with pytest.raises(BadSpec, match="job: must be an object, not a list"):
         read_job([])  # type: ignore[arg-type]
     assert read_job({"name": "j", "user_name": "u", "blocks": [NUMERIC]}).tasks_num == 10
+
+
+def anything(chance: random.Random, depth: int = 2) -> Any:
+    """Return some JSON value."""
+    scalars = [None, True, 0, -1, 7, 1 << 70, 1.5, float("nan"), float("inf"), "", "a", "a(", ".*", "\0", "\ud800"]
+    pick = chance.randrange(len(scalars) + (6 if depth else 0))
+    if pick < len(scalars):
+        return scalars[pick]
+    if pick % 2:
+        return [anything(chance, depth - 1) for _ in range(chance.randrange(3))]
+    return {chance.choice(["", "a", "0", "7", "A=B"]): anything(chance, depth - 1) for _ in range(chance.randrange(3))}
+
+
+def object_of(chance: random.Random, keys: list[str]) -> dict[str, Any]:
+    """Return an object with some of the keys, and sometimes another one."""
+    chosen = chance.sample(keys, chance.randrange(min(8, len(keys) + 1)))
+    return {key: anything(chance) for key in chosen + chance.choice([[], ["nonsense"]])}
+
+
+def some_job(chance: random.Random) -> dict[str, Any]:
+    """Return what nobody would send, near enough to a job to be read deeply."""
+    job = object_of(chance, [field.name for field in dataclasses.fields(JobSpec)])
+    blocks = []
+    for _ in range(chance.randrange(4)):
+        block = object_of(chance, [field.name for field in dataclasses.fields(BlockSpec)])
+        block["flags"] = chance.choice([0, 1, 0, "x"])
+        if chance.random() < 0.5:
+            listed = [object_of(chance, ["name", "command", "files", "environment"]) for _ in range(3)]
+            columns = object_of(chance, ["names", "commands", "files", "environment"])
+            block["tasks"] = chance.choice([listed, columns])
+        blocks.append(block)
+    if chance.random() < 0.9:
+        job["blocks"] = blocks
+    return job
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_is_sent_is_taken_or_refused(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(200):
+        data = some_job(chance)
+        with pytest.raises(BadSpec) as caught:
+            read_job({**data, "name": 7})
+        assert all(problem.what for problem in caught.value.problems)
+        spec, _ = JobSpec.read(data)
+        assert JobSpec.from_wire(spec.to_wire()) == spec
+        classic = JobSpec.from_json(data, strict=False)
+        assert all(block.tasks_num >= 0 for block in classic.blocks)
+        check_job(classic, strict=False)
