@@ -197,7 +197,9 @@ class Caller(asyncio.Protocol):
             self._answer_error(431 if "longer" in fault.sentence else 400, fault.sentence)
             return
         sentence = browser_refusal_of(head)
-        if sentence:
+        if head.third != "HTTP/1.0" and "host" not in head.headers and "afanasy" not in head.headers:
+            self._answer_error(400, "The HTTP request has no Host header.")
+        elif sentence:
             self._answer_error(403, sentence)
         elif head.first == "POST" and "afanasy" in head.headers:
             self._to_classic(head, end)
@@ -261,9 +263,9 @@ class Caller(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         """Pass on that the caller has said all."""
-        if self._inner is not None:
-            return cast(asyncio.Protocol, self._inner).eof_received()
-        return False
+        keep = cast(asyncio.Protocol, self._inner).eof_received() if self._inner is not None else False
+        # TLS has no half-closed connections.
+        return keep and self.transport is not None and self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
         """Pass on that the caller is slow."""
