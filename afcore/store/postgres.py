@@ -38,14 +38,14 @@ _OPTIONS = {
 
 # SQLSTATE to (what is wrong, what to do). The first two characters stand for their class.
 _CODES = {
-    "53100": ("cannot grow: its disk is full", "make room; the server goes on by itself"),
+    "53100": ("cannot grow: its disk is full", "make room; a running server goes on by itself"),
     "53300": ("has too many connections", "raise max_connections, or close other programs"),
     "25006": ("is read-only (a standby, perhaps)", "give the address of the primary server"),
     "42501": ("does not allow this user to do it", "make the user owner of the database"),
     "28": ("refuses this user or password", "check user and password in the --database address"),
     "3D": ("does not exist", "make it with: createdb NAME"),
-    "57": ("is shutting down or starting", "the server goes on by itself when it is back"),
-    "08": ("is not reachable", "the server goes on by itself when it is back"),
+    "57": ("is shutting down or starting", "wait until it is up; a running server goes on by itself"),
+    "08": ("is not reachable", "check that it runs and that the address is right; a running server goes on by itself"),
 }
 
 # Connecting fails without a code: the words of the library and of the server tell.

@@ -127,7 +127,7 @@ class SqliteDatabase:
         kind = name.split("_")[1] if name.startswith("SQLITE_") else ""
         if kind == "FULL":
             return Unavailable(
-                f"{self.place} cannot grow: the disk is full", hint="make room; the server goes on by itself"
+                f"{self.place} cannot grow: the disk is full", hint="make room; a running server goes on by itself"
             )
         if kind in ("READONLY", "PERM", "AUTH"):
             return Unavailable(

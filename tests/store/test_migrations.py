@@ -15,8 +15,10 @@ from sqlalchemy import Connection, Engine, inspect
 
 from afcore.errors import StoreError, TooNew
 from afcore.store.database import Database
+from afcore.store.lock import LOCK_NAME
 from afcore.store.migrate import FORMAT, HEAD, SCRIPTS, migrate, read_meta
-from afcore.store.postgres import PostgresDatabase
+from afcore.store.opening import DATABASE_NAME
+from afcore.store.postgres import LEADER_KEY, PostgresDatabase
 from afcore.store.sqlite import SqliteDatabase
 from afcore.store.sqlstore import SqlStore
 from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable, metadata
@@ -195,3 +197,9 @@ def test_facts_are_kept(database: Database) -> None:
         assert facts(connection) == {"farm": found.farm, "epoch": "1", "format": str(FORMAT), "needs": str(FORMAT)}
     engine.dispose()
     store.close()
+
+
+def test_the_document_names_every_table_and_the_lock() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+    for name in (*metadata.tables, "af_version", str(LEADER_KEY), LOCK_NAME, DATABASE_NAME):
+        assert f"`{name}`" in text
