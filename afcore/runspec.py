@@ -1,0 +1,61 @@
+"""Everything an agent needs to run one task, as plain values: patterns unfilled, paths as the server knows them.
+
+Keys are the fields of ``RunSpec`` in ``afnet.wire.messages``, which the core does not import.
+"""
+
+from typing import Any
+
+from afcore.errors import NotFound
+from afcore.frames import FrameRange
+from afcore.ids import RunKey
+from afcore.model.farm import Farm
+
+__all__ = ["run_fields"]
+
+
+def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
+    """Return the start message of a run.  Raises NotFound when it is over or never was."""
+    run = farm.runs.get(key)
+    if run is None:
+        raise NotFound(f"There is no run {key}.", hint="It has ended.")
+    job = farm.jobs[key.job]
+    spec = job.blocks[key.block].spec
+    frames = job.blocks[key.block].frames
+    of_task = frames.task(key.task)
+    texts = spec.tasks
+    user, render = farm.users[job.user], farm.renders[run.render]
+    return {
+        **key._asdict(),
+        "job_name": job.name,
+        "block_name": spec.name,
+        "task_name": spec.task_name(key.task),
+        "user_name": user.name,
+        "service": spec.service,
+        "parser": spec.parser,
+        "command": spec.command,
+        "task_command": "" if texts is None else texts.commands[key.task],
+        "working_directory": spec.working_directory,
+        "environment": spec.task_environment(key.task),
+        "files": list(spec.files),
+        "task_files": [] if texts is None else list(texts.files.get(key.task, ())),
+        "numeric": isinstance(frames, FrameRange),
+        "frame_start": of_task.start,
+        "frame_end": of_task.end,
+        "frame_inc": frames.increment if isinstance(frames, FrameRange) else 1,
+        "frames": of_task.frames_num,
+        "flags": spec.flags,
+        "capacity": run.capacity,
+        "coefficient": run.coefficient,
+        "parser_coeff": spec.parser_coeff,
+        "devices": list(run.devices),
+        "hosts": [farm.renders[id].name for id in run.captured if id in farm.renders],
+        "file_size_min": spec.file_size_min,
+        "file_size_max": spec.file_size_max,
+        "custom_data": {
+            "block": spec.custom_data,
+            "task": "",
+            "job": job.custom_data,
+            "user": user.custom_data,
+            "render": render.custom_data,
+        },
+    }
