@@ -1,0 +1,187 @@
+"""``afcmd``: do any operation of the registry from a terminal.
+
+Rules of this file:
+- Imports are part of the price of every command: what only some need is imported where it is used.
+- A mistake is one sentence, its hint and every problem on the error output; exit code 2 for usage, 1 for the rest.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from afcore.errors import AfError, BadSpec
+from afnet.cli.parse import UsageError, given_arguments, parse
+from afnet.registry import OPERATIONS
+
+if TYPE_CHECKING:
+    import argparse
+
+    from afcore.config import Config
+    from afnet.client.blocking import BlockingClient
+
+__all__ = ["main"]
+
+_LOG_PIECE = 262_144
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+        return _run(options)
+    except UsageError as error:
+        _complain(str(error))
+        return 2
+    except AfError as error:
+        _complain_about(error)
+        return 2 if getattr(error, "code", "") == "bad_arguments" else 1
+    except BrokenPipeError:
+        # Whoever read our output has enough; keep the interpreter from complaining at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(sentence: str) -> None:
+    print(f"afcmd: {sentence}", file=sys.stderr)
+
+
+def _complain_about(error: AfError) -> None:
+    if isinstance(error, BadSpec) and error.problems:
+        if len(error.problems) == 1:
+            _complain(str(error.problems[0]))
+            return
+        _complain(f"{len(error.problems)} problems:")
+        for problem in error.problems:
+            print(f"  - {problem}", file=sys.stderr)
+        return
+    _complain(error.sentence)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+
+
+def _run(options: "argparse.Namespace") -> int:
+    if options.thing == "af-folder":
+        from afnet.api.folder import af_folder
+
+        path = af_folder(options.folder)
+        print(f"Wrote {path}. Put {path.parent} on PYTHONPATH, then `import af`.")
+        return 0
+    config = _config(options)
+    if options.thing == "config" and options.where is None:
+        return _show_config(config, options)
+    name = "config.show" if options.thing == "config" else options.operation
+    operation = OPERATIONS[name]
+    given = {} if name == "config.show" else given_arguments(operation, options)
+    operation.bind(given)
+    with _client(config, options) as client:
+        return _do(client, name, given, options)
+
+
+def _config(options: "argparse.Namespace") -> "Config":
+    from afnet.api.configfiles import load_config
+
+    return load_config(file=getattr(options, "config", None))
+
+
+def _client(config: "Config", options: "argparse.Namespace") -> "BlockingClient":
+    from afnet.client.blocking import BlockingClient
+    from afnet.client.servers import find_servers
+
+    configured = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in config.servers()]
+    servers = find_servers(getattr(options, "server", None), os.environ, configured)
+    timeout = getattr(options, "timeout", None) or config["answer_timeout"]
+    return BlockingClient(servers, program="afcmd", user=_user(), timeout=timeout)
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "argparse.Namespace") -> int:
+    """Do one operation and print its answer."""
+    json = getattr(options, "json", False)
+    if name == "job.watch":
+        from afnet.cli.watch import watch_jobs
+
+        return watch_jobs(client, OPERATIONS[name].bind(given)["ids"], json=json)
+    if name == "task.follow" or (name == "task.log" and options.follow):
+        return _follow(client, given)
+    if name == "task.log" and not json:
+        return _print_log(client, given)
+    if name == "job.tasks" and not json:
+        from afnet.cli.tasks import show_tasks
+
+        return show_tasks(client.request(name, given))
+    arguments = {argument.name for argument in OPERATIONS[name].arguments}
+    if "limit" in arguments and name != "task.log":
+        from afnet.cli.pages import print_pages
+
+        return print_pages(client, name, given, json=json)
+    reply = client.request(name, given)
+    _print_reply(name, reply, json=json)
+    return 0
+
+
+def _print_reply(name: str, reply: Any, *, json: bool) -> None:
+    from afnet.cli.show import as_json, describe, table_for
+
+    if json or name == "job.spec":
+        print(as_json(reply))
+    elif name == "job.submit":
+        print(f"Job {reply['id']} is submitted.")
+    elif name == "user.add":
+        print(f"User {reply['id']} is there.")
+    elif name == "job.show":
+        row = dict(reply["row"])
+        blocks = row.pop("blocks")
+        row.pop("counts", None)
+        print("\n".join([*describe(row), "", *table_for("blocks", blocks)]))
+    elif name == "config.show":
+        print("\n".join(table_for(name, reply["rows"])))
+    elif isinstance(reply, dict) and "row" in reply:
+        print("\n".join(describe(reply["row"])))
+    elif isinstance(reply, dict) and reply:
+        print("\n".join(describe(reply)))
+    else:
+        print("Done.")
+
+
+def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:
+    """Print a kept log, piece by piece."""
+    arguments = {**given, "limit": given.get("limit", _LOG_PIECE)}
+    while True:
+        part = client.request("task.log", arguments)
+        sys.stdout.write(part["text"])
+        end = part["offset"] + part["length"]
+        if "limit" in given or not part["length"] or end >= part["size"]:
+            break
+        arguments["offset"], arguments["run"] = end, part["run"]
+    sys.stdout.flush()
+    return 0
+
+
+def _follow(client: "BlockingClient", given: dict[str, Any]) -> int:
+    for lines in client.follow(job=given["job"], block=given["block"], task=given["task"], run=given.get("run", 0)):
+        sys.stdout.write(lines.data.decode("utf-8", "replace"))
+        sys.stdout.flush()
+    return 0
+
+
+def _show_config(config: "Config", options: "argparse.Namespace") -> int:
+    from afnet.cli.show import as_json, table_for
+
+    rows = [each._asdict() for each in config.explain()]
+    print(as_json({"rows": rows}) if getattr(options, "json", False) else "\n".join(table_for("config.show", rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,225 @@
+"""Build the command line of ``afcmd`` from the registry, and turn what was typed into arguments of an operation."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from afcore.errors import BadSpec, Problem, did_you_mean
+from afnet.arguments import Argument, Parameter
+from afnet.registry import OPERATIONS, Operation
+
+__all__ = ["UsageError", "build_parser", "given_arguments", "parse"]
+
+_OWN = {
+    "submit": "the same as `job submit`",
+    "config": "print every setting of this machine and where it came from",
+    "af-folder": "write a self-contained copy of the Python API `af` into a folder",
+}
+"""Commands of afcmd that are no operation of the server."""
+
+_GROUPS = {
+    "job": "jobs: submit, list, watch, restart, delete, ...",
+    "block": "blocks of a job",
+    "task": "tasks: list, log, restart, skip, ...",
+    "render": "render hosts",
+    "user": "users",
+    "pool": "pools of renders",
+    "branch": "branches of jobs",
+    "run": "what runs now",
+    "history": "finished runs",
+    "server": "the server itself",
+}
+
+
+class UsageError(Exception):
+    """What was typed is no command; the text is a sentence."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. `{self.prog} --help` shows how.")
+
+
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
+    group = common.add_argument_group("common options")
+    group.add_argument("--server", metavar="HOST:PORT[,…]", default=argparse.SUPPRESS, help="servers to ask")
+    group.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="read settings from this file too")
+    group.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    group.add_argument(
+        "--timeout", type=float, metavar="SECONDS", default=argparse.SUPPRESS, help="how long to wait for an answer"
+    )
+    return common
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the whole command line: a word for the kind of thing, a word for what to do, then its arguments."""
+    common = _common()
+    parser = _Parser(prog="afcmd", description="Talk to the farm.", parents=[common])
+    things = parser.add_subparsers(dest="thing", metavar="COMMAND", title="commands")
+    groups: dict[str, Any] = {}
+    for operation in OPERATIONS.values():
+        thing, word = operation.words
+        if thing == "config":
+            continue
+        if thing not in groups:
+            group = things.add_parser(thing, help=_GROUPS.get(thing, thing), parents=[common])
+            groups[thing] = group.add_subparsers(dest="word", metavar="WHAT", title="what to do", required=True)
+        leaf = groups[thing].add_parser(word, help=operation.help, description=operation.help, parents=[common])
+        _add_arguments(leaf, operation)
+    submit = things.add_parser("submit", help=_OWN["submit"], parents=[common])
+    _add_arguments(submit, OPERATIONS["job.submit"])
+    submit.set_defaults(operation="job.submit")
+    config = things.add_parser("config", help=_OWN["config"], parents=[common])
+    config.add_argument("where", nargs="?", choices=("show",), help="show: the settings of the server instead")
+    folder = things.add_parser("af-folder", help=_OWN["af-folder"], parents=[common])
+    folder.add_argument("folder", metavar="DIR", help="folder that gets the folder `af`")
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what was typed; UsageError with a did-you-mean when it is no command."""
+    _check_words(argv)
+    options = build_parser().parse_args(argv)
+    if options.thing is None:
+        raise UsageError("what should be done? `afcmd --help` lists the commands.")
+    return options
+
+
+def _check_words(argv: Sequence[str]) -> None:
+    """Refuse a misspelt command by the word that was meant: argparse lists all of them instead."""
+    words = []
+    skip = False
+    for argument in argv:
+        if skip:
+            skip = False
+        elif argument in ("--server", "--config", "--timeout"):
+            skip = True
+        elif not argument.startswith("-"):
+            words.append(argument)
+    if not words:
+        return
+    things = {operation.words[0] for operation in OPERATIONS.values()} | set(_OWN)
+    if words[0] not in things:
+        hint = did_you_mean(words[0], things) or "`afcmd --help` lists the commands."
+        raise UsageError(f'there is no command "{words[0]}"; {hint}')
+    whats = [operation.words[1] for operation in OPERATIONS.values() if operation.words[0] == words[0]]
+    if words[0] in _OWN or len(words) < 2 or words[1] in whats:
+        return
+    hint = did_you_mean(words[1], whats) or f"{words[0]} knows " + ", ".join(whats)
+    raise UsageError(f'there is no command "{words[0]} {words[1]}"; {hint}')
+
+
+def _add_arguments(leaf: argparse.ArgumentParser, operation: Operation) -> None:
+    leaf.set_defaults(operation=operation.name)
+    for argument in operation.arguments:
+        if argument.kind == "parameters":
+            for parameter in argument.parameters:
+                _add_parameter(leaf, parameter)
+            leaf.add_argument(
+                "--set", dest="set", action="append", default=[], metavar="NAME=VALUE", help="change any parameter"
+            )
+        elif argument.positional:
+            _add_positional(leaf, argument)
+        else:
+            _add_option(leaf, argument)
+    if operation.name == "task.log":
+        leaf.add_argument("-f", "--follow", action="store_true", help="print more as it comes, until the run ends")
+    if operation.name == "job.submit":
+        leaf.add_argument("--pause", action="store_true", help="submit it paused")
+
+
+def _add_positional(leaf: argparse.ArgumentParser, argument: Argument) -> None:
+    if argument.kind in ("identifiers", "names", "ranges"):
+        nargs = "+" if argument.required else "*"
+        leaf.add_argument(argument.name, nargs=nargs, metavar=argument.name.upper(), help=argument.help)
+    elif argument.kind == "job":
+        leaf.add_argument(argument.name, metavar="FILE", help=argument.help)
+    else:
+        kind: Any = int if argument.kind == "integer" else str
+        leaf.add_argument(argument.name, type=kind, metavar=argument.name.upper(), help=argument.help)
+
+
+def _add_option(leaf: argparse.ArgumentParser, argument: Argument) -> None:
+    name = "--" + argument.name.replace("_", "-")
+    if argument.kind == "flag":
+        leaf.add_argument(name, dest=argument.name, action="store_true", help=argument.help)
+        return
+    kind: Any = {"integer": int, "number": float}.get(argument.kind, str)
+    metavar = {"integer": "N", "number": "X"}.get(argument.kind, argument.name.upper())
+    leaf.add_argument(name, dest=argument.name, type=kind, default=None, metavar=metavar, help=argument.help)
+
+
+def _add_parameter(leaf: argparse.ArgumentParser, parameter: Parameter) -> None:
+    name = "--" + (parameter.option or parameter.name.replace("_", "-"))
+    dest = "parameter_" + parameter.name
+    if parameter.kind == "flag":
+        leaf.add_argument(name, dest=dest, choices=("yes", "no"), default=None, help=parameter.help)
+    else:
+        kind: Any = int if parameter.kind == "integer" else str
+        metavar = "N" if parameter.kind == "integer" else "TEXT"
+        leaf.add_argument(name, dest=dest, type=kind, default=None, metavar=metavar, help=parameter.help)
+
+
+def given_arguments(operation: Operation, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the operation's arguments as they were typed; UsageError or BadSpec when they make no sense."""
+    given: dict[str, Any] = {}
+    for argument in operation.arguments:
+        if argument.kind == "parameters":
+            parameters = _parameters(argument, options)
+            if not parameters:
+                raise UsageError("nothing to change was given; --help lists what can be changed.")
+            given[argument.name] = parameters
+            continue
+        value = getattr(options, argument.name)
+        if argument.kind == "job":
+            given[argument.name] = _read_job(value)
+            if options.pause:
+                given[argument.name]["offline"] = True
+        elif argument.kind in ("identifiers", "ranges") and isinstance(value, list):
+            if value:
+                given[argument.name] = ",".join(value)
+        elif value is not None and not (argument.kind == "flag" and value is False):
+            given[argument.name] = value
+    return given
+
+
+def _parameters(argument: Argument, options: argparse.Namespace) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for parameter in argument.parameters:
+        value = getattr(options, "parameter_" + parameter.name)
+        if value is not None:
+            parameters[parameter.name] = value == "yes" if parameter.kind == "flag" else value
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f'--set takes NAME=VALUE, not "{text}".')
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    return parameters
+
+
+def _read_job(name: str) -> dict[str, Any]:
+    """Return the job of a JSON file (or of the standard input for ``-``), with or without ``{"job": ...}`` around."""
+    shown = "the standard input" if name == "-" else name
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadSpec([Problem(shown, "is no UTF-8 text", "save it as UTF-8")]) from None
+    except OSError as error:
+        raise BadSpec([Problem(shown, f"cannot be read: {error.strerror}", "check the path")]) from None
+    try:
+        job = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadSpec([Problem(shown, f"is no JSON: {error}", "check commas, quotes and brackets there")]) from None
+    if isinstance(job, dict) and isinstance(job.get("job"), dict):
+        job = job["job"]
+    if not isinstance(job, dict):
+        raise BadSpec([Problem(shown, "must hold one job as a JSON object", 'write {"name": ..., "blocks": [...]}')])
+    return job

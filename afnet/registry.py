@@ -1,0 +1,301 @@
+"""Every operation of the farm, once: command line, HTTP, native protocol and documents are built from this table.
+
+Rules of this file:
+- It is data: no transport, no server, no command line; ``Operation.command`` names what the core applies.
+- Every entry says who may use it (``role``, ``owner``), whether it is durable, undoable and audited.
+- Help texts are read by the person who types ``afcmd``: say what happens, then what to know.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from afcore import commands
+from afcore.errors import NotFound, did_you_mean
+from afcore.jobspec import JobSpec
+from afcore.states import Role
+from afnet.arguments import Argument, Parameter, bind
+
+__all__ = ["OPERATIONS", "Operation", "find_operation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation: what it is called, what it takes, and who may do it."""
+
+    name: str
+    """Dotted: ``job.restart`` is ``afcmd job restart`` and ``POST /api/op/job.restart``."""
+    kind: Literal["command", "query", "view"]
+    """``command`` changes the farm, ``query`` reads it, ``view`` is made of queries by the program that shows it."""
+    help: str
+    role: Role
+    """The least role that may use it."""
+    owner: Literal["own", "any", "farm"]
+    """``own``: a USER only on what is theirs; ``any``: on anything; ``farm``: it is about the farm as a whole."""
+    durable: bool
+    """Its answer waits until it is committed."""
+    undoable: bool
+    """Its events carry the old values, so that a later command can bring them back."""
+    audited: bool
+    """Who did it, when and from where is kept."""
+    arguments: tuple[Argument, ...] = ()
+    command: type | None = None
+    """The command of ``afcore.commands`` that the core applies; None for queries and views."""
+    build: Callable[[dict[str, Any]], Any] | None = None
+    """Makes the command from bound arguments, where it is more than ``command(**arguments)``."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words a person types: ``("job", "restart")``."""
+        return tuple(self.name.split("."))
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return checked arguments; BadSpec with every problem at once."""
+        return bind(self.arguments, given, operation=" ".join(self.words))
+
+    def make_command(self, given: Mapping[str, Any]) -> Any:
+        """Return the command for the arguments of a caller; BadSpec with every problem at once."""
+        if self.command is None:
+            raise TypeError(f"{self.name} is a {self.kind}, it has no command")
+        bound = self.bind(given)
+        return self.command(**bound) if self.build is None else self.build(bound)
+
+
+def find_operation(name: str) -> Operation:
+    """Return an operation by its dotted name; NotFound with a did-you-mean if there is none."""
+    try:
+        return OPERATIONS[name]
+    except KeyError:
+        hint = did_you_mean(name, OPERATIONS) or "`afcmd --help` lists the operations."
+        raise NotFound(f'There is no operation "{name}".', hint=hint) from None
+
+
+# Arguments used by several operations
+
+_IDS = Argument(name="ids", kind="identifiers", positional=True, required=True, help="Ids of jobs: 2, 5-9.")
+_JOB = Argument(name="job", kind="integer", positional=True, required=True, least=1, help="Id of the job.")
+_BLOCK = Argument(name="block", kind="integer", positional=True, required=True, least=0, help="Index of the block.")
+_TASK = Argument(name="task", kind="integer", positional=True, required=True, least=0, help="Index of the task.")
+_RUN = Argument(name="run", kind="integer", default=0, least=0, help="Number of the run; the newest by default.")
+_BLOCKS = Argument(name="blocks", kind="identifiers", default=[], help="Indices of blocks; every block by default.")
+_TASKS = Argument(
+    name="tasks", kind="ranges", positional=True, default=[], help="Tasks: 0-9,12; every task of the block by default."
+)
+_NAMES = Argument(name="names", kind="names", positional=True, required=True, help="Names.")
+_PATHS = Argument(name="paths", kind="names", positional=True, required=True, help="Paths, / is the root.")
+_ONLY = Argument(
+    name="only",
+    kind="text",
+    default="",
+    choices=("", "error", "running", "done", "skipped", "ready", "warning", "suspended"),
+    help="Only tasks that are: error, running, done, skipped, ready, warning, suspended.",
+)
+_LIMIT = Argument(name="limit", kind="integer", default=100, least=1, most=1000, help="Most rows in one answer.")
+_AFTER = Argument(name="after", kind="integer", default=0, least=0, help="Continue after this id (the last shown).")
+_AFTER_TASK = Argument(name="after", kind="integer", default=-1, least=-1, help="Continue after this task.")
+_BOUNDED_TEXT = (
+    Argument(name="offset", kind="integer", default=0, help="Byte to begin at; negative counts from the end."),
+    Argument(name="limit", kind="integer", default=65536, least=1, most=1048576, help="Most bytes in one answer."),
+)
+
+# Parameters with friendly options
+
+_LIMIT_PARAMETERS = (
+    Parameter("priority", "integer", "Order among its kind: the higher, the sooner (0-255)."),
+    Parameter("max_running_tasks", "integer", "Most tasks at once; -1 without limit.", "max-running"),
+    Parameter("max_running_tasks_per_host", "integer", "Most tasks at once on a host; -1 without limit.", "per-host"),
+    Parameter("hosts_mask", "text", "Regular expression of the hosts it may run on."),
+    Parameter("hosts_mask_exclude", "text", "Regular expression of the hosts it may not run on."),
+    Parameter("annotation", "text", "A note for people."),
+)
+_JOB_PARAMETERS = (
+    *_LIMIT_PARAMETERS,
+    Parameter("depend_mask", "text", "Regular expression of the user's jobs that must be done first."),
+    Parameter("time_wait", "integer", "Do not start before this time (unix seconds)."),
+    Parameter("time_life", "integer", "Delete this many seconds after creation; -1 as the user's."),
+)
+_BLOCK_PARAMETERS = (
+    Parameter("capacity", "integer", "Units one task takes from its host."),
+    Parameter("max_running_tasks", "integer", "Most tasks at once; -1 without limit.", "max-running"),
+    Parameter("max_running_tasks_per_host", "integer", "Most tasks at once on a host; -1 without limit.", "per-host"),
+    Parameter("errors_retries", "integer", "How often a failed task is tried again by itself."),
+    Parameter("errors_avoid_host", "integer", "Errors after which the block avoids a host."),
+    Parameter("hosts_mask", "text", "Regular expression of the hosts it may run on."),
+    Parameter("tasks_max_run_time", "integer", "Seconds after which a task is stopped as failed; 0 for never."),
+)
+_RENDER_PARAMETERS = (
+    Parameter("priority", "integer", "Order among renders: the higher, the sooner (0-255)."),
+    Parameter("capacity_host", "integer", "Capacity units; -1 as its pool.", "capacity"),
+    Parameter("max_tasks_host", "integer", "Most tasks at once; -1 as its pool.", "max-tasks"),
+    Parameter("nimby", "flag", "Only tasks of its own user."),
+    Parameter("NIMBY", "flag", "Nobody's tasks.", "NIMBY"),
+    Parameter("paused", "flag", "Start nothing new on it."),
+    Parameter("annotation", "text", "A note for people."),
+)
+_POOL_PARAMETERS = (
+    Parameter("capacity_host", "integer", "Capacity units of each render; -1 as the parent.", "capacity"),
+    Parameter("max_tasks_host", "integer", "Most tasks at once on each render; -1 as the parent.", "max-tasks"),
+    Parameter("priority", "integer", "Order among pools: the higher, the sooner (0-255)."),
+    Parameter("zombie_time", "integer", "Seconds of silence after which a render is lost; -1 as the parent."),
+    Parameter("heartbeat_sec", "integer", "Seconds between two signs of life.", "heartbeat"),
+    Parameter("paused", "flag", "Start nothing new in it."),
+    Parameter("annotation", "text", "A note for people."),
+)
+_USER_PARAMETERS = (
+    *_LIMIT_PARAMETERS,
+    Parameter("errors_retries", "integer", "How often a failed task is tried again by itself."),
+    Parameter("errors_avoid_host", "integer", "Errors after which a block avoids a host."),
+    Parameter("errors_task_same_host", "integer", "Errors after which a task avoids a host."),
+    Parameter("errors_forgive_time", "integer", "Seconds after which a host's errors are forgotten."),
+    Parameter("jobs_life_time", "integer", "Seconds after which jobs are deleted; 0 for never."),
+)
+_BRANCH_PARAMETERS = (
+    *_LIMIT_PARAMETERS,
+    Parameter("max_tasks_per_second", "integer", "Most starts a second; -1 without limit.", "per-second"),
+    Parameter("paused", "flag", "Start nothing of its jobs."),
+)
+
+
+def _parameters(parameters: tuple[Parameter, ...]) -> Argument:
+    return Argument(
+        name="parameters", kind="parameters", required=True, parameters=parameters, help="What to change, by name."
+    )
+
+
+def _command(
+    name: str,
+    help: str,
+    command: type,
+    *arguments: Argument,
+    owner: Literal["own", "any", "farm"] = "own",
+    role: Role = Role.USER,
+    undoable: bool = True,
+    build: Callable[[dict[str, Any]], Any] | None = None,
+) -> Operation:
+    return Operation(
+        name=name, kind="command", help=help, command=command, arguments=arguments, owner=owner, role=role,
+        durable=True, undoable=undoable, audited=True, build=build,
+    )  # fmt: skip
+
+
+def _query(name: str, help: str, *arguments: Argument, kind: Literal["query", "view"] = "query") -> Operation:
+    return Operation(
+        name=name, kind=kind, help=help, arguments=arguments, owner="any", role=Role.USER,
+        durable=False, undoable=False, audited=False,
+    )  # fmt: skip
+
+
+def _submit(bound: dict[str, Any]) -> commands.SubmitJob:
+    return commands.SubmitJob(spec=JobSpec.from_json(bound["job"]))
+
+
+def _change_job(action: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda bound: commands.ChangeTasks(action=action, **bound)
+
+
+def _change_tasks(action: str) -> Callable[[dict[str, Any]], Any]:
+    def build(bound: dict[str, Any]) -> commands.ChangeTasks:
+        block = bound.pop("block")
+        return commands.ChangeTasks(action=action, blocks=[block], **bound)
+
+    return build
+
+
+_OPERATIONS: Iterable[Operation] = (
+    # Jobs
+    _command(
+        "job.submit", "Submit a job; answers its id.", commands.SubmitJob,
+        Argument(name="job", kind="job", positional=True, required=True, help="Job file (JSON); - reads the input."),
+        undoable=False, build=_submit,
+    ),
+    _query(
+        "job.list", "List jobs.",
+        Argument(name="user", kind="text", default="", help="Only jobs of this user."),
+        Argument(name="state", kind="text", default="", help="Only jobs in this state.",
+                 choices=("", "waiting", "ready", "running", "paused", "error", "done", "deleting")),
+        _LIMIT, _AFTER,
+    ),
+    _query("job.show", "Show one job with its blocks.", _JOB),
+    _query("job.spec", "Print a job as it would be submitted.", _JOB),
+    _query("job.tasks", "Show the exact state, percent, errors and starts of every task.", _JOB,
+           Argument(name="block", kind="integer", least=0, help="Only this block.")),
+    _query("job.watch", "Follow the progress of jobs until they are done.", _IDS, kind="view"),
+    _query("job.log", "Show what happened to a job, by whom and when.", _JOB, _LIMIT),
+    _command("job.restart", "Make tasks of jobs ready again.", commands.RestartJobs, _IDS, _ONLY,
+             Argument(name="pause", kind="flag", default=False, help="Pause the jobs first.")),
+    _command("job.skip", "Skip tasks of a job: they count as done.", commands.ChangeTasks, _JOB, _BLOCKS, _ONLY,
+             build=_change_job("skip")),
+    _command("job.done", "Set tasks of a job done without running them.", commands.ChangeTasks, _JOB, _BLOCKS, _ONLY,
+             build=_change_job("done")),
+    _command("job.suspend", "Hold tasks of a job until they are continued.", commands.ChangeTasks, _JOB, _BLOCKS,
+             _ONLY, build=_change_job("suspend")),
+    _command("job.continue", "Let suspended tasks of a job go on.", commands.ChangeTasks, _JOB, _BLOCKS, _ONLY,
+             build=_change_job("continue")),
+    _command("job.pause", "Start nothing more of jobs; running tasks go on.", commands.PauseJobs, _IDS),
+    _command("job.start", "Let paused jobs run again.", commands.StartJobs, _IDS),
+    _command("job.stop", "Pause jobs and stop their running tasks.", commands.StopJobs, _IDS),
+    _command("job.delete", "Stop and remove jobs with their logs.", commands.DeleteJobs, _IDS, undoable=False),
+    _command("job.set", "Edit parameters of jobs.", commands.SetJobs, _IDS, _parameters(_JOB_PARAMETERS)),
+    _command("job.reset-error-hosts", "Forget which hosts failed.", commands.ResetErrorHosts, _JOB, _BLOCKS),
+    _command("block.set", "Edit parameters of blocks of a job.", commands.SetBlocks, _JOB,
+             Argument(name="blocks", kind="identifiers", positional=True, required=True, help="Indices of blocks."),
+             _parameters(_BLOCK_PARAMETERS)),
+    # Tasks
+    _query("task.list", "List tasks of a block.", _JOB, _BLOCK,
+           Argument(name="state", kind="text", default="", help="Only tasks in this state.",
+                    choices=("", "wait_dep", "ready", "running", "wait_reconnect", "done", "skipped", "error",
+                             "suspended")),
+           _LIMIT, _AFTER_TASK),
+    _query("task.show", "Show one task.", _JOB, _BLOCK, _TASK),
+    _query("task.log", "Print the output of a task.", _JOB, _BLOCK, _TASK, _RUN, *_BOUNDED_TEXT),
+    _query("task.follow", "Print the output of a running task as it comes.", _JOB, _BLOCK, _TASK, _RUN, kind="view"),
+    _command("task.restart", "Make tasks ready again.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
+             build=_change_tasks("restart")),
+    _command("task.skip", "Skip tasks: they count as done.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
+             build=_change_tasks("skip")),
+    _command("task.done", "Set tasks done without running them.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
+             build=_change_tasks("done")),
+    _command("task.suspend", "Hold tasks until they are continued.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS,
+             _ONLY, build=_change_tasks("suspend")),
+    _command("task.continue", "Let suspended tasks go on.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
+             build=_change_tasks("continue")),
+    # Renders
+    _query("render.list", "List renders.", _LIMIT, _AFTER),
+    _query("render.show", "Show one render with what it runs.",
+           Argument(name="name", kind="text", positional=True, required=True, help="Name of the render.")),
+    _command("render.set", "Edit parameters of renders.", commands.SetRenders, _NAMES,
+             _parameters(_RENDER_PARAMETERS)),
+    _command("render.delete", "Forget renders that are offline.", commands.DeleteRenders, _NAMES,
+             owner="farm", role=Role.GOD, undoable=False),
+    # Users, pools, branches
+    _query("user.list", "List users.", _LIMIT, _AFTER),
+    _query("user.show", "Show one user.",
+           Argument(name="name", kind="text", positional=True, required=True, help="Name of the user.")),
+    _command("user.add", "Add a user before their first job.", commands.AddUser,
+             Argument(name="name", kind="text", positional=True, required=True, help="Name of the user."),
+             undoable=False),
+    _command("user.set", "Edit parameters of users.", commands.SetUsers, _NAMES, _parameters(_USER_PARAMETERS)),
+    _query("pool.list", "List pools.", _LIMIT, _AFTER),
+    _query("pool.show", "Show one pool.",
+           Argument(name="path", kind="text", positional=True, required=True, help="Path of the pool, / is the root.")),
+    _command("pool.set", "Edit parameters of pools.", commands.SetPools, _PATHS, _parameters(_POOL_PARAMETERS),
+             owner="farm", role=Role.GOD),
+    _query("branch.list", "List branches.", _LIMIT, _AFTER),
+    _query("branch.show", "Show one branch.",
+           Argument(name="path", kind="text", positional=True, required=True, help="Path of the branch.")),
+    _command("branch.set", "Edit parameters of branches.", commands.SetBranches, _PATHS,
+             _parameters(_BRANCH_PARAMETERS), owner="farm", role=Role.GOD),
+    # The farm
+    _query("run.list", "List what runs now.", _LIMIT,
+           Argument(name="after", kind="integer", default=0, least=0, help="Leave out this many of the first.")),
+    _query("history.runs", "List finished runs from the database, newest first.",
+           Argument(name="job", kind="integer", default=0, least=0, help="Only runs of this job."),
+           Argument(name="user", kind="text", default="", help="Only runs of this user."),
+           Argument(name="render", kind="text", default="", help="Only runs on this render."),
+           _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number.")),
+    _query("server.status", "Show how the server is."),
+    _query("config.show", "Print every setting of the server and where it came from."),
+)  # fmt: skip
+
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _OPERATIONS}
+"""Every operation by its dotted name."""

@@ -1,0 +1,348 @@
+"""The composition root of the server: what there is, who knows whom, and in which order it starts and stops.
+
+Start: database (locked, loaded) - core (recovered) - writer - files - runner, which is told first that the server came
+back - door.  Stop: door - runner - snapshot - writer - files - database.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from afcore.codec import encode_entry
+from afcore.commands import AcceptRestart
+from afcore.config import Config
+from afcore.effects import Effect
+from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
+from afcore.errors import AfError, StoreError
+from afcore.events import Event
+from afcore.outcome import Entry
+from afcore.replay import recover
+from afcore.store.base import Recovered, Retention, Store
+from afcore.store.writer import Writer, WriterState
+from afnet.client.servers import Address
+from afnet.server.audit import Audit
+from afnet.server.board import Board
+from afnet.server.caller import Limits
+from afnet.server.callers import Callers
+from afnet.server.clock import Clock
+from afnet.server.desk import ClassicDesk
+from afnet.server.door import Door
+from afnet.server.fanout import Fanout
+from afnet.server.files import FileStore
+from afnet.server.follow import Followers
+from afnet.server.keeping import Keeper
+from afnet.server.queries import Queries
+from afnet.server.renders import Renders
+from afnet.server.requests import Requests
+from afnet.server.runner import Runner
+from afnet.wire.messages import FileAccepted, Welcome
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["VERSION", "FarmServer", "build_server"]
+
+VERSION = "0.1.0"
+
+_log = logging.getLogger(__name__)
+
+_SNAPSHOT_TIME = 20.0
+"""Seconds that the stop waits for its snapshot; without it the next start reads the journal instead."""
+
+
+def build_server(
+    config: Config,
+    *,
+    clock: Clock,
+    store: Store,
+    data: Path,
+    listen: Sequence[Address],
+    loop: asyncio.AbstractEventLoop,
+) -> "FarmServer":
+    """Recover the farm from ``store`` and put a server around it; nothing listens before ``start``.
+
+    Raises StoreError when the store holds what cannot be read.
+    """
+    gc.disable()
+    recovered = store.load()
+    core = recover(recovered.snapshot, (batch.body for batch in recovered.batches))
+    gc.freeze()
+    gc.enable()
+    # The two young generations are enough: what gets old here lives long and is free of cycles.
+    gc.set_threshold(20_000, 20, 1_000_000)
+    return FarmServer(config, clock, store, recovered, core, data=data, listen=listen, loop=loop)
+
+
+class FarmServer:
+    """One server with everything in it (and the runner's ``Observer``)."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        store: Store,
+        recovered: Recovered,
+        core: Any,
+        *,
+        data: Path,
+        listen: Sequence[Address],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._store = store
+        self._recovered = recovered
+        self._data = data
+        self._loop = loop
+        self._started = 0.0
+        self._exit = 0
+        self._over: asyncio.Future[None] = loop.create_future()
+        self._web: web.AppRunner | None = None
+        self.core = core
+        farm = core.farm
+        self.board = Board(farm, first_version=int(clock.now() * 1000))
+        self.audit = Audit()
+        self.writer = Writer(
+            store,
+            on_committed=lambda seq: self._on_loop(partial(self.runner.on_committed, seq)),
+            on_failed=lambda error: self._on_loop(partial(self._store_failed, error)),
+            on_away=lambda error: self._on_loop(partial(self._store_away, error)),
+            on_back=lambda: self._on_loop(self._store_back),
+        )
+        self.runner = Runner(
+            core,
+            clock=clock,
+            loop=loop,
+            writer=self.writer,
+            observer=self,
+            encode=encode_entry,
+            epoch=recovered.epoch,
+            last_seq=store.last_seq,
+        )
+        self.keeper = Keeper(
+            core,
+            self.runner,
+            self.writer,
+            clock,
+            events=config["snapshot_events"],
+            size=config["snapshot_bytes"],
+            retention=Retention(days=config["journal_keep_days"], size=config["journal_keep_bytes"]),
+            snapshot_seq=recovered.snapshot.seq if recovered.snapshot is not None else 0,
+            on_loop=self._on_loop,
+        )
+        self.files = FileStore(
+            data / "files",
+            budget=config["files_budget"],
+            largest_file=config["log_bytes_max"] + 4096,
+            answer=self._files_accepted,
+            finished_jobs=self._finished_jobs,
+        )
+        self.queries = Queries(
+            farm,
+            files=self.files,
+            store=store,
+            audit=self.audit,
+            status=self.status,
+            settings=lambda: [each._asdict() for each in config.explain()],
+            now=clock.now,
+            loop=loop,
+        )
+        self.requests = Requests(self.runner, self.queries)
+        self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job)
+        self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
+        self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
+        self.callers = Callers(
+            farm,
+            welcome=self._welcome,
+            renders=self.renders,
+            requests=self.requests,
+            fanout=self.fanout,
+            followers=self.followers,
+            files=self.files,
+        )
+        self.door = Door(
+            listen,
+            on_native=self.callers,
+            on_classic=ClassicDesk(farm, self.requests, clock).answer,
+            limits=Limits(first_byte_time=config["first_byte_timeout"]),
+        )
+
+    # Life
+
+    def bind(self) -> None:
+        """Take the ports; ConfigError with a sentence when one is taken."""
+        self.door.bind()
+
+    async def start(self) -> None:
+        """Start everything; on return the server answers."""
+        self._started = self._clock.now()
+        self.bind()
+        self.writer.start()
+        self.files.start(list(self.core.farm.jobs))
+        self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
+        from aiohttp import web
+
+        from afnet.server.http import build_http
+
+        application = build_http(
+            self.requests, principal_of=self.door.principal_of, largest_body=self._config["message_bytes_max"]
+        )
+        self._web = web.AppRunner(application, handle_signals=False, access_log=None)
+        await self._web.setup()
+        server = self._web.server
+        assert server is not None
+        self.door.on_http = server
+        await self.door.open()
+
+    async def wait(self) -> int:
+        """Wait until somebody asks the server to stop; return the exit code."""
+        await self._over
+        return self._exit
+
+    def ask_to_stop(self, exit_code: int = 0) -> None:
+        """End ``wait``; the first reason counts."""
+        if not self._over.done():
+            self._exit = exit_code
+            self._over.set_result(None)
+
+    async def stop(self) -> None:
+        """Stop in order: nothing that was acknowledged is lost, nothing new is taken."""
+        await self.door.close()
+        if self._web is not None:
+            await self._web.cleanup()
+        if self._exit == 0 and self.writer.state is WriterState.READY:
+            await self._last_snapshot()
+        self.runner.stop()
+        await self._loop.run_in_executor(None, self.writer.stop)
+        await self._loop.run_in_executor(None, self.files.stop)
+        self._store.close()
+
+    async def _last_snapshot(self) -> None:
+        written: asyncio.Future[None] = self._loop.create_future()
+
+        def done(error: StoreError | None) -> None:
+            if not written.done():
+                written.set_result(None)
+
+        if self.keeper.take(done):
+            await asyncio.wait([written], timeout=_SNAPSHOT_TIME)
+
+    def _on_loop(self, function: Callable[[], Any]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
+
+    # Observer
+
+    def happened(self, events: list[Event], initiator: str) -> None:
+        """Screens first: they need not wait for the disk."""
+        if self.board.watched:
+            self.board.mark(events, initiator)
+            self.fanout.changed()
+
+    def acted(self, entry: Entry) -> None:
+        """A person did something."""
+        self.audit.note(entry)
+
+    def release(self, effects: list[Effect]) -> None:
+        """Effects that are durable."""
+        self.renders.release(effects)
+
+    def released(self) -> None:
+        """The end of what one commit let out."""
+        self.renders.send_gathered()
+
+    def committed(self, seq: int, facts: int, size: int) -> None:
+        """A batch is durable."""
+        self.keeper.committed(facts, size)
+
+    def broken(self, error: BaseException, envelope: Envelope[Any] | None) -> None:
+        """The core broke: write down what it was about, and stop."""
+        path = self._write_dump(error, envelope)
+        _log.critical("The server made a mistake and stops: %s; see %s", error, path, exc_info=error)
+        self.ask_to_stop(3)
+
+    def _write_dump(self, error: BaseException, envelope: Envelope[Any] | None) -> Path:
+        path = self._data / "dumps" / f"dump-{int(self._clock.now() * 1000)}.json"
+        content = {
+            "error": str(error),
+            "traceback": "".join(traceback.format_exception(error)),
+            "at": self._clock.now(),
+            "committed_seq": self.runner.committed_seq,
+            "version": VERSION,
+            "envelope": None if envelope is None else msgspec.to_builtins(envelope, enc_hook=repr),
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content, indent=1, default=repr), encoding="utf-8")
+        except OSError as problem:
+            _log.error("the dump could not be written to %s: %s", path, problem)
+        return path
+
+    # The store
+
+    def _store_failed(self, error: StoreError) -> None:
+        _log.critical("%s The server stops. %s", error.sentence, error.hint)
+        self.ask_to_stop(4)
+
+    def _store_away(self, error: StoreError) -> None:
+        _log.warning("%s: until it is back nothing new starts and nothing is acknowledged", error)
+        self.runner.on_away(error)
+
+    def _store_back(self) -> None:
+        _log.warning("The database is back.")
+        self.runner.on_back()
+
+    # What others ask
+
+    def _files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
+        self._on_loop(partial(self.callers.files_accepted, answers))
+
+    def _finished_jobs(self) -> list[int]:
+        done = [(job.time_done, job.id) for job in list(self.core.farm.jobs.values()) if job.time_done]
+        return [id for _, id in sorted(done)]
+
+    def _welcome(self) -> Welcome:
+        return Welcome(
+            0,
+            f"afserver {VERSION}",
+            self._recovered.farm,
+            self._recovered.epoch,
+            time=self._clock.now(),
+            servers=[str(address) for address in self.door.addresses],
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return how the server is, as builtins."""
+        farm = self.core.farm
+        away: AfError | None = self.runner.away
+        return {
+            "server": f"afserver {VERSION}",
+            "process": os.getpid(),
+            "farm": self._recovered.farm,
+            "epoch": self._recovered.epoch,
+            "up_seconds": round(self._clock.now() - self._started, 1),
+            "addresses": [str(address) for address in self.door.addresses],
+            "data": str(self._data),
+            "jobs": len(farm.jobs),
+            "tasks": sum(block.tasks.size for job in farm.jobs.values() for block in job.blocks),
+            "running": len(farm.runs),
+            "renders": len(farm.renders),
+            "renders_connected": len(self.renders),
+            "connections": len(self.door.peers),
+            "subscriptions": len(self.fanout),
+            "commands": self.runner.applied,
+            "batch": self.runner.committed_seq,
+            "snapshot_batch": self.keeper.snapshot_seq,
+            "files_bytes": self.files.kept,
+            "database": self.writer.state.value,
+            "trouble": "" if away is None else away.sentence,
+        }

@@ -1,0 +1,154 @@
+"""What is said on native connections, by kind of message: to the renders, the requests, the subscriptions, the files.
+
+Rules of this file:
+- One table decides where a message goes; nothing is decided here about the farm.
+- A refusal is a message with the request's id, never an exception that ends the connection.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from afcore.envelope import Principal
+from afcore.errors import AfError, BadSpec, Rejected
+from afcore.model.farm import Farm
+from afnet.server.fanout import Fanout
+from afnet.server.files import FileStore
+from afnet.server.follow import Followers
+from afnet.server.native import ServerPeer
+from afnet.server.renders import Renders
+from afnet.server.requests import Requests, describe_error
+from afnet.wire.messages import (
+    FileAccepted,
+    FileChunk,
+    Follow,
+    Hello,
+    LogLines,
+    Message,
+    NotLeader,
+    Readings,
+    Refused,
+    Register,
+    Reply,
+    Report,
+    Request,
+    Subscribe,
+    Unfollow,
+    Unsubscribe,
+    Welcome,
+)
+
+__all__ = ["Callers", "refusal"]
+
+
+def refusal(id: int, error: AfError) -> Refused:
+    """Return an error as the message that refuses request ``id``."""
+    problems = [(each.path, each.what, each.hint) for each in error.problems] if isinstance(error, BadSpec) else []
+    return Refused(id, describe_error(error)["code"], error.sentence, error.hint, problems)
+
+
+class Callers:
+    """The server's side of every native conversation (a ``NativeHandler``)."""
+
+    def __init__(
+        self,
+        farm: Farm,
+        *,
+        welcome: Callable[[], Welcome],
+        renders: Renders,
+        requests: Requests,
+        fanout: Fanout,
+        followers: Followers,
+        files: FileStore,
+    ) -> None:
+        self._farm = farm
+        self._welcome = welcome
+        self._renders = renders
+        self._requests = requests
+        self._fanout = fanout
+        self._followers = followers
+        self._files = files
+        self._agents: dict[int, ServerPeer] = {}
+        self._handlers: dict[type, Callable[[ServerPeer, Any], None]] = {
+            Report: renders.report,
+            Readings: renders.readings,
+            Register: renders.register,
+            FileChunk: self._chunk,
+            LogLines: lambda peer, message: followers.lines(message),
+            Request: self._request,
+            Subscribe: self._subscribe,
+            Unsubscribe: lambda peer, message: fanout.unsubscribe(peer, message.id),
+            Follow: self._follow,
+            Unfollow: lambda peer, message: followers.unfollow(peer, message.id),
+        }
+
+    # NativeHandler
+
+    def greet(self, hello: Hello, principal: Principal) -> Welcome | NotLeader | Refused:
+        """Answer a Hello."""
+        return self._welcome()
+
+    def connected(self, peer: ServerPeer) -> None:
+        """A peer may be spoken to."""
+        if peer.kind == "agent":
+            self._agents[peer.number] = peer
+
+    def received(self, peer: ServerPeer, message: Message) -> None:
+        """Pass a message to who acts on it."""
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(peer, message)
+
+    def lost(self, peer: ServerPeer, reason: str) -> None:
+        """A peer is gone."""
+        self._agents.pop(peer.number, None)
+        self._renders.lost(peer)
+        self._fanout.forget(peer)
+        self._followers.forget(peer)
+
+    def files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
+        """Pieces of files were kept: tell the agents that sent them."""
+        for number, message in answers:
+            peer = self._agents.get(number)
+            if peer is not None:
+                peer.send(message)
+
+    # Messages
+
+    def _request(self, peer: ServerPeer, message: Request) -> None:
+        self._requests.do(
+            message.operation,
+            message.arguments,
+            peer.principal,
+            partial(_reply, peer, message.id),
+            initiator=message.initiator,
+        )
+
+    def _subscribe(self, peer: ServerPeer, message: Subscribe) -> None:
+        try:
+            self._fanout.subscribe(peer, message)
+        except Rejected as error:
+            peer.send(refusal(message.id, error))
+
+    def _follow(self, peer: ServerPeer, message: Follow) -> None:
+        try:
+            self._followers.follow(peer, message)
+        except Rejected as error:
+            peer.send(refusal(message.id, error))
+
+    def _chunk(self, peer: ServerPeer, message: FileChunk) -> None:
+        job = self._farm.jobs.get(message.job)
+        if job is None or not 0 <= message.block < len(job.blocks) or not peer.principal.render:
+            # The job is gone, and its files with it: the agent may forget them.
+            peer.send(
+                FileAccepted(
+                    message.job, message.block, message.task, message.run, message.name,
+                    message.offset + len(message.data), True,
+                )
+            )  # fmt: skip
+            return
+        self._files.keep(peer.number, message)
+
+
+def _reply(peer: ServerPeer, id: int, reply: Any, error: AfError | None) -> None:
+    peer.send(Reply(id, reply) if error is None else refusal(id, error))

@@ -1,0 +1,230 @@
+"""Subscriptions: each gets the rows that are newer than what it has, as often as it wants and can take.
+
+Rules of this file:
+- A subscription is a number (the version it has) and a list of ids still to be sent; never a queue of changes.
+- A peer that takes its bytes slowly is skipped and later gets fewer, newer rows.
+- One flush makes at most ``_SLICE`` rows or a few chunks of columns: long answers go out in several turns of the loop.
+- Nobody subscribed, or nothing changed: no timer, no work.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
+from afcore.model.farm import Farm
+from afnet.server import rowmaking
+from afnet.server.board import CHUNK, KINDS, Board
+from afnet.server.native import ServerPeer
+from afnet.wire.messages import Rows, Subscribe
+
+__all__ = ["Fanout"]
+
+_SLICE = 256
+"""Rows of one flush: about 2 ms of work."""
+_CHUNKS = 8
+"""Chunks of task columns in one flush."""
+_LEAST_INTERVAL = 0.02
+_RETRY = 0.25
+"""Seconds until a slow peer is looked at again."""
+
+
+class _Subscription:
+    """What one peer wants to be told."""
+
+    __slots__ = ("due", "filter", "gone", "id", "interval", "job", "kind", "left", "peer", "target", "version", "whole")
+
+    def __init__(self, peer: ServerPeer, wanted: Subscribe, job: int) -> None:
+        self.peer = peer
+        self.id = wanted.id
+        self.kind = wanted.kind
+        self.filter = wanted.filter
+        self.job = job
+        self.interval = max(_LEAST_INTERVAL, wanted.interval)
+        self.version = wanted.since
+        """What the peer has."""
+        self.target = wanted.since
+        """What it has once ``left`` is sent."""
+        self.left: list[Any] = []
+        self.gone: list[Any] = []
+        self.whole = False
+        self.due = 0.0
+
+
+class Fanout:
+    """Every subscription of every peer."""
+
+    def __init__(self, farm: Farm, board: Board, *, now: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
+        self._farm = farm
+        self._board = board
+        self._now = now
+        self._loop = loop
+        self._subscriptions: dict[tuple[int, int], _Subscription] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def subscribe(self, peer: ServerPeer, wanted: Subscribe) -> None:
+        """Begin (or begin anew) a subscription; BadSpec or NotFound when there is nothing like it."""
+        if wanted.kind != "tasks" and wanted.kind not in KINDS:
+            hint = did_you_mean(wanted.kind, (*KINDS, "tasks")) or "one of " + ", ".join((*KINDS, "tasks"))
+            raise BadSpec([Problem("kind", f'there is no kind "{wanted.kind}" to subscribe to', hint)])
+        job = 0
+        if wanted.kind == "tasks":
+            job = wanted.filter.get("job", 0)
+            if job not in self._farm.jobs:
+                raise NotFound(f"There is no job {job}.", hint="`afcmd job list` shows the jobs there are.")
+        self.unsubscribe(peer, wanted.id)
+        self._board.watch()
+        subscription = _Subscription(peer, wanted, job)
+        if job:
+            self._board.open_job(job)
+            subscription.whole = True
+            subscription.left = self._pieces(job, -1)
+            subscription.target = self._board.version
+        self._subscriptions[peer.number, wanted.id] = subscription
+        self._flush(subscription)
+        self._arm()
+
+    def unsubscribe(self, peer: ServerPeer, id: int) -> None:
+        """End a subscription; nothing happens when there is none."""
+        subscription = self._subscriptions.pop((peer.number, id), None)
+        if subscription is not None:
+            self._end(subscription)
+
+    def forget(self, peer: ServerPeer) -> None:
+        """End every subscription of a peer that is gone."""
+        for key in [key for key in self._subscriptions if key[0] == peer.number]:
+            self._end(self._subscriptions.pop(key))
+
+    def _end(self, subscription: _Subscription) -> None:
+        self._board.unwatch()
+        if subscription.job:
+            self._board.close_job(subscription.job)
+        if not self._subscriptions and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def changed(self) -> None:
+        """Something was marked on the board."""
+        if self._subscriptions and self._timer is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        """Let the timer stand at the time when the next subscription may be served."""
+        if not self._subscriptions:
+            return
+        soonest = min(
+            (each.due for each in self._subscriptions.values() if each.left or each.version != self._board.version),
+            default=None,
+        )
+        if soonest is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= soonest:
+                return
+            self._timer.cancel()
+        self._timer_at = soonest
+        self._timer = self._loop.call_at(max(soonest, self._loop.time()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        version = self._board.version
+        for subscription in list(self._subscriptions.values()):
+            if subscription.due <= now and (subscription.left or subscription.version != version):
+                self._flush(subscription)
+        self._arm()
+
+    def _flush(self, subscription: _Subscription) -> None:
+        """Send what one subscription lacks, or the next part of it."""
+        now = self._loop.time()
+        peer = subscription.peer
+        if peer.slow:
+            subscription.due = now + _RETRY
+            return
+        if not subscription.left:
+            self._look(subscription)
+        if subscription.job:
+            rows, more = self._columns(subscription)
+        else:
+            rows, more = self._rows(subscription)
+        gone, subscription.gone = subscription.gone, []
+        # The version goes with the last part: who breaks off in between must ask for all of it again.
+        stands_for = subscription.version if more else subscription.target
+        if rows or gone or subscription.whole:
+            peer.send(
+                Rows(
+                    subscription.id,
+                    stands_for,
+                    rows,
+                    gone,
+                    subscription.whole,
+                    [] if more else self._board.initiators_since(subscription.version),
+                )
+            )
+        subscription.whole = False
+        subscription.version = stands_for
+        subscription.due = now if more else now + subscription.interval
+
+    def _look(self, subscription: _Subscription) -> None:
+        """Ask the board what the subscription lacks."""
+        board = self._board
+        if subscription.job:
+            if subscription.job not in self._farm.jobs:
+                subscription.gone = [subscription.job]
+            else:
+                subscription.left = self._pieces(subscription.job, subscription.version)
+            subscription.target = board.version
+            return
+        changes = board.since(subscription.kind, subscription.version)
+        subscription.target = changes.version
+        if changes.whole:
+            subscription.whole = True
+            subscription.left = rowmaking.all_ids(self._farm, subscription.kind)
+        else:
+            subscription.left = changes.changed
+            subscription.gone = rowmaking.gone_numbers(changes.gone)
+
+    def _rows(self, subscription: _Subscription) -> tuple[list[Any], bool]:
+        make: Callable[[Farm, Any, float], Any] = rowmaking.MAKERS[subscription.kind]
+        part, subscription.left = subscription.left[:_SLICE], subscription.left[_SLICE:]
+        rows = []
+        at = self._now()
+        for id in part:
+            row = make(self._farm, id, at)
+            if row is None:
+                continue
+            if subscription.filter and not rowmaking.fits(row, subscription.filter):
+                if not subscription.whole:
+                    subscription.gone.extend(rowmaking.gone_numbers([id]))
+                continue
+            rows.append(row)
+        return rows, bool(subscription.left)
+
+    def _pieces(self, job: int, version: int) -> list[tuple[int, int, int]]:
+        """Return what changed of a job's columns after ``version`` in pieces of at most ``_CHUNKS`` chunks."""
+        if version < 0:
+            found = [(block.index, 0, block.tasks.size) for block in self._farm.jobs[job].blocks]
+        else:
+            found = self._board.chunks_since(job, version)
+        pieces = []
+        step = _CHUNKS * CHUNK
+        for block, first, count in found:
+            for start in range(first, first + count, step):
+                pieces.append((block, start, min(step, first + count - start)))
+        return pieces
+
+    def _columns(self, subscription: _Subscription) -> tuple[list[Any], bool]:
+        rows: list[Any] = []
+        tasks = 0
+        left = subscription.left
+        while left and tasks < _CHUNKS * CHUNK and subscription.job in self._farm.jobs:
+            block, first, count = left.pop(0)
+            rows.append(
+                rowmaking.task_columns(self._farm, subscription.job, block, first, count, subscription.target)
+            )
+            tasks += count
+        return rows, bool(left)

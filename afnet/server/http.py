@@ -1,0 +1,213 @@
+"""HTTP: submit a job, do any operation, read a log, ask how the server is; every answer is JSON.
+
+Rules of this file:
+- No operation is known here by name but those with a path of their own; the registry knows the rest.
+- Whatever goes wrong is ``{"error": {"code", "sentence", "hint", "problems"}}`` with a status that fits.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from afcore.envelope import Principal
+from afcore.errors import AfError, BadSpec, Problem, Rejected
+from afnet.registry import OPERATIONS
+from afnet.server.requests import Requests, describe_error
+
+__all__ = ["build_http", "operation_table"]
+
+_log = logging.getLogger(__name__)
+
+_STATUS = {
+    "not_found": 404,
+    "not_allowed": 403,
+    "conflict": 409,
+    "limit_reached": 413,
+    "unavailable": 503,
+    "bug": 500,
+}
+"""HTTP status by the code of an error; 400 for the others."""
+
+_LOG_PIECE = 262_144
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build_http(
+    requests: Requests, *, principal_of: Callable[[asyncio.BaseTransport | None], Principal], largest_body: int
+) -> web.Application:
+    """Return the application for every HTTP path of the server."""
+    app = web.Application(client_max_size=largest_body, middlewares=[_error_page(largest_body)])
+    pages = _Pages(requests, principal_of)
+    app.router.add_post("/api/jobs", pages.submit)
+    app.router.add_post("/api/op/{operation}", pages.operation)
+    app.router.add_get("/api/status", pages.status)
+    app.router.add_get("/api/operations", pages.operations)
+    app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
+    return app
+
+
+def operation_table() -> list[dict[str, Any]]:
+    """Return the registry as data: what each operation takes and who may use it."""
+    return [
+        {
+            "name": operation.name,
+            "kind": operation.kind,
+            "help": operation.help,
+            "role": operation.role.name.lower(),
+            "owner": operation.owner,
+            "durable": operation.durable,
+            "undoable": operation.undoable,
+            "audited": operation.audited,
+            "arguments": [
+                {
+                    "name": argument.name,
+                    "kind": argument.kind,
+                    "required": argument.required,
+                    "default": argument.default,
+                    "help": argument.help,
+                }
+                for argument in operation.arguments
+            ],
+        }
+        for operation in OPERATIONS.values()
+    ]
+
+
+class _Pages:
+    """The handlers."""
+
+    def __init__(
+        self, requests: Requests, principal_of: Callable[[asyncio.BaseTransport | None], Principal]
+    ) -> None:
+        self._requests = requests
+        self._principal_of = principal_of
+
+    async def _do(self, request: web.Request, name: str, arguments: dict[str, Any]) -> Any:
+        principal = self._principal_of(request.transport)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def answer(reply: Any, error: AfError | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(reply)
+            else:
+                future.set_exception(error)
+
+        self._requests.do(name, arguments, principal, answer)
+        return await future
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """``POST /api/jobs`` with ``{"job": {...}}``: answers id and serial."""
+        body = await _read_object(request)
+        if "job" not in body:
+            raise BadSpec([Problem("job", "is missing", 'send {"job": {"name": ..., "blocks": [...]}}')])
+        return _json(await self._do(request, "job.submit", body))
+
+    async def operation(self, request: web.Request) -> web.StreamResponse:
+        """``POST /api/op/<operation>`` with its arguments as an object."""
+        return _json(await self._do(request, request.match_info["operation"], await _read_object(request)))
+
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/status``."""
+        return _json(await self._do(request, "server.status", {}))
+
+    async def operations(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/operations``: the registry."""
+        self._principal_of(request.transport)
+        return _json({"operations": operation_table()})
+
+    async def log(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/jobs/J/blocks/B/tasks/T/log``: the kept output as text; ``?run=``, ``?offset=`` choose."""
+        arguments = {name: int(request.match_info[name]) for name in ("job", "block", "task")}
+        for name in ("run", "offset"):
+            text = request.query.get(name)
+            if text is not None:
+                if not text.removeprefix("-").isdecimal():
+                    raise BadSpec([Problem(name, f'"{text}" is no whole number')], code="bad_arguments")
+                arguments[name] = int(text)
+        arguments["limit"] = _LOG_PIECE
+        part = await self._do(request, "task.log", arguments)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/plain; charset=utf-8", "X-Af-Run": str(part["run"])}
+        )
+        await response.prepare(request)
+        while True:
+            await response.write(part["text"].encode())
+            arguments["offset"] = part["offset"] + part["length"]
+            arguments["run"] = part["run"]
+            if not part["length"] or arguments["offset"] >= part["size"]:
+                break
+            part = await self._do(request, "task.log", arguments)
+        await response.write_eof()
+        return response
+
+
+async def _read_object(request: web.Request) -> dict[str, Any]:
+    """Return the body as a JSON object; no body is an empty one."""
+    body = await request.read()
+    if not body:
+        return {}
+    try:
+        # The standard library's reader: it says where the mistake is.
+        value = json.loads(body)
+    except UnicodeDecodeError:
+        raise BadSpec([Problem("", "the body is no UTF-8 text", "save the file as UTF-8")]) from None
+    except (ValueError, RecursionError) as error:
+        raise BadSpec([Problem("", f"the body is no JSON: {error}", "check commas, quotes and brackets")]) from None
+    if not isinstance(value, dict):
+        raise BadSpec([Problem("", "the body must be one JSON object", 'write {"name": value, ...}')])
+    return value
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def _refuse(error: AfError, status: int | None = None) -> web.Response:
+    described = describe_error(error)
+    return _json({"error": described}, status or _STATUS.get(described["code"], 400))
+
+
+def _error_page(largest_body: int) -> Middleware:
+    """Return the middleware that turns whatever goes wrong into the one shape of an error."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except AfError as error:
+            return _refuse(error)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _refuse(_http_error(request, error, largest_body), error.status)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - a page that breaks must not end the connection without a word
+            _log.exception("%s %s failed", request.method, request.path)
+            return _refuse(Rejected("The server made a mistake.", hint="Its log says more.", code="bug"), 500)
+
+    return errors
+
+
+def _http_error(request: web.Request, error: web.HTTPException, largest_body: int) -> Rejected:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return Rejected(
+            f"The request is larger than {largest_body} bytes.", hint="Send less.", code="limit_reached"
+        )
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Rejected(f"{request.method} is not for {request.path}.", hint=f"Use {allowed}.", code="method")
+    if isinstance(error, web.HTTPNotFound):
+        hint = "GET /api/operations lists what there is."
+        return Rejected(f"There is nothing at {request.path}.", hint=hint, code="not_found")
+    return Rejected(f"{error.reason}.", code="bad_request")

@@ -1,0 +1,168 @@
+"""``afserver``: start the farm's server and keep it until it is told to stop.
+
+Rules of this file:
+- Whatever a person did wrong is a sentence on the error output and an exit code, never a traceback.
+- Exit codes: 0 stopped in order, 1 could not start, 2 wrong usage, 3 a mistake of the server, 4 the database failed.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afcore.config import Config
+from afcore.errors import AfError
+from afnet.api.configfiles import load_config
+
+if TYPE_CHECKING:
+    from afcore.store.base import Store
+    from afnet.client.servers import Address
+    from afnet.server.clock import Clock
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["service"]:
+        from afnet.service import service_main
+
+        return service_main("afserver", "Afwatch farm server", "afnet.server.main", arguments[1:])
+    options = _parse(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    if not options.headless:
+        print("afserver: the window comes in a later version; this server runs headless.", file=sys.stderr)
+    try:
+        config = load_config(
+            {"listen": options.listen, "data_dir": options.data, "database": options.database}, file=options.config
+        )
+        return _run(config)
+    except AfError as error:
+        print(f"afserver: {error.sentence}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="afserver",
+        description="The server of a render farm.",
+        epilog="`afserver service install` writes what a system needs to start it by itself.",
+    )
+    parser.add_argument("--headless", action="store_true", help="without a window")
+    parser.add_argument(
+        "--listen", action="append", metavar="HOST:PORT", help="address to listen at; may be given several times"
+    )
+    parser.add_argument("--data", metavar="DIR", help="folder of the server's data")
+    parser.add_argument("--database", metavar="URL", help="file or postgresql:// address of the farm's database")
+    parser.add_argument("--config", metavar="FILE", help="read settings from this file too")
+    return parser.parse_args(arguments)
+
+
+def _data_folder(config: Config) -> Path:
+    if config["data_dir"]:
+        return Path(config["data_dir"]).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("afwatch")) / "server"
+
+
+def _return_memory_to_the_system() -> None:
+    """Let big buffers go back to the system when they are freed: glibc keeps them otherwise."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        libc = ctypes.CDLL(None)
+        # From malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX.
+        for parameter, value in ((-3, 256 * 1024), (-1, 256 * 1024), (-8, 2)):
+            libc.mallopt(parameter, value)
+    except (OSError, AttributeError):
+        logging.getLogger(__name__).debug("this system's C library has no mallopt")
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop: uvloop's where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _run(config: Config) -> int:
+    from afcore.store.opening import open_store
+    from afnet.client.servers import Address, parse_address
+    from afnet.server.clock import Clock
+    from afnet.server.listen import raise_file_limit
+
+    sys.setswitchinterval(0.0005)
+    _return_memory_to_the_system()
+    raise_file_limit()
+    clock = Clock()
+    data = _data_folder(config)
+    source = config.source("listen")
+    listen = [parse_address(text, source=source, key="listen", any_port=True) for text in config["listen"]]
+    if not listen:
+        listen = [Address("127.0.0.1", config["af_serverport"])]
+        if not config["af_ipv6_disable"] and _has_ipv6_loopback():
+            listen.append(Address("::1", config["af_serverport"]))
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        loop = runner.get_loop()
+        store = open_store(config["database"], data=data, now=clock.now())
+        try:
+            return runner.run(_serve(config, clock, store, data, listen, loop))
+        finally:
+            store.close()
+
+
+def _has_ipv6_loopback() -> bool:
+    import socket
+
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def _serve(
+    config: Config,
+    clock: "Clock",
+    store: "Store",
+    data: Path,
+    listen: "Sequence[Address]",
+    loop: asyncio.AbstractEventLoop,
+) -> int:
+    from afnet.server.app import build_server
+
+    server = build_server(config, clock=clock, store=store, data=data, listen=listen, loop=loop)
+    server.bind()
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.ask_to_stop)
+    else:
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(server.ask_to_stop))
+    await server.start()
+    shown = ", ".join(str(address) for address in server.door.addresses)
+    print(f"afserver: serves at {shown}; its data is in {data}.", file=sys.stderr, flush=True)
+    try:
+        return await server.wait()
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("default")
+    raise SystemExit(main())

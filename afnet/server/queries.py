@@ -1,0 +1,288 @@
+"""Operations that read: rows of the farm in pages, logs, finished runs, and how the server is.
+
+Rules of this file:
+- Nothing is changed and nothing waits: what must read a disk is done by a thread and answered later.
+- A page has at most ``limit`` rows and says where the next begins (``next``, None at the end).
+- What is large leaves as columns, never as a row per task.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from afcore.errors import AfError, NotFound, Rejected, Unavailable, did_you_mean
+from afcore.model.farm import Farm
+from afcore.rows import TaskColumns
+from afcore.states import TaskState
+from afcore.store.base import RunQuery, Store
+from afnet.server import rowmaking
+from afnet.server.audit import Audit
+from afnet.server.files import FileStore
+from afnet.server.runner import Answer
+
+__all__ = ["Queries", "as_builtins"]
+
+_log = logging.getLogger(__name__)
+
+_PIECE = 131_072
+"""Tasks in one piece of columns."""
+
+_EXACT = ("state", "percent", "errors", "starts")
+"""What ``job.tasks`` tells of every task."""
+
+
+def as_builtins(value: Any) -> Any:
+    """Return rows as dicts by field name, whole: for JSON and for people (structs travel as arrays elsewhere)."""
+    if isinstance(value, msgspec.Struct):
+        return {name: as_builtins(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, list | tuple):
+        return [as_builtins(item) for item in value]
+    return value
+
+
+class Queries:
+    """Answers the registry's queries."""
+
+    def __init__(
+        self,
+        farm: Farm,
+        *,
+        files: FileStore,
+        store: Store,
+        audit: Audit,
+        status: Callable[[], dict[str, Any]],
+        settings: Callable[[], list[dict[str, Any]]],
+        now: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._farm = farm
+        self._now = now
+        self._files = files
+        self._store = store
+        self._audit = audit
+        self._status = status
+        self._settings = settings
+        self._loop = loop
+        self._handlers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "job.list": self._job_list,
+            "job.show": self._job_show,
+            "job.spec": self._job_spec,
+            "job.log": self._job_log,
+            "task.list": self._task_list,
+            "task.show": self._task_show,
+            "render.list": lambda arguments: self._page("renders", self._farm.renders, arguments),
+            "render.show": lambda arguments: self._by_name("render", "renders", "name", arguments["name"]),
+            "user.list": lambda arguments: self._page("users", self._farm.users, arguments),
+            "user.show": lambda arguments: self._by_name("user", "users", "name", arguments["name"]),
+            "pool.list": lambda arguments: self._page("pools", self._farm.pools, arguments),
+            "pool.show": lambda arguments: self._by_name("pool", "pools", "path", arguments["path"]),
+            "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
+            "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),
+            "run.list": self._run_list,
+            "server.status": lambda arguments: self._status(),
+            "config.show": lambda arguments: {"rows": self._settings(), "next": None},
+        }
+        self._slow_handlers: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
+            "job.tasks": self._job_tasks,
+            "task.log": self._task_log,
+            "history.runs": self._history_runs,
+        }
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every operation that is answered here."""
+        return frozenset(self._handlers) | frozenset(self._slow_handlers)
+
+    def answer(self, name: str, arguments: dict[str, Any], answer: Answer) -> None:
+        """Answer a query, now or when a thread has read what it needs; Rejected is given to ``answer``."""
+        try:
+            handler = self._handlers.get(name)
+            if handler is not None:
+                answer(handler(arguments), None)
+                return
+            work = self._slow_handlers[name](arguments)
+        except Rejected as error:
+            answer(None, error)
+            return
+        future = self._loop.run_in_executor(None, work)
+        future.add_done_callback(lambda done: _finish(done, name, answer))
+
+    # Jobs
+
+    def _job_list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        user, state = arguments["user"], arguments["state"]
+        make, at = rowmaking.MAKERS["jobs"], self._now()
+
+        def rows() -> Iterator[Any]:
+            owner = self._farm.users_by_name.get(user, 0) if user else 0
+            if user and not owner:
+                return
+            for id, job in self._farm.jobs.items():
+                if id <= arguments["after"] or (owner and job.user != owner):
+                    continue
+                row = make(self._farm, id, at)
+                if not state or row.state == state:
+                    yield row
+
+        return _paged(rows(), arguments["limit"])
+
+    def _job_show(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._farm.job(arguments["job"])
+        return {"row": as_builtins(rowmaking.MAKERS["jobs"](self._farm, arguments["job"], self._now()))}
+
+    def _job_spec(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"job": self._farm.job(arguments["job"]).spec.to_json()}
+
+    def _job_log(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._farm.job(arguments["job"])
+        lines = self._audit.of_job(arguments["job"], arguments["limit"])
+        return {"rows": [line._asdict() for line in lines], "next": None}
+
+    def _job_tasks(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        """Copy the columns here, compress them in a thread."""
+        job = self._farm.job(arguments["job"])
+        wanted = arguments.get("block")
+        if wanted is not None:
+            self._farm.block(job.id, wanted)
+        copies = [
+            (block.index, block.tasks.size, block.version, rowmaking.copy_columns(block.tasks, _EXACT))
+            for block in job.blocks
+            if wanted is None or wanted == block.index
+        ]
+
+        def compress() -> dict[str, Any]:
+            pieces = []
+            for index, size, version, columns in copies:
+                for first in range(0, size, _PIECE):
+                    count = min(_PIECE, size - first)
+                    packed = {
+                        name: zlib.compress(data[first * width : (first + count) * width], 1)
+                        for name, (data, width) in columns.items()
+                    }
+                    pieces.append(TaskColumns(job.id, index, first, count, size, version, packed))
+            return {"columns": as_builtins(pieces)}
+
+        return compress
+
+    # Tasks
+
+    def _task_list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        block = self._farm.block(arguments["job"], arguments["block"])
+        first, limit = arguments["after"] + 1, arguments["limit"]
+        if arguments["state"]:
+            state = TaskState[arguments["state"].upper()]
+            found: list[int] = []
+            column, place = block.tasks.state, first - 1
+            while len(found) <= limit:
+                place = column.find(state, place + 1)
+                if place < 0:
+                    break
+                found.append(place)
+        else:
+            found = list(range(first, min(block.tasks.size, first + limit + 1)))
+        rows = [rowmaking.task_row(self._farm, arguments["job"], arguments["block"], task) for task in found[:limit]]
+        return {"rows": as_builtins(rows), "next": found[limit - 1] if len(found) > limit else None}
+
+    def _task_show(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        job, block, task = arguments["job"], arguments["block"], arguments["task"]
+        self._check_task(job, block, task)
+        spec = self._farm.block(job, block).spec
+        row = as_builtins(rowmaking.task_row(self._farm, job, block, task))
+        row["command"] = spec.task_command(task)
+        row["files"] = spec.task_files(task)
+        row["runs_now"] = as_builtins(
+            [rowmaking.MAKERS["runs"](self._farm, key, 0.0) for key in self._farm.runs if key[:3] == (job, block, task)]
+        )
+        return {"row": row}
+
+    def _task_log(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        job, block, task = arguments["job"], arguments["block"], arguments["task"]
+        self._check_task(job, block, task)
+
+        def read() -> dict[str, Any]:
+            found = self._files.read(
+                job, block, task, run=arguments["run"], offset=arguments["offset"], limit=arguments["limit"]
+            )
+            return {
+                "run": found.run,
+                "size": found.size,
+                "offset": found.offset,
+                "text": found.data.decode("utf-8", "replace"),
+                "length": len(found.data),
+                "complete": found.complete,
+            }
+
+        return read
+
+    def _check_task(self, job: int, block: int, task: int) -> None:
+        size = self._farm.block(job, block).tasks.size
+        if task >= size:
+            raise NotFound(f"Block {block} of job {job} has no task {task}.", hint=f"Its tasks are 0 to {size - 1}.")
+
+    # The rest
+
+    def _page(self, kind: str, things: dict[int, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        make = rowmaking.MAKERS[kind]
+        return _paged((make(self._farm, id, 0.0) for id in things if id > arguments["after"]), arguments["limit"])
+
+    def _by_name(self, word: str, kind: str, field: str, name: str) -> dict[str, Any]:
+        farm = self._farm
+        names = {
+            "renders": farm.renders_by_name,
+            "users": farm.users_by_name,
+            "pools": farm.pools_by_path,
+            "branches": farm.branches_by_path,
+        }[kind]
+        if name not in names:
+            hint = did_you_mean(name, names) or f"`afcmd {word} list` shows the {kind} there are."
+            raise NotFound(f'There is no {word} "{name}".', hint=hint)
+        return {"row": as_builtins(rowmaking.MAKERS[kind](farm, names[name], 0.0))}
+
+    def _run_list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        make, after, limit = rowmaking.MAKERS["runs"], arguments["after"], arguments["limit"]
+        keys = list(islice(self._farm.runs, after, after + limit + 1))
+        rows = [make(self._farm, key, 0.0) for key in keys[:limit]]
+        return {"rows": as_builtins(rows), "next": after + limit if len(keys) > limit else None}
+
+    def _history_runs(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        query = RunQuery(
+            job=arguments["job"] or None, user=arguments["user"] or None, host=arguments["render"] or None
+        )
+
+        def read() -> dict[str, Any]:
+            history = self._store.history()
+            try:
+                page = history.runs(query, before=arguments["before"] or None, limit=arguments["limit"])
+            finally:
+                history.close()
+            return {"rows": as_builtins(page.rows), "next": page.next}
+
+        return read
+
+
+def _paged(rows: Iterator[Any], limit: int) -> dict[str, Any]:
+    """Return a page: at most ``limit`` rows, and the id after which the next page begins."""
+    found = list(islice(rows, limit + 1))
+    following = found[limit - 1].id if len(found) > limit else None
+    return {"rows": as_builtins(found[:limit]), "next": following}
+
+
+def _finish(done: "asyncio.Future[Any]", name: str, answer: Answer) -> None:
+    if done.cancelled():
+        answer(None, Unavailable("The server is stopping.", hint="Try again when it is back."))
+        return
+    error = done.exception()
+    if error is None:
+        answer(done.result(), None)
+    elif isinstance(error, AfError):
+        answer(None, error)
+    elif isinstance(error, OSError):
+        answer(None, Unavailable(f"The server could not read what {name} needs: {error}.", hint="See its disk."))
+    else:
+        _log.error("%s failed", name, exc_info=error)
+        answer(None, Rejected(f"The server made a mistake in {name}.", hint="Its log says more.", code="bug"))

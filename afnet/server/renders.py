@@ -1,0 +1,229 @@
+"""Between the core and the agents: what they say becomes commands, what the core wants of them becomes messages.
+
+Rules of this file:
+- Nothing here decides: who may run what is the core's; here is only which connection a render has now.
+- An agent hears "acknowledged" after the commit, because the runner calls back then and never before.
+- What one commit has for an agent leaves as few messages: starts together, acknowledgements together.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from afcore import effects
+from afcore.commands import DeregisterRender, LoseRender, MeasureRender, RegisterRender, ReportRun
+from afcore.envelope import Principal
+from afcore.errors import AfError
+from afcore.ids import RunKey
+from afcore.model.farm import Farm
+from afcore.states import Role, RunStatus
+from afnet.server.native import ServerPeer
+from afnet.server.runner import Runner
+from afnet.server.runspec import make_run_spec
+from afnet.wire.messages import (
+    Acknowledge,
+    Drop,
+    Readings,
+    Refused,
+    Register,
+    Registered,
+    Report,
+    RunSpec,
+    Start,
+    Stop,
+)
+
+__all__ = ["Renders"]
+
+_log = logging.getLogger(__name__)
+
+_Key = tuple[int, int, int, int]
+
+
+class _Agent:
+    """One registered connection, and what is gathered for it until the end of a release."""
+
+    __slots__ = ("acknowledged", "dropped", "peer", "principal", "render", "starts")
+
+    def __init__(self, peer: ServerPeer, render: int, principal: Principal) -> None:
+        self.peer = peer
+        self.render = render
+        self.principal = principal
+        self.starts: list[RunSpec] = []
+        self.acknowledged: list[_Key] = []
+        self.dropped: list[_Key] = []
+
+
+class Renders:
+    """Every agent that is connected."""
+
+    def __init__(self, farm: Farm, runner: Runner, *, remove_files: Callable[[int], None]) -> None:
+        self._farm = farm
+        self._runner = runner
+        self._remove_files = remove_files
+        self._agents: dict[int, _Agent] = {}
+        self._gathered: list[_Agent] = []
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def peer_of(self, render: int) -> ServerPeer | None:
+        """Return the connection of a render, if it has one now."""
+        agent = self._agents.get(render)
+        return None if agent is None else agent.peer
+
+    # From agents
+
+    def register(self, peer: ServerPeer, message: Register) -> None:
+        """An agent says what it is; it is answered when that is durable."""
+        principal = Principal(message.name, Role.NODE, peer.principal.origin)
+        command = RegisterRender(
+            name=message.name,
+            session=peer.number,
+            engine=message.engine,
+            os=message.os,
+            user_name=message.user_name,
+            address=message.address,
+            family=message.family,
+            nimby=message.nimby,
+            launched=message.launched,
+            instance=message.instance,
+            interfaces=message.interfaces,
+            devices=message.devices,
+            resources=message.resources,
+            running=message.running,
+        )
+        self._runner.post(command, principal, partial(self._registered, peer, principal))
+
+    def _registered(self, peer: ServerPeer, principal: Principal, reply: Any, error: AfError | None) -> None:
+        if error is not None:
+            peer.send(Refused(0, getattr(error, "code", "unavailable"), error.sentence, error.hint))
+            peer.close(error.sentence)
+            return
+        render: int = reply["id"]
+        if not peer.is_open:
+            self._runner.post(LoseRender(render=render, session=peer.number), _as_render(principal, render))
+            return
+        former = self._agents.get(render)
+        if former is not None and former.peer is not peer:
+            former.peer.context = None
+            former.peer.close("The same render connected anew.")
+        principal = _as_render(principal, render)
+        agent = _Agent(peer, render, principal)
+        peer.principal = principal
+        peer.context = agent
+        self._agents[render] = agent
+        peer.send(
+            Registered(
+                render,
+                heartbeat=float(reply.get("heartbeat", 5.0)),
+                resources_period=float(reply.get("resources_period", 5.0)),
+                zombie_time=float(reply.get("zombie_time", 60.0)),
+                exit_no_task_time=float(reply.get("exit_no_task_time", 0.0)),
+            )
+        )
+        drop = [tuple(key) for key in reply.get("drop", ())]
+        if drop:
+            peer.send(Drop(drop))
+
+    def lost(self, peer: ServerPeer) -> None:
+        """The connection of an agent is gone."""
+        agent = peer.context
+        if not isinstance(agent, _Agent) or self._agents.get(agent.render) is not agent:
+            return
+        del self._agents[agent.render]
+        leave = DeregisterRender if peer.said_goodbye else LoseRender
+        self._runner.post(leave(render=agent.render, session=peer.number), agent.principal)
+
+    def report(self, peer: ServerPeer, message: Report) -> None:
+        """A run ended."""
+        agent = peer.context
+        if not isinstance(agent, _Agent):
+            peer.send(Refused(0, "not_registered", "A report came before the agent had registered."))
+            return
+        job, block, task, run = message.job, message.block, message.task, message.run
+        try:
+            status = RunStatus(message.status)
+        except ValueError:
+            status = RunStatus.ERROR
+        self._runner.post(
+            ReportRun(
+                agent.render, job, block, task, run, status, message.exit_status, message.started, message.duration,
+                message.errors_text, message.resources, message.warning, message.report,
+            ),
+            agent.principal,
+            partial(self._reported, agent, (job, block, task, run)),
+        )  # fmt: skip
+
+    def _reported(self, agent: _Agent, key: _Key, reply: Any, error: AfError | None) -> None:
+        if error is not None:
+            _log.info("report %s of render %s is refused: %s", key, agent.render, error)
+            agent.dropped.append(key)
+        elif reply["known"]:
+            agent.acknowledged.append(key)
+        # A run that is not known was given away: the core has a DropRun for it beside the answer.
+        self._gathered.append(agent)
+        if error is not None:
+            self.send_gathered()
+
+    def readings(self, peer: ServerPeer, message: Readings) -> None:
+        """Resources and progress: never journaled."""
+        agent = peer.context
+        if isinstance(agent, _Agent):
+            self._runner.post(
+                MeasureRender(agent.render, peer.number, message.resources, message.progress), agent.principal
+            )
+
+    # To agents
+
+    def release(self, released: list[effects.Effect]) -> None:
+        """Gather the messages that effects mean; a render without a connection hears them when it registers."""
+        agents = self._agents
+        for effect in released:
+            if type(effect) is effects.StartRun:
+                agent = agents.get(effect.render)
+                if agent is not None:
+                    spec = make_run_spec(self._farm, effect.key)
+                    if spec is not None:
+                        agent.starts.append(spec)
+                        self._gathered.append(agent)
+            elif type(effect) is effects.StopRun:
+                agent = agents.get(effect.render)
+                if agent is not None:
+                    # Starts first: a run that is started and stopped in one batch must be known to be stopped.
+                    self._send_starts(agent)
+                    agent.peer.send(Stop(*effect.key))
+            elif type(effect) is effects.DropRun:
+                agent = agents.get(effect.render)
+                if agent is not None:
+                    agent.dropped.append((*effect.key,))
+                    self._gathered.append(agent)
+            elif type(effect) is effects.RemoveJobFiles:
+                self._remove_files(effect.job)
+
+    def send_gathered(self) -> None:
+        """Send what was gathered: one message of each kind for each agent."""
+        gathered, self._gathered = self._gathered, []
+        for agent in gathered:
+            if agent.acknowledged:
+                agent.peer.send(Acknowledge(agent.acknowledged))
+                agent.acknowledged = []
+            if agent.dropped:
+                agent.peer.send(Drop(agent.dropped))
+                agent.dropped = []
+            self._send_starts(agent)
+
+    def _send_starts(self, agent: _Agent) -> None:
+        if agent.starts:
+            agent.peer.send(Start(agent.starts))
+            agent.starts = []
+
+    def running_on(self, key: RunKey) -> ServerPeer | None:
+        """Return the connection of the render that has a run now."""
+        run = self._farm.runs.get(key)
+        return None if run is None else self.peer_of(run.render)
+
+
+def _as_render(principal: Principal, render: int) -> Principal:
+    return Principal(principal.name, principal.role, principal.origin, render)

@@ -1,0 +1,64 @@
+"""One way for every request: name and arguments of an operation in, a reply or a refusal out.
+
+Rules of this file:
+- HTTP, native protocol and classic dialect all come through here; none of them knows a command by itself.
+- A command goes to the runner and is answered when it is durable; a query reads the farm and is answered now.
+"""
+
+from typing import Any
+
+from afcore.commands import SubmitJob
+from afcore.envelope import Principal
+from afcore.errors import AfError, BadSpec, NotAllowed, Rejected, StoreError
+from afnet.registry import find_operation
+from afnet.server.queries import Queries
+from afnet.server.runner import Answer, Runner
+
+__all__ = ["Requests", "describe_error"]
+
+
+class Requests:
+    """Does operations of the registry for callers."""
+
+    def __init__(self, runner: Runner, queries: Queries) -> None:
+        self._runner = runner
+        self._queries = queries
+
+    def do(
+        self, name: str, arguments: dict[str, Any], principal: Principal, answer: Answer, *, initiator: str = ""
+    ) -> None:
+        """Do an operation; ``answer`` is called once, now or later."""
+        try:
+            operation = find_operation(name)
+            if principal.role < operation.role:
+                raise NotAllowed(
+                    f"{principal.name or 'Nobody'} may not use {name}.",
+                    hint=f"It takes the role {operation.role.name.lower()}; ask who runs the farm.",
+                )
+            if operation.kind == "command":
+                command = operation.make_command(arguments)
+                if type(command) is SubmitJob and not command.spec.user_name:
+                    command.spec.user_name = principal.name
+                self.post(command, principal, answer, initiator=initiator)
+            elif operation.kind == "query":
+                self._queries.answer(name, operation.bind(arguments), answer)
+            else:
+                raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
+        except Rejected as error:
+            answer(None, error)
+
+    def post(self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "") -> None:
+        """Give a command to the farm as an operation of its own."""
+        self._runner.post(command, principal, answer, operation=self._runner.next_operation(), initiator=initiator)
+
+
+def describe_error(error: AfError) -> dict[str, Any]:
+    """Return an error as programs read it: code, sentence, hint and every problem."""
+    code = error.code if isinstance(error, Rejected) else "unavailable" if isinstance(error, StoreError) else "error"
+    problems = error.problems if isinstance(error, BadSpec) else []
+    return {
+        "code": code,
+        "sentence": error.sentence,
+        "hint": error.hint,
+        "problems": [{"path": each.path, "what": each.what, "hint": each.hint} for each in problems],
+    }
