@@ -46,7 +46,7 @@ def make_farm(spec: JobSpec, *, id: int, serial: int, states: list[list[TaskStat
         tasks = TaskTable(len(column))
         tasks.state[:] = bytes(column)
         tasks.counts = tasks.recount()
-        blocks.append(Block(job=id, index=index, spec=block_spec, tasks=tasks))
+        blocks.append(Block(job=id, index=index, spec=block_spec, tasks=tasks, frames=block_spec.frames))
     job = Job(
         id=id,
         serial=serial,
