@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from pathlib import Path
 from afrender.process.posix import PosixLayer
 from afrender.process.spawn import CannotStart, Exit, Launch, RunningProcess, marker_text
 
-TOKEN = "0123456789abcdef"
+TOKEN = secrets.token_hex(8)
+"""New for each run of the suite: two runs on one machine must not end each other's processes."""
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0, what: str = "") -> None:

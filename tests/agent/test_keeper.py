@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from afrender.process.keeping import Keeper, end_leftovers
-from tests.agent.bench import alive, until
+from tests.agent.bench import TOKEN, alive, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups exist on POSIX systems only")
 
@@ -32,7 +32,7 @@ class Deaf:
 
 async def main():
     folder = Path(sys.argv[1])
-    token = "feedbeef"
+    token = sys.argv[2]
     keeper = Keeper(asyncio.get_running_loop(), folder, token)
     layer = PosixLayer(asyncio.get_running_loop(), keeper=keeper)
     for number in range(3):
@@ -54,7 +54,7 @@ FILES = ("task0", "task1", "task2", "away0", "away1", "away2", "clean", "keeper"
 
 async def launch(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
     agent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(AGENT), str(folder)], env={**os.environ, "PYTHONPATH": "."}
+        [sys.executable, "-c", textwrap.dedent(AGENT), str(folder), TOKEN], env={**os.environ, "PYTHONPATH": "."}
     )
     await until(lambda: all((folder / name).exists() and (folder / name).read_text().strip() for name in FILES))
     return agent, {name: int((folder / name).read_text()) for name in FILES}
@@ -81,9 +81,9 @@ def test_the_next_start_ends_what_agent_and_keeper_left(tmp_path):
         agent.kill()
         agent.wait()
         assert all(alive(pid) for pid in pids.values())
-        assert end_leftovers(tmp_path, "feedbeef", polite=0.2) >= len(pids)
+        assert end_leftovers(tmp_path, TOKEN, polite=0.2) >= len(pids)
         assert not [name for name, pid in pids.items() if alive(pid)]
-        assert end_leftovers(tmp_path, "feedbeef") == 0
+        assert end_leftovers(tmp_path, TOKEN) == 0
 
     asyncio.run(scene())
 
@@ -92,11 +92,11 @@ def test_a_record_from_before_a_restart_of_the_machine_is_not_believed(tmp_path)
     child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     try:
         (tmp_path / "processes").write_text(f"boot another\n+{child.pid} 1\n")
-        assert end_leftovers(tmp_path, "feedbeef") == 0
+        assert end_leftovers(tmp_path, TOKEN) == 0
         (tmp_path / "processes").write_text(
             f"boot {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}\n+{child.pid} 1\n"
         )
-        assert end_leftovers(tmp_path, "feedbeef") == 0, "a number that was used again"
+        assert end_leftovers(tmp_path, TOKEN) == 0, "a number that was used again"
         assert alive(child.pid)
     finally:
         child.kill()
@@ -106,7 +106,7 @@ def test_a_record_from_before_a_restart_of_the_machine_is_not_believed(tmp_path)
 def test_a_keeper_that_dies_is_replaced_and_told_again(tmp_path, caplog):
     async def scene() -> None:
         child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-        keeper = Keeper(asyncio.get_running_loop(), tmp_path, "feedbeef")
+        keeper = Keeper(asyncio.get_running_loop(), tmp_path, TOKEN)
         keeper.started(child.pid)
         first = keeper.pid
         os.kill(first, signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_a_keeper_that_dies_is_replaced_and_told_again(tmp_path, caplog):
 
 def test_the_record_stays_small(tmp_path):
     async def scene() -> None:
-        keeper = Keeper(asyncio.get_running_loop(), tmp_path, "feedbeef")
+        keeper = Keeper(asyncio.get_running_loop(), tmp_path, TOKEN)
         for number in range(30000):
             keeper.started(4_000_000 + number)
             keeper.ended(4_000_000 + number)
