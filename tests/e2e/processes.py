@@ -1,0 +1,192 @@
+"""A farm of real processes for a test: one server, agents by name, afcmd; any of them can be killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from afnet.client.blocking import BlockingClient
+from afnet.client.servers import Address
+from tests.waiting import wait_for
+
+__all__ = ["FarmProcess"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class FarmProcess:
+    """One farm below one folder, on one port of loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "server"
+        self.marks = folder / "marks"
+        """Where tasks leave what the test counts."""
+        self.marks.mkdir(parents=True)
+        self.port = _free_port()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AF_")},
+            "PYTHONPATH": str(ROOT),
+            "XDG_DATA_HOME": str(folder / "share"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "AF_SERVER": f"127.0.0.1:{self.port}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.server: subprocess.Popen[str] | None = None
+        self.agents: dict[str, subprocess.Popen[str]] = {}
+        self._client: BlockingClient | None = None
+
+    # Processes
+
+    def spawn(self, log: str, module: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a module of the project as a process of its own, in a session of its own."""
+        with (self.folder / log).open("a") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                text=True,
+            )
+
+    def start_server(self, *arguments: str, ready: bool = True) -> None:
+        """Start the server and wait until it answers."""
+        self.server = self.spawn(
+            "server.log", "afnet.server.main", "--headless", "--listen", f"127.0.0.1:{self.port}",
+            "--data", str(self.data), *arguments,
+        )  # fmt: skip
+        if ready:
+            wait_for(self.answers, what=f"the server to answer: {self.log('server.log')}", seconds=30)
+
+    def answers(self) -> bool:
+        """Say whether the server takes connections."""
+        assert self.server is not None
+        assert self.server.poll() is None, f"the server ended: {self.log('server.log')}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def start_agent(self, name: str = "r1", *arguments: str) -> None:
+        """Start an agent."""
+        self.agents[name] = self.spawn(f"{name}.log", "afrender.main", "--headless", "--name", name, *arguments)
+
+    def kill_server(self) -> None:
+        """Kill the server as a power cut would (without the disk)."""
+        assert self.server is not None
+        self.forget_client()
+        self.server.kill()
+        self.server.wait()
+        self.server = None
+
+    def stop_server(self) -> int:
+        """Ask the server to end; return its exit code."""
+        assert self.server is not None
+        self.forget_client()
+        self.server.send_signal(signal.SIGTERM)
+        code = self.server.wait(timeout=30)
+        self.server = None
+        return code
+
+    def kill_agent(self, name: str = "r1") -> None:
+        """Kill an agent."""
+        agent = self.agents.pop(name)
+        agent.kill()
+        agent.wait()
+
+    def log(self, name: str) -> str:
+        """Return what a process has printed."""
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+    def close(self) -> None:
+        """End everything, agents first."""
+        self.forget_client()
+        for process in (*self.agents.values(), self.server):
+            if process is not None and process.poll() is None:
+                process.terminate()
+        for process in (*self.agents.values(), self.server):
+            if process is not None:
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    # Talking
+
+    def afcmd(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run afcmd and return what it said."""
+        return subprocess.run(
+            [sys.executable, "-m", "afnet.cli.main", *arguments],
+            env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, input=stdin,
+        )  # fmt: skip
+
+    def forget_client(self) -> None:
+        """Hang up."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        """Do an operation over a connection that is kept."""
+        if self._client is None:
+            self._client = BlockingClient([Address("127.0.0.1", self.port)], program="test")
+        return self._client.request(operation, arguments)
+
+    @property
+    def client(self) -> BlockingClient:
+        """A connection for subscriptions and following."""
+        self.ask("server.status")
+        assert self._client is not None
+        return self._client
+
+    def submit(self, *blocks: dict[str, Any], name: str = "work", **job: Any) -> int:
+        """Submit a job of numeric blocks and return its id."""
+        whole = [{"name": f"b{number}", "service": "generic", **block} for number, block in enumerate(blocks)]
+        reply = self.ask("job.submit", job={"name": name, "blocks": whole, **job})
+        return int(reply["id"])
+
+    def job(self, id: int) -> dict[str, Any]:
+        """Return the row of a job."""
+        row: dict[str, Any] = self.ask("job.show", job=id)["row"]
+        return row
+
+    def wait_job(self, id: int, state: str = "done", *, seconds: float = 60) -> dict[str, Any]:
+        """Wait until a job is in a state."""
+        wait_for(lambda: self.job(id)["state"] == state, what=f"job {id} to be {state}", seconds=seconds)
+        return self.job(id)
+
+    def mark(self, text: str, place: str = "@#@") -> str:
+        """Return a shell command that leaves a line in a file of its task."""
+        return f"echo {text} >> {self.marks}/{place}"
+
+    def counts(self, text: str) -> dict[str, int]:
+        """Return how many lines of ``text`` each task left."""
+        return {
+            path.name: sum(line.strip() == text for line in path.read_text().splitlines())
+            for path in sorted(self.marks.iterdir())
+        }
+
+    def write_job(self, job: dict[str, Any], name: str = "job.json") -> Path:
+        """Write a job file."""
+        path = self.folder / name
+        path.write_text(json.dumps(job))
+        return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
