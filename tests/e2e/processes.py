@@ -1,4 +1,4 @@
-"""A farm of real processes for a test: one server, agents by name, afcmd; any of them can be killed and started again."""
+"""A farm of real processes for a test: a server, agents by name, afcmd; each can be killed and started again."""
 
 from __future__ import annotations
 

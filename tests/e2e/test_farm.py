@@ -77,7 +77,8 @@ def test_http_submits_operates_and_serves_logs(farm_process: FarmProcess) -> Non
             with error:
                 return error.code, error.read()
 
-    job = {"name": "by http", "blocks": [{"name": "b", "service": "generic", "frame_last": 1, "command": "echo hi @#@"}]}
+    block = {"name": "b", "service": "generic", "frame_last": 1, "command": "echo hi @#@"}
+    job = {"name": "by http", "blocks": [block]}
     status, body = call("/api/jobs", {"job": job})
     assert status == 200
     id = json.loads(body)["id"]
@@ -136,9 +137,8 @@ def test_output_is_followed_while_it_comes(farm_process: FarmProcess) -> None:
     farm = farm_process
     farm.start_agent()
     gate = farm.folder / "gate"
-    id = farm.submit(
-        {"command": f"echo one; while [ ! -e {gate} ]; do sleep 0.05; done; echo two", "frame_first": 0, "frame_last": 0}
-    )
+    command = f"echo one; while [ ! -e {gate} ]; do sleep 0.05; done; echo two"
+    id = farm.submit({"command": command, "frame_first": 0, "frame_last": 0})
     wait_for(lambda: farm.job(id)["running"] == 1, what="the task to run")
     seen = b""
     for lines in farm.client.follow(job=id, block=0, task=0):
