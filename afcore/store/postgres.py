@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 from msgspec.structs import astuple
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from afcore.errors import ConfigError, InUse, StoreError, Unavailable
@@ -21,10 +21,14 @@ from afcore.store.base import JobRow, RunRow
 from afcore.store.database import BadValue
 from afcore.store.tables import RowTable
 
-__all__ = ["LEADER_KEY", "PostgresDatabase"]
+__all__ = ["LEADER_KEY", "PATIENCE_MS", "PostgresDatabase"]
 
 LEADER_KEY = int.from_bytes(b"afwatch", "big")
 """The advisory lock of the leader; every database of a cluster has locks of its own."""
+
+PATIENCE_MS = 1000
+"""How long to wait for the leader's lock: the session of a server that was just killed ends a moment after it."""
+_LOCK_TIMEOUT = "55P03"
 
 _OPTIONS = {
     "connect_timeout": 10,
@@ -33,7 +37,9 @@ _OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20000,
-    "options": "-c synchronous_commit=on -c standard_conforming_strings=on -c timezone=UTC",
+    # The server's own keepalive ends the session, and with it the lock, of a leader whose machine is gone.
+    "options": "-c synchronous_commit=on -c standard_conforming_strings=on -c timezone=UTC"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
 
 # SQLSTATE to (what is wrong, what to do). The first two characters stand for their class.
@@ -90,15 +96,20 @@ class PostgresDatabase:
         if self._engine is None:
             self._engine = self._make()
         connection = self._engine.connect()
-        with connection.begin():
-            got = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (LEADER_KEY,)).scalar()
-            owner = "" if got else self._owner(connection)
-        if not got:
+        try:
+            with connection.begin():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE_MS}ms'")
+                connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (LEADER_KEY,))
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != _LOCK_TIMEOUT:
+                raise
+            with connection.begin():
+                owner = self._owner(connection)
             connection.close()
             raise InUse(
                 f"another server leads the farm in {self.place}{owner}",
                 hint="stop it first, or give this server a database of its own",
-            )
+            ) from error
         return connection
 
     @staticmethod

@@ -7,7 +7,9 @@ Rules of this file:
 """
 
 import socket
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +29,9 @@ from afcore.store.tables import JOB_ROWS, RUN_ROWS
 __all__ = ["SqlStore"]
 
 _TRIM_ROWS = 200
-"""Journal rows dropped in one step."""
+"""Journal rows dropped by one statement."""
+_STEP = 0.008
+"""Seconds after which a step of dropping ends, when it is made of small statements."""
 _TRIM_RUNS = 2000
 """History rows dropped in one step."""
 
@@ -186,10 +190,24 @@ class SqlStore:
             with self._explained():
                 self._connection = self._database.connect()
         except InUse as error:
+            if self._epoch_there() == self.epoch:
+                raise Unavailable(
+                    f"the lost connection still holds the leader's lock in {self._database.place}",
+                    hint="the server tries again by itself",
+                ) from error
             raise Fenced(
                 f"another server took over the farm in {self._database.place}",
                 hint="this server must stop; start it again to let it take part",
             ) from error
+
+    def _epoch_there(self) -> int:
+        """Ask for the epoch on a connection without the lock."""
+        engine = self._database.reader()
+        try:
+            with self._explained(), engine.connect() as connection:
+                return int(read_meta(connection, "epoch") or 0)
+        finally:
+            engine.dispose()
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """As ``Store.write_snapshot``."""
@@ -240,14 +258,19 @@ class SqlStore:
         with self._writing() as connection:
             known = snapshots.manifests(connection)
             base = choose_base(known, retention, now=now, journal=self._marks.total)
-            first = connection.execute(text("SELECT min(seq) FROM af_journal")).scalar() or 0
-            statements = list(snapshots.superseded(connection, base)) if base else []
+            first = connection.execute(text("SELECT min(seq) FROM af_journal")).scalar() or base + 1
+            statements = deque(snapshots.superseded(connection, base) if base else ())
         yield
-        for end in range(first, base + 1, _TRIM_ROWS):
-            yield from self._step("DELETE FROM af_journal WHERE seq <= :seq", {"seq": min(base, end + _TRIM_ROWS - 1)})
-        for statement, values in statements:
-            yield from self._step(statement, values)
-        yield from self._step("DELETE FROM af_snapshot WHERE complete AND seq < :seq", {"seq": base})
+        ends = range(min(base, first + _TRIM_ROWS - 1), base + _TRIM_ROWS, _TRIM_ROWS) if first <= base else ()
+        statements.extend(("DELETE FROM af_journal WHERE seq <= :seq", {"seq": min(end, base)}) for end in ends)
+        statements.append(("DELETE FROM af_snapshot WHERE complete AND seq < :seq", {"seq": base}))
+        while statements:
+            with self._writing() as connection:
+                until = time.perf_counter() + _STEP
+                while statements and time.perf_counter() < until:
+                    statement, values = statements.popleft()
+                    connection.execute(text(statement), values)
+            yield
         if retention.history_days:
             edge = int(now - retention.history_days * DAY)
             for table in ("tasks", "jobs"):
@@ -260,11 +283,6 @@ class SqlStore:
             return False
         with self._explained():
             return self._database.tidy(self._connection)
-
-    def _step(self, statement: str, values: dict[str, int]) -> Iterator[None]:
-        with self._writing() as connection:
-            connection.execute(text(statement), values)
-        yield
 
     def _trim_rows(self, table: str, edge: int) -> Iterator[None]:
         statement = text(

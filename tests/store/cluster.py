@@ -120,6 +120,11 @@ class Cluster:
         self.execute(f"CREATE DATABASE {name}", "postgres")
         return name
 
-    def drop_database(self, name: str) -> None:
-        """Remove a database with whatever is connected to it."""
-        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+    def empty_database(self, name: str) -> None:
+        """End every connection to a database and make it as it was when new; quicker than making another."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", "postgres", [name]
+        )
+        self.execute(f"ALTER DATABASE {name} RESET ALL", "postgres")
+        self.execute("DROP SCHEMA public CASCADE", name)
+        self.execute("CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC", name)

@@ -69,12 +69,16 @@ def cluster() -> Iterator[Cluster]:
     made.remove()
 
 
+@pytest.fixture(scope="session")
+def _database(cluster: Cluster) -> str:
+    return cluster.new_database()
+
+
 @pytest.fixture
-def farm_database(cluster: Cluster) -> Iterator[str]:
+def farm_database(cluster: Cluster, _database: str) -> Iterator[str]:
     """The name of an empty database in ``cluster``."""
-    name = cluster.new_database()
-    yield name
-    cluster.drop_database(name)
+    yield _database
+    cluster.empty_database(_database)
 
 
 SQLITE = pytest.param("sqlite")

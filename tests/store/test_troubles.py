@@ -15,6 +15,7 @@ from afcore.store.base import Retention, RunQuery
 from afcore.store.filesystem import file_system_of, refuse_network
 from afcore.store.lock import FolderLock
 from afcore.store.opening import open_store
+from afcore.store.postgres import LEADER_KEY
 from afcore.store.sqlite import KEPT_FREE, SqliteDatabase
 from afcore.store.sqlstore import SqlStore
 from tests.store.builders import WAIT, Calls, batch, job_row, run_row
@@ -365,11 +366,10 @@ def test_commits_are_synced_on_postgresql(cluster: Cluster, farm_database: str) 
     store.close()
 
 
-def end_connections(cluster: Cluster, database: str) -> None:
-    """End every connection to ``database``, and wait until they are gone."""
-    cluster.execute(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", "postgres", [database]
-    )
+def end_connections(cluster: Cluster, database: str, *, but: int = 0) -> None:
+    """End every connection to ``database`` except process ``but``, and wait until they are gone."""
+    statement = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+    cluster.execute(statement, "postgres", [database, but])
 
 
 @pg
@@ -434,6 +434,24 @@ def test_a_leader_that_was_replaced_writes_nothing(cluster: Cluster, farm_databa
     with pytest.raises(Fenced, match="epoch 1 of this server is over"):
         old.commit([batch(2, old)])
     old.close()
+
+
+@pg
+def test_an_own_lost_session_is_no_other_leader(cluster: Cluster, farm_database: str) -> None:
+    store = open_store(cluster.url(farm_database))
+    assert isinstance(store, SqlStore)
+    store.load()
+    with cluster.connection(farm_database) as ghost:
+        end_connections(cluster, farm_database, but=ghost.info.backend_pid)
+        with ghost.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", (LEADER_KEY,))
+        with pytest.raises(Unavailable):
+            store.commit([batch(1, store)])
+        with pytest.raises(Unavailable, match="the lost connection still holds the leader's lock"):
+            store.renew()
+    store.renew()
+    store.commit([batch(1, store)])
+    store.close()
 
 
 def test_a_sqlite_leader_that_was_replaced_writes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +14,7 @@ from afcore.store.base import Batch, Retention, Snapshot, Store
 from afcore.store.memory import MemoryStore
 from afcore.store.writer import Writer, WriterState
 from tests.store.builders import WAIT, Calls, batch, run_row, snapshot
-from tests.store.conftest import Place
+from tests.store.conftest import DatabasePlace, Place
 
 
 class GatedStore(MemoryStore):
@@ -190,3 +192,67 @@ def test_a_real_snapshot_runs_between_real_commits(place: Place, calls: Calls) -
     found = place.open().load()
     assert found.snapshot is not None and found.snapshot.columns == {(2, 0): [bytes(1 << 20)] * 4}
     assert found.last_seq == 39
+
+
+def test_a_mistake_of_the_program_is_told_too(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda given: seen.append(given.exc_value))
+    store = MemoryStore()
+    writer = calls.writer(store)
+    writer.start()
+    writer.put(batch(5, store))
+    calls.wait(lambda: bool(calls.failed))
+    assert not writer.stop(WAIT)
+    assert "mistake of the program" in calls.failed[0].sentence
+    assert writer.state is WriterState.FAILED
+    assert "does not follow" in str(seen[0])
+
+
+PROGRAM = """
+import os, sys, threading
+from pathlib import Path
+from afcore.store.opening import open_store
+from afcore.store.writer import Writer
+from tests.store.builders import batch, run_row, snapshot
+
+store = open_store(sys.argv[1], data=Path(sys.argv[2]), now=1.0)
+store.load()
+free = threading.Semaphore(8)
+last = store.last_seq
+
+def committed(seq):
+    global last
+    print(seq, flush=True)
+    free.release(seq - last)
+    last = seq
+
+writer = Writer(store, on_committed=committed, on_failed=lambda error: os._exit(3))
+writer.start()
+seq = store.last_seq
+while True:
+    free.acquire()
+    seq += 1
+    writer.put(batch(seq, store, runs=[run_row(seq)]))
+    if seq % 10 == 0:
+        writer.put_snapshot(snapshot(seq, columns={(2, 0): [bytes(300_000)] * 2}))
+"""
+
+
+def test_killed_in_the_middle_again_and_again(database_place: Place) -> None:
+    assert isinstance(database_place, DatabasePlace)
+    arguments = [database_place.database, str(database_place.data)]
+    for acknowledgements in (1, 7, 30):
+        with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            acknowledged = [int(child.stdout.readline()) for _ in range(acknowledgements)]
+            child.kill()
+            acknowledged += [int(line) for line in child.stdout if line.endswith("\n")]
+        store = database_place.open()
+        found = store.load()
+        assert found.last_seq >= acknowledged[-1]
+        start = found.snapshot.seq if found.snapshot else 0
+        assert [b.seq for b in found.batches] == list(range(start + 1, found.last_seq + 1))
+        history = store.history()
+        assert [row.seq for row in history.rows_after(0, 1_000_000)] == list(range(1, found.last_seq + 1))
+        history.close()
+        store.close()
