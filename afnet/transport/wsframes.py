@@ -5,8 +5,8 @@ Rules of this file:
 - Binary messages only; extensions (compression among them) are not offered and not taken.
 - Whatever breaks the protocol raises WebSocketFault with the close code that the peer must be told.
 
-Why not aiohttp's: a farm of 1,000 agents moves thousands of small messages a second through one thread; see
-``benchmarks/wire.py`` for the figures of both.
+Why not aiohttp's: the same few lines serve the server without a task per peer, the agent, and the blocking client,
+which must be quick to import; a message costs about the same (``benchmarks/wire.py`` prints both).
 """
 
 import base64
