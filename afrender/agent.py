@@ -51,7 +51,7 @@ PROGRESS_PERIOD = 0.5
 STOP_GRACE = 10.0
 """Seconds between terminate and kill."""
 
-STORY_LENGTH = 4000
+STORY_LENGTH = 1000
 
 
 class Entry(NamedTuple):
@@ -82,9 +82,10 @@ class Agent:
     """All runs of one render, and what is to be done next about them.
 
     ``grace``: seconds between terminate and kill. ``farm``: the farm that kept runs belong to, empty for none yet.
+    ``story_length``: lines of the story that are kept.
     """
 
-    def __init__(self, *, grace: float = STOP_GRACE, farm: str = "") -> None:
+    def __init__(self, *, grace: float = STOP_GRACE, farm: str = "", story_length: int = STORY_LENGTH) -> None:
         self.farm = farm
         self.render = 0
         """Number the server gave this render; 0 while it is not registered."""
@@ -100,7 +101,8 @@ class Agent:
         self._beat_at: float | None = None
         self._idle_since = 0.0
         self._left_told = False
-        self._story: deque[Entry] = deque(maxlen=STORY_LENGTH)
+        self._story: deque[tuple[float, RunKey | None, str | tuple[RunEvent, RunState, RunState]]]
+        self._story = deque(maxlen=story_length)
         self._takers: dict[type, Callable[[Any, float, list[Action]], None]] = {
             Start: self._start,
             Stop: self._stop,
@@ -158,7 +160,11 @@ class Agent:
 
     def story(self, key: RunKey | None = None) -> list[Entry]:
         """Return what happened to a run, or with None to the agent and all its runs, oldest first."""
-        return [entry for entry in self._story if key is None or entry.key == key]
+        return [
+            Entry(at, of, text if isinstance(text, str) else "{}: {} → {}".format(*(one.value for one in text)))
+            for at, of, text in self._story
+            if key is None or of == key
+        ]
 
     def check(self) -> list[str]:
         """Return every rule that does not hold now, as sentences; an empty list is what must be."""
@@ -369,7 +375,7 @@ class Agent:
         run.state, deeds = after
         if before not in LIVING and run.state in LIVING:
             self._alive[run.key[:3]] = run.key
-        self._tell(now, run.key, f"{event.value}: {before.value} → {run.state.value}")
+        self._tell(now, run.key, (event, before, after[0]))
         for deed in deeds:
             self._do(deed, run, now, actions)
         if before in LIVING and run.state not in LIVING:
@@ -431,5 +437,5 @@ class Agent:
             log_size=log_size,
         )
 
-    def _tell(self, now: float, key: RunKey | None, text: str) -> None:
-        self._story.append(Entry(now, key, text))
+    def _tell(self, now: float, key: RunKey | None, text: str | tuple[RunEvent, RunState, RunState]) -> None:
+        self._story.append((now, key, text))

@@ -51,7 +51,7 @@ class RunLog:
 
     __slots__ = ("_descriptor", "_head", "_limit", "_memory", "_tail", "followers", "path", "total")
 
-    def __init__(self, path: Path, limit: int = LOG_LIMIT) -> None:
+    def __init__(self, path: Path | str, limit: int = LOG_LIMIT) -> None:
         self.path = path
         self.total = 0
         self.followers: dict[int, Callable[[int, bytes], None]] = {}
@@ -63,13 +63,13 @@ class RunLog:
         self._descriptor = -1
 
     @classmethod
-    def kept(cls, path: Path, *, total: int, limit: int, data: bytes | None) -> RunLog:
+    def kept(cls, path: Path | str, *, total: int, limit: int, data: bytes | None) -> RunLog:
         """Return the finished log of an earlier life: its ``data``, or with None what its file holds."""
         found = cls(path, limit)
         if data is not None:
             found._memory += data
             found.total = len(data)
-        elif path.exists():
+        elif os.path.exists(path):
             found._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             found.total = total
         return found
@@ -180,7 +180,7 @@ class RunLog:
             os.close(self._descriptor)
             self._descriptor = -1
             if remove:
-                self.path.unlink(missing_ok=True)
+                Path(self.path).unlink(missing_ok=True)
         self._memory = bytearray()
         self.followers.clear()
 

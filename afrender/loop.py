@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from afcore.commands import ProgressReading, RunningRun
@@ -184,7 +183,7 @@ class AgentLoop:
         self.works.kill_all()
 
     @property
-    def log_paths(self) -> list[Path]:
+    def log_paths(self) -> list[str]:
         """Files of logs that the server does not have yet."""
         return [self.works.log_path(key) for key in self.uploads.waiting]
 
@@ -383,7 +382,9 @@ class AgentLoop:
 
     def _measure(self, action: Measure) -> None:
         progress = [self.works.all[key].reading() for key in action.keys if key in self.works.all]
-        if action.host:
+        if action.host and not self._host.slow:
+            self._send(Readings(self._host.measure(), progress))
+        elif action.host:
             self._errand(self._measure_host(progress))
         elif progress:
             self._send(Readings({}, progress))

@@ -184,7 +184,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             farm_met=lambda farm: setattr(folder, "farm", farm),
         )
         loop.restore()
-        folder.remove_stray_logs({path.name for path in loop.log_paths})
+        folder.remove_stray_logs({os.path.basename(path) for path in loop.log_paths})
         user = host.identity().user
         hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
         link = Link(options.servers, hello, loop, chance=random.Random())

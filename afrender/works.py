@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +126,13 @@ class Works:
         self._layer = layer
         self._applications = applications
         self._settings = settings
+        self._folder = str(settings.folder)
         self._wall = wall
         self._errands: set[asyncio.Task[None]] = set()
 
-    def log_path(self, key: RunKey) -> Path:
+    def log_path(self, key: RunKey) -> str:
         """Return where the log of a run lies when it is too long for memory."""
-        return self._settings.folder / f"{key}.log"
+        return f"{self._folder}{os.sep}{key.job}.{key.block}.{key.task}.{key.run}.log"
 
     def kill_all(self) -> None:
         """End all processes now."""

@@ -34,6 +34,8 @@ _IDENTITY = ("name", "os", "user", "interfaces", "devices")
 class FakeHost:
     """The machine that a file describes. Raises ConfigError when the file cannot be read or says unknown things."""
 
+    slow = False
+
     def __init__(self, file: str | Path, *, name: str = "", user: str = "") -> None:
         try:
             data = json.loads(Path(file).read_text(encoding="utf-8"))

@@ -51,6 +51,8 @@ def per_second(new: float, old: float, seconds: float) -> int:
 class LocalHost:
     """Measures this machine. ``disk``: the path whose file system counts as the machine's disk."""
 
+    slow = True
+
     def __init__(self, *, name: str = "", user: str = "", disk: str = "/") -> None:
         self._name = name or socket.gethostname().lower().partition(".")[0]
         self._user = user

@@ -59,7 +59,9 @@ class HostIdentity:
 
 
 class HostProbe(Protocol):
-    """Looks at a machine."""
+    """Looks at a machine. ``slow`` tells that ``measure`` may take long: it is called in a worker thread then."""
+
+    slow: bool
 
     def identity(self) -> HostIdentity:
         """Return what the machine is."""
@@ -67,7 +69,7 @@ class HostProbe(Protocol):
     def measure(self) -> dict[str, Any]:
         """Return a reading with every key of ``RESOURCE_FIELDS``; rates are since the last call.
 
-        Called in a worker thread, never twice at once.
+        Never called twice at once.
         """
 
     def close(self) -> None:

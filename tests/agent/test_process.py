@@ -40,10 +40,14 @@ def test_many_at_once_and_each_end_is_told(play, threads):
     play(scene, threads=threads)
 
 
-def test_own_session_nice_and_empty_input(play):
+def test_own_session_nice_and_empty_input(play, tmp_path):
     async def scene(bench: Bench) -> None:
-        process, seen = bench.sh("cat; ps -o sid=,pgid=,ni= -p $$ 2>/dev/null || cut -d' ' -f5,6,19 /proc/$$/stat")
+        gate = tmp_path / "gate"
+        process, seen = bench.sh(
+            f"cat; until [ -e {gate} ]; do sleep 0.01; done; ps -o sid=,pgid=,ni= -p $$ 2>/dev/null || cut -d' ' -f5,6,19 /proc/$$/stat"
+        )
         pid = process.pid
+        gate.write_text("")
         assert (await seen.finish()).good
         first, second, nice = (int(word) for word in seen.data.split())
         assert first == second == pid
