@@ -91,16 +91,22 @@ def send(number: int, groups: set[int], token: bytes) -> bool:
 
 
 def end(groups: set[int], token: bytes) -> None:
-    """End everything: ask, wait a moment, kill until nothing is left."""
-    if not send(signal.SIGTERM, groups, token):
-        return
+    """End everything: ask, wait a moment, kill until nothing is left.
+
+    Nothing must be seen twice in a row: a process that is just changing its program shows no environment.
+    """
     started = time.monotonic()
-    while time.monotonic() - started < POLITE_SECONDS:
-        select.select((), (), (), PAUSE_SECONDS)
-        if not send(0, groups, token):
-            return
-    while send(signal.SIGKILL, groups, token) and time.monotonic() - started < FINAL_SECONDS:
-        select.select((), (), (), PAUSE_SECONDS)
+    number: int = signal.SIGTERM
+    quiet = 0
+    while quiet < 2 and time.monotonic() - started < FINAL_SECONDS:
+        if send(number, groups, token):
+            quiet = 0
+            number = 0 if time.monotonic() - started < POLITE_SECONDS else signal.SIGKILL
+        else:
+            quiet += 1
+            number = signal.SIGTERM
+        if quiet < 2:
+            select.select((), (), (), PAUSE_SECONDS)
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from afrender.process import cancel
 from afrender.process.posix import PosixLayer
-from tests.agent.bench import Bench, until
+from tests.agent.bench import TOKEN, Bench, until
 
 
 @pytest.fixture
@@ -28,6 +29,9 @@ def play(tmp_path: Path) -> Iterator[Callable[[Callable[[Bench], object]], None]
                     process.kill()
                 await until(lambda: not layer.living, what="processes left by the test")
                 layer.close()
+                strangers = cancel.marked(TOKEN)
+                cancel.signal_processes(strangers, 9)
+            assert not strangers, "processes left by the test"
 
         asyncio.run(whole())
 
