@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
@@ -59,8 +59,8 @@ class ClassicConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the 12 seconds."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asked by isinstance: uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
         self._timer = asyncio.get_running_loop().call_later(self._receive_time, transport.close)
         if self._head is not None:
             size = read_post_size(self._head.headers)

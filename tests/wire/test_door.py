@@ -6,7 +6,7 @@ import random
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,16 @@ from afnet.wire.messages import Hello, Reply, Request, Welcome
 from tests.wire.certificate import make_contexts
 from tests.wire.farm import HOME, Farm
 from tests.wire.test_link import Owner, make_link
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a play, on both loops that servers use: their transports are not the same classes."""
+    if request.param == "asyncio":
+        return asyncio.run
+    return pytest.importorskip("uvloop").run
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +100,7 @@ def classic_body(answer: bytes) -> Any:
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_http_with_and_without_tls(secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_http_with_and_without_tls(run: Run, secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async def play() -> None:
         async with a_door(tls=contexts[0]) as door, aiohttp.ClientSession() as session:
             url = f"http{'s' if secure else ''}://{door.addresses[0]}/api/jobs"
@@ -101,12 +111,12 @@ def test_http_with_and_without_tls(secure: bool, contexts: tuple[ssl.SSLContext,
             assert found["path"] == "/api/jobs" and found["body"] == body
             assert found["role"] == Role.GOD and found["who"]
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_the_native_protocol_with_and_without_tls(
-    secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+    run: Run, secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> None:
     async def play() -> None:
         async with a_door(tls=contexts[0]) as door:
@@ -120,12 +130,12 @@ def test_the_native_protocol_with_and_without_tls(
             assert isinstance(reply, Reply) and len(reply.body["data"]) == 3_000_000
             await link.close()
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_the_classic_dialect_with_and_without_tls(
-    secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+    run: Run, secure: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> None:
     async def play() -> None:
         tls = contexts[1] if secure else None
@@ -138,10 +148,10 @@ def test_the_classic_dialect_with_and_without_tls(
             missing = classic_body(await talk(door, classic_frame({"missing": 1}), tls=tls))
             assert missing == {"info": {"kind": "error", "text": "There is no job 5. (Look again.)"}}
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_the_classic_dialect_over_http_post() -> None:
+def test_the_classic_dialect_over_http_post(run: Run) -> None:
     async def play() -> None:
         async with a_door() as door, aiohttp.ClientSession() as session:
             # As the browser page does it: the size in characters, which is too small.
@@ -154,7 +164,7 @@ def test_the_classic_dialect_over_http_post() -> None:
             unsized = await talk(door, b"POST / HTTP/1.1\r\nAFANASY: many\r\n\r\n{}")
             assert unsized == b""
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize(
@@ -170,15 +180,15 @@ def test_the_classic_dialect_over_http_post() -> None:
         (b"\0\0\0\x51\0\0\0\x18\0\0\0\x05{}", "binary form"),
     ],
 )
-def test_broken_classic_frames_get_a_sentence(frame: bytes, text: str) -> None:
+def test_broken_classic_frames_get_a_sentence(run: Run, frame: bytes, text: str) -> None:
     async def play() -> None:
         async with a_door() as door:
             assert text in classic_body(await talk(door, frame))["info"]["text"]
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_a_header_in_many_small_packets() -> None:
+def test_a_header_in_many_small_packets(run: Run) -> None:
     async def play() -> None:
         async with a_door() as door:
             body = json.dumps({"get": {"a": 1}}).encode()
@@ -197,40 +207,44 @@ def test_a_header_in_many_small_packets() -> None:
                 writer.close()
                 await writer.wait_closed()
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_who_says_nothing_or_too_little_is_closed() -> None:
+def test_who_says_nothing_or_too_little_is_closed(run: Run) -> None:
     async def play() -> None:
         async with a_door(limits=Limits(first_byte_time=0.05)) as door:
             assert await talk(door, b"") == b""
             late = await talk(door, b"GET / HTTP/1.1\r\nHost: localhost\r\n")
             assert late.startswith(b"HTTP/1.1 408") and b"within 0.05 seconds" in late
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_a_tls_caller_who_stops_in_the_handshake_is_closed(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_a_tls_caller_who_stops_in_the_handshake_is_closed(
+    run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
     async def play() -> None:
         async with a_door(tls=contexts[0], limits=Limits(first_byte_time=0.05)) as door:
             assert await talk(door, b"\x16\x03\x01") == b""
             # A TLS alert, or nothing.
             assert (await talk(door, b"\x16\x03\x01\0\x05hello"))[:1] in (b"", b"\x15")
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_tls_where_there_is_none_is_answered_by_an_alert(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_tls_where_there_is_none_is_answered_by_an_alert(
+    run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
     async def play() -> None:
         async with a_door() as door:
             with pytest.raises(ssl.SSLError, match="(?i)handshake"):
                 await asyncio.open_connection(*door.addresses[0], ssl=contexts[1])
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ten_thousand_random_bytes(seed: int, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_ten_thousand_random_bytes(run: Run, seed: int, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async def play() -> None:
         noise = random.Random(seed)
         async with a_door(tls=contexts[0], limits=Limits(first_byte_time=0.2)) as door:
@@ -243,10 +257,10 @@ def test_ten_thousand_random_bytes(seed: int, contexts: tuple[ssl.SSLContext, ss
                 assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"AFANASY ", b"\x15\x03"))
             assert await talk(door, classic_frame({"get": {}}))
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_random_frames_after_the_upgrade_close_one_connection_only() -> None:
+def test_random_frames_after_the_upgrade_close_one_connection_only(run: Run) -> None:
     async def play() -> None:
         noise = random.Random(5)
         async with a_door() as door:
@@ -265,10 +279,10 @@ def test_random_frames_after_the_upgrade_close_one_connection_only() -> None:
             assert await owner.next() == Reply(1, {})
             await link.close()
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_many_connections_and_the_one_too_many() -> None:
+def test_many_connections_and_the_one_too_many(run: Run) -> None:
     async def play() -> None:
         farm = Farm()
         async with a_door(on_native=farm, limits=Limits(connections_per_address=200)) as door:
@@ -288,10 +302,10 @@ def test_many_connections_and_the_one_too_many() -> None:
             await asyncio.gather(*(link.close() for link in links))
         assert farm.lost_reasons == ["the other side said goodbye"] * 200
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_other_users_get_a_sentence_in_their_own_language() -> None:
+def test_other_users_get_a_sentence_in_their_own_language(run: Run) -> None:
     def refuse(accepted: socket.socket) -> Principal:
         raise NotAllowed("This farm is run by somebody else.", hint="Start your own.")
 
@@ -309,13 +323,13 @@ def test_other_users_get_a_sentence_in_their_own_language() -> None:
             assert isinstance(refused, NotAllowed) and refused.hint == "Start your own."
             await link.close()
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.mark.parametrize(
     "header", [b"Host: evil.example", b"Host: localhost\r\nOrigin: http://evil.example", b"Host: 127.evil.example"]
 )
-def test_pages_of_strangers_are_kept_out(header: bytes) -> None:
+def test_pages_of_strangers_are_kept_out(run: Run, header: bytes) -> None:
     async def play() -> None:
         async with a_door() as door:
             for path in (b"GET /af", b"GET /", b"POST /api/jobs"):
@@ -326,10 +340,10 @@ def test_pages_of_strangers_are_kept_out(header: bytes) -> None:
             answer = await talk(door, first + b"GET /two HTTP/1.1\r\nConnection: close\r\n" + header + b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 403" in answer and b"/two" not in answer
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_handshakes_that_are_wrong() -> None:
+def test_handshakes_that_are_wrong(run: Run) -> None:
     async def play() -> None:
         async with a_door() as door:
             base = b"GET /af HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
@@ -341,10 +355,10 @@ def test_handshakes_that_are_wrong() -> None:
             assert (await talk(door, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 400")
             assert (await talk(door, b"hello there\r\n\r\n")).startswith(b"HTTP/1.1 400")
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_ipv6_and_several_addresses_at_once() -> None:
+def test_ipv6_and_several_addresses_at_once(run: Run) -> None:
     async def play() -> None:
         listen = [Address("127.0.0.1", 0), Address("::1", 0), Address("localhost", 0)]
         async with a_door(listen=listen) as door:
@@ -356,7 +370,7 @@ def test_ipv6_and_several_addresses_at_once() -> None:
                 writer.close()
                 await writer.wait_closed()
 
-    asyncio.run(play())
+    run(play())
 
 
 class Deaf:
@@ -371,7 +385,7 @@ class Deaf:
     def closed(self, reason: str) -> None: ...
 
 
-def test_a_peer_that_takes_nothing_is_marked_slow_and_then_catches_up() -> None:
+def test_a_peer_that_takes_nothing_is_marked_slow_and_then_catches_up(run: Run) -> None:
     async def play() -> None:
         farm = Farm()
         async with a_door(on_native=farm) as door:
@@ -404,10 +418,10 @@ def test_a_peer_that_takes_nothing_is_marked_slow_and_then_catches_up() -> None:
             assert not peer.slow
             await link.close()
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_closing_the_door_leaves_nobody_behind(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_closing_the_door_leaves_nobody_behind(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async def play() -> None:
         async with a_door(tls=contexts[0]) as door:
             [address] = door.addresses
@@ -433,10 +447,10 @@ def test_closing_the_door_leaves_nobody_behind(contexts: tuple[ssl.SSLContext, s
                     assert reader is not idle[0]
                 writer.close()
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_a_reset_in_every_phase_leaves_nothing(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_a_reset_in_every_phase_leaves_nothing(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async def play() -> None:
         async with a_door(tls=contexts[0]) as door:
             for data in (b"", b"G", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16", b"AFANASY 5 JSON{", b"\0"):
@@ -448,4 +462,4 @@ def test_a_reset_in_every_phase_leaves_nothing(contexts: tuple[ssl.SSLContext, s
             while door._callers:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(play())
+    run(play())
