@@ -50,6 +50,7 @@ __all__ = [
     "RunStopRequested",
     "TaskWarned",
     "TasksChanged",
+    "TasksGivenUp",
     "TasksHeld",
     "TasksReleased",
     "UserAdded",
@@ -301,6 +302,17 @@ class TaskWarned(Fact, tag=37, frozen=True):
     run: int
 
 
+class TasksGivenUp(Fact, tag=38, frozen=True):
+    """Tasks that were to be tried again have no render left that may: READY or WAIT_DEP to ERROR.
+
+    Their flags and errors stay as they are.
+    """
+
+    job: int
+    block: int
+    tasks: list[int]
+
+
 # Renders
 
 
@@ -395,8 +407,8 @@ class RenderDisconnected(Reading, tag=102, frozen=True):
 FACTS = (
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
-    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, RenderAdded,
-    RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, FarmFounded,
+    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, TasksGivenUp,
+    RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, FarmFounded,
 )  # fmt: skip
 """Every event that is journaled, in the order of their tags."""
 
@@ -407,7 +419,7 @@ Event = (
     UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
-    | TasksChanged | TaskWarned | RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted
-    | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
+    | TasksChanged | TaskWarned | TasksGivenUp | RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited
+    | RenderDeleted | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

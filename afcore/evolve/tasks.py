@@ -20,6 +20,7 @@ from afcore.events import (
     RunStarted,
     RunStopRequested,
     TasksChanged,
+    TasksGivenUp,
     TasksHeld,
     TasksReleased,
     TaskWarned,
@@ -403,6 +404,17 @@ def _forget_tasks(block: Block, event: TasksChanged) -> None:
             del block.task_error_hosts[index]
 
 
+def _tasks_given_up(farm: Farm, event: TasksGivenUp, at: float) -> None:
+    """Make tasks errors that nobody could try again."""
+    block = _touched(farm, event.job, event.block)
+    table = block.tasks
+    for task in event.tasks:
+        table.counts[table.state[task]] -= 1
+        table.counts[_ERROR] += 1
+        table.state[task] = _ERROR
+        _acquit_hosts(block, task)
+
+
 def _error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
     """Forget every host that failed a block or one of its tasks."""
     block = _touched(farm, event.job, event.block)
@@ -431,6 +443,7 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     TasksReleased: _tasks_released,
     TasksHeld: _tasks_held,
     TasksChanged: _tasks_changed,
+    TasksGivenUp: _tasks_given_up,
     ErrorHostsReset: _error_hosts_reset,
     HostForgiven: _host_forgiven,
 }

@@ -7,7 +7,8 @@ Rules of this file:
   which a block failed ``errors_avoid_host`` times, are avoided.  When, at the moment of a failure, every render that
   is online and fits (whatever it is doing now, nimby and pauses aside) is avoided by the task or its block, nobody
   could try again, so the task is ERROR at once.  A farm with no fitting render online at all does not count: there
-  the task waits like any other.
+  the task waits like any other.  The same is asked of the block's other failed tasks when this failure made the
+  block avoid one more host.
 - A task that ends in ERROR was tried enough to be the one to blame: its errors are taken off its hosts' account for
   the block (``evolve.tasks``), so one bad frame does not close the farm to its block.
 - -1 on a block asks the job's user for the number; avoiding is off below 1.
@@ -27,7 +28,7 @@ from afcore.schedule.fit import MEASURED, Matches, Reason, block_reason, holder_
 from afcore.schedule.limits import holders_of
 from afcore.states import RenderState, RunStatus, TaskFlag, TaskState
 
-__all__ = ["Verdict", "judge", "ready_or_waiting", "returned"]
+__all__ = ["Verdict", "given_up", "judge", "ready_or_waiting", "returned"]
 
 _TEMPORARY = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, *MEASURED})
 """Reasons against a render that may pass by themselves."""
@@ -137,6 +138,24 @@ def _somebody_may_try(farm: Farm, job: Job, block: Block, task: int, failed_on: 
         if not avoided and _fits(farm, matches, job, block, render):
             return True
     return False
+
+
+def given_up(farm: Farm, job: Job, block: Block, render: int) -> list[int]:
+    """Return the tasks that have no render left because a block has just come to avoid one more.
+
+    Asked after a host error on ``render`` was counted.  Only tasks that failed somewhere before can be among them: for
+    all others the render that made the block avoid this one, or another, is left.
+    """
+    limit = _setting(farm, job, block, "errors_avoid_host")
+    counted = block.error_hosts.get(render)
+    if limit < 1 or counted is None or counted.count != limit:
+        return []
+    waiting = (TaskState.READY, TaskState.WAIT_DEP)
+    return [
+        task
+        for task in sorted(block.task_error_hosts)
+        if block.tasks.state[task] in waiting and not _somebody_may_try(farm, job, block, task, 0)
+    ]
 
 
 def _fits(farm: Farm, matches: Matches, job: Job, block: Block, render: Render) -> bool:

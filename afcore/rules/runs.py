@@ -14,6 +14,7 @@ from afcore.events import (
     RenderMeasured,
     RunFinished,
     RunProgressed,
+    TasksGivenUp,
     TaskWarned,
 )
 from afcore.ids import RunKey
@@ -22,7 +23,7 @@ from afcore.model.job import Block, Job
 from afcore.model.render import Run
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import opened_blocks, settle_dependents
-from afcore.rules.failures import Verdict, judge, returned
+from afcore.rules.failures import Verdict, given_up, judge, returned
 from afcore.states import OVER_STATES, RunStatus, TaskFlag, TaskState
 
 __all__ = ["finish", "follow", "is_counted", "measure_render", "report_run", "return_run", "solve"]
@@ -93,6 +94,10 @@ def finish(farm: Farm, run: Run, verdict: Verdict, report: ReportRun | None = No
     )
     if block.dependents and (verdict.state in OVER_STATES or block.spec.depend_sub_task):
         yield from settle_dependents(farm, job, block, task, task)
+    if verdict.host_error:
+        tasks = given_up(farm, job, block, run.render)
+        if tasks:
+            yield TasksGivenUp(job.id, block.index, tasks)
     yield from follow(farm, job, block)
 
 

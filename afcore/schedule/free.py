@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from afcore.events import (
     Event,
+    FarmRecovered,
     PoolEdited,
     RenderAdded,
     RenderDeleted,
@@ -92,7 +93,7 @@ class FreeRenders:
             self._size.pop(event.render, None)
             self.look(event.render)
             return True
-        if isinstance(event, PoolEdited):
+        if isinstance(event, PoolEdited | FarmRecovered):
             self._size.clear()
             for render in self._farm.renders:
                 self.look(render)
