@@ -50,6 +50,8 @@ class BlockProgress:
     first: int
     """Number of the first frame."""
     percent: int = 0
+    waiting: bool = False
+    """Waits for whole other blocks."""
     state: bytes = b""
     errors: bytes = b""
     starts: array[int] = field(default_factory=lambda: array("H"))
@@ -90,6 +92,7 @@ class JobProgress:
                 self.blocks.append(BlockProgress(block.name, block.frame_first))
             ours = self.blocks[block.index]
             ours.percent = block.percent
+            ours.waiting = block.waiting
             if not ours.state:
                 ours.state, ours.errors = bytes([TaskState.WAIT_DEP]) * block.tasks, bytes(block.tasks)
                 ours.starts = array("H", bytes(2 * block.tasks))

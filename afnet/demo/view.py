@@ -88,7 +88,7 @@ def _bars(progress: JobProgress) -> Table:
             alone = going[0].activity if block.size == 1 else ""
             words = Text(alone or f"{len(going)} running", "cyan")
         else:
-            words = Text("ready" if block.count(TaskState.READY) else "waits", "grey50")
+            words = Text("ready" if block.count(TaskState.READY) and not block.waiting else "waits", "grey50")
         words.truncate(34, overflow="ellipsis", pad=True)
         table.add_row(block.name, ProgressBar(total=100, completed=share), f"{block.done}/{block.size}", words)
     return table

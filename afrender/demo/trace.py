@@ -1,6 +1,6 @@
 """Render frames of the demo's animation to PNG files.
 
-Run as ``python -m afrender.demo.trace --cache DIR --frames A-B --out DIR/frame.####.png --size 640x360 --samples 8``.
+Run as ``python -m afrender.demo.trace --cache DIR --frames A-B --out DIR/frame.####.png --size 512x288 --samples 8``.
 Prints ``FRAME: n`` as each frame begins, ``PROGRESS: n%`` within it and ``ACTIVITY: …``, as the generic parser reads.
 """
 
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", required=True, help="first-last, or one frame")
     parser.add_argument("--whole", default="1-48", help="frames of the whole animation, for the camera's path")
     parser.add_argument("--out", required=True, help="path of the pictures, #### stands for the frame")
-    parser.add_argument("--size", default="640x360", help="WIDTHxHEIGHT")
+    parser.add_argument("--size", default="512x288", help="WIDTHxHEIGHT")
     parser.add_argument("--samples", type=int, default=8, help="rays in each pixel at an edge")
     parser.add_argument("--fail-once", type=int, metavar="FRAME", help="fail at this frame the first time it is tried")
     options = parser.parse_args(argv)

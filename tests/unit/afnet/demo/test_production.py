@@ -36,7 +36,7 @@ def test_commands_are_words_so_that_folders_may_hold_blanks(made: Production) ->
         command = block.data["command"]
         assert command[:2] == [sys.executable, "-m"]
         assert command[2].startswith("afrender.demo.")
-        assert block.data["environment"] == {"PYTHONPATH": str(made.code)}
+        assert block.data["environment"]["PYTHONPATH"] == str(made.code)
     assert str(made.cache) in job.blocks[0].data["command"]
 
 
