@@ -55,7 +55,7 @@ _ALL = (
     Setting("log_bytes_max", "int", 8 * _MIB, "how much output of one run is kept; the middle is cut", "bytes", 4096),
     Setting("log_line_max", "int", 64 * 1024, "longest line of output; longer ones are broken", "bytes", 256),
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
-    Setting("peer_connections_max", "int", 256, "connections from one address at a time", "", 1),
+    Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),
     Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
     Setting("af_node_log_lines_max", "int", 100, "log lines kept of a job, render, user or pool", "lines", 0),
     Setting("af_task_log_linesmax", "int", 100, "log lines kept of a task", "lines", 0),

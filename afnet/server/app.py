@@ -173,7 +173,10 @@ class FarmServer:
             listen,
             on_native=self.callers,
             on_classic=ClassicDesk(farm, self.requests, clock).answer,
-            limits=Limits(first_byte_time=config["first_byte_timeout"]),
+            limits=Limits(
+                first_byte_time=config["first_byte_timeout"],
+                connections_per_address=config["peer_connections_max"],
+            ),
         )
 
     # Life

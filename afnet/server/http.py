@@ -18,6 +18,7 @@ from aiohttp.typedefs import Middleware
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afnet.registry import OPERATIONS
+from afnet.server.guard import guard
 from afnet.server.requests import Requests, describe_error
 
 __all__ = ["build_http", "operation_table"]
@@ -43,7 +44,7 @@ def build_http(
     requests: Requests, *, principal_of: Callable[[asyncio.BaseTransport | None], Principal], largest_body: int
 ) -> web.Application:
     """Return the application for every HTTP path of the server."""
-    app = web.Application(client_max_size=largest_body, middlewares=[_error_page(largest_body)])
+    app = web.Application(client_max_size=largest_body, middlewares=[guard, _error_page(largest_body)])
     pages = _Pages(requests, principal_of)
     app.router.add_post("/api/jobs", pages.submit)
     app.router.add_post("/api/op/{operation}", pages.operation)
