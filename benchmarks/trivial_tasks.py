@@ -69,6 +69,7 @@ def run(folder: Path) -> dict[str, float]:
             begin = time.perf_counter()
             job = submit(_job("trivial", TASKS), farm.address)
             seconds = asyncio.run(_until_done(farm, job)) - begin
+            lag.check()
         own, server_seconds, agent_seconds = time.process_time() - own, server(), agent()
         rows = kill_and_count_rows(farm, job)
         if rows != TASKS:

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         Console(stderr=True, highlight=False).print(f"The demo failed. {error}", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped. The farm's processes are ended and its folder is removed.")
+        console.print(f"Stopped. The farm's processes are ended{'' if options.keep else ' and its folder is removed'}.")
         return 130
     return 0
 
