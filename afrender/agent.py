@@ -99,6 +99,7 @@ class Agent:
         self._news: dict[RunKey, None] = {}
         self._progress_at: float | None = None
         self._beat_at: float | None = None
+        self._measure_at = 0.0
         self._idle_since = 0.0
         self._left_told = False
         self._story: deque[tuple[float, RunKey | None, str | tuple[RunEvent, RunState, RunState]]]
@@ -211,7 +212,8 @@ class Agent:
         self.render = told.render
         self.settings = told
         self._idle_since = now
-        self._beat_at = now + told.heartbeat if told.heartbeat > 0 else None
+        self._beat_at = now + self._beat() if told.heartbeat > 0 else None
+        self._measure_at = now + told.resources_period
         self._tell(now, None, f"registered as render {told.render}")
         actions.extend(Say(run.report) for run in self._runs.values() if run.report is not None)
         if self._news and self._progress_at is None:
@@ -344,15 +346,23 @@ class Agent:
         beat = self._beat_at is not None and self._beat_at <= now
         progress = self._progress_at is not None and self._progress_at <= now
         if beat or (progress and self._news):
-            actions.append(Measure(list(self._news), host=beat))
+            measure = beat and self._measure_at <= now + self._beat() / 2
+            actions.append(Measure(list(self._news), host=measure))
             self._news.clear()
+            if measure:
+                self._measure_at = now + self.settings.resources_period
         if beat:
-            self._beat_at = now + self.settings.heartbeat
+            self._beat_at = now + self._beat()
         if beat or progress:
             self._progress_at = None
         leave_at = self._exit_at()
         if leave_at is not None and leave_at <= now:
             self._leave(Leave("there was no task for as long as the pool waits"), now, actions)
+
+    def _beat(self) -> float:
+        """Return the seconds to the next sign of life: well within the silence after which the farm gives us up."""
+        told = self.settings
+        return min(told.heartbeat, told.zombie_time / 3) if told.zombie_time > 0 else told.heartbeat
 
     def _exit_at(self) -> float | None:
         wait = self.settings.exit_no_task_time

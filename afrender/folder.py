@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -18,6 +19,8 @@ from pathlib import Path
 from afcore.errors import AfError
 
 __all__ = ["AgentFolder", "FolderTaken"]
+
+log = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -67,10 +70,14 @@ class AgentFolder:
             return (self.path / "farm").read_text(encoding="utf-8").strip()
         return ""
 
-    @farm.setter
-    def farm(self, value: str) -> None:
-        if value != self.farm:
-            self._write("farm", value)
+    def meet(self, farm: str) -> None:
+        """Note the farm that welcomed this agent."""
+        if farm == self.farm:
+            return
+        try:
+            self._write("farm", farm)
+        except OSError as error:
+            log.warning("%s cannot be written (%s): after a restart kept reports go to any farm.", self.path, error)
 
     def remove_stray_logs(self, kept: set[str]) -> None:
         """Delete logs of runs that nobody waits for; ``kept`` are the names of the others."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from afcore.ids import RunKey
 from afnet.wire.messages import FileAccepted, FileChunk
 
-__all__ = ["LOG_LIMIT", "RunLog", "Uploads", "cut_note"]
+__all__ = ["LOG_BUDGET", "LOG_LIMIT", "RunLog", "Uploads", "cut_note"]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ PIECE = 65536
 
 WINDOW = 8 * PIECE
 """Bytes of all logs that may be sent and not yet accepted."""
+
+LOG_BUDGET = 1024 * 1024 * 1024
+"""Bytes of logs that may wait for the server; beyond that the oldest are given up."""
 
 COMPRESS_FROM = 512
 """Smaller pieces travel as they are."""
@@ -49,7 +52,7 @@ class RunLog:
     ``total``: bytes that were added. ``size``: bytes of what is kept, with the note in place of what is not.
     """
 
-    __slots__ = ("_descriptor", "_head", "_limit", "_memory", "_tail", "followers", "path", "total")
+    __slots__ = ("_descriptor", "_failed", "_head", "_limit", "_memory", "_tail", "followers", "path", "total")
 
     def __init__(self, path: Path | str, limit: int = LOG_LIMIT) -> None:
         self.path = path
@@ -61,6 +64,7 @@ class RunLog:
         self._tail = self._limit - self._head
         self._memory = bytearray()
         self._descriptor = -1
+        self._failed = False
 
     @classmethod
     def kept(cls, path: Path | str, *, total: int, limit: int, data: bytes | None) -> RunLog:
@@ -107,7 +111,9 @@ class RunLog:
                 place += written
                 view = view[written:]
         except OSError as error:
-            log.warning("The log %s cannot be written: %s.", self.path, error)
+            if not self._failed:
+                self._failed = True
+                log.warning("The log %s cannot be written: %s; it has a gap.", self.path, error)
 
     def _place(self, place: int) -> tuple[int, int]:
         """Return where in the file the byte ``place`` of the stream belongs, and how much fits there."""
@@ -186,12 +192,12 @@ class RunLog:
 
 
 class _Upload:
-    __slots__ = ("accepted", "key", "log", "sent", "size")
+    __slots__ = ("accepted", "key", "log", "sent", "size", "weight")
 
     def __init__(self, key: RunKey, run_log: RunLog) -> None:
         self.key = key
         self.log = run_log
-        self.size = run_log.size
+        self.size = self.weight = run_log.size
         self.sent = 0
         self.accepted = 0
 
@@ -203,12 +209,16 @@ class Uploads:
     a log.
     """
 
-    def __init__(self, send: Callable[[FileChunk], bool], done: Callable[[RunKey], None]) -> None:
+    def __init__(
+        self, send: Callable[[FileChunk], bool], done: Callable[[RunKey], None], *, budget: int = LOG_BUDGET
+    ) -> None:
         self._send = send
         self._done = done
         self._queue: dict[RunKey, _Upload] = {}
         self._flying = 0
         self._online = False
+        self._budget = budget
+        self._waiting = 0
 
     def add(self, key: RunKey, run_log: RunLog) -> None:
         """A finished log is to be brought over; an empty one is done at once."""
@@ -216,7 +226,13 @@ class Uploads:
             run_log.close(remove=True)
             self._done(key)
             return
-        self._queue[key] = _Upload(key, run_log)
+        upload = self._queue[key] = _Upload(key, run_log)
+        self._waiting += upload.weight
+        while self._waiting > self._budget and len(self._queue) > 1:
+            oldest = next(iter(self._queue))
+            log.info("The log of run %s is given up: the server is away, and the logs that wait take too much.", oldest)
+            self.forget(oldest)
+            self._done(oldest)
         self.pump()
 
     def accepted(self, told: FileAccepted) -> None:
@@ -243,6 +259,7 @@ class Uploads:
         upload = self._queue.pop(key, None)
         if upload is not None:
             self._flying -= upload.sent - upload.accepted
+            self._waiting -= upload.weight
             upload.log.close(remove=True)
 
     def connected(self) -> None:

@@ -39,7 +39,7 @@ from afnet.wire.messages import (
 from afrender.agent import Agent
 from afrender.follow import Followers
 from afrender.host.probe import HostProbe
-from afrender.logs import RunLog, Uploads
+from afrender.logs import LOG_BUDGET, RunLog, Uploads
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
 from afrender.reports import KeptReport, ReportSpool
@@ -108,6 +108,7 @@ class AgentLoop:
         settings: LoopSettings,
         spool: ReportSpool | None = None,
         farm_met: Callable[[str], object] | None = None,
+        log_budget: int = LOG_BUDGET,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -136,8 +137,9 @@ class AgentLoop:
         self._sync_timer: asyncio.TimerHandle | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._trouble = ""
+        self._was_registered = False
         self._resources: dict[str, Any] = {}
-        self.uploads = Uploads(self._send_chunk, self._log_done)
+        self.uploads = Uploads(self._send_chunk, self._log_done, budget=log_budget)
         self.followers = Followers(self._loop, self._send)
         self.works = Works(
             layer=layer,
@@ -237,6 +239,7 @@ class AgentLoop:
             self.followers.remove(message.id)
         elif isinstance(message, Registered):
             log.info("Registered as render %d, named %s.", message.render, self._identity.name)
+            self._was_registered = True
             self.tell(message)
             self.uploads.connected()
         elif isinstance(message, Refused):
@@ -264,7 +267,7 @@ class AgentLoop:
     def _be_refused(self, message: Refused) -> None:
         hint = f" ({message.hint})" if message.hint else ""
         log.error("The server refuses: %s%s", message.sentence, hint)
-        if message.code == Conflict.default_code and not self.agent.render:
+        if message.code == Conflict.default_code and not self._was_registered:
             self.refused = message
             self.leave(message.sentence)
 
@@ -386,7 +389,7 @@ class AgentLoop:
             self._send(Readings(self._host.measure(), progress))
         elif action.host:
             self._errand(self._measure_host(progress))
-        elif progress:
+        else:
             self._send(Readings({}, progress))
 
     async def _measure_host(self, progress: list[ProgressReading]) -> None:

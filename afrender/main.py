@@ -181,7 +181,8 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             ),
             settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),
             spool=spool,
-            farm_met=lambda farm: setattr(folder, "farm", farm),
+            farm_met=folder.meet,
+            log_budget=int(config["spool_bytes_max"]),
         )
         loop.restore()
         folder.remove_stray_logs({os.path.basename(path) for path in loop.log_paths})
@@ -214,7 +215,8 @@ def _listen_to_signals(running: asyncio.AbstractEventLoop, loop: AgentLoop) -> N
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
-        if number is None:
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:
+            # Whoever started us with a signal ignored (nohup) wants it so.
             continue
         if sys.platform == "win32":
             signal.signal(number, lambda *_, word=name: running.call_soon_threadsafe(asked, word))

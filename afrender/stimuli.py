@@ -155,7 +155,7 @@ class Forget(_Told, frozen=True):
 
 
 class Measure(_Told, frozen=True):
-    """Send readings: of the host when ``host``, and the progress of ``keys``."""
+    """Send readings: of the host when ``host``, and the progress of ``keys``; without either it is a sign of life."""
 
     keys: list[RunKey]
     host: bool

@@ -214,6 +214,8 @@ class PosixProcess:
         if grace > 0:
             if self._end is None:
                 cancel.signal_group(self.pid, signal.SIGTERM)
+                # One that was halted cannot end otherwise.
+                cancel.signal_group(self.pid, signal.SIGCONT)
             cancel.signal_processes((one for one in family if one.group != self.pid), signal.SIGTERM)
             await self._gone(family, grace)
         for _ in range(KILL_ROUNDS):

@@ -112,6 +112,16 @@ def test_terminate_is_enough_for_a_polite_one(play):
     play(scene)
 
 
+def test_one_that_is_halted_ends_too(play):
+    async def scene(bench: Bench) -> None:
+        process, seen = bench.sh("echo ready; kill -STOP $$; sleep 1000")
+        await until(lambda: seen.data)
+        process.terminate(30.0)
+        assert (await seen.finish()).signal == 15
+
+    play(scene)
+
+
 def test_one_that_ignores_terminate_is_killed_after_the_grace(play):
     async def scene(bench: Bench) -> None:
         process, seen = bench.sh("trap '' TERM; echo ready; while :; do sleep 0.05; done")

@@ -280,6 +280,20 @@ def test_the_heartbeat_takes_all_news_along_and_comes_again():
     assert play.agent.deadline() is None
 
 
+def test_signs_of_life_come_within_the_silence_that_the_farm_allows_and_measure_when_it_is_time():
+    play = Play(online=False)
+    play.online(heartbeat=1.0, resources_period=3.0, zombie_time=1.5)
+    began, measured = play.now, []
+    while play.now < began + 6.2:
+        play.now = play.agent.deadline()
+        (asked,) = play.tell(Tick())
+        assert asked.keys == []
+        if asked.host:
+            measured.append(round(play.now - began))
+    assert play.agent.deadline() - play.now == pytest.approx(0.5, abs=0.01)
+    assert measured == [3, 6]
+
+
 def test_news_from_before_the_server_was_lost_are_told_when_it_is_back():
     play = Play()
     play.running()

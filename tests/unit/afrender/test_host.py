@@ -113,7 +113,7 @@ def test_a_folder_belongs_to_one_agent_at_a_time(tmp_path):
     assert token == first.token
     with pytest.raises(FolderTaken, match=r'named "b" runs already \(process \d+'):
         AgentFolder(path, "b")
-    first.farm = "abc"
+    first.meet("abc")
     (path / "2.0.0.1.log").write_text("")
     (path / "2.0.0.2.log").write_text("")
     first.remove_stray_logs({"2.0.0.2.log"})

@@ -162,6 +162,19 @@ def test_a_log_nobody_wants_is_deleted_and_makes_room(tmp_path):
     assert server.done == [second]
 
 
+def test_when_logs_take_too_much_the_oldest_are_given_up(tmp_path):
+    server = Server()
+    server.uploads = Uploads(server.take, server.done.append, budget=250_000)
+    for number in range(4):
+        server.uploads.add(*log_of(tmp_path, number, 100_000))
+    assert [key.task for key in server.done] == [0, 1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log2", "log3"]
+    server.uploads.connected()
+    while server.answer():
+        pass
+    assert sorted(key.task for key in server.files) == [2, 3]
+
+
 def report(task: int = 0, *, log_size: int = 0) -> Report:
     return Report(2, 0, task, 1, status=1, exit_status=0, started=1.0, duration=2.0, log_size=log_size)
 
