@@ -65,6 +65,7 @@ _ALL = (
     Setting("af_max_run_tasks_per_host", "int", -1, "running tasks of a job on one render; -1 is no limit", "", -1),
     Setting("af_task_default_capacity", "int", 1000, "capacity that a task takes of its render", "", 1),
     Setting("af_task_default_service", "text", "generic", "service of a block"),
+    Setting("services", "texts", (), "services of the studio's own that blocks may name beside the known ones"),
     Setting("af_task_error_retries", "int", 3, "how often a failed task is started again", "", 0, 127),
     Setting("af_errors_avoid_host", "int", 3, "failures after which a block avoids a render; 0 never", "", 0, 127),
     Setting("af_task_errors_same_host", "int", 3, "failures after which a task avoids a render; 0 never", "", 0, 127),

@@ -26,6 +26,7 @@ from afcore.errors import AfError, StoreError
 from afcore.events import Event
 from afcore.outcome import Entry
 from afcore.replay import recover
+from afcore.servicetable import SERVICES
 from afcore.store.base import Recovered, Retention, Store
 from afcore.store.writer import Writer, WriterState
 from afnet.client.servers import Address
@@ -156,7 +157,7 @@ class FarmServer:
             now=clock.now,
             loop=loop,
         )
-        self.requests = Requests(self.runner, self.queries)
+        self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)

@@ -154,6 +154,9 @@ class _Pages:
 
 async def _read_object(request: web.Request) -> dict[str, Any]:
     """Return the body as a JSON object; no body is an empty one."""
+    limit = request.client_max_size
+    if (request.content_length or 0) > limit:
+        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
     body = await request.read()
     if not body:
         return {}
@@ -192,7 +195,8 @@ def _error_page(largest_body: int) -> Middleware:
                 raise
             return _refuse(_http_error(request, error, largest_body), error.status)
         except ConnectionError:
-            raise
+            # The caller left in the middle of its request: nobody will read this.
+            return _refuse(Rejected("The request has no end.", code="bad_request"), 400)
         except Exception:  # noqa: BLE001 - a page that breaks must not end the connection without a word
             _log.exception("%s %s failed", request.method, request.path)
             return _refuse(Rejected("The server made a mistake.", hint="Its log says more.", code="bug"), 500)

@@ -5,11 +5,13 @@ Rules of this file:
 - A command goes to the runner and is answered when it is durable; a query reads the farm and is answered now.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from afcore.commands import SubmitJob
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, NotAllowed, Rejected, StoreError
+from afcore.jobcheck import read_job
 from afnet.registry import find_operation
 from afnet.server.queries import Queries
 from afnet.server.runner import Answer, Runner
@@ -20,9 +22,11 @@ __all__ = ["Requests", "describe_error"]
 class Requests:
     """Does operations of the registry for callers."""
 
-    def __init__(self, runner: Runner, queries: Queries) -> None:
+    def __init__(self, runner: Runner, queries: Queries, *, services: Collection[str]) -> None:
+        """``services`` are the names that a submitted block may have."""
         self._runner = runner
         self._queries = queries
+        self._services = services
 
     def do(
         self, name: str, arguments: dict[str, Any], principal: Principal, answer: Answer, *, initiator: str = ""
@@ -36,9 +40,10 @@ class Requests:
                     hint=f"It takes the role {operation.role.name.lower()}; ask who runs the farm.",
                 )
             if operation.kind == "command":
-                command = operation.make_command(arguments)
-                if type(command) is SubmitJob and not command.spec.user_name:
-                    command.spec.user_name = principal.name
+                if operation.command is SubmitJob:
+                    command = self._read_job(operation.bind(arguments)["job"], principal)
+                else:
+                    command = operation.make_command(arguments)
                 self.post(command, principal, answer, initiator=initiator)
             elif operation.kind == "query":
                 self._queries.answer(name, operation.bind(arguments), answer)
@@ -46,6 +51,12 @@ class Requests:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:
             answer(None, error)
+
+    def _read_job(self, job: dict[str, Any], principal: Principal) -> SubmitJob:
+        """Return the command for a submitted job; BadSpec with every problem of keys, types and meaning."""
+        if not job.get("user_name"):
+            job = {**job, "user_name": principal.name}
+        return SubmitJob(read_job(job, services=self._services))
 
     def post(self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "") -> None:
         """Give a command to the farm as an operation of its own."""
