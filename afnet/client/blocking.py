@@ -201,6 +201,7 @@ class BlockingClient:
         """Connect and greet, if that is not done; raises why no server took us (the first one's reason)."""
         if self._session is not None and self._session.state is SessionState.OPEN:
             return
+        self.close()
         waiting = deque(self._servers)
         asked: set[Address] = set()
         first: AfError | None = None
@@ -287,6 +288,8 @@ class BlockingClient:
     def _send_new(self, make: Callable[[int], Message]) -> int:
         self.connect()
         assert self._session is not None
+        if self._session.state is not SessionState.OPEN:
+            raise ConnectionLost(f"The server ended the conversation: {self._session.closed_because}.")
         self._numbers += 1
         id = self._numbers
         self._mail[id] = deque()

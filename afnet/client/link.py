@@ -314,6 +314,8 @@ class _Conversation:
         for message in messages:
             if isinstance(message, Welcome):
                 self.welcomed = True
+                # From now on silence counts in seconds of the server's choice, sooner than the greeting's.
+                self._arm()
                 self._link._welcomed(message)
             elif isinstance(message, NotLeader):
                 self._link._not_leader(message.servers)
@@ -389,6 +391,8 @@ class _Conversation:
             self._handler.unreachable(ConnectionLost(f"{self._link.server}: {reason.rstrip('.')}."))
 
     def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         deadline = self.session.deadline()
         if deadline is not None and self._connection is not None:
             wait = max(0.0, deadline - self._link._clock())

@@ -21,6 +21,7 @@ from afnet.server.classic import ClassicAnswer
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers
 from afnet.server.peer import identify_socket
+from afnet.wire.session import PING_TIME
 
 __all__ = ["Door"]
 
@@ -46,8 +47,9 @@ class Door:
         limits: Limits | None = None,
         identify_peer: Callable[[socket.socket], Principal] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ping_time: float = PING_TIME,
     ) -> None:
-        self.peers = NativePeers(on_native, clock=clock)
+        self.peers = NativePeers(on_native, clock=clock, ping_time=ping_time)
         """Every native conversation."""
         self.on_http = on_http
         self.on_classic = on_classic

@@ -66,7 +66,7 @@ class ServerPeer:
         """Free for the server's own use."""
         self._peers = peers
         self._refused = principal if isinstance(principal, Refused) else None
-        self._session = Session("server", now=peers.clock(), greet=self._greet)
+        self._session = Session("server", now=peers.clock(), greet=self._greet, ping_time=peers.ping_time)
         self._connection: FrameConnection | None = None
         self._out: list[Message] = []
         self._welcomed = False
@@ -231,9 +231,17 @@ class ServerPeer:
 class NativePeers:
     """Every native conversation of a server."""
 
-    def __init__(self, handler: NativeHandler, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        handler: NativeHandler,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        ping_time: float = PING_TIME,
+    ) -> None:
         self.handler = handler
         self.clock = clock
+        self.ping_time = ping_time
+        """Seconds of silence after which a peer is asked whether it is there."""
         self._peers: set[ServerPeer] = set()
         self._numbers = 0
         self._dirty: list[ServerPeer] = []
@@ -256,7 +264,7 @@ class NativePeers:
         """Count an opened peer in."""
         self._peers.add(peer)
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(PING_TIME / 2, self._look_around)
+            self._sweep = asyncio.get_running_loop().call_later(self.ping_time / 2, self._look_around)
 
     def remove(self, peer: ServerPeer) -> None:
         """Count a closed peer out."""
@@ -278,7 +286,7 @@ class NativePeers:
 
     def _look_around(self) -> None:
         """One timer for the silence of all peers: a timer each would cost more than it tells."""
-        self._sweep = asyncio.get_running_loop().call_later(PING_TIME / 2, self._look_around)
+        self._sweep = asyncio.get_running_loop().call_later(self.ping_time / 2, self._look_around)
         now = self.clock()
         for peer in list(self._peers):
             deadline = peer.session.deadline()
