@@ -12,13 +12,12 @@ enough. Names of members follow the trade's habit, not this project's.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 __all__ = ["Parser"]
 
-_MARKED = re.compile(r"^(?:ACTIVITY|REPORT): |@IMAGE!?@|^Image: ", re.MULTILINE)
+_MARKS = ("ACTIVITY: ", "REPORT: ", "Image: ", "@IMAGE@", "@IMAGE!@")
 
 
 class Parser:
@@ -83,7 +82,7 @@ class Parser:
             self.activity = ""
             self.report = ""
             self._keywords(data)
-            if _MARKED.search(data) is not None:
+            if any(mark in data for mark in _MARKS):
                 self._common_lines(data)
         result = self.do({"mode": mode, "pid": pid, "data": data, "resources": resources})
         return result if isinstance(result, str) else None

@@ -105,7 +105,7 @@ class Farm:
     def received(self, peer: ServerPeer, message: Message) -> None:
         if isinstance(message, Register):
             self.registers.append(message)
-            peer.send(self.refusal or Registered(7, heartbeat=self.heartbeat))
+            peer.send(self.refusal or Registered(7, heartbeat=self.heartbeat, resources_period=self.heartbeat))
         elif isinstance(message, Report):
             self.reports.append(message)
             if self.acknowledging:
