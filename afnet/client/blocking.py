@@ -85,6 +85,7 @@ class BlockingClient:
         self._arrived: deque[Message] = deque()
         self._numbers = 0
         self._early = b""
+        self._ended = ""
         self._mail: dict[int, deque[Message]] = {}
         self.server: Address | None = None
         """The server that answered; None before."""
@@ -282,14 +283,17 @@ class BlockingClient:
         self._reader = FrameReader(masked=False, limit=LIMIT_TO_CLIENT)
         self._arrived.clear()
         self._early = bytes(data[end:])
+        self._ended = ""
 
     # Moving messages
 
     def _send_new(self, make: Callable[[int], Message]) -> int:
         self.connect()
         assert self._session is not None
-        if self._session.state is not SessionState.OPEN:
-            raise ConnectionLost(f"The server ended the conversation: {self._session.closed_because}.")
+        if self._session.state is not SessionState.OPEN or self._ended:
+            reason = self._ended or f"The server ended the conversation: {self._session.closed_because}."
+            self.close()
+            raise ConnectionLost(reason)
         self._numbers += 1
         id = self._numbers
         self._mail[id] = deque()
@@ -330,6 +334,9 @@ class BlockingClient:
             session, sock = self._session, self._socket
             if session is None or sock is None:
                 raise ConnectionLost("The connection to the server is closed.")
+            if self._ended:
+                self.close()
+                raise ConnectionLost(self._ended)
             data, self._early = self._early, b""
             if not data:
                 data = self._read(sock, session, deadline, sentence)
@@ -338,8 +345,8 @@ class BlockingClient:
                 for opcode, payload in self._reader.feed(data):
                     if opcode == BINARY:
                         self._arrived.extend(session.receive(payload, now))
-                    elif opcode == CLOSE and not self._arrived:
-                        raise ConnectionLost(read_close(payload)[1] or "The server closed the connection.")
+                    elif opcode == CLOSE:
+                        self._ended = read_close(payload)[1] or "The server closed the connection."
                     elif opcode == PING:
                         sock.sendall(encode_frame(payload, opcode=PONG, mask=os.urandom(4)))
                 self._write(session.pending())
