@@ -463,3 +463,30 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
+
+
+def test_check_names_every_broken_rule():
+    play = Play()
+    play.running()
+    play.running(RunKey(2, 0, 1, 1))
+    play.finished(RunKey(2, 0, 1, 1))
+    agent = play.agent
+    assert agent.report(RunKey(2, 0, 1, 1)) is not None and agent.report(KEY) is None
+    assert agent.report(RunKey(9, 9, 9, 9)) is None
+    runs = agent._runs
+    runs[RunKey(2, 0, 1, 1)].report = None
+    runs[NEXT] = type(runs[KEY])(NEXT, None, RunState.STARTING)
+    runs[RunKey(2, 0, 3, 1)] = type(runs[KEY])(RunKey(2, 0, 3, 1), None, RunState.GONE)
+    agent._news[RunKey(5, 5, 5, 5)] = None
+    said = "; ".join(agent.check())
+    for words in ("live together", "report None", "gone but not forgotten", "nobody knows", "unknown", "otherwise"):
+        assert words in said
+
+
+def test_older_reports_of_a_task_do_not_hide_the_newest():
+    reports = [Report(2, 0, 0, run, status=1, exit_status=0, started=5.0, duration=1.0) for run in (2, 1)]
+    play = Play(online=False)
+    play.tell(Restored(reports))
+    play.online()
+    assert play.tell(Start([spec(run=2)])) == [] and play.tell(Start([spec(run=1)])) == []
+    assert play.tell(Start([spec(run=3)])) == [Forget([NEXT], log=True), Spawn(spec(run=3))]

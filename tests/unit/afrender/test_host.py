@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from afcore.errors import ConfigError
 from afrender.folder import AgentFolder, FolderTaken
+from afrender.host import nvidia
 from afrender.host.fake import FakeHost
 from afrender.host.local import LocalHost, os_tokens, per_second
 from afrender.host.probe import RESOURCE_FIELDS
@@ -103,6 +105,67 @@ def test_the_renders_name():
     assert render_name({}, "Node07.Studio.Local") == "node07"
     assert render_name({}, "Node07.Studio.Local", cut_domain=False) == "node07.studio.local"
     assert render_name({"AF_HOSTNAME": "Mine.X"}, "node") == "Mine.X"
+
+
+class FakeLibrary:
+    """Two devices, the second of which tells nothing but its name."""
+
+    NVML_TEMPERATURE_GPU = 0
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    def nvmlInit(self) -> None:
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:
+        self.open -= 1
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+        return index
+
+    def nvmlDeviceGetName(self, handle: int) -> bytes | str:
+        return b"GPU A" if handle == 0 else "GPU B"
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:
+        if handle:
+            raise self.NVMLError
+        return SimpleNamespace(total=8 << 30, used=1 << 30)
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:
+        if handle:
+            raise self.NVMLError
+        return SimpleNamespace(gpu=40)
+
+    def nvmlDeviceGetTemperature(self, handle: int, which: int) -> int:
+        if handle:
+            raise self.NVMLError
+        return 61
+
+
+def test_devices_of_nvidia_are_listed_and_measured(monkeypatch):
+    library = FakeLibrary()
+    monkeypatch.setattr(nvidia, "pynvml", library)
+    probe = nvidia.Nvidia()
+    assert probe.devices() == [{"index": 0, "kind": "gpu", "name": "GPU A", "memory_mb": 8192}]
+    assert probe.measure() == {
+        "gpu_gpu_util": 40,
+        "gpu_gpu_temp": 61,
+        "gpu_mem_total_mb": 8192,
+        "gpu_mem_used_mb": 1024,
+        "gpu_string": "GPU A, GPU B",
+    }
+    probe.close()
+    probe.close()
+    assert library.open == 0
+    monkeypatch.setattr(nvidia, "pynvml", None)
+    assert nvidia.Nvidia().devices() == []
 
 
 def test_a_folder_belongs_to_one_agent_at_a_time(tmp_path):
