@@ -1,0 +1,96 @@
+"""The classic dialect on a real farm: a job is submitted, slots are set, and the job is looked at until it is done."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.processes import FarmProcess
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.e2e
+
+SAMPLES = Path(__file__).parents[1] / "wire" / "samples"
+
+
+def ask(farm: FarmProcess, request: dict[str, Any]) -> Any:
+    """Send one request in text framing and return the answer's object."""
+    body = json.dumps(request).encode()
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as one:
+        one.sendall(b"AFANASY %d JSON%s" % (len(body), body))
+        data = b""
+        while piece := one.recv(65536):
+            data += piece
+    head, _, answer = data.partition(b"JSON")
+    assert head == b"AFANASY %d " % len(answer)
+    return json.loads(answer)
+
+
+def post(farm: FarmProcess, request: dict[str, Any]) -> Any:
+    """Send one request as the browser page does and return the answer's object."""
+    body = json.dumps(request).encode()
+    http = urllib.request.Request(
+        f"http://127.0.0.1:{farm.port}/", data=body, headers={"AFANASY": str(len(body))}, method="POST"
+    )
+    with urllib.request.urlopen(http, timeout=30) as answer:
+        assert answer.headers["Content-Type"] == "application/json"
+        return json.loads(answer.read())
+
+
+SLOTS = {
+    "action": {
+        "type": "pools",
+        "mask": "/",
+        "user_name": "protouser",
+        "host_name": "protohost",
+        "params": {"capacity_host": 4000, "max_tasks_host": 4},
+    }
+}
+
+
+def test_a_job_of_the_reference_runs_to_its_end(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    job = json.loads((SAMPLES / "job-submit.request.json").read_text())
+    render, posted = job["job"]["blocks"]
+    render.update(command="echo PROGRESS: 50%; echo frames @#@ - @####@", hosts_mask="class")
+    # The second task fails in the sample; here both shall be done.
+    posted["tasks"][1]["command"] = "true"
+
+    assert ask(farm, SLOTS) == {"info": {"kind": "log", "text": "Action processed."}}
+    answer = post(farm, job)
+    id = answer["id"]
+    assert set(answer) == {"id", "serial"}
+    waiting = ask(farm, {"get": {"type": "jobs", "ids": [id]}})["jobs"][0]
+    assert (waiting["name"], waiting["state"], waiting["branch"]) == ("proto_main", " RDY", "/proto")
+    assert waiting["blocks"][0]["p_progressbar"] == "r" * 128
+    assert waiting["blocks"][1]["state"] == " WDP"
+
+    # The mask is of the find kind in this dialect: the beginning of the name is enough.
+    farm.start_agent("classic01")
+    done: dict[str, Any] = {}
+
+    def is_done() -> bool:
+        done.update(ask(farm, {"get": {"type": "jobs", "ids": [id], "mode": "full"}})["jobs"][0])
+        return "DON" in done["state"]
+
+    wait_for(is_done, what="the job to be done", seconds=60)
+    assert [block["p_percentage"] for block in done["blocks"]] == [100, 100]
+    assert [block["p_progressbar"] for block in done["blocks"]] == ["D" * 128] * 2
+    assert done["blocks"][1]["tasks"][0] == {"name": "one", "command": "echo ONE", "files": ["a.txt"]}
+    assert done["time_done"] >= done["time_started"] >= done["time_creation"]
+
+
+def test_what_is_refused_and_what_is_not_there_yet(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    refused = ask(farm, {"job": {"name": "x", "user_name": "me", "blocks": []}})
+    assert (refused["id"], refused["serial"]) == (0, 0) and "block" in refused["error"]
+    assert ask(farm, {"get": {"type": "jobs", "ids": [998]}}) == {"info": {"kind": "error", "text": "Invalid ID"}}
+    for request in ({"get": {"type": "renders"}}, {"monitor": {}}, {"user": {"name": "x"}}):
+        assert "yet" in ask(farm, request)["info"]["text"]
+    wrong = {"action": {**SLOTS["action"], "params": {"capacity_host": -7}}}
+    assert ask(farm, wrong)["info"]["kind"] == "error"
