@@ -11,7 +11,7 @@ import psutil
 from afnet.demo.farm import Farm
 from benchmarks.harness import CheckFailed
 
-__all__ = ["CODE", "cpu_seconds", "kill_and_count_rows", "new_farm"]
+__all__ = ["CODE", "count_runs", "cpu_seconds", "database_of", "kill_and_count_rows", "new_farm"]
 
 CODE = Path(__file__).resolve().parents[1]
 
@@ -35,12 +35,27 @@ def cpu_seconds(process: int) -> Callable[[], float]:
     return lambda: total() - before
 
 
+def database_of(farm: Farm) -> Path:
+    """The file in which the farm's SQLite database lies."""
+    found = [path for path in (farm.folder / "server").rglob("*") if path.suffix in (".db", ".sqlite", ".sqlite3")]
+    if len(found) != 1:
+        raise CheckFailed(f"{len(found)} databases lie in the server's folder, one is expected")
+    return found[0]
+
+
 def kill_and_count_rows(farm: Farm, job: int) -> int:
     """Kill the server without warning and count the tasks of a job that have a row of a good run on the disk."""
     farm.kill("server")
-    databases = [path for path in (farm.folder / "server").rglob("*") if path.suffix in (".db", ".sqlite", ".sqlite3")]
-    if len(databases) != 1:
-        raise CheckFailed(f"{len(databases)} databases lie in the server's folder, one is expected")
-    with sqlite3.connect(databases[0]) as base:
+    with sqlite3.connect(database_of(farm)) as base:
         row = base.execute("SELECT COUNT(DISTINCT id_task) FROM tasks WHERE job = ? AND error = 0", (job,)).fetchone()
     return int(row[0])
+
+
+def count_runs(farm: Farm) -> tuple[int, int]:
+    """The rows of good runs in the database of a server that is gone, and the tasks that have one."""
+    with sqlite3.connect(database_of(farm)) as base:
+        rows = base.execute("SELECT COUNT(*) FROM tasks WHERE error = 0").fetchone()
+        tasks = base.execute(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT job, id_block, id_task FROM tasks WHERE error = 0)"
+        ).fetchone()
+    return int(rows[0]), int(tasks[0])

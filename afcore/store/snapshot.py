@@ -2,7 +2,7 @@
 
 Rules of this file:
 - A snapshot is written under its own number beside the older ones, and counts once its last step set ``complete``.
-- A step takes some milliseconds: a quarter of a megabyte of plain bytes, or some hundred rows, and one transaction.
+- A step takes some milliseconds: 128 KiB of plain bytes, or some hundred rows, and one transaction.
 - Job 0 is the farm itself; a job without a body was deleted.
 """
 
@@ -27,9 +27,9 @@ __all__ = [
     "write_pieces",
 ]
 
-PART = 1 << 18
+PART = 1 << 17
 """Plain bytes of one stored part."""
-STEP_BYTES = 1 << 18
+STEP_BYTES = 1 << 17
 STEP_ROWS = 400
 FARM = 0
 

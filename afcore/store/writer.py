@@ -139,15 +139,16 @@ class Writer:
                         self._wake.wait()
                     group = list(self._batches)
                     stopping = self._stopping
+                    if steps is None and self._work and not stopping:
+                        # Taken together with the batches: a snapshot is of a state whose batches are in ``group``.
+                        begin, done = self._work.popleft()
+                        steps = begin()
                 if group and not self._commit(group):
                     return
                 if stopping and not self._batches:
                     return
                 if stopping:
                     continue
-                if steps is None and self._work:
-                    begin, done = self._work.popleft()
-                    steps = begin()
                 if steps is not None and not self._step(steps, done):
                     steps = done = None
         finally:

@@ -77,14 +77,15 @@ class Farm:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def start_server(self) -> None:
-        """Start the server and wait until it answers.
+    def start_server(self, *more: str) -> None:
+        """Start the server, with ``more`` words on its command line, and wait until it answers.
 
         Raises:
             DemoError: it ended, or did not answer in time; the text has the last lines of its log.
         """
         self.port = free_port()
         words = ["afnet.server.main", "--headless", "--listen", self.address, "--data", str(self.folder / "server")]
+        words += more
         child = self._start("server", words)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

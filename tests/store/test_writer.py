@@ -111,6 +111,20 @@ def test_commits_go_between_the_steps_of_a_snapshot(gated: GatedStore, calls: Ca
     assert gated.log == ["commit 1", "step", "commit 2", "step", "commit 3", "step", "whole"]
 
 
+def test_a_snapshot_waits_for_its_own_batch(gated: GatedStore, calls: Calls) -> None:
+    writer = calls.writer(gated)
+    writer.start()
+    writer.put(batch(1, gated))
+    assert gated.entered.wait(WAIT)
+    writer.put(batch(2, gated))
+    writer.put_snapshot(snapshot(2), calls.note_done)
+    gated.gate.set()
+    calls.wait(lambda: bool(calls.done))
+    assert writer.stop(WAIT)
+    assert calls.done == [None]
+    assert gated.log[:2] == ["commit 1", "commit 2"]
+
+
 def test_a_database_away_is_asked_until_it_is_back(calls: Calls) -> None:
     store = MemoryStore()
     store.fail = Unavailable("the database is away")
