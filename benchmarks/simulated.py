@@ -12,7 +12,6 @@ import asyncio
 import heapq
 import itertools
 import random
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -51,19 +50,18 @@ from afrender.stimuli import (
     Tick,
 )
 
-__all__ = ["STEP", "Fleet", "SimulatedAgent"]
+__all__ = ["STEP", "Fleet", "SimulatedAgent", "resources_of"]
 
 STEP = 0.002
 """Seconds between two looks at the timers."""
 
 CONNECT_AT_ONCE = 50
-SLOTS = 4
 
 _TOLD = (Start, Acknowledge, Stop, Drop, Registered)
 _KILLED = 9
 
 
-def _resources(number: int) -> dict[str, Any]:
+def resources_of(number: int) -> dict[str, Any]:
     """What a busy host of eight cores says about itself."""
     return {
         "cpu_num": 8, "cpu_mhz": 3000, "cpu_loadavg": [4.0, 3.5, 3.0], "cpu_user": 48 + number % 5, "cpu_nice": 0,
@@ -140,7 +138,7 @@ class SimulatedAgent:
                     fleet.spawn(self, key)
                     stimuli.append(ProcessStarted(key, 1, time.time()))
                 elif kind is Measure:
-                    self.link.send(Readings(_resources(self.number) if action.host else {}, []))  # type: ignore[union-attr]
+                    self.link.send(Readings(resources_of(self.number) if action.host else {}, []))  # type: ignore[union-attr]
                 elif kind is Enrol:
                     self.link.send(self._register())
                 elif kind is Terminate or kind is Kill:
@@ -161,7 +159,7 @@ class SimulatedAgent:
             instance=self.name,
             interfaces=[],
             devices=[],
-            resources=_resources(self.number),
+            resources=resources_of(self.number),
             running=[],
         )
 
@@ -243,8 +241,3 @@ class Fleet:
                 agent.tell(Tick())
         self._due = max(self._due + STEP, self._loop.time())
         self._timer = self._loop.call_at(self._due, self._look)
-
-
-def host_name() -> str:
-    """Name of this machine, for people."""
-    return socket.gethostname()
