@@ -43,7 +43,15 @@ class AgentFolder:
                 f"The folder of this agent, {path}, cannot be used: {error.strerror}",
                 hint="choose another one with --folder",
             ) from error
-        if not _lock(self._lock):
+        try:
+            locked = _lock(self._lock)
+        except OSError as error:
+            os.close(self._lock)
+            raise FolderTaken(
+                f"The folder of this agent, {path}, cannot be locked: {error.strerror}",
+                hint="choose one on a disk of this machine with --folder",
+            ) from error
+        if not locked:
             owner = os.read(self._lock, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(self._lock)
             raise FolderTaken(
@@ -123,9 +131,9 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> bool:
-        """Lock the file for this process alone; False when another has it."""
+        """Lock the file for this process alone; False when another has it. OSError when it cannot be locked at all."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from afcore.commands import ProgressReading, RunningRun
 from afcore.errors import AfError, Conflict
 from afcore.ids import RunKey
+from afnet.client.servers import Address
 from afnet.wire.messages import (
     Acknowledge,
     Drop,
@@ -38,6 +39,7 @@ from afnet.wire.messages import (
 )
 from afrender.agent import Agent
 from afrender.follow import Followers
+from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
 from afrender.logs import LOG_BUDGET, RunLog, Uploads
 from afrender.process.spawn import ProcessLayer
@@ -71,6 +73,10 @@ SYNC_AFTER = 0.5
 
 class LinkLike(Protocol):
     """What of ``afnet.client.link.Link`` is used here."""
+
+    @property
+    def server(self) -> Address | None:
+        """The server that is spoken to."""
 
     def send(self, *messages: Message) -> bool:
         """Send messages; False while there is no conversation."""
@@ -138,6 +144,8 @@ class AgentLoop:
         self._errands: set[asyncio.Task[None]] = set()
         self._trouble = ""
         self._was_registered = False
+        self._registering: asyncio.Task[None] | None = None
+        self._addresses: dict[Address | None, tuple[str, int]] = {}
         self._resources: dict[str, Any] = {}
         self.uploads = Uploads(self._send_chunk, self._log_done, budget=log_budget)
         self.followers = Followers(self._loop, self._send)
@@ -248,6 +256,8 @@ class AgentLoop:
     def lost(self, reason: str) -> None:
         """The server is away; tasks go on."""
         log.info("The server is away: %s; %d tasks go on.", reason.rstrip("."), len(self.agent.living))
+        if self._registering is not None:
+            self._registering.cancel()
         self.uploads.lost()
         self.followers.clear()
         self.tell(Lost())
@@ -305,10 +315,11 @@ class AgentLoop:
 
     # -- small things --------------------------------------------------------------------------------------------
 
-    def _errand(self, errand: Coroutine[Any, Any, None]) -> None:
+    def _errand(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+        return task
 
     # -- reports and logs ----------------------------------------------------------------------------------------
 
@@ -398,9 +409,24 @@ class AgentLoop:
         self._send(Readings(resources, progress))
 
     def _enrol(self, action: Enrol) -> None:
-        identity = self._identity
+        server = self.link.server if self.link is not None else None
+        if server is None or server in self._addresses:
+            self._register(action.running, self._addresses.get(server, ("", 4)))
+        elif server.host.replace(".", "").isdigit() or ":" in server.host:
+            self._addresses[server] = address_towards(server.host, server.port)
+            self._register(action.running, self._addresses[server])
+        else:
+            self._registering = self._errand(self._register_slowly(action.running, server))
+
+    async def _register_slowly(self, running: list[RunKey], server: Address) -> None:
+        own = await self._loop.run_in_executor(None, address_towards, server.host, server.port)
+        self._addresses[server] = own
+        self._register(running, own)
+
+    def _register(self, running: list[RunKey], own: tuple[str, int]) -> None:
         if not self._resources:
             self._resources = self._host.measure()
+        identity = self._identity
         self._send(
             Register(
                 name=identity.name,
@@ -413,7 +439,9 @@ class AgentLoop:
                 interfaces=identity.interfaces,
                 devices=identity.devices,
                 resources=self._resources,
-                running=[RunningRun(*key) for key in action.running],
+                running=[RunningRun(*key) for key in running],
+                address=own[0],
+                family=own[1],
             )
         )
 

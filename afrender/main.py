@@ -67,7 +67,12 @@ class Options:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run an agent until it is told to leave; return the exit status."""
-    arguments = _parser().parse_args(words)
+    given = sys.argv[1:] if words is None else list(words)
+    if given[:1] == ["service"]:
+        from afnet.service import service_main
+
+        return service_main("afrender", "Render agent of the farm", "afrender", given[1:])
+    arguments = _parser().parse_args(given)
     logging.basicConfig(
         stream=sys.stderr, level=logging.DEBUG if arguments.verbose else logging.INFO, format="%(asctime)s %(message)s"
     )
@@ -99,7 +104,11 @@ def _complain(error: AfError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="afrender", description="Runs the tasks of the farm on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="afrender",
+        description="Runs the tasks of the farm on this machine.",
+        epilog="`afrender service install` writes what a system needs to start it by itself.",
+    )
     parser.add_argument("nimby", nargs="?", choices=("nimby", "NIMBY"), help="the state a render new to the farm is in")
     parser.add_argument("--headless", action="store_true", help="without a tray icon")
     parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings")

@@ -17,7 +17,7 @@ import psutil
 from afrender.host.nvidia import Nvidia
 from afrender.host.probe import HostIdentity
 
-__all__ = ["LocalHost", "os_tokens", "per_second"]
+__all__ = ["LocalHost", "address_towards", "os_tokens", "per_second"]
 
 
 def os_tokens(system: str, machine: str, release: Mapping[str, str], version: str = "") -> str:
@@ -148,6 +148,19 @@ class LocalHost:
         result["hdd_busy"] = max(0, min(100, int((after[3] - before[3]) / 10 / seconds))) if seconds > 0 else 0
         result["net_recv_kbsec"] = per_second(after[4], before[4], seconds)
         result["net_send_kbsec"] = per_second(after[5], before[5], seconds)
+
+
+def address_towards(host: str, port: int) -> tuple[str, int]:
+    """Return the address by which this machine reaches ``host``, and its family (4 or 6); nothing is sent.
+
+    Asks the name service, so it may take long. An empty address when there is no way there.
+    """
+    with contextlib.suppress(OSError):
+        for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
+            with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
+                probe.connect(place)
+                return str(probe.getsockname()[0]), 6 if family == socket.AF_INET6 else 4
+    return "", 4
 
 
 def _login() -> str:

@@ -111,6 +111,7 @@ def act(tmp_path: Path) -> Callable[..., None]:
 def test_tasks_run_are_reported_with_their_logs_and_nothing_is_left(act):
     async def scene(stage: Stage) -> None:
         register = stage.farm.registers[0]
+        assert (register.address, register.family) == ("127.0.0.1", 4)
         assert (register.name, register.running, register.resources["cpu_idle"]) == ("r01", [], 42)
         commands = ["echo out; echo err >&2", "exit 3", ["printf", "%s|%s", "a b", "c"], "kill -9 $$", "true"]
         stage.farm.start(*(spec(task, command) for task, command in enumerate(commands)))
