@@ -5,7 +5,6 @@ Rules of this file:
 - Imports are part of the price of every ``afcmd``: nothing heavy comes in here, TLS only when it is used.
 """
 
-import os
 import socket
 import sys
 import time
@@ -15,21 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from afcore.errors import AfError, ConfigError, ConnectionLost, TimedOut, WireError
+from afnet.client.blockingsocket import BlockingSocket
 from afnet.client.refusals import error_of
 from afnet.client.servers import Address, parse_address
-from afnet.transport.wsframes import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    FrameReader,
-    check_answer,
-    close_payload,
-    encode_frame,
-    read_close,
-    request_upgrade,
-)
-from afnet.wire.codec import LIMIT_TO_CLIENT
 from afnet.wire.messages import (
     Follow,
     Goodbye,
@@ -54,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockingClient"]
 
-_READ = 256 * 1024
 _CONNECT_TIME = 5.0
 _MOST_HOPS = 4
 
@@ -79,13 +65,10 @@ class BlockingClient:
         self._hello = Hello([], program, "client", user=user, host=socket.gethostname())
         self._timeout = timeout
         self._tls = tls
-        self._socket: socket.socket | None = None
+        self._socket: BlockingSocket | None = None
         self._session: Session | None = None
-        self._reader = FrameReader(masked=False, limit=LIMIT_TO_CLIENT)
         self._arrived: deque[Message] = deque()
         self._numbers = 0
-        self._early = b""
-        self._ended = ""
         self._mail: dict[int, deque[Message]] = {}
         self.server: Address | None = None
         """The server that answered; None before."""
@@ -179,22 +162,10 @@ class BlockingClient:
 
     def close(self) -> None:
         """Say goodbye and hang up; may be called twice."""
-        sock, self._socket = self._socket, None
-        if sock is None:
-            return
-        try:
-            if self._session is not None:
-                last = self._session.close("", time.monotonic())
-                sock.settimeout(1.0)
-                if last:
-                    sock.sendall(encode_frame(last, mask=os.urandom(4)))
-                sock.sendall(encode_frame(close_payload(1000), opcode=CLOSE, mask=os.urandom(4)))
-        except OSError:
-            # The server went first: there is nobody left to say goodbye to.
-            self._arrived.clear()
-        finally:
-            sock.close()
-            self._session = None
+        one, self._socket = self._socket, None
+        session, self._session = self._session, None
+        if one is not None:
+            one.close(session.close("", time.monotonic()) if session is not None else b"")
 
     # Connecting
 
@@ -232,7 +203,8 @@ class BlockingClient:
         """Speak to one server; sets ``server`` if it leads, else returns whom it named."""
         self.server = None
         deadline = time.monotonic() + _CONNECT_TIME
-        self._open_socket(address)
+        self._socket = BlockingSocket(address, timeout=_CONNECT_TIME, tls=self._tls)
+        self._arrived.clear()
         self._session = Session("client", now=time.monotonic(), hello=self._hello)
         self._write(self._session.pending())
         while True:
@@ -245,53 +217,14 @@ class BlockingClient:
             if isinstance(message, Refused):
                 raise error_of(message)
 
-    def _open_socket(self, address: Address) -> None:
-        try:
-            sock = socket.create_connection((address.host, address.port), timeout=_CONNECT_TIME)
-        except TimeoutError:
-            raise ConnectionLost(f"{address} did not answer within {_CONNECT_TIME:g} seconds.") from None
-        except OSError as wrong:
-            known = wrong.errno is not None and wrong.errno > 0
-            reason = os.strerror(wrong.errno or 0).lower() if known else str(wrong.strerror or wrong)
-            raise ConnectionLost(
-                f"No farm server answers at {address}: {reason}.",
-                hint="Start one with `afserver --headless`, or name another with --server or AF_SERVER.",
-            ) from None
-        self._socket = sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        key = os.urandom(16)
-        data = bytearray()
-        try:
-            if self._tls is not None:
-                self._socket = sock = self._tls.wrap_socket(sock, server_hostname=address.host)
-            sock.sendall(request_upgrade(str(address), key))
-            while not (end := check_answer(data, key)):
-                got = sock.recv(_READ)
-                if not got:
-                    raise ConnectionLost(
-                        f"What answers at {address} hung up; it does not seem to be a farm server.",
-                        hint="Check the host and the port; the default port is 51000.",
-                    )
-                data += got
-        except TimeoutError:
-            raise ConnectionLost(
-                f"What answers at {address} said nothing for {_CONNECT_TIME:g} seconds.",
-                hint="Is it a farm server? The default port is 51000.",
-            ) from None
-        except OSError as wrong:
-            raise ConnectionLost(f"The connection to {address} broke: {wrong.strerror or wrong}.") from None
-        self._reader = FrameReader(masked=False, limit=LIMIT_TO_CLIENT)
-        self._arrived.clear()
-        self._early = bytes(data[end:])
-        self._ended = ""
-
     # Moving messages
 
     def _send_new(self, make: Callable[[int], Message]) -> int:
         self.connect()
         assert self._session is not None
-        if self._session.state is not SessionState.OPEN or self._ended:
-            reason = self._ended or f"The server ended the conversation: {self._session.closed_because}."
+        assert self._socket is not None
+        if self._session.state is not SessionState.OPEN or self._socket.ended:
+            reason = self._socket.ended or f"The server ended the conversation: {self._session.closed_because}."
             self.close()
             raise ConnectionLost(reason)
         self._numbers += 1
@@ -331,50 +264,23 @@ class BlockingClient:
     def _next(self, deadline: float | None, sentence: str) -> Message:
         """Return the next message of any kind; TimedOut with ``sentence`` when ``deadline`` passes first."""
         while not self._arrived:
-            session, sock = self._session, self._socket
-            if session is None or sock is None:
+            session, one = self._session, self._socket
+            if session is None or one is None:
                 raise ConnectionLost("The connection to the server is closed.")
-            if self._ended:
-                self.close()
-                raise ConnectionLost(self._ended)
-            data, self._early = self._early, b""
-            if not data:
-                data = self._read(sock, session, deadline, sentence)
-            now = time.monotonic()
-            try:
-                for opcode, payload in self._reader.feed(data):
-                    if opcode == BINARY:
-                        self._arrived.extend(session.receive(payload, now))
-                    elif opcode == CLOSE:
-                        self._ended = read_close(payload)[1] or "The server closed the connection."
-                    elif opcode == PING:
-                        sock.sendall(encode_frame(payload, opcode=PONG, mask=os.urandom(4)))
-                self._write(session.pending())
-            except WireError:
-                self.close()
-                raise
-        return self._arrived.popleft()
-
-    def _read(self, sock: socket.socket, session: Session, deadline: float | None, sentence: str) -> bytes:
-        """Wait for bytes, keeping the session alive meanwhile."""
-        while True:
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 raise TimedOut(sentence)
             wake = min(at for at in (deadline, session.deadline(), now + 3600.0) if at is not None)
             try:
-                sock.settimeout(max(0.001, wake - now))
-                data = sock.recv(_READ)
+                for frame in one.receive(timeout=max(0.001, wake - now)):
+                    self._arrived.extend(session.receive(frame, time.monotonic()))
+                self._write(session.pending())
             except TimeoutError:
                 self._tick(session)
-                continue
-            except OSError as wrong:
+            except WireError:
                 self.close()
-                raise ConnectionLost(f"The connection to the server broke: {wrong.strerror or wrong}.") from None
-            if not data:
-                self.close()
-                raise ConnectionLost("The server closed the connection.")
-            return data
+                raise
+        return self._arrived.popleft()
 
     def _tick(self, session: Session) -> None:
         try:
@@ -388,11 +294,10 @@ class BlockingClient:
         if not frame or self._socket is None:
             return
         try:
-            self._socket.settimeout(self._timeout)
-            self._socket.sendall(encode_frame(frame, mask=os.urandom(4)))
-        except OSError as wrong:
+            self._socket.send(frame, timeout=self._timeout)
+        except WireError:
             self.close()
-            raise ConnectionLost(f"The connection to the server broke: {wrong.strerror or wrong}.") from None
+            raise
 
 
 def _addresses(texts: Sequence[str]) -> list[Address]:
