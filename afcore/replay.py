@@ -7,7 +7,7 @@ Rules of this file:
 - What comes out is what went on before: a test compares the digests on random histories.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from afcore.codec import decode_entries
 from afcore.core import Core
@@ -27,6 +27,7 @@ from afcore.image import Stored, load_farm
 from afcore.model.farm import Farm
 from afcore.outcome import Entry
 from afcore.recount import recount
+from afcore.states import Role
 
 __all__ = ["Replay", "recover"]
 
@@ -36,8 +37,10 @@ _TaskKey = tuple[int, int, int]
 class Replay:
     """A farm that is being brought up to date from its journal."""
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, *, on_act: Callable[[Entry], None] | None = None) -> None:
+        """``on_act`` is shown every entry that is neither a render's nor the server's own."""
         self.farm = farm
+        self._on_act = on_act
         self.deleted: list[int] = []
         self._live: dict[_TaskKey, tuple[RunStarted, float]] = {}
         """Starts whose run was not made yet: most of them end before anybody asks."""
@@ -52,6 +55,8 @@ class Replay:
         jobs, runs = farm.jobs, farm.runs
         for entry in entries:
             at = entry.at
+            if entry.role < Role.NODE and self._on_act is not None:
+                self._on_act(entry)
             for event in entry.events:
                 kind = type(event)
                 farm.version += 1
@@ -119,7 +124,9 @@ class Replay:
         recount(self.farm)
 
 
-def recover(stored: Stored | None, bodies: Iterable[bytes]) -> Core:
+def recover(
+    stored: Stored | None, bodies: Iterable[bytes], *, on_act: Callable[[Entry], None] | None = None
+) -> Core:
     """Return the core that a whole image and the bodies of the journal batches after it make.
 
     ``AcceptRestart`` is the first command it should be given.
@@ -128,7 +135,7 @@ def recover(stored: Stored | None, bodies: Iterable[bytes]) -> Core:
     if stored is not None:
         farm = load_farm(stored)
         recount(farm)
-    replay = Replay(farm)
+    replay = Replay(farm, on_act=on_act)
     for body in bodies:
         replay.entries(decode_entries(body))
     replay.finish()

@@ -20,10 +20,12 @@ import msgspec
 from afcore.codec import encode_entry
 from afcore.commands import AcceptRestart
 from afcore.config import Config
+from afcore.core import Core
 from afcore.effects import Effect
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.errors import AfError, StoreError
 from afcore.events import Event
+from afcore.invariants import check
 from afcore.outcome import Entry
 from afcore.replay import recover
 from afcore.servicetable import SERVICES
@@ -75,12 +77,15 @@ def build_server(
     """
     gc.disable()
     recovered = store.load()
-    core = recover(recovered.snapshot, (batch.body for batch in recovered.batches))
+    audit = Audit()
+    core = recover(recovered.snapshot, (batch.body for batch in recovered.batches), on_act=audit.note)
+    for violation in check(core.farm):
+        _log.error("after the recovery something is not as it must be: %s", violation)
     gc.freeze()
     gc.enable()
     # The two young generations are enough: what gets old here lives long and is free of cycles.
     gc.set_threshold(20_000, 20, 1_000_000)
-    return FarmServer(config, clock, store, recovered, core, data=data, listen=listen, loop=loop)
+    return FarmServer(config, clock, store, recovered, core, audit, data=data, listen=listen, loop=loop)
 
 
 class FarmServer:
@@ -92,7 +97,8 @@ class FarmServer:
         clock: Clock,
         store: Store,
         recovered: Recovered,
-        core: Any,
+        core: Core,
+        audit: Audit,
         *,
         data: Path,
         listen: Sequence[Address],
@@ -111,7 +117,7 @@ class FarmServer:
         self.core = core
         farm = core.farm
         self.board = Board(farm, first_version=int(clock.now() * 1000))
-        self.audit = Audit()
+        self.audit = audit
         self.writer = Writer(
             store,
             on_committed=lambda seq: self._on_loop(partial(self.runner.on_committed, seq)),
@@ -139,6 +145,7 @@ class FarmServer:
             retention=Retention(days=config["journal_keep_days"], size=config["journal_keep_bytes"]),
             snapshot_seq=recovered.snapshot.seq if recovered.snapshot is not None else 0,
             on_loop=self._on_loop,
+            call_later=loop.call_later,
         )
         self.files = FileStore(
             data / "files",
@@ -225,6 +232,7 @@ class FarmServer:
             await self._web.cleanup()
         if self._exit == 0 and self.writer.state is WriterState.READY:
             await self._last_snapshot()
+        self.keeper.stop()
         self.runner.stop()
         await self._loop.run_in_executor(None, self.writer.stop)
         await self._loop.run_in_executor(None, self.files.stop)

@@ -234,6 +234,12 @@ class Board:
             size = self._farm.jobs[event.job].blocks[event.block].tasks.size
             self._tasks(event.job, event.block, 0, size - 1)
 
+    def _tasks_given_up(self, event: events.TasksGivenUp) -> None:
+        self._job(event.job)
+        if event.job in self._chunks:
+            for task in event.tasks:
+                self._tasks(event.job, event.block, task, task)
+
     def _job_submitted(self, event: events.JobSubmitted) -> None:
         self._job_and_owner(event.job)
         if event.job in self._opened and event.job in self._farm.jobs:
@@ -283,6 +289,7 @@ _MARKERS: dict[type, _Marker] = {
     events.TasksReleased: Board._tasks_changed,
     events.TasksHeld: Board._tasks_changed,
     events.TasksChanged: Board._tasks_changed,
+    events.TasksGivenUp: Board._tasks_given_up,
     events.TaskWarned: Board._run_changed,
     events.RenderAdded: lambda board, event: board._render(event.render),
     events.RenderWentOnline: lambda board, event: board._render(event.render),

@@ -3,11 +3,13 @@
 Rules of this file:
 - A snapshot is of the state right after a batch that is already with the writer: the open batch is closed first.
 - The loop only copies; compressing and writing are the writer's, piece by piece between batches.
+- Copying stops the farm for some milliseconds per million tasks: under load it happens seldom, and else when it is quiet.
 """
 
 import gc
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from afcore.core import Core
 from afcore.errors import StoreError
@@ -16,9 +18,24 @@ from afcore.store.writer import Writer
 from afnet.server.clock import Clock
 from afnet.server.runner import Runner
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "Timer"]
 
 _log = logging.getLogger(__name__)
+
+
+_QUIET = 5.0
+"""Seconds without a commit after which the farm is quiet enough for a snapshot."""
+_WORTH_EVENTS = 2000
+_WORTH_BYTES = 256 * 1024
+"""Journal since the last snapshot from which a quiet time is used for the next."""
+
+
+class Timer(Protocol):
+    """What ``call_later`` returns."""
+
+    def cancel(self) -> None:
+        """Do not fire."""
+        ...
 
 
 class Keeper:
@@ -36,8 +53,9 @@ class Keeper:
         retention: Retention,
         snapshot_seq: int,
         on_loop: Callable[[Callable[[], None]], object],
+        call_later: Callable[[float, Callable[[], None]], Timer],
     ) -> None:
-        """``on_loop`` runs a function on the loop's thread, from any thread."""
+        """``on_loop`` runs a function on the loop's thread, from any thread; ``call_later`` is the loop's."""
         self._core = core
         self._runner = runner
         self._writer = writer
@@ -46,6 +64,9 @@ class Keeper:
         self._most_size = size
         self._retention = retention
         self._on_loop = on_loop
+        self._call_later = call_later
+        self._timer: Timer | None = None
+        self._changed = 0.0
         self._events = 0
         self._size = 0
         self._writing = False
@@ -56,8 +77,30 @@ class Keeper:
         """Count what was journaled; take a snapshot when it is much."""
         self._events += facts
         self._size += size
+        self._changed = self._clock.now()
         if (self._events >= self._most_events or self._size >= self._most_size) and not self._writing:
             self.take()
+        elif self._timer is None and self._is_worth_it():
+            self._timer = self._call_later(_QUIET, self._look)
+
+    def _is_worth_it(self) -> bool:
+        return self._events >= _WORTH_EVENTS or self._size >= _WORTH_BYTES
+
+    def _look(self) -> None:
+        """Take a snapshot if nothing was written for a while; there is no timer where there is nothing to keep."""
+        self._timer = None
+        if not self._is_worth_it():
+            return
+        if self._clock.now() - self._changed >= _QUIET and not self._writing:
+            self.take()
+        else:
+            self._timer = self._call_later(_QUIET, self._look)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def take(self, done: Callable[[StoreError | None], None] | None = None) -> bool:
         """Take a snapshot now; ``done`` is called on the loop.  False when there is nothing new to keep."""

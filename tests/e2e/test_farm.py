@@ -175,6 +175,7 @@ def test_a_killed_server_comes_back_with_everything(farm_process: FarmProcess) -
     }
     for id in ids:
         assert finished_runs(farm, id) == {(0, task): 1 for task in range(12)}
+        assert "submitted" in farm.ask("job.log", job=id, limit=10)["rows"][0]["what"], "who did what came back too"
 
 
 def test_a_killed_agent_loses_no_task_and_counts_none_twice(farm_process: FarmProcess) -> None:
@@ -229,6 +230,7 @@ def test_stopping_in_order_keeps_a_snapshot_and_the_next_start_everything(farm_p
     assert farm.stop_server() == 0, farm.log("server.log")
     farm.start_server()
     assert farm.ask("server.status")["snapshot_batch"] > 0
+    assert farm.ask("job.log", job=id, limit=10)["rows"] == [], "what was before the snapshot is in the journal only"
     row = farm.job(id)
     assert (row["counts"][5], row["counts"][1], row["state"]) == (1000, 99000, "paused")
 
