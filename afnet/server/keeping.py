@@ -3,7 +3,7 @@
 Rules of this file:
 - A snapshot is of the state right after a batch that is already with the writer: the open batch is closed first.
 - The loop only copies; compressing and writing are the writer's, piece by piece between batches.
-- Copying stops the farm for some milliseconds per million tasks: under load it happens seldom, and else when it is quiet.
+- Copying stops the farm for some milliseconds per million tasks: under load it is done seldom, else in quiet times.
 """
 
 import gc
