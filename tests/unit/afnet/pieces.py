@@ -176,7 +176,7 @@ class House:
         self.files: Any = FakeFiles()
         self.queries = Queries(
             self.core.farm, files=self.files, store=Any, audit=self.audit, status=lambda: {"jobs": 1},  # type: ignore[arg-type]
-            settings=lambda: [], now=self.clock.now, loop=loop,
+            settings=list, now=self.clock.now, loop=loop,
         )  # fmt: skip
         self.requests = Requests(self.runner, self.queries, services=["generic"])
         self.renders = Renders(self.core.farm, self.runner, remove_files=self.files.remove_job)
