@@ -42,7 +42,7 @@ def _render_went_online(farm: Farm, event: RenderWentOnline, at: float) -> None:
     """Take what a render says of itself, and its connection."""
     render = farm.renders[event.render]
     render.session = event.session
-    render.state = render.state & ~_WOL | RenderState.ONLINE
+    render.state = int(render.state & ~_WOL | RenderState.ONLINE)
     render.registered = at
     render.seen = at
     render.lost = 0.0
@@ -55,7 +55,7 @@ def _render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> Non
     """Take a render off the farm; its runs were finished before."""
     render = farm.renders[event.render]
     render.session = 0
-    render.state &= ~RenderState.ONLINE
+    render.state = int(render.state & ~RenderState.ONLINE)
     render.lost = 0.0
     render.version = farm.version
 
@@ -108,7 +108,7 @@ def _farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
         block.version = farm.jobs[run.key.job].version = farm.version
     for render in farm.renders.values():
         if render.state & RenderState.ONLINE or render.session:
-            render.state &= ~RenderState.ONLINE
+            render.state = int(render.state & ~RenderState.ONLINE)
             render.session = 0
             render.version = farm.version
 
