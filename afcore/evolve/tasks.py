@@ -336,14 +336,14 @@ def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
     job = farm.jobs[event.job]
     block = _touched(farm, event.job, event.block)
     table = block.tasks
+    if block.task_error_hosts:
+        _forget_tasks(block, event)
     if event.indices:
         _change_indices(table, indices_of(event.indices), event.state)
     elif event.only:
         _change_states(table, event.ranges, event.only, event.state)
     else:
         _change_ranges(table, event.ranges, event.state)
-    if block.task_error_hosts:
-        _forget_tasks(block, event)
     if not block.time_done and block.over:
         block.time_done = at
     if block.dependents:
@@ -393,14 +393,14 @@ def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[i
 
 
 def _forget_tasks(block: Block, event: TasksChanged) -> None:
-    """Forget on which hosts the changed tasks failed: a person wants them tried again."""
+    """Forget on which hosts the tasks that are about to change failed: a person wants them tried again."""
     if event.indices:
         for index in indices_of(event.indices):
             block.task_error_hosts.pop(index, None)
         return
     for index in list(block.task_error_hosts):
         inside = any(first <= index <= last for first, last in event.ranges)
-        if inside and (not event.only or block.tasks.state[index] == event.state):
+        if inside and (not event.only or block.tasks.state[index] in event.only):
             del block.task_error_hosts[index]
 
 

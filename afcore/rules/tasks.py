@@ -14,7 +14,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from afcore.commands import ChangeTasks, Ranges, ResetErrorHosts
-from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
+from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
 from afcore.events import ErrorHostsReset, Event, RunStopRequested, TasksChanged
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
@@ -110,6 +110,8 @@ def change_tasks(context: Context, command: ChangeTasks) -> Steps:
     farm = context.farm
     happening = check_words(command.action, command.only)
     job = farm.job(command.job)
+    if job.deleting:
+        raise Conflict(f'Job {job.id} "{job.name}" is being deleted.', hint="It is gone when its last task ends.")
     chosen = [
         (block, selection(block, command.tasks, happening, command.only)) for block in find_blocks(job, command.blocks)
     ]

@@ -16,8 +16,8 @@ def farm() -> Iterator[FarmPlay]:
     play = FarmPlay()
     yield play
     assert check(play.core.farm) == []
+    if not play.entries:
+        return
     again = play.replayed()
     assert check(again.farm) == []
     assert again.digest() == play.core.digest()
-    whole = play.core.snapshot() if not play.core.farm.jobs else None
-    assert whole is None or whole.jobs == {}

@@ -1,0 +1,99 @@
+"""Who may do what: every command has its line, and the line holds."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from afcore import commands
+from afcore.commands import (
+    ChangeTasks,
+    DeleteJobs,
+    MeasureRender,
+    PauseJobs,
+    RegisterRender,
+    ReportRun,
+    SetPools,
+    SetRenders,
+    SetUsers,
+    Solve,
+    SubmitJob,
+    Tick,
+)
+from afcore.core import RULES
+from afcore.envelope import SYSTEM_PRINCIPAL, Principal
+from afcore.errors import NotAllowed
+from afcore.rules.access import ACCESS, check
+from afcore.states import Role, RunStatus
+from tests.unit.afcore.plays import FarmPlay, job
+
+ANNA = Principal("anna", Role.USER)
+BEN = Principal("ben", Role.USER)
+EVE = Principal("eve", Role.VISOR)
+GOD = Principal("root", Role.GOD)
+NODE = Principal("host1", Role.NODE, "127.0.0.1", 1)
+NOBODY = Principal("", Role.NOBODY)
+
+
+def test_every_command_has_a_rule_and_a_line_in_the_table() -> None:
+    kinds = set(get_args(commands.Command))
+    assert set(RULES) == kinds
+    assert set(ACCESS) == kinds
+    assert {access.owner for access in ACCESS.values()} <= {"own", "any", "farm"}
+
+
+@pytest.mark.parametrize(
+    ("who", "command", "allowed"),
+    [
+        (ANNA, PauseJobs([2]), True),
+        (BEN, PauseJobs([2]), False),
+        (EVE, PauseJobs([2]), True),
+        (GOD, DeleteJobs([2]), True),
+        (NODE, PauseJobs([2]), False),
+        (NOBODY, PauseJobs([2]), False),
+        (ANNA, PauseJobs([77]), True),
+        (BEN, ChangeTasks(2, "skip"), False),
+        (ANNA, SubmitJob(job(user="anna")), True),
+        (BEN, SubmitJob(job(user="anna")), False),
+        (BEN, SubmitJob(job(user="")), True),
+        (ANNA, SetUsers(["anna"], {"priority": 1}), True),
+        (ANNA, SetUsers(["ben"], {"priority": 1}), False),
+        (ANNA, SetPools(["/"], {"priority": 1}), False),
+        (EVE, SetPools(["/"], {"priority": 1}), False),
+        (GOD, SetPools(["/"], {"priority": 1}), True),
+        (ANNA, SetRenders(["host1"], {"nimby": True}), True),
+        (BEN, SetRenders(["host1"], {"nimby": True}), False),
+        (NODE, MeasureRender(1, 1), True),
+        (NODE, MeasureRender(2, 1), False),
+        (NODE, ReportRun(1, 2, 0, 0, 1, RunStatus.SUCCESS), True),
+        (NODE, ReportRun(2, 2, 0, 0, 1, RunStatus.SUCCESS), False),
+        (NODE, RegisterRender("host9", 4), True),
+        (GOD, ReportRun(1, 2, 0, 0, 1, RunStatus.SUCCESS), False),
+        (GOD, RegisterRender("host9", 4), False),
+        (GOD, Tick(), False),
+        (NODE, Solve(), False),
+        (SYSTEM_PRINCIPAL, Tick(), True),
+        (SYSTEM_PRINCIPAL, PauseJobs([2]), True),
+    ],
+)
+def test_the_table_holds(farm: FarmPlay, who: Principal, command: Any, allowed: bool) -> None:
+    farm.submit(job(user="anna"))
+    farm.register("host1", user_name="anna")
+    if allowed:
+        check(who, command, farm.core.farm)
+    else:
+        with pytest.raises(NotAllowed):
+            check(who, command, farm.core.farm)
+
+
+def test_a_refusal_names_who_and_what(farm: FarmPlay) -> None:
+    shot = farm.submit(job(user="anna"))
+    with pytest.raises(NotAllowed, match='"ben" may not do DeleteJobs on what belongs to "anna"'):
+        farm.do(DeleteJobs([shot.id]), BEN)
+    assert farm.core.farm.jobs
+
+
+def test_a_command_without_a_line_is_nobodys(farm: FarmPlay) -> None:
+    with pytest.raises(NotAllowed, match="only the server itself"):
+        check(GOD, object(), farm.core.farm)  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+"""Coming back: the short way of replay makes the same farm as the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from afcore.codec import BODY_FORMAT, columns_of, decode_entries, entry_of, table_of
+from afcore.commands import AddUser, ChangeTasks, DeleteJobs, RegisterRender, Tick
+from afcore.core import Core
+from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
+from afcore.events import FACTS, READINGS
+from afcore.evolve import HANDLERS, evolve
+from afcore.evolve.tasks import indices_of
+from afcore.invariants import check
+from afcore.model.farm import Farm
+from afcore.model.tasks import TaskTable
+from afcore.outcome import Outcome
+from afcore.recount import recount
+from afcore.replay import Replay, recover
+from afcore.states import Role, TaskState
+from tests.unit.afcore.plays import FarmPlay, block, job
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_every_event_has_one_handler() -> None:
+    assert set(HANDLERS) == {*FACTS, *READINGS}
+    tags = [kind.__struct_config__.tag for kind in (*FACTS, *READINGS)]
+    assert len(set(tags)) == len(tags)
+
+
+def whole_story(farm: FarmPlay) -> None:
+    """Let a bit of everything happen."""
+    sim = farm.submit(job(block("sim", 1, 4), block("frames", 1, 4, tasks_depend_mask="sim"), branch="/show"))
+    farm.submit(job(name="comp", depend_mask="shot"))
+    gone = farm.submit(job(block(first=1, last=2), name="gone"))
+    farm.register("host1", cores=2)
+    farm.register("host2", cores=1)
+    for key in farm.solve():
+        farm.report(key)
+    farm.solve()
+    farm.do(ChangeTasks(sim.id, "restart"))
+    farm.do(DeleteJobs([gone.id]))
+    for key in list(farm.core.farm.runs):
+        farm.report(key)
+    farm.solve()
+
+
+def test_replay_makes_what_evolve_made(farm: FarmPlay) -> None:
+    whole_story(farm)
+    slow = Farm()
+    for entry in decode_entries(bytes([0xDD]) + len(farm.entries).to_bytes(4, "big") + b"".join(farm.entries)):
+        for event in entry.events:
+            evolve(slow, event, entry.at)
+    assert check(slow) == []
+    assert Core(slow).digest() == farm.core.digest() == farm.replayed().digest()
+
+
+def test_recount_changes_nothing_of_a_farm_that_is_well(farm: FarmPlay) -> None:
+    whole_story(farm)
+    before = farm.core.digest()
+    recount(farm.core.farm)
+    assert farm.core.digest() == before and check(farm.core.farm) == []
+
+
+def test_recount_mends_what_was_derived(farm: FarmPlay) -> None:
+    whole_story(farm)
+    before = farm.core.digest()
+    state = farm.core.farm
+    state.users[1].running_tasks = 99
+    state.jobs[2].blocks[0].tasks.counts[0] = 5
+    state.renders[1].used_capacity = -1
+    assert len(check(state)) >= 3
+    recount(state)
+    assert farm.core.digest() == before
+
+
+def test_a_recovered_farm_goes_on_writing_what_changed(farm: FarmPlay) -> None:
+    whole_story(farm)
+    image = farm.core.snapshot()
+    core = recover(image, [])
+    assert core.snapshot().jobs == {}
+    farm.do(ChangeTasks(2, "skip"))
+    core = recover(image, [bytes([0x91]) + farm.entries[-1]])
+    assert core.digest() == farm.core.digest()
+    assert set(core.snapshot().jobs) == {2}
+
+
+def test_a_journal_in_pieces(farm: FarmPlay) -> None:
+    whole_story(farm)
+    core = recover(None, [bytes([0x91]) + entry for entry in farm.entries])
+    assert core.digest() == farm.core.digest()
+    assert len(core.snapshot().jobs) == 2 and core.snapshot().jobs == {}
+
+
+def test_a_deleted_job_is_told_to_the_store_after_a_recovery(farm: FarmPlay) -> None:
+    shot = farm.submit()
+    image = farm.core.snapshot()
+    farm.do(DeleteJobs([shot.id]))
+    core = recover(image, [bytes([0x91]) + farm.entries[-1]])
+    assert core.snapshot().deleted == [shot.id] and core.snapshot().deleted == []
+
+
+def test_entries_hold_who_and_facts_only() -> None:
+    who = Principal("anna", Role.USER, "127.0.0.1")
+    envelope = Envelope(AddUser("anna"), who, 5.0, "op1", "because")
+    core = Core()
+    entry = entry_of(envelope, core.apply(envelope))
+    assert entry is not None
+    assert (entry.at, entry.operation, entry.principal, entry.role, entry.origin, entry.cause) == (
+        *(5.0, "op1", "anna", 10, "127.0.0.1", "because"),
+    )
+    assert entry_of(envelope, Outcome()) is None
+    register = Envelope(RegisterRender("h", 1), SYSTEM_PRINCIPAL, 6.0)
+    assert entry_of(register, core.apply(register)) is not None
+    tick = Envelope(Tick(), SYSTEM_PRINCIPAL, 7.0)
+    assert entry_of(tick, core.apply(tick)) is None
+
+
+def test_damaged_bytes_are_told() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        decode_entries(msgspec.msgpack.encode([[1.0, "", "", 0, "", "", [[9999]]]]))
+    with pytest.raises(msgspec.DecodeError):
+        decode_entries(b"\xc1")
+
+
+def test_columns_come_back_whatever_the_byte_order() -> None:
+    table = TaskTable(3, TaskState.DONE)
+    table.starts[1], table.render[2] = 258, 70_000
+    columns = columns_of(table)
+    assert columns[4] == b"\0\0\2\1\0\0"
+    again = table_of(columns)
+    assert columns_of(again) == columns and again.counts == table.counts
+    assert list(indices_of(b"\1\0\0\0\0\1\0\0")) == [1, 256]
+
+
+def test_an_unknown_name_of_a_later_version_is_passed_over(farm: FarmPlay) -> None:
+    whole_story(farm)
+    image = farm.core.snapshot()
+    values = msgspec.msgpack.decode(image.farm)
+    values["weather"] = "fine"
+    values["users"][0]["mood"] = "good"
+    image.farm = msgspec.msgpack.encode(values)
+    assert recover(image, []).digest() == farm.core.digest()
+
+
+def test_the_golden_journal_of_this_format_still_reads() -> None:
+    body = (GOLDEN / f"journal-{BODY_FORMAT}.msgpack").read_bytes()
+    core = recover(None, [body])
+    assert check(core.farm) == []
+    assert core.digest() == (GOLDEN / f"journal-{BODY_FORMAT}.digest").read_text(encoding="ascii").strip()
+    kinds = {type(event) for entry in decode_entries(body) for event in entry.events}
+    assert set(FACTS) - kinds == set(), "the golden journal holds every kind of fact"
+
+
+def test_replay_counts_no_run_twice() -> None:
+    replay = Replay(Farm())
+    replay.finish()
+    assert replay.farm.runs == {}

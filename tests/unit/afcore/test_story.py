@@ -1,0 +1,35 @@
+"""Why it is so: the last causes of jobs, renders and runs."""
+
+from __future__ import annotations
+
+from afcore.commands import MeasureRender, PauseJobs, StartJobs
+from afcore.envelope import Principal
+from afcore.states import Role
+from afcore.story import RING
+from tests.unit.afcore.plays import FarmPlay, block, job
+
+
+def test_causes_are_told_with_who_and_what(farm: FarmPlay) -> None:
+    shot = farm.submit(job(block(first=1, last=2)))
+    render = farm.register(cores=1)
+    (key,) = farm.solve()
+    farm.do(MeasureRender(render.id, render.session))
+    farm.report(key)
+    farm.do(PauseJobs([shot.id]), Principal("anna", Role.USER))
+    lines = farm.core.story.of_job(shot.id)
+    assert [type(line.event).__name__ for line in lines] == [
+        *("JobSubmitted", "RunStarted", "JobStarted", "RunFinished", "JobEdited"),
+    ]
+    assert (lines[-1].command, lines[-1].principal) == ("PauseJobs", "anna")
+    assert [line.command for line in farm.core.story.of_run(key)] == ["Solve", "ReportRun"]
+    kinds = [type(line.event).__name__ for line in farm.core.story.of_render(render.id)]
+    assert kinds == ["RenderAdded", "RenderWentOnline", "RunStarted", "RunFinished"]
+    assert farm.core.story.of_job(99) == [] and farm.core.story.of_render(99) == []
+
+
+def test_rings_are_bounded(farm: FarmPlay) -> None:
+    shot = farm.submit()
+    for _ in range(RING):
+        farm.do(PauseJobs([shot.id]))
+        farm.do(StartJobs([shot.id]))
+    assert len(farm.core.story.of_job(shot.id)) == RING
