@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from afcore.commands import ProgressReading, RunningRun
-from afcore.errors import AfError, Conflict
+from afcore.errors import AfError, Bug, Conflict
 from afcore.ids import RunKey
 from afnet.client.servers import Address
 from afnet.wire.messages import (
@@ -38,13 +38,13 @@ from afnet.wire.messages import (
     Welcome,
 )
 from afrender.agent import Agent
-from afrender.follow import Followers
+from afrender.delivery import Delivery
 from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
-from afrender.logs import LOG_BUDGET, RunLog, Uploads
+from afrender.logs import LOG_BUDGET
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
-from afrender.reports import KeptReport, ReportSpool
+from afrender.reports import ReportSpool
 from afrender.stimuli import (
     Connected,
     Enrol,
@@ -66,9 +66,6 @@ from afrender.works import Works, WorkSettings
 __all__ = ["AgentLoop", "LinkLike", "LoopSettings"]
 
 log = logging.getLogger(__name__)
-
-SYNC_AFTER = 0.5
-"""Seconds a report may wait for its acknowledgement before the spool is synced."""
 
 
 class LinkLike(Protocol):
@@ -128,42 +125,38 @@ class AgentLoop:
         self._host = host
         self._identity = host.identity()
         self._settings = settings
-        self._log_limit = works.log_limit
-        self._spool = spool
         self._farm_met = farm_met
-        self._settled = asyncio.Event()
         self._clock = clock
         self._wall = wall
         self._launched = wall()
-        self._over_logs: dict[RunKey, RunLog] = {}
         self._told: deque[object] = deque()
         self._telling = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
-        self._sync_timer: asyncio.TimerHandle | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._trouble = ""
         self._was_registered = False
         self._registering: asyncio.Task[None] | None = None
         self._addresses: dict[Address | None, tuple[str, int]] = {}
         self._resources: dict[str, Any] = {}
-        self.uploads = Uploads(self._send_chunk, self._log_done, budget=log_budget)
-        self.followers = Followers(self._loop, self._send)
+        self.delivery = Delivery(
+            send=self._send, send_chunk=self._send_chunk, spool=spool, log_limit=works.log_limit, log_budget=log_budget
+        )
         self.works = Works(
             layer=layer,
             applications=applications,
             settings=works,
             tell=self.tell,
-            ended_log=self._ended_log,
+            ended_log=self.delivery.ended,
             wall=wall,
         )
         self._doers: dict[type, Callable[[Any], None]] = {
             Spawn: self.works.spawn,
             Terminate: self.works.terminate,
             Kill: self.works.kill,
-            Say: self._say,
-            Keep: self._keep,
-            Forget: self._forget,
+            Say: self.delivery.say,
+            Keep: self.delivery.keep,
+            Forget: self.delivery.forget,
             Measure: self._measure,
             Enrol: self._enrol,
             Left: self._left,
@@ -173,16 +166,7 @@ class AgentLoop:
 
     def restore(self) -> None:
         """Take up the reports and logs of an earlier life. Before the link starts."""
-        if self._spool is None:
-            return
-        kept = self._spool.kept
-        self.tell(Restored([one.report for one in kept if not one.reported]))
-        for one in kept:
-            key = RunKey(one.report.job, one.report.block, one.report.task, one.report.run)
-            if one.report.log_size:
-                path = self.works.log_path(key)
-                limit = one.log_limit or self._log_limit
-                self.uploads.add(key, RunLog.kept(path, total=one.log_total, limit=limit, data=one.log_data))
+        self.tell(Restored(self.delivery.restore(self.works.log_path)))
 
     def leave(self, reason: str) -> None:
         """End all tasks, then be over."""
@@ -195,33 +179,25 @@ class AgentLoop:
     @property
     def log_paths(self) -> list[str]:
         """Files of logs that the server does not have yet."""
-        return [self.works.log_path(key) for key in self.uploads.waiting]
+        return [self.works.log_path(key) for key in self.delivery.uploads.waiting]
 
     async def settle(self, seconds: float) -> None:
         """Wait until every report and log is delivered, at most so long, and not at all without a server."""
-        spool = self._spool
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while spool is not None and spool.kept and self.agent.render:
-                    self._settled.clear()
-                    await self._settled.wait()
+                while self.delivery.waits and self.agent.render:
+                    await self.delivery.change()
 
     async def close(self) -> None:
         """Let files and timers go; all processes must have ended."""
-        for timer in (self._timer, self._sync_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         await self.works.close()
         for errand in list(self._errands):
             errand.cancel()
         if self._errands:
             await asyncio.wait(self._errands)
-        self.followers.close()
-        self.uploads.close()
-        if self._spool is not None:
-            if self._spool.unsynced:
-                self._spool.sync()
-            self._spool.close()
+        await self.delivery.close()
         self._host.close()
 
     # -- the link's handler --------------------------------------------------------------------------------------
@@ -240,16 +216,16 @@ class AgentLoop:
         if isinstance(message, Start | Stop | Drop | Acknowledge):
             self.tell(message)
         elif isinstance(message, FileAccepted):
-            self.uploads.accepted(message)
+            self.delivery.uploads.accepted(message)
         elif isinstance(message, Follow):
-            self._follow(message)
+            self.delivery.follow(message, {key: work.log for key, work in self.works.all.items()})
         elif isinstance(message, Unfollow):
-            self.followers.remove(message.id)
+            self.delivery.followers.remove(message.id)
         elif isinstance(message, Registered):
             log.info("Registered as render %d, named %s.", message.render, self._identity.name)
             self._was_registered = True
             self.tell(message)
-            self.uploads.connected()
+            self.delivery.uploads.connected()
         elif isinstance(message, Refused):
             self._be_refused(message)
 
@@ -258,10 +234,8 @@ class AgentLoop:
         log.info("The server is away: %s; %d tasks go on.", reason.rstrip("."), len(self.agent.living))
         if self._registering is not None:
             self._registering.cancel()
-        self.uploads.lost()
-        self.followers.clear()
         self.tell(Lost())
-        self._settled.set()
+        self.delivery.lost()
 
     def unreachable(self, error: AfError) -> None:
         """No server answers, or we may not speak with it; said once for each reason."""
@@ -272,7 +246,7 @@ class AgentLoop:
 
     def drained(self) -> None:
         """There is room for pieces of files again."""
-        self.uploads.pump()
+        self.delivery.uploads.pump()
 
     def _be_refused(self, message: Refused) -> None:
         hint = f" ({message.hint})" if message.hint else ""
@@ -293,8 +267,16 @@ class AgentLoop:
             while self._told:
                 for action in self.agent.receive(self._told.popleft(), self._clock()):
                     self._doers[type(action)](action)
-        finally:
-            self._telling = False
+        except Bug as bug:
+            # What the agent believes is not what is: the program ends, and its keeper ends the tasks.
+            story = "\n".join(
+                f"{entry.at:.3f} {entry.key or 'agent'} {entry.text}" for entry in self.agent.story()[-40:]
+            )
+            log.critical("The agent stops, this is a mistake in the program: %s\n%s", bug, story)
+            if not self.over.done():
+                self.over.set_exception(bug)
+            return
+        self._telling = False
         self._arm()
 
     def _arm(self) -> None:
@@ -320,71 +302,6 @@ class AgentLoop:
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
         return task
-
-    # -- reports and logs ----------------------------------------------------------------------------------------
-
-    def _ended_log(self, key: RunKey, run_log: RunLog) -> None:
-        self.followers.ended(key, run_log)
-        self._over_logs[key] = run_log
-
-    def _keep(self, action: Keep) -> None:
-        report = action.report
-        key = RunKey(report.job, report.block, report.task, report.run)
-        run_log = self._over_logs.pop(key, None)
-        if self._spool is not None:
-            kept = KeptReport(report)
-            if run_log is not None and report.log_size:
-                kept.log_data, kept.log_total, kept.log_limit = run_log.in_memory, run_log.total, run_log.limit
-            self._spool.keep(kept)
-            if self._sync_timer is None:
-                self._sync_timer = self._loop.call_later(SYNC_AFTER, self._sync_soon)
-        if run_log is not None:
-            self.uploads.add(key, run_log)
-
-    def _sync_soon(self) -> None:
-        self._sync_timer = None
-        if self._spool is not None and self._spool.unsynced:
-            self._errand(self._sync(self._spool))
-
-    async def _sync(self, spool: ReportSpool) -> None:
-        await self._loop.run_in_executor(None, spool.sync)
-
-    def _say(self, action: Say) -> None:
-        self._send(action.report)
-
-    def _forget(self, action: Forget) -> None:
-        if self._spool is not None:
-            if action.log:
-                self._spool.forget(action.keys)
-            else:
-                self._spool.acknowledged(action.keys)
-        self._settled.set()
-        if action.log:
-            for key in action.keys:
-                self.uploads.forget(key)
-                run_log = self._over_logs.pop(key, None)
-                if run_log is not None:
-                    run_log.close(remove=True)
-
-    def _log_done(self, key: RunKey) -> None:
-        if self._spool is not None:
-            self._spool.log_done(key)
-        self._settled.set()
-
-    def _follow(self, message: Follow) -> None:
-        key, run_log, over = self._find_log(message)
-        self.followers.add(message.id, key, run_log, over=over)
-
-    def _find_log(self, message: Follow) -> tuple[RunKey, RunLog | None, bool]:
-        task = (message.job, message.block, message.task)
-        for over, logs in (
-            (False, {key: work.log for key, work in self.works.all.items()}),
-            (True, self.uploads.waiting),
-        ):
-            for key, run_log in logs.items():
-                if key[:3] == task and message.run in (0, key.run):
-                    return key, run_log, over
-        return RunKey(*task, message.run), None, True
 
     # -- messages ------------------------------------------------------------------------------------------------
 

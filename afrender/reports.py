@@ -11,6 +11,7 @@ to somebody again, without counting an error.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import zlib
@@ -125,7 +126,9 @@ class ReportSpool:
         try:
             os.fsync(self._file)
         except OSError as error:
-            log.warning("%s cannot be synced: %s.", self._path, error)
+            # A file that was replaced meanwhile was synced as it was written.
+            if error.errno != errno.EBADF:
+                log.warning("%s cannot be synced: %s.", self._path, error)
 
     def close(self) -> None:
         """Let the file go."""

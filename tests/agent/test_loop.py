@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from afcore.errors import Bug
 from afcore.ids import RunKey
 from afcore.states import RunStatus
 from afnet.client.link import Link
@@ -22,6 +23,7 @@ from afrender.loop import AgentLoop, LoopSettings
 from afrender.process.posix import PosixLayer
 from afrender.reader import Applications
 from afrender.reports import ReportSpool
+from afrender.stimuli import ProcessStarted
 from afrender.works import WorkSettings
 from tests.agent.bench import TOKEN, alive, until
 from tests.agent.farm import Farm, spec
@@ -277,7 +279,7 @@ def test_running_output_can_be_followed(act):
         stage.farm.send(Follow(5, 2, 0, 0, 0), Follow(6, 2, 0, 0, 1), Follow(7, 2, 0, 9, 1))
         await until(lambda: len(stage.farm.lines) >= 3)
         stage.farm.send(Unfollow(6))
-        await until(lambda: len(stage.loop.followers._all) == 1)
+        await until(lambda: len(stage.loop.delivery.followers._all) == 1)
         gate.write_text("")
         await until(lambda: any(line.last for line in stage.farm.lines if line.id == 5))
         mine = [line for line in stage.farm.lines if line.id == 5]
@@ -323,6 +325,18 @@ def test_a_name_that_is_taken_ends_the_agent(act, expected_logs):
     farm = Farm()
     farm.refusal = Refused(0, "conflict", "A render named r01 is online already.", "use another name")
     act(scene, farm=farm)
+
+
+def test_a_mistake_in_the_program_stops_the_agent_with_its_story(act, expected_logs):
+    async def scene(stage: Stage) -> None:
+        stage.farm.start(spec(0, "sleep 1000"))
+        await until(lambda: stage.layer.living)
+        stage.loop.tell(ProcessStarted(KEY, 1, 0.0))
+        with pytest.raises(Bug):
+            await asyncio.wait_for(stage.loop.over, 20)
+
+    expected_logs("mistake in the program")
+    act(scene)
 
 
 def test_five_hundred_tasks_through_eight_slots(act):
