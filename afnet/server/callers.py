@@ -131,6 +131,12 @@ class Callers:
             peer.send(refusal(message.id, error))
 
     def _follow(self, peer: ServerPeer, message: Follow) -> None:
+        # A screen sees a run before the commit that lets its agent know of it: ask the agent after that.
+        self._requests.after_commit(partial(self._follow_now, peer, message))
+
+    def _follow_now(self, peer: ServerPeer, message: Follow) -> None:
+        if not peer.is_open:
+            return
         try:
             self._followers.follow(peer, message)
         except Rejected as error:

@@ -5,7 +5,7 @@ Rules of this file:
 - A command goes to the runner and is answered when it is durable; a query reads the farm and is answered now.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from afcore.commands import SubmitJob
@@ -57,6 +57,10 @@ class Requests:
         if not job.get("user_name"):
             job = {**job, "user_name": principal.name}
         return SubmitJob(read_job(job, services=self._services))
+
+    def after_commit(self, function: Callable[[], None]) -> None:
+        """Call ``function`` when everything that was done so far is durable and its consequences are sent."""
+        self._runner.after_commit(function)
 
     def post(self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "") -> None:
         """Give a command to the farm as an operation of its own."""

@@ -172,6 +172,14 @@ class Runner:
         if not self._scheduled:
             self._schedule()
 
+    def after_commit(self, function: Callable[[], None]) -> None:
+        """Call ``function`` in a turn of the loop after everything applied so far is durable, released and sent."""
+        self._out.append((lambda reply, error: self._call_soon(function), None))
+        self.wake()
+
+    def _call_soon(self, function: Callable[[], None]) -> None:
+        self._loop.call_soon(function)
+
     def wake(self) -> None:
         """Look again at the core's deadline and wishes: something outside the runner changed it."""
         if not self._scheduled:
