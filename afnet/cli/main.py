@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from afcore.errors import AfError, BadSpec
+from afnet.cli.asking import ask
 from afnet.cli.parse import UsageError, given_arguments, parse
 from afnet.registry import OPERATIONS
 
@@ -119,13 +120,13 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
     if name == "job.tasks" and not json:
         from afnet.cli.tasks import show_tasks
 
-        return show_tasks(client.request(name, given))
+        return show_tasks(ask(client, name, given))
     arguments = {argument.name for argument in OPERATIONS[name].arguments}
     if "limit" in arguments and name != "task.log":
         from afnet.cli.pages import print_pages
 
         return print_pages(client, name, given, json=json)
-    reply = client.request(name, given)
+    reply = ask(client, name, given)
     _print_reply(name, reply, json=json)
     return 0
 
@@ -158,7 +159,7 @@ def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:
     """Print a kept log, piece by piece."""
     arguments = {**given, "limit": given.get("limit", _LOG_PIECE)}
     while True:
-        part = client.request("task.log", arguments)
+        part = ask(client, "task.log", arguments)
         sys.stdout.write(part["text"])
         end = part["offset"] + part["length"]
         if "limit" in given or not part["length"] or end >= part["size"]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from afnet.cli.asking import ask
 from afnet.cli.show import as_json, table_for, terminal_height
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def print_pages(client: "BlockingClient", name: str, given: dict[str, Any], *, j
     single = "limit" in given
     argument = _CONTINUE.get(name, "after")
     if json:
-        reply = client.request(name, given)
+        reply = ask(client, name, given)
         rows = list(reply["rows"])
         while not single and reply["next"] is not None:
-            reply = client.request(name, {**given, argument: reply["next"]})
+            reply = ask(client, name, {**given, argument: reply["next"]})
             rows += reply["rows"]
         print(as_json({"rows": rows, "next": reply["next"]}))
         return 0
@@ -52,7 +53,7 @@ def _lines(
     arguments = {**given} if single else {**given, "limit": 1000}
     header = True
     while True:
-        reply = client.request(name, arguments)
+        reply = ask(client, name, arguments)
         yield from table_for(name, reply["rows"], header=header)
         header = False
         if reply["next"] is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from afcore.rows import BlockRow, JobRow
 from afcore.states import TaskState
+from afnet.cli.asking import ask
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -27,7 +28,7 @@ def is_settled(job: JobRow) -> bool:
 def watch_jobs(client: "BlockingClient", ids: list[int], *, json: bool) -> int:
     """Follow jobs until every one is done, stuck or deleted; return 0 when all are done, else 1."""
     for id in ids:
-        client.request("job.show", {"job": id})
+        ask(client, "job.show", {"job": id})
     if json or not sys.stdout.isatty():
         return _watch_plain(client, ids, json=json)
     return _watch_drawn(client, ids)

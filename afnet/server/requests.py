@@ -46,11 +46,24 @@ class Requests:
                     command = operation.make_command(arguments)
                 self.post(command, principal, answer, initiator=initiator)
             elif operation.kind == "query":
-                self._queries.answer(name, operation.bind(arguments), answer)
+                self._queries.answer(name, operation.bind(arguments), self._with_warning(answer))
             else:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:
             answer(None, error)
+
+    def _with_warning(self, answer: Answer) -> Answer:
+        """Return what answers with a warning added while the database is away: everybody who asks is told."""
+        away = self._runner.away
+        if away is None:
+            return answer
+
+        def warn(reply: Any, error: AfError | None) -> None:
+            if isinstance(reply, dict):
+                reply = {**reply, "warning": f"{away.sentence}; until it is back nothing new starts."}
+            answer(reply, error)
+
+        return warn
 
     def _read_job(self, job: dict[str, Any], principal: Principal) -> SubmitJob:
         """Return the command for a submitted job; BadSpec with every problem of keys, types and meaning."""
