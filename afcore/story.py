@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from afcore.envelope import Envelope
-from afcore.events import Event, Reading
+from afcore.events import Event, JobDeleted, JobSubmitted, Reading
 from afcore.ids import RunKey
 
 __all__ = ["RING", "Story", "StoryLine"]
@@ -49,9 +49,18 @@ class Story:
         job = getattr(event, "job", 0)
         if job:
             _append(self._jobs, job, line, _JOBS)
+            if isinstance(event, JobDeleted):
+                self._let_go_of_spec(job)
         render = getattr(event, "render", 0)
         if render:
             _append(self._renders, render, line, _RENDERS)
+
+    def _let_go_of_spec(self, job: int) -> None:
+        """Keep the story of a deleted job, but not its submission: that may be a million texts."""
+        ring = self._jobs[job]
+        kept = [line for line in ring if not isinstance(line.event, JobSubmitted)]
+        ring.clear()
+        ring.extend(kept)
 
     def of_job(self, job: int) -> list[StoryLine]:
         """Return what happened to a job lately, oldest first."""

@@ -8,10 +8,13 @@ Rules of this file:
 - With sub-task dependency a running obstacle holds only the tasks whose frames it has not reported yet.
 """
 
+import re
 from collections.abc import Iterator
+from itertools import accumulate, compress
 
+from afcore.commands import Ranges
 from afcore.events import Event, TasksHeld, TasksReleased
-from afcore.frames import depend_range, sub_task_ready, waiting_range
+from afcore.frames import ListedFrames, depend_range, sub_task_ready, waiting_range
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
@@ -49,9 +52,23 @@ def _needed(block: Block, on: Block, task: int) -> tuple[int, int]:
 
 def _waiting(block: Block, on: Block, task: int) -> tuple[int, int]:
     """Return the range of tasks of ``block`` that wait for a task of ``on``; first above last for none."""
-    if block.frames == on.frames and on.frames.per_task > 0:
+    of_frames, on_frames = block.frames, on.frames
+    if of_frames == on_frames and on_frames.per_task > 0:
         return task, task
-    return waiting_range(task, of=block.frames, on=on.frames)
+    if isinstance(of_frames, ListedFrames) or isinstance(on_frames, ListedFrames) or not 0 < task < on_frames.tasks - 1:
+        return waiting_range(task, of=of_frames, on=on_frames)
+    # Away from the ends nothing is clamped: guess from the frames of the task, and put right by a step or two.
+    frame = on_frames.first + task * on_frames.span
+    low, high = of_frames.task_of(frame), of_frames.task_of(frame + on_frames.span - 1)
+    while low > 0 and _needed(block, on, low - 1)[1] >= task:
+        low -= 1
+    while low < of_frames.tasks and _needed(block, on, low)[1] < task:
+        low += 1
+    while high < of_frames.tasks - 1 and _needed(block, on, high + 1)[0] <= task:
+        high += 1
+    while high >= 0 and _needed(block, on, high)[0] > task:
+        high -= 1
+    return low, high
 
 
 def _first_not_reported(farm: Farm, job: Job, block: Block, on: Block, obstacle: int, low: int, high: int) -> int:
@@ -142,8 +159,23 @@ def held_or_released(farm: Farm, job: Job, block: Block, first: int, last: int) 
         elif state[first] == _READY and not is_clear(farm, job, block, first):
             yield TasksHeld(job.id, block.index, [(first, last)])
         return
-    released: list[tuple[int, int]] = []
-    held: list[tuple[int, int]] = []
+    if _in_step(job, block):
+        released, held = _compared(job, block, first, last)
+    elif _many_obstacles(job, block, first, last):
+        released, held = _summed(job, block, first, last)
+    else:
+        released, held = _searched(farm, job, block, first, last)
+    if released:
+        yield TasksReleased(job.id, block.index, released)
+    if held:
+        yield TasksHeld(job.id, block.index, held)
+
+
+def _searched(farm: Farm, job: Job, block: Block, first: int, last: int) -> tuple[Ranges, Ranges]:
+    """Return the ranges in which tasks are released and held, stretch by stretch."""
+    released: Ranges = []
+    held: Ranges = []
+    state = block.tasks.state
     for low, high, clear in _segments(farm, job, block, first, last):
         old, ranges = (_WAIT_DEP, released) if clear else (_READY, held)
         if state.find(old, low, high + 1) < 0:
@@ -152,10 +184,89 @@ def held_or_released(farm: Farm, job: Job, block: Block, first: int, last: int) 
             ranges[-1] = (ranges[-1][0], high)
         else:
             ranges.append((low, high))
-    if released:
-        yield TasksReleased(job.id, block.index, released)
-    if held:
-        yield TasksHeld(job.id, block.index, held)
+    return released, held
+
+
+def _in_step(job: Job, block: Block) -> bool:
+    """Say whether every task waits for the tasks of its own number only, and for nothing that reports frames."""
+    obstacles = [job.blocks[index] for index in block.tasks_depend_on]
+    return all(
+        on.frames == block.frames
+        and on.frames.per_task > 0
+        and not (on.spec.depend_sub_task and on.tasks.counts[_RUNNING])
+        for on in obstacles
+    )
+
+
+_IS_OVER = bytes(1 if state in OVER_STATES else 0 for state in range(256))
+_IS_WAITING = bytes(1 if state == _WAIT_DEP else 0 for state in range(256))
+_MAY_CHANGE = bytes(1 if state in (_WAIT_DEP, _READY) else 0 for state in range(256))
+_IS_READY = bytes(1 if state == _READY else 0 for state in range(256))
+
+
+def _compared(job: Job, block: Block, first: int, last: int) -> tuple[Ranges, Ranges]:
+    """Return the same as ``_searched`` for blocks in step: the columns are compared as one great number each."""
+    end, size = last + 1, last + 1 - first
+    clear = int.from_bytes(b"\1" * size, "little")
+    for index in block.tasks_depend_on:
+        clear &= int.from_bytes(job.blocks[index].tasks.state[first:end].translate(_IS_OVER), "little")
+    return _turning(block.tasks.state[first:end], clear, first)
+
+
+def _turning(state: bytearray, clear: int, first: int) -> tuple[Ranges, Ranges]:
+    """Return the ranges to release and to hold of tasks from ``first`` on; ``clear`` has a 1 for each clear one."""
+    size = len(state)
+    waiting = int.from_bytes(state.translate(_IS_WAITING), "little")
+    ready = int.from_bytes(state.translate(_IS_READY), "little")
+    released, held = waiting & clear, ready & ~clear
+    return (
+        _ranges(released, waiting ^ released, first, size),
+        _ranges(held, ready ^ held, first, size),
+    )
+
+
+_STRETCH = re.compile(b"\1[\0\1]*\1|\1")
+
+
+def _ranges(turning: int, staying: int, first: int, size: int) -> Ranges:
+    """Return few ranges with every task whose byte in ``turning`` is 1 and none of those in ``staying``."""
+    if not turning:
+        return []
+    column = (turning | staying << 1).to_bytes(size, "little")
+    return [(first + found.start(), first + found.end() - 1) for found in _STRETCH.finditer(column)]
+
+
+_MANY = 256
+
+
+def _many_obstacles(job: Job, block: Block, first: int, last: int) -> bool:
+    """Say whether a search from obstacle to obstacle would be longer than asking every task."""
+    obstacles = [job.blocks[index] for index in block.tasks_depend_on]
+    if any(on.spec.depend_sub_task and on.tasks.counts[_RUNNING] for on in obstacles):
+        return False
+    return last - first > _MANY and any(
+        _needed(block, on, last)[1] - _needed(block, on, first)[0] > _MANY for on in obstacles
+    )
+
+
+def _summed(job: Job, block: Block, first: int, last: int) -> tuple[Ranges, Ranges]:
+    """Return the same as ``_searched``: every task that could change is asked, by sums of what is over before it."""
+    sums = []
+    for index in block.tasks_depend_on:
+        on = job.blocks[index]
+        low, high = _needed(block, on, first)[0], _needed(block, on, last)[1]
+        over = on.tasks.state[low : high + 1].translate(_IS_OVER)
+        sums.append((on, low, list(accumulate(over, initial=0))))
+    state = block.tasks.state[first : last + 1]
+    clear = bytearray(len(state))
+    for task in compress(range(first, last + 1), state.translate(_MAY_CHANGE)):
+        for on, base, over_before in sums:
+            low, high = _needed(block, on, task)
+            if over_before[high + 1 - base] - over_before[low - base] <= high - low:
+                break
+        else:
+            clear[task - first] = 1
+    return _turning(state, int.from_bytes(clear, "little"), first)
 
 
 def settle(farm: Farm, job: Job, block: Block) -> Iterator[Event]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from afcore.commands import (
@@ -14,8 +16,10 @@ from afcore.commands import (
     SetJobs,
 )
 from afcore.events import TasksHeld, TasksReleased
+from afcore.frames import waiting_range
 from afcore.jobspec import BlockSpec, TaskTexts
 from afcore.model.job import Job
+from afcore.rules import depends
 from afcore.rules.depends import is_clear
 from afcore.states import RunStatus, TaskState
 from tests.unit.afcore.plays import FarmPlay, block, job
@@ -173,11 +177,62 @@ def test_editing_a_mask_settles_every_task(farm: FarmPlay) -> None:
     assert farm.states(shot, 1) == "RRR"
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_every_way_of_asking_gives_the_same_answer(farm: FarmPlay, seed: int) -> None:
+    """Search, sums and great numbers agree with asking each task, and so do both directions of the arithmetic."""
+    dice = random.Random(seed)
+
+    def some(name: str) -> BlockSpec:
+        if dice.random() < 0.3:
+            return listed(name, dice.randint(1, 40), frames_per_task=dice.choice((1, 2, 3, -2)))
+        first = dice.randint(-5, 5)
+        last = first + dice.randint(0, 40)
+        return block(name, first, last, frames_per_task=dice.randint(1, 4), frames_inc=dice.randint(1, 3))
+
+    on, of = some("a"), some("b")
+    if dice.random() < 0.3 and of.tasks is None and on.tasks is None:
+        of.frame_first, of.frame_last = on.frame_first, on.frame_last
+        of.frames_per_task, of.frames_inc = on.frames_per_task, on.frames_inc
+    of.tasks_depend_mask = "a"
+    shot = farm.submit(job(on, of))
+    obstacle, waiter = shot.blocks
+    for task in range(obstacle.tasks.size):
+        expected = waiting_range(task, of=waiter.frames, on=obstacle.frames)
+        found = depends._waiting(waiter, obstacle, task)
+        assert found == expected or (found[0] > found[1] and expected[0] > expected[1])
+    size = waiter.tasks.size
+    for _ in range(4):
+        task = dice.randrange(obstacle.tasks.size)
+        farm.do(ChangeTasks(shot.id, dice.choice(("skip", "restart", "done")), [0], [(0, task)]))
+        farm.do(ChangeTasks(shot.id, dice.choice(("skip", "restart")), [0], [(task // 2, task // 2)]))
+        state = waiter.tasks.state
+        right = [is_clear(farm.core.farm, shot, waiter, each) for each in range(size)]
+        assert [each == TaskState.READY for each in state] == right
+        turned = bytes(TaskState.READY + TaskState.WAIT_DEP - each for each in state)
+        kept, state[:] = bytes(state), turned
+        waiter.tasks.counts = waiter.tasks.recount()
+        answers = [
+            depends._searched(farm.core.farm, shot, waiter, 0, size - 1),
+            depends._summed(shot, waiter, 0, size - 1),
+        ]
+        if depends._in_step(shot, waiter):
+            answers.append(depends._compared(shot, waiter, 0, size - 1))
+        for released, held in answers:
+            freed = {each for first, last in released for each in range(first, last + 1)}
+            stopped = {each for first, last in held for each in range(first, last + 1)}
+            for each in range(size):
+                assert (each in freed) >= right[each] and (each in stopped) >= (not right[each])
+                if state[each] == TaskState.WAIT_DEP:
+                    assert (each in freed) == right[each]
+                if state[each] == TaskState.READY:
+                    assert (each in stopped) == (not right[each])
+        state[:] = kept
+        waiter.tasks.counts = waiter.tasks.recount()
+
+
 def test_one_finished_task_of_a_million_looks_at_its_own_dependants_only(
     farm: FarmPlay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from afcore.rules import depends
-
     shot = farm.submit(job(block("a", 1, 1_000_000), block("b", 1, 1_000_000, tasks_depend_mask="a")))
     asked = []
     monkeypatch.setattr(depends, "is_clear", lambda *words: asked.append(words[-1]) or is_clear(*words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from afcore.commands import MeasureRender, PauseJobs, StartJobs
+from afcore.commands import DeleteJobs, MeasureRender, PauseJobs, StartJobs
 from afcore.envelope import Principal
 from afcore.states import Role
 from afcore.story import RING
@@ -33,3 +33,10 @@ def test_rings_are_bounded(farm: FarmPlay) -> None:
         farm.do(PauseJobs([shot.id]))
         farm.do(StartJobs([shot.id]))
     assert len(farm.core.story.of_job(shot.id)) == RING
+
+
+def test_a_deleted_job_keeps_its_story_without_its_texts(farm: FarmPlay) -> None:
+    shot = farm.submit()
+    farm.do(DeleteJobs([shot.id]))
+    kinds = [type(line.event).__name__ for line in farm.core.story.of_job(shot.id)]
+    assert kinds == ["JobDeletionRequested", "JobDeleted"]
