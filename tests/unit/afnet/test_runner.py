@@ -249,3 +249,19 @@ def test_a_flood_is_served_in_slices(world: World, monkeypatch: pytest.MonkeyPat
         world.post(fact(number))
     world.loop.turn()
     assert 0 < len(world.core.seen) < 10 and len(world.loop.calls) == 1
+
+
+def test_what_is_put_off_comes_after_the_commit_and_all_that_it_let_out(world: World) -> None:
+    world.post(fact(2, effects=True), "a")
+    world.loop.turn()
+    world.runner.after_commit(lambda: world.log.append("followed"))
+    world.loop.turn()
+    world.taken()
+    world.runner.on_committed(11)
+    assert "followed" not in world.log, "the messages of this commit go first"
+    world.loop.turn()
+    assert world.taken()[-1] == "followed"
+    world.runner.after_commit(lambda: world.log.append("at once"))
+    world.loop.turn()
+    world.loop.turn()
+    assert "at once" in world.taken(), "nothing is on its way"
