@@ -38,7 +38,7 @@ class LinkHandler(Protocol):
         """The server said something."""
 
     def lost(self, reason: str) -> None:
-        """The conversation is over; the link tries again by itself.  ``reason`` is a sentence."""
+        """The conversation is over, and not by ``close``; the link tries again by itself.  ``reason`` is a sentence."""
 
     def unreachable(self, error: AfError) -> None:
         """A try to connect failed, or we are refused (Rejected, VersionMismatch); the link tries again by itself."""
@@ -80,6 +80,7 @@ class Conversation:
         self._chunks: deque[FileChunk] = deque()
         self._said_no = False
         self._flushing = False
+        self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -202,10 +203,11 @@ class Conversation:
     # The end
 
     async def leave(self, reason: str) -> None:
-        """Send what waits and say goodbye."""
+        """Send what waits and say goodbye; the handler is not told of an end that its owner wanted."""
         connection = self._connection
         if connection is None:
             return
+        self._leaving = True
         self._flush()
         last = self.session.close(reason, self._owner.clock())
         if last:
@@ -237,6 +239,8 @@ class Conversation:
         connection.close(self.session.closed_because)
 
     def _tell_lost(self, reason: str) -> None:
+        if self._leaving:
+            return
         if self.welcomed:
             self._handler.lost(reason)
         else:

@@ -60,6 +60,7 @@ def test_a_request_is_answered_and_both_ends_see_the_end() -> None:
         await link.close("enough")
         await door.close()
         assert farm.lost_reasons == ["enough"]
+        assert owner.heard.empty()
         assert len(door.peers) == 0
 
     asyncio.run(play())
