@@ -43,6 +43,7 @@ from afnet.server.fanout import Fanout
 from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
+from afnet.server.latehttp import LateHttp
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -113,7 +114,7 @@ class FarmServer:
         self._started = 0.0
         self._exit = 0
         self._over: asyncio.Future[None] = loop.create_future()
-        self._web: web.AppRunner | None = None
+        self.http = LateHttp(self._build_http, loop)
         self.core = core
         farm = core.farm
         self.board = Board(farm, first_version=int(clock.now() * 1000))
@@ -200,19 +201,16 @@ class FarmServer:
         self.writer.start()
         self.files.start(list(self.core.farm.jobs))
         self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
-        from aiohttp import web
+        self.door.on_http = self.http
+        await self.door.open()
+        self.http.start()
 
+    def _build_http(self) -> "web.Application":
         from afnet.server.http import build_http
 
-        application = build_http(
+        return build_http(
             self.requests, principal_of=self.door.principal_of, largest_body=self._config["message_bytes_max"]
         )
-        self._web = web.AppRunner(application, handle_signals=False, access_log=None)
-        await self._web.setup()
-        server = self._web.server
-        assert server is not None
-        self.door.on_http = server
-        await self.door.open()
 
     async def wait(self) -> int:
         """Wait until somebody asks the server to stop; return the exit code."""
@@ -228,8 +226,7 @@ class FarmServer:
     async def stop(self) -> None:
         """Stop in order: nothing that was acknowledged is lost, nothing new is taken."""
         await self.door.close()
-        if self._web is not None:
-            await self._web.cleanup()
+        await self.http.stop()
         if self._exit == 0 and self.writer.state is WriterState.READY:
             await self._last_snapshot()
         self.keeper.stop()
