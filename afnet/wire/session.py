@@ -357,13 +357,12 @@ _OWN = frozenset({Ping, Pong, Goodbye, Refused, NotLeader})
 
 
 def _reason(message: object) -> str:
+    """Say why a message that closes the conversation closes it."""
     if isinstance(message, NotLeader):
         return "this server does not lead the farm; ask " + (", ".join(message.servers) or "another one")
     if isinstance(message, Refused):
         return message.sentence
-    if isinstance(message, Goodbye):
-        return message.reason or "the other side said goodbye"
-    return "the conversation is over"
+    return (message.reason if isinstance(message, Goodbye) else "") or "the other side said goodbye"
 
 
 def _listed(versions: Sequence[int]) -> str:

@@ -322,3 +322,33 @@ def test_no_bytes_do_anything_but_arrive_be_refused_or_close(kind: str, greeted:
         assert wire.server.state is SessionState.CLOSED
     # Whatever happened, the caller can read what is said about it.
     wire.caller.receive(wire.server.pending() or encode([]), 1.0)
+
+
+def test_what_is_pending_goes_with_what_is_sent() -> None:
+    wire = Wire("client").greet()
+    wire.to_server(Ping(5))
+    frame = wire.server.send(Reply(1, "x"))
+    assert wire.server.pending() == b""
+    assert wire.caller.receive(frame, 0.0) == [Reply(1, "x")]
+    assert frame == encode([Pong(5), Reply(1, "x")])
+
+
+def test_a_welcome_that_says_nothing_of_silence_leaves_ours() -> None:
+    wire = Wire()
+    wire.to_server()
+    wire.server.pending()
+    wire.caller.receive(encode([Welcome(1, "x", "f", 1, ping=0.0)]), 3.0)
+    assert wire.caller.deadline() == 3.0 + PING_TIME
+
+
+def test_what_msgpack_cannot_hold_is_our_fault() -> None:
+    wire = Wire().greet()
+    with pytest.raises(OurFault, match="cannot be sent"):
+        wire.caller.send(Request(1, "x", {"a": object()}))
+
+
+def test_a_request_whose_id_is_no_number_is_refused_without_one() -> None:
+    wire = Wire().greet()
+    wire.server.receive(msgspec.msgpack.encode([[10, "one", "x", {}]]), 0.0)
+    [refused] = wire.to_caller()
+    assert isinstance(refused, Refused) and (refused.id, refused.code) == (0, "bad_message")
