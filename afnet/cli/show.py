@@ -188,10 +188,9 @@ def _is_number(text: str) -> bool:
 def describe(row: dict[str, Any]) -> list[str]:
     """Return one thing in detail: a line for each field that says something."""
     lines = []
-    width = max(len(name) for name in row)
-    for name, value in row.items():
-        if value in ("", [], {}, None) or name == "version":
-            continue
+    said = {name: value for name, value in row.items() if value not in ("", [], {}, None) and name != "version"}
+    width = max(map(len, said), default=0)
+    for name, value in said.items():
         if name.startswith("time_") or name in ("started", "finished", "seen", "registered"):
             value = clock_time(value) if isinstance(value, float | int) and value > 1e8 else value
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,140 @@
+"""The command line: built from the registry, strict, and readable."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from afcore.errors import BadSpec
+from afcore.rows import JobRow
+from afcore.states import TaskState
+from afnet.cli.parse import UsageError, build_parser, given_arguments, parse
+from afnet.cli.show import ago, describe, table, table_for
+from afnet.cli.tasks import read_columns, state_ranges
+from afnet.cli.watch import is_settled
+from afnet.registry import OPERATIONS
+
+
+def typed(*words: str) -> dict[str, Any]:
+    options = parse(words)
+    operation = OPERATIONS[options.operation]
+    return operation.bind(given_arguments(operation, options))
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "config.show"])
+def test_every_operation_has_its_command_with_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args([*OPERATIONS[name].words, "--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert OPERATIONS[name].help in shown
+    for argument in OPERATIONS[name].arguments:
+        if argument.kind != "parameters":
+            assert argument.help in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("job restart 2 5-7 --only error", {"ids": [2, 5, 6, 7], "only": "error", "pause": False}),
+        ("task skip 2 0 1-3 9", {"job": 2, "block": 0, "tasks": [(1, 3), (9, 9)], "only": ""}),
+        ("job skip 2 --blocks 0,1", {"job": 2, "blocks": [0, 1], "only": ""}),
+        (
+            "pool set / /fast --capacity 5000 --max-tasks 3 --paused no",
+            {"paths": ["/", "/fast"], "parameters": {"capacity_host": 5000, "max_tasks_host": 3, "paused": False}},
+        ),
+        (
+            "job set 2 --hosts-mask r.* --set user_list=[1,2] --set note=text",
+            {"ids": [2], "parameters": {"hosts_mask": "r.*", "user_list": [1, 2], "note": "text"}},
+        ),
+        ("render set r1 --NIMBY yes", {"names": ["r1"], "parameters": {"NIMBY": True}}),
+        ("--server h:1 job list --json --user ann", {"user": "ann", "state": "", "limit": 100, "after": 0}),
+    ],
+)
+def test_what_is_typed_becomes_arguments(words: str, expected: dict[str, Any]) -> None:
+    assert typed(*words.split()) == expected
+
+
+def test_a_job_is_read_from_a_file_or_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps({"name": "x"}), encoding="utf-8-sig")
+    assert typed("submit", str(path)) == {"job": {"name": "x"}}
+    path.write_text(json.dumps({"job": {"name": "x"}}))
+    assert typed("job", "submit", "--pause", str(path)) == {"job": {"name": "x", "offline": True}}
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b'{"name": "piped"}')))
+    assert typed("submit", "-") == {"job": {"name": "piped"}}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("jab list", 'did you mean "job"'),
+        ("job delte 2", 'did you mean "delete"'),
+        ("--server h:1 job wacth 2", 'did you mean "watch"'),
+        ("zebra", "afcmd --help"),
+        ("job show x", "invalid int value"),
+        ("job set 2 --set priority", "NAME=VALUE"),
+        ("pool set /", "nothing to change"),
+        ("job list --limit", "expected one argument"),
+    ],
+)
+def test_what_is_typed_wrong_is_told(words: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        typed(*words.split())
+
+
+def test_numbers_that_are_none_are_problems_with_their_names() -> None:
+    with pytest.raises(BadSpec) as caught:
+        typed("job", "delete", "2", "x-3")
+    assert caught.value.problems[0].path == "ids"
+
+
+def test_tables_align_and_cannot_be_broken_by_what_they_show() -> None:
+    lines = table(["ID", "NAME"], [["7", "a\nb\x1b[31m"], ["12", "long name"]])
+    assert lines == ["ID  NAME", " 7  a b [31m", "12  long name"]
+    row = {"seq": 1, "job": 2, "id_block": 0, "id_task": 1, "run": 1, "status": "success", "exit_status": 0,
+           "hostname": "r1", "username": "ann", "done_ms": 5000, "started_ms": 3500}  # fmt: skip
+    assert "1.5s" in table_for("history.runs", [row])[1]
+    assert table_for("history.runs", [], header=False) == []
+
+
+def test_details_leave_out_what_says_nothing() -> None:
+    lines = describe({"id": 2, "version": 9, "annotation": "", "runs": [], "time_done": 0.0, "paused": False})
+    assert lines == ["id         2", "time_done  0.0", "paused     false"]
+
+
+def test_lengths_of_time_in_two_units() -> None:
+    assert [ago(seconds) for seconds in (0, 59, 61, 3700, 90000)] == ["0s", "59s", "1m01s", "1h01m", "1d01h"]
+
+
+def test_columns_are_joined_and_shown_as_ranges() -> None:
+    pieces = [
+        {"block": 0, "columns": {"state": zlib.compress(bytes([4, 4]))}},
+        {"block": 0, "columns": {"state": zlib.compress(bytes([4, 1]))}},
+        {"block": 1, "columns": {"state": zlib.compress(bytes([6]))}},
+    ]
+    columns = read_columns({"columns": pieces})
+    assert state_ranges(columns[0]["state"]) == [(0, 2, TaskState.DONE), (3, 3, TaskState.READY)]
+    assert state_ranges(columns[1]["state"]) == [(0, 0, TaskState.ERROR)]
+
+
+@pytest.mark.parametrize(
+    ("state", "counts", "settled"),
+    [
+        ("done", [0, 0, 0, 0, 3, 0, 0, 0], True),
+        ("running", [0, 0, 1, 0, 1, 0, 1, 0], False),
+        ("error", [0, 0, 0, 0, 1, 0, 1, 0], True),
+        ("error", [2, 0, 0, 0, 0, 0, 1, 0], True),
+        ("ready", [0, 1, 0, 0, 0, 0, 1, 0], False),
+        ("paused", [0, 2, 0, 0, 0, 0, 0, 0], False),
+    ],
+)
+def test_watching_ends_when_nothing_more_comes_by_itself(state: str, counts: list[int], settled: bool) -> None:
+    row = JobRow(2, 1, "n", "u", "/", state, 99, 0, counts, 0, 0, 0.0, 0.0, 0.0, [])
+    assert is_settled(row) is settled
