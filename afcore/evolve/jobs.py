@@ -43,7 +43,7 @@ JOB_FIELDS = (
 )
 """Fields that a job copies from its spec."""
 
-_LINKING = frozenset({"name", "user_name", "depend_mask", "depend_mask_global"})
+_LINKING = frozenset({"user_name", "depend_mask", "depend_mask_global"})
 
 
 def build_job(*, id: int, serial: int, user: int, branch: int, spec: JobSpec, at: float) -> Job:
@@ -182,9 +182,6 @@ def _job_edited(farm: Farm, event: JobEdited, at: float) -> None:
             _move_to_user(farm, job, farm.users_by_name[value])
         elif name == "branch":
             _move_to_branch(farm, job, farm.branches_by_path[value])
-        elif name == "name":
-            del farm.jobs_by_name[job.name]
-            farm.jobs_by_name[value] = job.id
         if name in _OWN_FIELDS:
             setattr(job, name, value)
         if name in _SPEC_FIELDS:

@@ -6,7 +6,6 @@ Rules of this file:
 - ``replay_started`` and ``replay_finished`` leave out what ``afcore.recount`` rebuilds, and nothing else.
 """
 
-import sys
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -29,19 +28,17 @@ from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
 from afcore.model.render import Run
-from afcore.model.tasks import TaskTable
+from afcore.model.tasks import TaskTable, unpack_indices
 from afcore.model.tree import Limits
 from afcore.states import STATE_COUNT, TaskFlag, TaskState
 
 __all__ = [
     "HANDLERS",
     "give_back",
-    "indices_of",
     "make_run",
     "record_finish",
     "record_start",
     "refresh_waiting",
-    "selected_states",
     "take",
 ]
 
@@ -148,9 +145,7 @@ def take(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: 
         branch.version = version
         _take(branch, render, capacity, tasks)
         above = branch.parent
-    host = farm.renders.get(render)
-    if host is None:
-        return
+    host = farm.renders[render]
     host.version = version
     host.used_capacity += capacity
     above = host.pool
@@ -318,19 +313,6 @@ def _turn(table: TaskTable, ranges: list[tuple[int, int]], old: int, new: int, b
         counts[new] += turned
 
 
-def indices_of(packed: bytes) -> "array[int]":
-    """Return the task indices of a TasksChanged, whatever the machine's byte order."""
-    indices = array("I", packed)
-    if sys.byteorder == "big":
-        indices.byteswap()
-    return indices
-
-
-def selected_states(only: list[int]) -> bytes:
-    """Return a translation table that makes 0xFF of the states in ``only`` and 0 of all others."""
-    return bytes(0xFF if state in only else 0 for state in range(256))
-
-
 def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
     """Set many tasks that do not run to one state, as a person asked."""
     job = farm.jobs[event.job]
@@ -339,7 +321,7 @@ def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
     if block.task_error_hosts:
         _forget_tasks(block, event)
     if event.indices:
-        _change_indices(table, indices_of(event.indices), event.state)
+        _change_indices(table, unpack_indices(event.indices), event.state)
     elif event.only:
         _change_states(table, event.ranges, event.only, event.state)
     else:
@@ -395,7 +377,7 @@ def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[i
 def _forget_tasks(block: Block, event: TasksChanged) -> None:
     """Forget on which hosts the tasks that are about to change failed: a person wants them tried again."""
     if event.indices:
-        for index in indices_of(event.indices):
+        for index in unpack_indices(event.indices):
             block.task_error_hosts.pop(index, None)
         return
     for index in list(block.task_error_hosts):

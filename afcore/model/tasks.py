@@ -6,11 +6,12 @@ Rules of this file:
 - Times are whole seconds since the farm's epoch (``Farm.epoch``), 0 for never.
 """
 
+import sys
 from array import array
 
 from afcore.states import STATE_COUNT, TaskState
 
-__all__ = ["COLUMN_NAMES", "TaskTable"]
+__all__ = ["COLUMN_NAMES", "TaskTable", "pack_indices", "unpack_indices"]
 
 COLUMN_NAMES = ("state", "flags", "percent", "errors", "starts", "render", "started", "finished")
 """The columns in the order in which snapshots and frames hold them."""
@@ -51,3 +52,20 @@ class TaskTable:
     def copy_columns(self) -> list[bytes]:
         """Return every column as bytes in the order of COLUMN_NAMES, numbers in machine order (see ``codec``)."""
         return [bytes(memoryview(getattr(self, name)).cast("B")) for name in COLUMN_NAMES]
+
+
+def pack_indices(indices: "array[int]") -> bytes:
+    """Return task indices, an ``array('I')``, as bytes in little-endian order."""
+    return _little(indices).tobytes()
+
+
+def unpack_indices(packed: bytes) -> "array[int]":
+    """Return the task indices that ``pack_indices`` wrote."""
+    return _little(array("I", packed))
+
+
+def _little(indices: "array[int]") -> "array[int]":
+    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
+        indices = array("I", indices)
+        indices.byteswap()
+    return indices

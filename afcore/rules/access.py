@@ -53,7 +53,7 @@ class Access(NamedTuple):
     """The least role; NODE and SYSTEM mean exactly these (and SYSTEM everything)."""
     owner: str
     """``own``, ``any`` or ``farm``."""
-    owners: Callable[[Farm, Any], Iterable[str]]
+    owners: Callable[[Farm, Any], Iterable[str]] | None = None
     """Names of the users whose things a command touches; things that are not there have no owner."""
 
 
@@ -83,10 +83,6 @@ def _of_renders(farm: Farm, command: SetRenders) -> list[str]:
     return [farm.renders[id].user_name for id in ids if id is not None]
 
 
-def _of_nobody(farm: Farm, command: Any) -> list[str]:
-    return []
-
-
 ACCESS: dict[type, Access] = {
     SubmitJob: Access(Role.USER, "own", _of_spec),
     SetJobs: Access(Role.USER, "own", _of_jobs),
@@ -100,18 +96,18 @@ ACCESS: dict[type, Access] = {
     ResetErrorHosts: Access(Role.USER, "own", _of_job),
     AddUser: Access(Role.USER, "own", _of_new_user),
     SetUsers: Access(Role.USER, "own", _of_users),
-    SetPools: Access(Role.GOD, "farm", _of_nobody),
-    SetBranches: Access(Role.GOD, "farm", _of_nobody),
+    SetPools: Access(Role.GOD, "farm"),
+    SetBranches: Access(Role.GOD, "farm"),
     SetRenders: Access(Role.USER, "own", _of_renders),
-    DeleteRenders: Access(Role.GOD, "farm", _of_nobody),
-    RegisterRender: Access(Role.NODE, "own", _of_nobody),
-    LoseRender: Access(Role.NODE, "own", _of_nobody),
-    DeregisterRender: Access(Role.NODE, "own", _of_nobody),
-    ReportRun: Access(Role.NODE, "own", _of_nobody),
-    MeasureRender: Access(Role.NODE, "own", _of_nobody),
-    Tick: Access(Role.SYSTEM, "farm", _of_nobody),
-    Solve: Access(Role.SYSTEM, "farm", _of_nobody),
-    AcceptRestart: Access(Role.SYSTEM, "farm", _of_nobody),
+    DeleteRenders: Access(Role.GOD, "farm"),
+    RegisterRender: Access(Role.NODE, "own"),
+    LoseRender: Access(Role.NODE, "own"),
+    DeregisterRender: Access(Role.NODE, "own"),
+    ReportRun: Access(Role.NODE, "own"),
+    MeasureRender: Access(Role.NODE, "own"),
+    Tick: Access(Role.SYSTEM, "farm"),
+    Solve: Access(Role.SYSTEM, "farm"),
+    AcceptRestart: Access(Role.SYSTEM, "farm"),
 }
 """The role table: one line for every command."""
 
@@ -130,7 +126,7 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
         return
     if principal.role is Role.NODE or principal.role < access.role:
         raise NotAllowed(f"{who} may not do {name}.", hint=f"It takes the role {access.role.name.lower()}.")
-    if access.owner == "own" and principal.role < Role.VISOR:
+    if access.owners is not None and principal.role < Role.VISOR:
         for owner in access.owners(farm, command):
             if owner != principal.name:
                 raise NotAllowed(

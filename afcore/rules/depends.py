@@ -57,15 +57,12 @@ def _waiting(block: Block, on: Block, task: int) -> tuple[int, int]:
         return task, task
     if isinstance(of_frames, ListedFrames) or isinstance(on_frames, ListedFrames) or not 0 < task < on_frames.tasks - 1:
         return waiting_range(task, of=of_frames, on=on_frames)
-    # Away from the ends nothing is clamped: guess from the frames of the task, and put right by a step or two.
+    # Away from the ends nothing is clamped: the tasks that hold the first and the last frame of the task, or, when these
+    # lie between two steps or beyond an end, their neighbours inside.
     frame = on_frames.first + task * on_frames.span
     low, high = of_frames.task_of(frame), of_frames.task_of(frame + on_frames.span - 1)
-    while low > 0 and _needed(block, on, low - 1)[1] >= task:
-        low -= 1
     while low < of_frames.tasks and _needed(block, on, low)[1] < task:
         low += 1
-    while high < of_frames.tasks - 1 and _needed(block, on, high + 1)[0] <= task:
-        high += 1
     while high >= 0 and _needed(block, on, high)[0] > task:
         high -= 1
     return low, high

@@ -173,8 +173,6 @@ def restart_jobs(context: Context, command: RestartJobs) -> Steps:
 def _change_all(farm: Farm, job: Job, happening: Happening, only: str) -> Changes:
     changed = stopping = 0
     for block in job.blocks:
-        if not block.tasks.size:
-            continue
         more = yield from change_block(farm, job, block, happening, selection(block, [], happening, only))
         changed += more[0]
         stopping += more[1]

@@ -99,10 +99,8 @@ def register_render(context: Context, command: RegisterRender) -> Steps:
             yield RunAdopted(*key, id)
         if run.stopping >= 0:
             yield StopRun(id, key)
-    for key in sorted(set(render.runs) - listed):
+    for key in sorted(key for key, run in render.runs.items() if run.render == id and key not in listed):
         run = farm.runs[key]
-        if run.render != id:
-            continue
         if not same_agent or run.stopping >= 0:
             yield from return_run(farm, run, RunStatus.STOPPED if run.stopping >= 0 else RunStatus.NEVER_STARTED)
             continue

@@ -6,7 +6,6 @@ Rules of this file:
   render after a server restart changes at once, and its run is over.
 """
 
-import sys
 import zlib
 from array import array
 from collections.abc import Generator, Iterator, Sequence
@@ -19,6 +18,7 @@ from afcore.events import ErrorHostsReset, Event, RunStopRequested, TasksChanged
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
+from afcore.model.tasks import pack_indices, unpack_indices
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import held_or_released, settle_dependents
 from afcore.rules.failures import Verdict, ready_or_waiting
@@ -165,9 +165,7 @@ def _live(block: Block, which: Selection) -> list[int]:
 
 def _stop(farm: Farm, job: Job, block: Block, task: int, target: TaskState) -> Iterator[Event]:
     table = block.tasks
-    run = farm.runs.get(RunKey(job.id, block.index, task, table.starts[task]))
-    if run is None:
-        return
+    run = farm.runs[RunKey(job.id, block.index, task, table.starts[task])]
     if run.waiting_since:
         state = ready_or_waiting(farm, run.key, target)
         yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
@@ -214,15 +212,12 @@ def _by_warning(block: Block, ranges: Ranges, states: list[int], target: TaskSta
         indices.extend(index for index in warned if table.state[index] in states)
     if not indices:
         return None
-    packed = array("I", indices)
-    if sys.byteorder == "big":
-        packed.byteswap()
     return TasksChanged(
         block.job,
         block.index,
         int(target),
         [],
-        packed.tobytes(),
+        pack_indices(indices),
         _packed([bytes([table.state[index] for index in indices])]),
         _packed([bytes([table.flags[index] for index in indices])]),
         _packed([bytes([table.errors[index] for index in indices])]),
@@ -248,9 +243,7 @@ def _size(block: Block, event: TasksChanged) -> int:
 
 def _span(event: TasksChanged) -> tuple[int, int]:
     if event.indices:
-        indices = array("I", event.indices)
-        if sys.byteorder == "big":
-            indices.byteswap()
+        indices = unpack_indices(event.indices)
         return indices[0], indices[-1]
     return event.ranges[0][0], event.ranges[-1][1]
 

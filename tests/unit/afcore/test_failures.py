@@ -6,6 +6,7 @@ import pytest
 
 from afcore.commands import ChangeTasks, SetRenders, SetUsers
 from afcore.events import HostForgiven, RunFinished, TasksGivenUp
+from afcore.replay import recover
 from afcore.states import RunStatus, TaskFlag
 from tests.unit.afcore.plays import FarmPlay, block, job
 
@@ -152,6 +153,7 @@ def test_a_bad_host_is_avoided_by_the_block(farm: FarmPlay) -> None:
             farm.report(key, RunStatus.ERROR if on_bad else RunStatus.SUCCESS)
     assert farm.states(shot) == "DDDDDD"
     assert shot.blocks[0].error_hosts[bad].count == 2
+    assert recover(farm.core.snapshot(), []).digest() == farm.core.digest(), "a snapshot remembers bad hosts"
 
 
 def test_a_task_left_without_a_host_by_another_one_is_given_up(farm: FarmPlay) -> None:

@@ -13,10 +13,9 @@ from afcore.core import Core
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.events import FACTS, READINGS
 from afcore.evolve import HANDLERS, evolve
-from afcore.evolve.tasks import indices_of
 from afcore.invariants import check
 from afcore.model.farm import Farm
-from afcore.model.tasks import TaskTable
+from afcore.model.tasks import TaskTable, pack_indices, unpack_indices
 from afcore.outcome import Outcome
 from afcore.recount import recount
 from afcore.replay import Replay, recover
@@ -134,7 +133,8 @@ def test_columns_come_back_whatever_the_byte_order() -> None:
     assert columns[4] == b"\0\0\2\1\0\0"
     again = table_of(columns)
     assert columns_of(again) == columns and again.counts == table.counts
-    assert list(indices_of(b"\1\0\0\0\0\1\0\0")) == [1, 256]
+    assert list(unpack_indices(b"\1\0\0\0\0\1\0\0")) == [1, 256]
+    assert pack_indices(unpack_indices(b"\1\0\0\0")) == b"\1\0\0\0"
 
 
 def test_an_unknown_name_of_a_later_version_is_passed_over(farm: FarmPlay) -> None:

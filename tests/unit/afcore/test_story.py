@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from afcore import story
 from afcore.commands import DeleteJobs, MeasureRender, PauseJobs, StartJobs
 from afcore.envelope import Principal
 from afcore.states import Role
@@ -40,3 +43,11 @@ def test_a_deleted_job_keeps_its_story_without_its_texts(farm: FarmPlay) -> None
     farm.do(DeleteJobs([shot.id]))
     kinds = [type(line.event).__name__ for line in farm.core.story.of_job(shot.id)]
     assert kinds == ["JobDeletionRequested", "JobDeleted"]
+
+
+def test_the_job_that_was_quiet_for_longest_is_forgotten(farm: FarmPlay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story, "_JOBS", 2)
+    first, second = farm.submit(), farm.submit()
+    farm.do(PauseJobs([first.id]))
+    farm.submit()
+    assert farm.core.story.of_job(first.id) and not farm.core.story.of_job(second.id)
