@@ -57,8 +57,8 @@ def _waiting(block: Block, on: Block, task: int) -> tuple[int, int]:
         return task, task
     if isinstance(of_frames, ListedFrames) or isinstance(on_frames, ListedFrames) or not 0 < task < on_frames.tasks - 1:
         return waiting_range(task, of=of_frames, on=on_frames)
-    # Away from the ends nothing is clamped: the tasks that hold the first and the last frame of the task, or, when these
-    # lie between two steps or beyond an end, their neighbours inside.
+    # Away from the ends nothing is clamped: these are the tasks that hold the first and the last frame of the task or,
+    # where that lies between two steps or beyond an end, their neighbours inside.
     frame = on_frames.first + task * on_frames.span
     low, high = of_frames.task_of(frame), of_frames.task_of(frame + on_frames.span - 1)
     while low < of_frames.tasks and _needed(block, on, low)[1] < task:
