@@ -8,7 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from afcore.ids import RunKey
 from afnet.wire.messages import FileChunk, Follow, Message, Report
@@ -72,6 +72,10 @@ class Delivery:
                 self.uploads.add(key, found)
         return [one.report for one in kept if not one.reported]
 
+    def began(self, key: RunKey, run_log: RunLog) -> None:
+        """A run has a process: whoever waited for that follows it now."""
+        self.followers.began(key, run_log, over=False)
+
     def ended(self, key: RunKey, run_log: RunLog) -> None:
         """Take over the log of a run that has ended."""
         self.followers.ended(key, run_log)
@@ -117,14 +121,21 @@ class Delivery:
         self.followers.clear()
         self._changed.set()
 
-    def follow(self, message: Follow, living: Mapping[RunKey, RunLog]) -> None:
-        """Let somebody follow a run: one of the ``living``, or one whose log waits here."""
+    def follow(self, message: Follow, living: Mapping[RunKey, RunLog], early: Iterable[RunKey]) -> None:
+        """Let somebody follow a run: one of the ``living``, one whose log waits here, or an ``early`` one.
+
+        ``early``: the runs that are to start and have no process yet.
+        """
         task = (message.job, message.block, message.task)
         for over, logs in ((False, living), (True, self.uploads.waiting)):
             for key, run_log in logs.items():
                 if key[:3] == task and message.run in (0, key.run):
                     self.followers.add(message.id, key, run_log, over=over)
                     return
+        for key in early:
+            if key[:3] == task and message.run in (0, key.run):
+                self.followers.wait(message.id, key)
+                return
         self.followers.add(message.id, RunKey(*task, message.run), None, over=True)
 
     async def close(self) -> None:

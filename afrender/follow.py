@@ -2,6 +2,7 @@
 
 Rules of this file:
 - what a watcher gets is gathered for a moment, so a task that prints a line a millisecond is ten messages a second;
+- who asks before the process exists is told what it prints when it does;
 - a watcher that cannot keep up with a flood misses its middle, and is told so; the log on the server has what it keeps.
 """
 
@@ -43,7 +44,19 @@ class Followers:
         self._send = send
         self._all: dict[int, _Follower] = {}
         self._logs: dict[int, RunLog] = {}
+        self._early: dict[int, RunKey] = {}
+        """Who asked for a run that has no process yet."""
         self._timer: asyncio.TimerHandle | None = None
+
+    def wait(self, id: int, key: RunKey) -> None:
+        """Let somebody wait for a run that is about to start."""
+        self.remove(id)
+        self._early[id] = key
+
+    def began(self, key: RunKey, run_log: RunLog, *, over: bool) -> None:
+        """A run has a log now; with ``over`` that is all of it."""
+        for id in [id for id, early in self._early.items() if early == key]:
+            self.add(id, key, run_log, over=over)
 
     def add(self, id: int, key: RunKey, run_log: RunLog | None, *, over: bool) -> None:
         """Send what there is of a log, then what comes; with ``over`` or without a log that is all."""
@@ -64,11 +77,14 @@ class Followers:
 
     def remove(self, id: int) -> None:
         """Nobody follows under this id any more."""
+        self._early.pop(id, None)
         if self._all.pop(id, None) is not None:
             self._logs.pop(id).followers.pop(id, None)
 
     def ended(self, key: RunKey, run_log: RunLog) -> None:
         """A run is over: send the rest and the end."""
+        if self._early:
+            self.began(key, run_log, over=True)
         if not run_log.followers:
             return
         for id in list(run_log.followers):
@@ -79,6 +95,7 @@ class Followers:
 
     def clear(self) -> None:
         """The server is away; who still wants to know asks again."""
+        self._early.clear()
         for id in list(self._all):
             self.remove(id)
 

@@ -147,6 +147,7 @@ class AgentLoop:
             applications=applications,
             settings=works,
             tell=self.tell,
+            began_log=self.delivery.began,
             ended_log=self.delivery.ended,
             wall=wall,
         )
@@ -218,7 +219,8 @@ class AgentLoop:
         elif isinstance(message, FileAccepted):
             self.delivery.uploads.accepted(message)
         elif isinstance(message, Follow):
-            self.delivery.follow(message, {key: work.log for key, work in self.works.all.items()})
+            running = {key: work.log for key, work in self.works.all.items()}
+            self.delivery.follow(message, running, [key for key in self.agent.living if key not in running])
         elif isinstance(message, Unfollow):
             self.delivery.followers.remove(message.id)
         elif isinstance(message, Registered):

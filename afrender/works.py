@@ -106,7 +106,7 @@ class Work:
 class Works:
     """All runs of the agent that have a process.
 
-    ``tell`` takes stimuli for the agent; ``ended_log`` is given the log of an ended run, before that.
+    ``tell`` takes stimuli for the agent; ``began_log`` and ``ended_log`` are given the log of a run, before that.
     """
 
     def __init__(
@@ -116,11 +116,13 @@ class Works:
         applications: Applications,
         settings: WorkSettings,
         tell: Callable[[object], None],
+        began_log: Callable[[RunKey, RunLog], None],
         ended_log: Callable[[RunKey, RunLog], None],
         wall: Callable[[], float],
     ) -> None:
         self.tell = tell
         self.all: dict[RunKey, Work] = {}
+        self._began_log = began_log
         self._ended_log = ended_log
         self._loop = asyncio.get_running_loop()
         self._layer = layer
@@ -185,6 +187,7 @@ class Works:
             return
         work.process = process
         self.all[key] = work
+        self._began_log(key, run_log)
         self.tell(ProcessStarted(key, process.pid, self._wall()))
 
     def _refuse(self, key: RunKey, run_log: RunLog, status: RunStatus, why: CannotStart) -> None:

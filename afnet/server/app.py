@@ -37,6 +37,7 @@ from afnet.server.board import Board
 from afnet.server.caller import Limits
 from afnet.server.callers import Callers
 from afnet.server.clock import Clock
+from afnet.server.coming import ComingLogs
 from afnet.server.desk import ClassicDesk
 from afnet.server.door import Door
 from afnet.server.fanout import Fanout
@@ -155,9 +156,11 @@ class FarmServer:
             answer=self._files_accepted,
             finished_jobs=self._finished_jobs,
         )
+        coming = ComingLogs(loop.call_later)
         self.queries = Queries(
             farm,
             files=self.files,
+            coming=coming,
             store=store,
             audit=self.audit,
             status=self.status,
@@ -166,7 +169,7 @@ class FarmServer:
             loop=loop,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
-        self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job)
+        self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
         self.callers = Callers(
@@ -177,6 +180,7 @@ class FarmServer:
             fanout=self.fanout,
             followers=self.followers,
             files=self.files,
+            coming=coming,
         )
         self.door = Door(
             listen,

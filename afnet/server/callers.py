@@ -11,11 +11,14 @@ from typing import Any
 
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Rejected
+from afcore.ids import RunKey
 from afcore.model.farm import Farm
+from afnet.server.coming import ComingLogs
 from afnet.server.fanout import Fanout
 from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.native import ServerPeer
+from afnet.server.packs import LOG
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests, describe_error
 from afnet.wire.messages import (
@@ -60,6 +63,7 @@ class Callers:
         fanout: Fanout,
         followers: Followers,
         files: FileStore,
+        coming: ComingLogs,
     ) -> None:
         self._farm = farm
         self._welcome = welcome
@@ -68,6 +72,7 @@ class Callers:
         self._fanout = fanout
         self._followers = followers
         self._files = files
+        self._coming = coming
         self._agents: dict[int, ServerPeer] = {}
         self._handlers: dict[type, Callable[[ServerPeer, Any], None]] = {
             Report: renders.report,
@@ -109,6 +114,8 @@ class Callers:
     def files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
         """Pieces of files were kept: tell the agents that sent them."""
         for number, message in answers:
+            if message.done and message.name == LOG:
+                self._coming.settle(RunKey(message.job, message.block, message.task, message.run))
             peer = self._agents.get(number)
             if peer is not None:
                 peer.send(message)
@@ -146,6 +153,7 @@ class Callers:
         job = self._farm.jobs.get(message.job)
         if job is None or not 0 <= message.block < len(job.blocks) or not peer.principal.render:
             # The job is gone, and its files with it: the agent may forget them.
+            self._coming.settle(RunKey(message.job, message.block, message.task, message.run))
             peer.send(
                 FileAccepted(
                     message.job, message.block, message.task, message.run, message.name,

@@ -16,12 +16,14 @@ from typing import Any
 import msgspec
 
 from afcore.errors import AfError, NotFound, Rejected, Unavailable, did_you_mean
+from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.rows import TaskColumns
 from afcore.states import TaskState
 from afcore.store.base import RunQuery, Store
 from afnet.server import rowmaking
 from afnet.server.audit import Audit
+from afnet.server.coming import ComingLogs
 from afnet.server.files import FileStore
 from afnet.server.runner import Answer
 
@@ -55,6 +57,7 @@ class Queries:
         files: FileStore,
         store: Store,
         audit: Audit,
+        coming: ComingLogs,
         status: Callable[[], dict[str, Any]],
         settings: Callable[[], list[dict[str, Any]]],
         now: Callable[[], float],
@@ -63,6 +66,7 @@ class Queries:
         self._farm = farm
         self._now = now
         self._files = files
+        self._coming = coming
         self._store = store
         self._audit = audit
         self._status = status
@@ -104,6 +108,8 @@ class Queries:
             handler = self._handlers.get(name)
             if handler is not None:
                 answer(handler(arguments), None)
+                return
+            if name == "task.log" and self._waits_for_log(arguments, answer):
                 return
             work = self._slow_handlers[name](arguments)
         except Rejected as error:
@@ -203,11 +209,20 @@ class Queries:
     def _task_log(self, arguments: dict[str, Any]) -> Callable[[], Any]:
         job, block, task = arguments["job"], arguments["block"], arguments["task"]
         self._check_task(job, block, task)
+        is_running = self._farm.block(job, block).tasks.state[task] == TaskState.RUNNING
 
         def read() -> dict[str, Any]:
-            found = self._files.read(
-                job, block, task, run=arguments["run"], offset=arguments["offset"], limit=arguments["limit"]
-            )
+            try:
+                found = self._files.read(
+                    job, block, task, run=arguments["run"], offset=arguments["offset"], limit=arguments["limit"]
+                )
+            except NotFound as error:
+                if not is_running:
+                    raise
+                raise NotFound(
+                    f"Task {task} of block {block} of job {job} runs now; its log is kept when it ends.",
+                    hint=f"`afcmd task log -f {job} {block} {task}` prints it as it comes.",
+                ) from error
             return {
                 "run": found.run,
                 "size": found.size,
@@ -218,6 +233,22 @@ class Queries:
             }
 
         return read
+
+    def _waits_for_log(self, arguments: dict[str, Any], answer: Answer) -> bool:
+        """Put a question off while the log of a run that has just ended is on its way."""
+        job, block, task = arguments["job"], arguments["block"], arguments["task"]
+        self._check_task(job, block, task)
+        run = arguments["run"] or self._farm.block(job, block).tasks.starts[task]
+        return self._coming.wait(RunKey(job, block, task, run), lambda: self._answer_log(arguments, answer))
+
+    def _answer_log(self, arguments: dict[str, Any], answer: Answer) -> None:
+        try:
+            work = self._task_log(arguments)
+        except Rejected as error:
+            answer(None, error)
+            return
+        future = self._loop.run_in_executor(None, work)
+        future.add_done_callback(lambda done: _finish(done, "task.log", answer))
 
     def _check_task(self, job: int, block: int, task: int) -> None:
         size = self._farm.block(job, block).tasks.size

@@ -18,6 +18,7 @@ from afcore.errors import AfError
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.states import Role, RunStatus
+from afnet.server.coming import ComingLogs
 from afnet.server.native import ServerPeer
 from afnet.server.runner import Runner
 from afnet.server.runspec import make_run_spec
@@ -58,10 +59,13 @@ class _Agent:
 class Renders:
     """Every agent that is connected."""
 
-    def __init__(self, farm: Farm, runner: Runner, *, remove_files: Callable[[int], None]) -> None:
+    def __init__(
+        self, farm: Farm, runner: Runner, *, remove_files: Callable[[int], None], coming: ComingLogs
+    ) -> None:
         self._farm = farm
         self._runner = runner
         self._remove_files = remove_files
+        self._coming = coming
         self._agents: dict[int, _Agent] = {}
         self._gathered: list[_Agent] = []
 
@@ -129,6 +133,7 @@ class Renders:
 
     def lost(self, peer: ServerPeer) -> None:
         """The connection of an agent is gone."""
+        self._coming.lost(peer.number)
         agent = peer.context
         if not isinstance(agent, _Agent) or self._agents.get(agent.render) is not agent:
             return
@@ -143,6 +148,8 @@ class Renders:
             peer.send(Refused(0, "not_registered", "A report came before the agent had registered."))
             return
         job, block, task, run = message.job, message.block, message.task, message.run
+        if message.log_size:
+            self._coming.expect(peer.number, RunKey(job, block, task, run))
         try:
             status = RunStatus(message.status)
         except ValueError:
@@ -160,9 +167,12 @@ class Renders:
         if error is not None:
             _log.info("report %s of render %s is refused: %s", key, agent.render, error)
             agent.dropped.append(key)
+            self._coming.settle(RunKey(*key))
         elif reply["known"]:
             agent.acknowledged.append(key)
-        # A run that is not known was given away: the core has a DropRun for it beside the answer.
+        else:
+            # A run that is not known was given away: the core has a DropRun for it beside the answer.
+            self._coming.settle(RunKey(*key))
         self._gathered.append(agent)
         if error is not None:
             self.send_gathered()

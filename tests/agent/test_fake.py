@@ -145,6 +145,31 @@ def test_a_follower_who_cannot_keep_up_misses_the_middle_and_is_told(tmp_path: P
     asyncio.run(whole())
 
 
+def test_who_follows_a_run_before_its_process_is_there_gets_all_of_it(tmp_path: Path) -> None:
+    async def whole() -> None:
+        said: list[LogLines] = []
+        followers = Followers(asyncio.get_running_loop(), said.append)
+        key, refused = RunKey(2, 0, 0, 1), RunKey(2, 0, 1, 1)
+        followers.wait(1, key)
+        followers.wait(2, refused)
+        followers.wait(3, key)
+        followers.remove(3)
+        assert said == []
+        log, why = RunLog(tmp_path / "log", 10_000_000), RunLog(tmp_path / "why", 10_000_000)
+        followers.began(key, log, over=False)
+        log.add(b"first")
+        await until(lambda: len(said) == 2)
+        why.add(b"it cannot start")
+        followers.ended(refused, why)
+        assert [(lines.id, lines.data, lines.last) for lines in said] == [
+            (1, b"", False), (1, b"first", False), (2, b"it cannot start", True),
+        ]  # fmt: skip
+        followers.close()
+        log.close(remove=True)
+
+    asyncio.run(whole())
+
+
 def test_orders_for_what_is_over_are_answered(tmp_path: Path) -> None:
     async def whole() -> None:
         farm = Farm()

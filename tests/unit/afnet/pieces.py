@@ -18,6 +18,7 @@ from afnet.server.audit import Audit
 from afnet.server.board import Board
 from afnet.server.callers import Callers
 from afnet.server.clock import Clock
+from afnet.server.coming import ComingLogs
 from afnet.server.fanout import Fanout
 from afnet.server.follow import Followers
 from afnet.server.queries import Queries
@@ -174,17 +175,18 @@ class House:
             self.core, clock=self.clock, loop=loop, writer=self, observer=self, encode=encode_entry, epoch=1, last_seq=0
         )
         self.files: Any = FakeFiles()
+        self.coming = ComingLogs(lambda seconds, then: loop.call_later(seconds, then))
         self.queries = Queries(
             self.core.farm, files=self.files, store=Any, audit=self.audit, status=lambda: {"jobs": 1},  # type: ignore[arg-type]
-            settings=list, now=self.clock.now, loop=loop,
+            settings=list, now=self.clock.now, loop=loop, coming=self.coming,
         )  # fmt: skip
         self.requests = Requests(self.runner, self.queries, services=["generic"])
-        self.renders = Renders(self.core.farm, self.runner, remove_files=self.files.remove_job)
+        self.renders = Renders(self.core.farm, self.runner, remove_files=self.files.remove_job, coming=self.coming)
         self.fanout = Fanout(self.core.farm, self.board, now=self.clock.now, loop=loop)
         self.followers = Followers(self.core.farm, self.queries, agent_of=self.renders.running_on)
         self.callers = Callers(
             self.core.farm, welcome=lambda: Welcome(1, "s", "f", 1), renders=self.renders, requests=self.requests,
-            fanout=self.fanout, followers=self.followers, files=self.files,
+            fanout=self.fanout, followers=self.followers, files=self.files, coming=self.coming,
         )  # fmt: skip
 
     # Writer

@@ -160,7 +160,8 @@ def test_files_of_jobs_that_are_gone_need_not_be_kept(house: House) -> None:
         (99, 0, True),
         (id, 7, True),
     ]
-    house.callers.files_accepted([(agent.number, FileAccepted(id, 0, 0, 1, "log", 4, True)), (999, None)])  # type: ignore[list-item]
+    kept = FileAccepted(id, 0, 0, 1, "log", 4, True)
+    house.callers.files_accepted([(agent.number, kept), (999, kept)])
     assert len(agent.taken(FileAccepted)) == 1
     house.ask("job.delete", ids=[id])
     (run,) = [key for key in house.core.farm.runs] or [None]
