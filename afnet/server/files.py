@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _OPEN_PACKS = 64
 _LARGEST_PIECE = 4 * 1024 * 1024
 """Raw bytes one piece may hold: more is an agent gone wrong."""
+_RETRY = 2.0
+"""Seconds between two tries to write to a disk that refuses."""
 _COMPRESS_FROM = 256
 """Bytes from which a piece is worth compressing."""
 
@@ -73,6 +75,8 @@ class FileStore:
         self._growing: dict[tuple[int, int, int, int, str], int] = {}
         """Kept size of the files that are not complete yet."""
         self._kept = 0
+        self._in_trouble = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="files", daemon=True)
 
     @property
@@ -88,6 +92,7 @@ class FileStore:
 
     def stop(self) -> None:
         """Write what was handed over and end the thread."""
+        self._stopping.set()
         self._queue.put(None)
         self._thread.join()
 
@@ -159,8 +164,12 @@ class FileStore:
             self._write(chunks)
 
     def _write(self, chunks: list[tuple[int, FileChunk]]) -> None:
-        if not chunks:
-            return
+        """Keep some pieces and answer them, however often it must be tried."""
+        while chunks and not self._try_to_write(chunks):
+            if self._stopping.wait(_RETRY):
+                return
+
+    def _try_to_write(self, chunks: list[tuple[int, FileChunk]]) -> bool:
         answers: list[tuple[int, FileAccepted]] = []
         touched: dict[tuple[int, int], Pack] = {}
         try:
@@ -172,14 +181,18 @@ class FileStore:
             for pack in touched.values():
                 self._kept += pack.flush()
         except OSError as error:
-            # Nothing is answered: the agents keep their files and send them again when they reconnect.
-            _log.error("The server cannot write logs to %s: %s. Free space or mend the disk.", self._folder, error)
+            # Nothing is answered yet: the agents keep their files, and send no more than they may have unanswered.
             self._close_packs()
             self._growing.clear()
-            return
+            if not self._in_trouble:
+                self._in_trouble = True
+                _log.error("logs cannot be written to %s: %s; free space or mend the disk", self._folder, error)
+            return False
+        self._in_trouble = False
         self._answer(answers)
         if self._kept > self._budget:
             self._shrink()
+        return True
 
     def _add(self, chunk: FileChunk, touched: dict[tuple[int, int], Pack]) -> tuple[int, bool]:
         """Add one piece to its pack; return how far the file is kept and whether it is complete."""

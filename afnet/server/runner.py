@@ -24,13 +24,16 @@ from afcore.states import Role
 from afcore.store.base import Batch, JobRow, RunRow
 from afnet.server.clock import Clock
 
-__all__ = ["SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
+__all__ = ["HOLD", "SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
 
 SLICE = 0.005
 """Seconds of work between two looks at the network."""
 
 SOLVE_BUDGET = 256
 """Starts in one slice of the solver: a few milliseconds of work."""
+
+HOLD = 30.0
+"""Seconds without Ticks after the clock jumped forward: renders get the time to be heard of again."""
 
 Answer = Callable[[Any, AfError | None], None]
 """Called once, with the reply or with the error that refused the command."""
@@ -141,6 +144,7 @@ class Runner:
         self._stopped: bool = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._hold_until = 0.0
         self._operations = 0
         self.away: AfError | None = None
         """Why nothing can be committed now; None while the database answers."""
@@ -244,6 +248,9 @@ class Runner:
         self._scheduled = False
         if self._stopped:
             return
+        if self._clock.check() > 0.0:
+            # This machine slept, or its clock was wrong: nobody was silent because of that.
+            self._hold_until = self._clock.now() + HOLD
         inbox = self._inbox
         end = time.perf_counter() + SLICE
         while inbox:
@@ -266,14 +273,18 @@ class Runner:
             self._arm()
 
     def _tick(self) -> bool:
-        deadline = self._core.deadline()
+        deadline = self._deadline()
         if deadline is None or deadline > self._clock.now():
             return True
         return self._apply(_Item(Tick(), SYSTEM_PRINCIPAL, None, "", "", ""))
 
+    def _deadline(self) -> float | None:
+        deadline = self._core.deadline()
+        return deadline if deadline is None else max(deadline, self._hold_until)
+
     def _arm(self) -> None:
         """Let one timer stand at the core's deadline."""
-        deadline = self._core.deadline()
+        deadline = self._deadline()
         if self._timer is not None:
             if deadline == self._timer_at:
                 return

@@ -1,5 +1,6 @@
 """Files of runs: kept in pieces, resumed, bounded, found again, removed with their job."""
 
+import os
 import zlib
 from pathlib import Path
 from queue import SimpleQueue
@@ -173,6 +174,28 @@ def test_a_torn_index_is_cut_at_the_next_start(kept, tmp_path: Path) -> None:
     assert index.stat().st_size == 2 * ENTRY.size
     assert second.store.read(2, 0, 1).data == b"whole"
     assert second.store.read(2, 0, 2).data == b"after"
+
+
+def test_a_disk_that_refuses_is_asked_again_and_nothing_is_promised(
+    kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected_logs
+) -> None:
+    expected_logs("cannot be written")
+    monkeypatch.setattr("afnet.server.files._RETRY", 0.01)
+    holder = kept()
+    holder.start(2)
+    holder.send(chunk(1, b"before"))
+    full = [True]
+    really = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if full and full.pop():
+            raise OSError(28, "No space left on device")
+        return really(descriptor, data)
+
+    monkeypatch.setattr("afnet.server.packs.os.write", write)
+    (answer,) = holder.send(chunk(2, b"after"))
+    assert answer.done
+    assert holder.store.read(2, 0, 2).data == b"after"
 
 
 def test_searching_is_not_misled_by_numbers_that_look_like_others(tmp_path: Path) -> None:

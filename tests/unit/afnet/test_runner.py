@@ -13,7 +13,7 @@ from afcore.outcome import Entry, Outcome
 from afcore.states import Role
 from afcore.store.base import Batch
 from afnet.server.clock import Clock
-from afnet.server.runner import Runner
+from afnet.server.runner import HOLD, Runner
 
 PERSON = Principal("ann", Role.GOD, "127.0.0.1")
 NODE = Principal("r1", Role.NODE, "127.0.0.1", 1)
@@ -187,6 +187,24 @@ def test_a_timer_stands_at_the_deadline_and_there_is_no_other(world: World) -> N
     world.runner.wake()
     world.loop.turn()
     assert not world.loop.timers and not world.loop.calls
+
+
+def test_after_a_sleep_of_the_machine_nobody_is_called_silent_at_once() -> None:
+    world = World()
+    slept = 0.0
+    world.runner._clock = Clock(wall=lambda: world.time + slept, steady=lambda: world.time)
+    world.core.next = 1060.0
+    world.post(fact(2))
+    world.loop.turn()
+    slept = 3600.0
+    world.post(fact(3))
+    world.loop.turn()
+    assert "Tick" not in world.core.seen
+    assert world.loop.timers[-1][0] == HOLD, "the deadline that passed meanwhile counts from the return"
+    world.time += HOLD
+    world.loop.timers.pop()[1]()
+    world.loop.turn()
+    assert "Tick" in world.core.seen
 
 
 def test_the_solver_gets_slices_between_messages(world: World) -> None:
