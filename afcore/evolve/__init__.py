@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from afcore.events import Event
-from afcore.evolve import jobs, renders, tasks, tree
+from afcore.evolve import jobs, ranges, renders, tasks, tree
 from afcore.model.farm import Farm
 
 __all__ = ["HANDLERS", "Handler", "evolve"]
@@ -18,7 +18,13 @@ __all__ = ["HANDLERS", "Handler", "evolve"]
 Handler = Callable[[Farm, Any, float], None]
 """Changes the farm as the event says; the last argument is the time of its journal entry."""
 
-HANDLERS: dict[type, Handler] = {**tree.HANDLERS, **jobs.HANDLERS, **tasks.HANDLERS, **renders.HANDLERS}
+HANDLERS: dict[type, Handler] = {
+    **tree.HANDLERS,
+    **jobs.HANDLERS,
+    **tasks.HANDLERS,
+    **ranges.HANDLERS,
+    **renders.HANDLERS,
+}
 """The one dispatch table."""
 
 

@@ -75,7 +75,5 @@ class Run:
     stop_status: int = 0
     frame: int = -1
     percent_frame: int = -1
-    frames_told: int = 0
-    """The greatest ``frame`` for which dependants were looked at (sub-task dependency)."""
     activity: str = ""
     last_line: str = ""

@@ -1,0 +1,168 @@
+"""What happens to many tasks at once, and to what blocks remember of failed hosts.
+
+Rules of this file:
+- Ranges are changed by whole slices: no loop over tasks, however many there are; only packed indices are walked.
+- What a person changed is tried anew: flags, errors and the task's own bad hosts are forgotten with it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from afcore.events import (
+    ErrorHostsReset,
+    HostForgiven,
+    TasksChanged,
+    TasksGivenUp,
+    TasksHeld,
+    TasksReleased,
+)
+from afcore.evolve.tasks import acquit_hosts, refresh_waiting, touched
+from afcore.model.farm import Farm
+from afcore.model.job import Block
+from afcore.model.tasks import TaskTable, unpack_indices
+from afcore.states import STATE_COUNT, TaskState
+
+__all__ = ["HANDLERS"]
+
+_ERROR = int(TaskState.ERROR)
+
+_RELEASE = bytes.maketrans(bytes([TaskState.WAIT_DEP]), bytes([TaskState.READY]))
+_HOLD = bytes.maketrans(bytes([TaskState.READY]), bytes([TaskState.WAIT_DEP]))
+
+
+def _tasks_released(farm: Farm, event: TasksReleased, at: float) -> None:
+    """Let tasks that waited for others be ready."""
+    _turn(touched(farm, event.job, event.block).tasks, event.ranges, TaskState.WAIT_DEP, TaskState.READY, _RELEASE)
+
+
+def _tasks_held(farm: Farm, event: TasksHeld, at: float) -> None:
+    """Let ready tasks wait for others again."""
+    _turn(touched(farm, event.job, event.block).tasks, event.ranges, TaskState.READY, TaskState.WAIT_DEP, _HOLD)
+
+
+def _turn(table: TaskTable, ranges: list[tuple[int, int]], old: int, new: int, by: bytes) -> None:
+    state, counts = table.state, table.counts
+    for first, last in ranges:
+        if first == last:
+            if state[first] == old:
+                state[first] = new
+                counts[old] -= 1
+                counts[new] += 1
+            continue
+        turned = state.count(old, first, last + 1)
+        state[first : last + 1] = state[first : last + 1].translate(by)
+        counts[old] -= turned
+        counts[new] += turned
+
+
+def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
+    """Set many tasks that do not run to one state, as a person asked."""
+    job = farm.jobs[event.job]
+    block = touched(farm, event.job, event.block)
+    table = block.tasks
+    if block.task_error_hosts:
+        _forget_tasks(block, event)
+    if event.indices:
+        _change_indices(table, unpack_indices(event.indices), event.state)
+    elif event.only:
+        _change_states(table, event.ranges, event.only, event.state)
+    else:
+        _change_ranges(table, event.ranges, event.state)
+    if not block.time_done and block.over:
+        block.time_done = at
+    if block.dependents:
+        refresh_waiting(job, block)
+
+
+def _change_indices(table: TaskTable, indices: "array[int]", new: int) -> None:
+    state, flags, errors, percent, counts = table.state, table.flags, table.errors, table.percent, table.counts
+    for index in indices:
+        counts[state[index]] -= 1
+        state[index] = new
+        flags[index] = errors[index] = percent[index] = 0
+    counts[new] += len(indices)
+
+
+def _change_ranges(table: TaskTable, ranges: list[tuple[int, int]], new: int) -> None:
+    for first, last in ranges:
+        end, size = last + 1, last + 1 - first
+        for old in range(STATE_COUNT):
+            if table.counts[old]:
+                table.counts[old] -= table.state.count(old, first, end)
+        table.state[first:end] = bytes([new]) * size
+        table.counts[new] += size
+        for column in (table.flags, table.errors, table.percent):
+            column[first:end] = bytes(size)
+
+
+def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[int], new: int) -> None:
+    """Change the tasks in some states inside ranges; the columns are masked as one great number each."""
+    chosen = bytearray(range(256))
+    for old in only:
+        chosen[old] = new
+    kept = bytes(0 if state in only else 0xFF for state in range(256))
+    for first, last in ranges:
+        end, size = last + 1, last + 1 - first
+        states = table.state[first:end]
+        for old in only:
+            changed = states.count(old)
+            table.counts[old] -= changed
+            table.counts[new] += changed
+        mask = int.from_bytes(states.translate(kept), "little")
+        table.state[first:end] = states.translate(bytes(chosen))
+        for column in (table.flags, table.errors, table.percent):
+            left = int.from_bytes(column[first:end], "little")
+            if left:
+                column[first:end] = (left & mask).to_bytes(size, "little")
+
+
+def _forget_tasks(block: Block, event: TasksChanged) -> None:
+    """Forget on which hosts the tasks that are about to change failed: a person wants them tried again."""
+    if event.indices:
+        for index in unpack_indices(event.indices):
+            block.task_error_hosts.pop(index, None)
+        return
+    for index in list(block.task_error_hosts):
+        inside = any(first <= index <= last for first, last in event.ranges)
+        if inside and (not event.only or block.tasks.state[index] in event.only):
+            del block.task_error_hosts[index]
+
+
+def _tasks_given_up(farm: Farm, event: TasksGivenUp, at: float) -> None:
+    """Make tasks errors that nobody could try again."""
+    block = touched(farm, event.job, event.block)
+    table = block.tasks
+    for task in event.tasks:
+        table.counts[table.state[task]] -= 1
+        table.counts[_ERROR] += 1
+        table.state[task] = _ERROR
+        acquit_hosts(block, task)
+
+
+def _error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
+    """Forget every host that failed a block or one of its tasks."""
+    block = touched(farm, event.job, event.block)
+    block.error_hosts.clear()
+    block.task_error_hosts.clear()
+
+
+def _host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
+    """Forget one host that failed a block or its tasks long ago."""
+    block = touched(farm, event.job, event.block)
+    block.error_hosts.pop(event.render, None)
+    for task in list(block.task_error_hosts):
+        hosts = block.task_error_hosts[task]
+        hosts.pop(event.render, None)
+        if not hosts:
+            del block.task_error_hosts[task]
+
+
+HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
+    TasksReleased: _tasks_released,
+    TasksHeld: _tasks_held,
+    TasksChanged: _tasks_changed,
+    TasksGivenUp: _tasks_given_up,
+    ErrorHostsReset: _error_hosts_reset,
+    HostForgiven: _host_forgiven,
+}
+"""By event type; part of ``afcore.evolve.HANDLERS``."""
