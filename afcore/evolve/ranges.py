@@ -5,6 +5,7 @@ Rules of this file:
 - What a person changed is tried anew: flags, errors and the task's own bad hosts are forgotten with it.
 """
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 

@@ -272,6 +272,7 @@ def _task_warned(farm: Farm, event: TaskWarned, at: float) -> None:
 
 
 def touched(farm: Farm, job: int, block: int) -> Block:
+    """Return a block, stamped as changed together with its job."""
     found = farm.jobs[job]
     found.version = found.blocks[block].version = farm.version
     return found.blocks[block]
