@@ -263,6 +263,9 @@ class MeasureRender(msgspec.Struct, tag="measure_render", frozen=True):
 class Tick(msgspec.Struct, tag="tick", frozen=True):
     """The deadline the core asked for has come."""
 
+    returned: float = 0.0
+    """When the server last came back from not running (stopped, suspended, starved); 0 for never."""
+
 
 class Solve(msgspec.Struct, tag="solve", frozen=True):
     """Hand out ready tasks to free renders; at most ``budget`` starts in this slice (0: no limit)."""

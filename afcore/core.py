@@ -14,7 +14,7 @@ from afcore.codec import columns_of
 from afcore.commands import Command
 from afcore.consequences import CONSEQUENCES
 from afcore.deadlines import Deadlines
-from afcore.effects import DropRun, StartRun, StopRun
+from afcore.effects import DropRun, StartRun, StopRun, TuneRender
 from afcore.envelope import Envelope
 from afcore.errors import Bug, Rejected
 from afcore.events import BranchAdded, Event, FarmFounded, JobDeleted, PoolAdded, RunFinished
@@ -58,7 +58,7 @@ RULES: dict[type, Rule] = {
 }
 """The rule of every command."""
 
-_REPEATED = (StartRun, StopRun, DropRun)
+_REPEATED = (StartRun, StopRun, DropRun, TuneRender)
 
 
 class Core:

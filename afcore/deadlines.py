@@ -27,7 +27,7 @@ from afcore.events import (
     UserEdited,
 )
 from afcore.ids import RunKey
-from afcore.model.effective import zombie_time_of
+from afcore.model.effective import reconnect_end, zombie_time_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
@@ -37,7 +37,6 @@ __all__ = [
     "Deadlines",
     "Due",
     "Key",
-    "RECONNECT_TIME",
     "forgive_time",
     "life_end",
     "progress_end",
@@ -45,8 +44,6 @@ __all__ = [
     "silence_end",
 ]
 
-RECONNECT_TIME = 30.0
-"""Seconds after a server's start in which a render may bring back what it ran."""
 _SLACK = 1000
 
 
@@ -82,9 +79,11 @@ def run_end(block: Block, run: Run) -> float | None:
     return run.started + limit if limit > 0 and run.stopping < 0 else None
 
 
-def progress_end(block: Block, run: Run) -> float | None:
-    """Return when a run has shown no progress for longer than its block allows, or None for never."""
+def progress_end(farm: Farm, block: Block, run: Run) -> float | None:
+    """Return when a run has shown no progress for longer than block or farm allow, or None for never."""
     limit = block.spec.task_progress_change_timeout
+    if limit < 0:
+        limit = farm.defaults.progress_timeout
     return run.progress_changed + limit if limit > 0 and run.stopping < 0 else None
 
 
@@ -141,7 +140,7 @@ class Deadlines:
         for key, run in farm.runs.items():
             self._push_run(farm.jobs[key.job].blocks[key.block], run)
             if run.waiting_since:
-                self.push(run.waiting_since + RECONNECT_TIME, Due.RECONNECT, ())
+                self.push(reconnect_end(farm, run), Due.RECONNECT, ())
         for render in farm.renders.values():
             self.push(silence_end(farm, render), Due.RENDER, (render.id,))
         self._built = len(self._heap)
@@ -150,7 +149,7 @@ class Deadlines:
         if run.waiting_since:
             return
         self.push(run_end(block, run), Due.RUN_TIME, run.key)
-        self.push(progress_end(block, run), Due.PROGRESS, run.key)
+        self.push(progress_end(self._farm, block, run), Due.PROGRESS, run.key)
 
     def _push_hosts(self, job: Job, block: Block) -> None:
         forgive = forgive_time(self._farm, job, block)
@@ -174,8 +173,8 @@ class Deadlines:
 
     def _run_started(self, event: RunStarted | RunAdopted) -> None:
         block = self._farm.jobs[event.job].blocks[event.block]
-        spec = block.spec
-        if spec.task_max_run_time > 0 or spec.task_progress_change_timeout > 0:
+        spec, farm = block.spec, self._farm
+        if max(spec.task_max_run_time, spec.task_progress_change_timeout, farm.defaults.progress_timeout) > 0:
             run = self._farm.runs[RunKey(event.job, event.block, event.task, event.run)]
             self._push_run(block, run)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from afcore.ids import RunKey
 
-__all__ = ["DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun"]
+__all__ = ["CutRender", "DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun", "TuneRender"]
 
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +39,17 @@ class RemoveJobFiles(msgspec.Struct, frozen=True, gc=False):
     job: int
 
 
-Effect = (
-    StartRun | StopRun | DropRun | RemoveJobFiles
-)  # fmt: skip
+class CutRender(msgspec.Struct, frozen=True, gc=False):
+    """Close the connection of a render that counts as lost: it has to register again, and hears what it lost."""
+
+    render: int
+
+
+class TuneRender(msgspec.Struct, frozen=True, gc=False):
+    """Tell a render the times of its pool anew."""
+
+    render: int
+
+
+Effect = StartRun | StopRun | DropRun | RemoveJobFiles | CutRender | TuneRender
 """Everything the farm may ask of the world."""

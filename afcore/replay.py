@@ -24,6 +24,7 @@ from afcore.evolve import HANDLERS
 from afcore.evolve.tasks import make_run, record_finish, record_start
 from afcore.ids import RunKey
 from afcore.image import Stored, load_farm
+from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.outcome import Entry
 from afcore.recount import recount
@@ -125,16 +126,22 @@ class Replay:
 
 
 def recover(
-    stored: Stored | None, bodies: Iterable[bytes], *, on_act: Callable[[Entry], None] | None = None
+    stored: Stored | None,
+    bodies: Iterable[bytes],
+    *,
+    defaults: Defaults | None = None,
+    on_act: Callable[[Entry], None] | None = None,
 ) -> Core:
     """Return the core that a whole image and the bodies of the journal batches after it make.
 
-    ``AcceptRestart`` is the first command it should be given.
+    ``AcceptRestart`` is the first command it should be given.  ``defaults``: the studio's settings.
     """
     farm = Farm()
     if stored is not None:
         farm = load_farm(stored)
         recount(farm)
+    if defaults is not None:
+        farm.defaults = defaults
     replay = Replay(farm, on_act=on_act)
     for body in bodies:
         replay.entries(decode_entries(body))

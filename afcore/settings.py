@@ -13,7 +13,6 @@ __all__ = ["CLASSIC", "SETTINGS", "Setting"]
 
 _MIB = 1 << 20
 _GIB = 1 << 30
-_PICTURES = ("exr", "dpx", "jpg", "jpeg", "png", "tif", "tiff", "tga", "bmp")
 
 
 class Setting(NamedTuple):
@@ -45,7 +44,6 @@ _ALL = (
     Setting("listen", "texts", (), "addresses the server listens at, HOST:PORT each; none is loopback"),
     Setting("data_dir", "text", "", "folder of the server's data; empty is the platform's usual place"),
     Setting("database", "text", "", "URL of the farm's database; empty is SQLite in the data folder"),
-    Setting("af_db_conninfo", "text", "", "database of the statistics; empty is the farm's own"),
     Setting("af_ipv6_disable", "bool", False, "listen at IPv4 addresses only"),
     Setting("journal_keep_days", "float", 14.0, "how long journal and old snapshots are kept", "days", 0.0),
     Setting("journal_keep_bytes", "int", 2 * _GIB, "how large journal and old snapshots may grow", "bytes", 0),
@@ -53,16 +51,13 @@ _ALL = (
     Setting("snapshot_bytes", "int", 64 * _MIB, "size of the journal after which a snapshot is written", "bytes", 1),
     Setting("files_budget", "int", 20 * _GIB, "space for logs and other files of runs on the server", "bytes", 0),
     Setting("log_bytes_max", "int", 8 * _MIB, "how much output of one run is kept; the middle is cut", "bytes", 4096),
-    Setting("log_line_max", "int", 64 * 1024, "longest line of output; longer ones are broken", "bytes", 256),
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
     Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),
     Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
-    Setting("af_node_log_lines_max", "int", 100, "log lines kept of a job, render, user or pool", "lines", 0),
-    Setting("af_task_log_linesmax", "int", 100, "log lines kept of a task", "lines", 0),
     # Jobs, when they say nothing else.
     Setting("af_priority", "int", 99, "priority of a job", "", 0, 255),
-    Setting("af_max_running_tasks", "int", -1, "running tasks of a job; -1 is no limit", "", -1),
-    Setting("af_max_run_tasks_per_host", "int", -1, "running tasks of a job on one render; -1 is no limit", "", -1),
+    Setting("af_max_running_tasks", "int", -1, "running tasks of a new user; -1 is no limit", "", -1),
+    Setting("af_max_run_tasks_per_host", "int", -1, "running tasks of a new user on one render; -1 none", "", -1),
     Setting("af_task_default_capacity", "int", 1000, "capacity that a task takes of its render", "", 1),
     Setting("af_task_default_service", "text", "generic", "service of a block"),
     Setting("services", "texts", (), "services of the studio's own that blocks may name beside the known ones"),
@@ -76,26 +71,18 @@ _ALL = (
     Setting("af_cmdprefix", "text", "", "text put before the command of every block", env=("AF_CMD_PREFIX",)),
     # Renders.
     Setting("capacity_per_core", "int", 1000, "capacity of a render for each of its cores", "", 1),
-    Setting("heartbeat_sec", "float", 1.0, "how often a render says that it lives", "s", 0.05),
+    Setting("heartbeat_sec", "float", 5.0, "how often a render says that it lives", "s", 0.05),
     Setting("resources_update_period", "float", 5.0, "how often a render measures itself", "s", 0.1),
-    Setting("zombie_time", "float", 16.0, "silence after which a render's tasks are given to others", "s", 0.1),
+    Setting("zombie_time", "float", 60.0, "silence after which a render's tasks are given to others", "s", 0.1),
     Setting("terminate_grace", "float", 10.0, "time between asking a process to end and killing it", "s", 0.0),
     Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
     Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
-    Setting("af_render_task_read_buffer_size", "int", 1_000_000, "output read from a task in one go", "bytes", 1024),
     Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
-    Setting("af_render_iostat_device", "text", "*", "disks whose traffic is measured"),
-    Setting("af_render_overflow_mem", "int", -1, "used memory that counts as overload; -1 none", "%", -1, 100),
-    Setting("af_render_overflow_swap", "int", -1, "used swap that counts as overload; -1 none", "%", -1, 100),
-    Setting("af_render_overflow_hdd", "int", -1, "used disk that counts as overload; -1 none", "%", -1, 100),
     Setting("af_render_cut_domain_name", "bool", True, "cut the domain from the name of a render"),
     Setting("af_user_cut_domain_name", "bool", True, "cut the domain from the name of a user"),
-    Setting("af_thumbnail_extensions", "texts", _PICTURES, "files shown as pictures"),
-    Setting("af_task_post_limit_sec", "int", 16, "time for each command after a task", "s", 0),
     Setting("spool_bytes_max", "int", _GIB, "space for reports and logs that wait at the agent", "bytes", 0),
     # Everybody.
     Setting("pathsmap", "pairs", (), "paths of this machine and of the farm: [[client, server], …]"),
-    Setting("monitor_flush", "float", 0.2, "how often a monitor gets what changed", "s", 0.01),
 )
 
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}
@@ -119,6 +106,9 @@ CLASSIC = frozenset(
     af_so_client_TCP_NODELAY af_so_client_REUSEADDR af_so_client_TCP_CORK af_so_client_LINGER
     af_render_heartbeat_sec af_render_zombietime af_render_up_resources_period af_render_exit_no_task_time
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
+    af_db_conninfo af_node_log_lines_max af_task_log_linesmax
+    af_render_task_read_buffer_size af_render_iostat_device
+    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions af_task_post_limit_sec
     company tray_icon icons_path menu_path docs_url forum_url email_smtp_server email_send_cmd
     email_sender_address_host keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
     nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter

@@ -209,8 +209,13 @@ class Agent:
         actions.append(Enrol(wanted))
 
     def _registered(self, told: Registered, now: float, actions: list[Action]) -> None:
-        self.render = told.render
         self.settings = told
+        if self.render == told.render:
+            self._tell(now, None, "told the times of its pool anew")
+            if self._beat_at is not None:
+                self._beat_at = min(self._beat_at, now + self._beat())
+            return
+        self.render = told.render
         self._idle_since = now
         self._beat_at = now + self._beat() if told.heartbeat > 0 else None
         self._measure_at = now + told.resources_period

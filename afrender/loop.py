@@ -224,10 +224,12 @@ class AgentLoop:
         elif isinstance(message, Unfollow):
             self.delivery.followers.remove(message.id)
         elif isinstance(message, Registered):
-            log.info("Registered as render %d, named %s.", message.render, self._identity.name)
+            anew = self.agent.render != message.render
             self._was_registered = True
             self.tell(message)
-            self.delivery.uploads.connected()
+            if anew:
+                log.info("Registered as render %d, named %s.", message.render, self._identity.name)
+                self.delivery.uploads.connected()
         elif isinstance(message, Refused):
             self._be_refused(message)
 

@@ -1,18 +1,16 @@
 """What holds for a render once its pools have been asked: a render's own value wins, then the nearest pool's.
 
-Source of the rules: a value of -1 (or an empty text) asks the parent; past the root pool the farm's defaults hold,
-which are 1,000 capacity units and one task for each core of the host.
+Source of the rules: a value of -1 (or an empty text) asks the parent; past the root pool ``Farm.defaults`` hold, which
+are 1,000 capacity units for each core of the host; and one task for each core.
 """
 
 from collections.abc import Iterator
 
 from afcore.model.farm import Farm
-from afcore.model.render import Render
+from afcore.model.render import Render, Run
 from afcore.model.tree import Pool
 
 __all__ = [
-    "CAPACITY_PER_CORE",
-    "DEFAULT_ZOMBIE_TIME",
     "capacity_of",
     "cores_of",
     "max_tasks_of",
@@ -21,14 +19,11 @@ __all__ = [
     "pool_priority",
     "power_of",
     "properties_of",
+    "reconnect_end",
     "service_allowed",
+    "tempo_of",
     "zombie_time_of",
 ]
-
-CAPACITY_PER_CORE = 1000
-"""Capacity units a core is worth when nobody says otherwise; a task without a capacity takes as much."""
-DEFAULT_ZOMBIE_TIME = 60.0
-"""Seconds of silence after which a render's tasks are given to others, when no pool says otherwise."""
 
 
 def pool_chain(farm: Farm, pool: int) -> Iterator[Pool]:
@@ -56,7 +51,7 @@ def cores_of(render: Render) -> int:
 def capacity_of(farm: Farm, render: Render) -> int:
     """Return the capacity units of a render."""
     own = render.capacity_host if render.capacity_host >= 0 else pool_number(farm, render.pool, "capacity_host")
-    return own if own >= 0 else CAPACITY_PER_CORE * cores_of(render)
+    return own if own >= 0 else farm.defaults.capacity_per_core * cores_of(render)
 
 
 def max_tasks_of(farm: Farm, render: Render) -> int:
@@ -79,10 +74,33 @@ def properties_of(farm: Farm, render: Render) -> str:
 
 def zombie_time_of(farm: Farm, render: Render) -> float:
     """Return the seconds of silence after which a render counts as lost (0 in a pool asks the parent)."""
-    for pool in pool_chain(farm, render.pool):
-        if pool.zombie_time > 0:
-            return float(pool.zombie_time)
-    return DEFAULT_ZOMBIE_TIME
+    return _seconds(farm, render.pool, "zombie_time", farm.defaults.zombie_time)
+
+
+def reconnect_end(farm: Farm, run: Run) -> float:
+    """Return until when (unix seconds) a run is waited for after a start of the server.
+
+    Never shorter than its render's zombie time: until then the render may still run it.
+    """
+    render = farm.renders.get(run.render)
+    silence = zombie_time_of(farm, render) if render is not None else 0.0
+    return run.waiting_since + max(farm.defaults.reconnect_time, silence)
+
+
+def tempo_of(farm: Farm, render: Render) -> dict[str, float]:
+    """Return what an agent is told of its pool's settings, in seconds; ``exit_no_task_time`` 0 is never."""
+    pool, defaults = render.pool, farm.defaults
+    return {
+        "heartbeat": _seconds(farm, pool, "heartbeat_sec", defaults.heartbeat),
+        "resources_period": _seconds(farm, pool, "resources_update_period", defaults.resources_period),
+        "zombie_time": zombie_time_of(farm, render),
+        "exit_no_task_time": _seconds(farm, pool, "exit_no_task_time", 0.0),
+    }
+
+
+def _seconds(farm: Farm, pool: int, name: str, default: float) -> float:
+    """Return the nearest value above 0 of a pool's times, searched upwards."""
+    return next((float(value) for each in pool_chain(farm, pool) if (value := getattr(each, name)) > 0), default)
 
 
 def pool_priority(farm: Farm, pool: int) -> int:

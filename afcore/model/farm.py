@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from afcore.errors import NotFound
 from afcore.ids import RunKey
+from afcore.model.defaults import Defaults
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
 from afcore.model.tree import Branch, Pool, User
@@ -43,6 +44,8 @@ class Farm:
     """Farm-wide count of starts: ``last_solved`` stamps come from it."""
     version: int = 0
     """Grows by one with every evolved event."""
+    defaults: Defaults = field(default_factory=Defaults)
+    """The studio's settings; not part of what is kept."""
 
     def job(self, id: int) -> Job:
         """Return a job by id; NotFound with a hint if there is none."""

@@ -3,8 +3,8 @@
 Rules of this file:
 - A rule is a generator: it reads the farm and yields events, each evolved before the rule goes on; what it returns is
   the reply.  It may raise ``Rejected`` only before its first event.
-- Beside events a rule may yield effects that repeat an earlier one (a start that may have been lost); all other
-  effects come from events by ``afcore.consequences``.
+- Beside events a rule may yield effects that repeat an earlier one (a start that may have been lost) or that one event
+  has for many renders; all other effects come from events by ``afcore.consequences``.
 """
 
 from collections.abc import Callable, Generator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from afcore.deadlines import Deadlines
-from afcore.effects import DropRun, StartRun, StopRun
+from afcore.effects import DropRun, StartRun, StopRun, TuneRender
 from afcore.envelope import Principal
 from afcore.events import Event
 from afcore.model.farm import Farm
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Rule", "Steps"]
 
-Steps = Generator[Event | StartRun | StopRun | DropRun, None, Any]
+Steps = Generator[Event | StartRun | StopRun | DropRun | TuneRender, None, Any]
 """What a rule is: events and effects on the way, the reply at the end."""
 
 

@@ -37,7 +37,7 @@ def submit_job(context: Context, command: SubmitJob) -> Steps:
     user = farm.users_by_name.get(spec.user_name)
     if user is None:
         user = farm.next_user
-        yield UserAdded(user, spec.user_name)
+        yield UserAdded(user, spec.user_name, dict(farm.defaults.user))
     branch = farm.branches_by_path[found]
     if missing:
         yield from _add_branch(farm, found, missing[0])

@@ -2,8 +2,9 @@
 
 Rules of this file:
 - One TasksChanged per block, however many tasks; states are searched and counted as columns, never task by task.
-- A task that runs is asked to stop and becomes what was asked for when its run has ended; one that waits for its
-  render after a server restart changes at once, and its run is over.
+- A task that runs is asked to stop and becomes what was asked for when its run has ended; so does one that waits for
+  its render after a server restart, because its process may still live: when its render has come back and ended it,
+  or has not come back in time.  Only the run of a job that is being deleted is over at once.
 """
 
 import zlib
@@ -166,7 +167,7 @@ def _live(block: Block, which: Selection) -> list[int]:
 def _stop(farm: Farm, job: Job, block: Block, task: int, target: TaskState) -> Iterator[Event]:
     table = block.tasks
     run = farm.runs[RunKey(job.id, block.index, task, table.starts[task])]
-    if run.waiting_since:
+    if run.waiting_since and job.deleting:
         state = ready_or_waiting(farm, run.key, target)
         yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
     elif run.stopping != target:

@@ -4,21 +4,28 @@ Rules of this file:
 - A deadline only says where to look; what is true then decides, and a thing whose time has moved is asked for again.
 - A silent render is lost after its pool's ``zombie_time``, counted from its broken connection, or from the last word
   of one whose connection still stands; its tasks are ready again, without an error.
+- Nobody is called silent because the server itself did not run: what is judged by silence is put off until the others
+  had time to be heard again.
 """
 
 from collections.abc import Callable
 
 from afcore.commands import AcceptRestart, Tick
-from afcore.deadlines import RECONNECT_TIME, Due, forgive_time, life_end, progress_end, run_end, silence_end
+from afcore.deadlines import Due, forgive_time, life_end, progress_end, run_end, silence_end
 from afcore.events import FarmRecovered, HostForgiven, RunStopRequested
 from afcore.ids import RunKey
+from afcore.model.effective import reconnect_end
 from afcore.rules.base import Context, Steps
 from afcore.rules.jobs import delete_job
 from afcore.rules.renders import take_offline
 from afcore.rules.runs import return_run
 from afcore.states import RunStatus, TaskState
 
-__all__ = ["Key", "accept_restart", "tick"]
+__all__ = ["BACK_TIME", "Key", "accept_restart", "tick"]
+
+BACK_TIME = 15.0
+"""Seconds after its return in which whoever gave up on a server that did not run is back."""
+_SILENCES = frozenset({Due.PROGRESS, Due.RENDER, Due.RECONNECT})
 
 Key = tuple[int, ...]
 
@@ -26,8 +33,12 @@ Key = tuple[int, ...]
 def tick(context: Context, command: Tick) -> Steps:
     """Look at everything whose time has come."""
     context.scheduler.wake(context.at)
+    heard = command.returned + BACK_TIME if command.returned else 0.0
     for kind, key in context.deadlines.due(context.at):
-        yield from _LOOKS[kind](context, key)
+        if context.at < heard and kind in _SILENCES:
+            context.deadlines.push(heard, kind, key)
+        else:
+            yield from _LOOKS[kind](context, key)
 
 
 def accept_restart(context: Context, command: AcceptRestart) -> Steps:
@@ -61,7 +72,7 @@ def _run_limit(context: Context, key: Key, kind: Due) -> Steps:
     if run is None or run.waiting_since:
         return
     block = farm.jobs[key[0]].blocks[key[1]]
-    end = run_end(block, run) if kind is Due.RUN_TIME else progress_end(block, run)
+    end = run_end(block, run) if kind is Due.RUN_TIME else progress_end(farm, block, run)
     if end is not None and end <= context.at:
         status = RunStatus.RUN_TIME_EXCEEDED if kind is Due.RUN_TIME else RunStatus.NO_PROGRESS
         yield RunStopRequested(*run.key, int(TaskState.ERROR), int(status))
@@ -82,13 +93,12 @@ def _render(context: Context, key: Key) -> Steps:
 
 def _reconnect(context: Context, key: Key) -> Steps:
     farm = context.farm
-    late = [run for run in farm.runs.values() if run.waiting_since]
-    for run in late:
-        if run.waiting_since + RECONNECT_TIME <= context.at:
+    waiting = [run for run in farm.runs.values() if run.waiting_since]
+    for run in waiting:
+        if reconnect_end(farm, run) <= context.at:
             yield from return_run(farm, run, RunStatus.NOT_RECONNECTED)
-    left = [run.waiting_since for run in farm.runs.values() if run.waiting_since]
-    if left:
-        context.deadlines.push(min(left) + RECONNECT_TIME, Due.RECONNECT, key)
+    left = [reconnect_end(farm, run) for run in farm.runs.values() if run.waiting_since]
+    context.deadlines.push(min(left, default=None), Due.RECONNECT, key)
 
 
 def _forgive(context: Context, key: Key) -> Steps:

@@ -4,12 +4,14 @@ Rules of this file:
 - Names are looked up before the first event: one that is not there refuses the whole command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from afcore.commands import AddUser, SetBranches, SetPools, SetUsers
+from afcore.effects import TuneRender
 from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
 from afcore.events import BranchEdited, PoolEdited, UserAdded, UserEdited
+from afcore.model.farm import Farm
 from afcore.rules.base import Context, Steps
 from afcore.rules.parameters import BRANCH, POOL, USER, edit
 
@@ -35,7 +37,7 @@ def add_user(context: Context, command: AddUser) -> Steps:
     if name in farm.users_by_name:
         raise Conflict(f'There is a user "{name}" already.', hint="`afcmd user show` shows it.")
     user = farm.next_user
-    yield UserAdded(user, name)
+    yield UserAdded(user, name, dict(farm.defaults.user))
     return {"id": user}
 
 
@@ -69,6 +71,9 @@ def set_branches(context: Context, command: SetBranches) -> Steps:
     return {"branches": len(edits)}
 
 
+_TIMES = frozenset({"heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"})
+
+
 def set_pools(context: Context, command: SetPools) -> Steps:
     """Edit pools.  Reply: ``{"pools": how many really changed}``."""
     farm, edits = context.farm, []
@@ -77,4 +82,15 @@ def set_pools(context: Context, command: SetPools) -> Steps:
         if new:
             edits.append(PoolEdited(id, old, new))
     yield from edits
+    tuned = [each.pool for each in edits if not _TIMES.isdisjoint(each.new)]
+    for render in sorted({render for pool in tuned for render in _renders_in(farm, pool)}):
+        if farm.renders[render].session:
+            yield TuneRender(render)
     return {"pools": len(edits)}
+
+
+def _renders_in(farm: Farm, pool: int) -> Iterator[int]:
+    """Yield the renders of a pool and of the pools below it."""
+    yield from farm.pools[pool].renders
+    for child in farm.pools[pool].children:
+        yield from _renders_in(farm, child)

@@ -38,6 +38,7 @@ from afnet.server.caller import Limits
 from afnet.server.callers import Callers
 from afnet.server.clock import Clock
 from afnet.server.coming import ComingLogs
+from afnet.server.defaults import defaults_of
 from afnet.server.desk import ClassicDesk
 from afnet.server.door import Door
 from afnet.server.fanout import Fanout
@@ -80,7 +81,12 @@ def build_server(
     gc.disable()
     recovered = store.load()
     audit = Audit()
-    core = recover(recovered.snapshot, (batch.body for batch in recovered.batches), on_act=audit.note)
+    core = recover(
+        recovered.snapshot,
+        (batch.body for batch in recovered.batches),
+        defaults=defaults_of(config),
+        on_act=audit.note,
+    )
     for violation in check(core.farm):
         _log.error("after the recovery something is not as it must be: %s", violation)
     gc.freeze()

@@ -4,8 +4,7 @@ Rules of this file:
 - Nothing else in the server reads a clock to stamp a command or a row.
 - Forward steps of the wall clock (and a suspend, during which the steady clock stood) are followed at once, backward
   steps by standing still until the wall has caught up.
-- After a suspend ``slept`` tells how long: deadlines that passed while the server was not running count from its
-  return, because no render was silent for the server's own sleep.
+- ``check`` tells of a suspend: no render was silent for the server's own sleep.
 """
 
 import time
@@ -27,8 +26,6 @@ class Clock:
         self._steady = steady
         self._anchor = wall() - steady()
         self._latest = 0.0
-        self.stepped = 0.0
-        """Seconds of all forward jumps (suspends and corrections) since the start."""
 
     def now(self) -> float:
         """Return unix seconds; never less than any earlier answer."""
@@ -41,14 +38,11 @@ class Clock:
     def check(self) -> float:
         """Compare both clocks; re-anchor when they went apart and return by how much the time jumped forward.
 
-        Called with the heartbeat of the server's peers, not by a timer of its own.  A backward step moves the anchor
-        too, and ``now`` stands still until the wall has caught up.
+        Called when the server has something to do, not by a timer of its own.  A backward step moves the anchor too,
+        and ``now`` stands still until the wall has caught up.
         """
         drift = self._wall() - self._steady() - self._anchor
         if -_DRIFT < drift < _DRIFT:
             return 0.0
         self._anchor += drift
-        if drift < 0.0:
-            return 0.0
-        self.stepped += drift
-        return drift
+        return max(0.0, drift)

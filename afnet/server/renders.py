@@ -16,6 +16,7 @@ from afcore.commands import DeregisterRender, LoseRender, MeasureRender, Registe
 from afcore.envelope import Principal
 from afcore.errors import AfError
 from afcore.ids import RunKey
+from afcore.model.effective import tempo_of
 from afcore.model.farm import Farm
 from afcore.states import Role, RunStatus
 from afnet.server.coming import ComingLogs
@@ -118,18 +119,16 @@ class Renders:
         peer.principal = principal
         peer.context = agent
         self._agents[render] = agent
-        peer.send(
-            Registered(
-                render,
-                heartbeat=float(reply.get("heartbeat", 5.0)),
-                resources_period=float(reply.get("resources_period", 5.0)),
-                zombie_time=float(reply.get("zombie_time", 60.0)),
-                exit_no_task_time=float(reply.get("exit_no_task_time", 0.0)),
-            )
-        )
+        self._tell_tempo(agent)
         drop = [tuple(key) for key in reply.get("drop", ())]
         if drop:
             peer.send(Drop(drop))
+
+    def _tell_tempo(self, agent: _Agent) -> None:
+        """Tell an agent who it is and how often it is to speak."""
+        render = self._farm.renders.get(agent.render)
+        if render is not None:
+            agent.peer.send(Registered(render.id, **tempo_of(self._farm, render)))
 
     def lost(self, peer: ServerPeer) -> None:
         """The connection of an agent is gone."""
@@ -209,6 +208,15 @@ class Renders:
                 if agent is not None:
                     agent.dropped.append((*effect.key,))
                     self._gathered.append(agent)
+            elif type(effect) is effects.TuneRender:
+                agent = agents.get(effect.render)
+                if agent is not None:
+                    self._tell_tempo(agent)
+            elif type(effect) is effects.CutRender:
+                agent = agents.pop(effect.render, None)
+                if agent is not None:
+                    agent.peer.context = None
+                    agent.peer.close("This render was silent for too long: its tasks were given to others.")
             elif type(effect) is effects.RemoveJobFiles:
                 self._remove_files(effect.job)
 

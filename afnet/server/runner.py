@@ -9,6 +9,7 @@ Rules of this file:
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from afcore.states import Role
 from afcore.store.base import Batch, JobRow, RunRow
 from afnet.server.clock import Clock
 
-__all__ = ["HOLD", "SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
+__all__ = ["SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
 
 SLICE = 0.005
 """Seconds of work between two looks at the network."""
@@ -32,8 +33,8 @@ SLICE = 0.005
 SOLVE_BUDGET = 256
 """Starts in one slice of the solver: a few milliseconds of work."""
 
-HOLD = 30.0
-"""Seconds without Ticks after the clock jumped forward: renders get the time to be heard of again."""
+_SLEPT = 1.0
+"""Seconds by which a timer that rings late tells that the server did not run."""
 
 Answer = Callable[[Any, AfError | None], None]
 """Called once, with the reply or with the error that refused the command."""
@@ -143,8 +144,8 @@ class Runner:
         self._scheduled = False
         self._stopped: bool = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._hold_until = 0.0
+        self._timer_at = math.inf
+        self._returned = 0.0
         self._operations = 0
         self.away: AfError | None = None
         """Why nothing can be committed now; None while the database answers."""
@@ -250,7 +251,7 @@ class Runner:
             return
         if self._clock.check() > 0.0:
             # This machine slept, or its clock was wrong: nobody was silent because of that.
-            self._hold_until = self._clock.now() + HOLD
+            self._returned = self._clock.now()
         inbox = self._inbox
         end = time.perf_counter() + SLICE
         while inbox:
@@ -273,18 +274,17 @@ class Runner:
             self._arm()
 
     def _tick(self) -> bool:
-        deadline = self._deadline()
-        if deadline is None or deadline > self._clock.now():
+        deadline, now = self._core.deadline(), self._clock.now()
+        if deadline is None or deadline > now:
             return True
-        return self._apply(_Item(Tick(), SYSTEM_PRINCIPAL, None, "", "", ""))
-
-    def _deadline(self) -> float | None:
-        deadline = self._core.deadline()
-        return deadline if deadline is None else max(deadline, self._hold_until)
+        if now - self._timer_at > _SLEPT:
+            self._returned = now
+        self._timer_at = math.inf
+        return self._apply(_Item(Tick(self._returned), SYSTEM_PRINCIPAL, None, "", "", ""))
 
     def _arm(self) -> None:
         """Let one timer stand at the core's deadline."""
-        deadline = self._deadline()
+        deadline = self._core.deadline()
         if self._timer is not None:
             if deadline == self._timer_at:
                 return

@@ -75,9 +75,9 @@ def test_two_crashes_in_a_row_wait_from_the_last_one(farm: FarmPlay) -> None:
     farm.tick(20)
     assert state() == "?"
     farm.crash()
-    farm.tick(20)
+    farm.tick(45)
     assert state() == "?"
-    farm.tick(12)
+    farm.tick(20)
     assert state() == "R"
 
 

@@ -157,22 +157,15 @@ def test_after_a_server_restart_a_start_that_was_never_sent_is_sent(farm: FarmPl
     assert farm.effects(StartRun) == [StartRun(1, key)] and states(farm, key) == "*"
 
 
-def test_a_run_nobody_brings_back_is_ready_after_half_a_minute(farm: FarmPlay) -> None:
+def test_a_run_nobody_brings_back_is_ready_after_a_minute(farm: FarmPlay) -> None:
     key, _ = one_running(farm)
     farm.crash()
-    farm.tick(20)
+    farm.tick(50)
     assert states(farm, key) == "?"
     farm.tick(20)
     assert farm.last(RunFinished).status == RunStatus.NOT_RECONNECTED and states(farm, key) == "R"
     farm.register(cores=1, running=[key])
     assert farm.outcome.reply["drop"] == [tuple(key)]
-
-
-def test_an_order_to_a_waiting_run_is_done_at_once(farm: FarmPlay) -> None:
-    key, _ = one_running(farm)
-    farm.crash()
-    farm.do(ChangeTasks(key.job, "restart"))
-    assert states(farm, key) == "R"
 
 
 def test_a_render_that_leaves_gives_its_tasks_back(farm: FarmPlay) -> None:

@@ -11,7 +11,7 @@ from afcore.errors import Bug
 from afcore.ids import RunKey
 from afcore.model.job import Job
 from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening, after
-from afcore.states import RunStatus, TaskState
+from afcore.states import LIVE_STATES, RunStatus, TaskState
 from tests.unit.afcore.plays import FarmPlay, block, job
 
 S = TaskState
@@ -56,10 +56,10 @@ class Stage:
     def happen(self, what: Happening) -> None:
         """Let something happen to it."""
         if what in ACTIONS.values():
-            running = self.state is S.RUNNING
+            before = self.state
             self.change(what.value)
-            if running:
-                assert self.state is S.RUNNING
+            if before in LIVE_STATES:
+                assert self.state is before, "its process may live"
                 self.farm.report(self.key, RunStatus.STOPPED)
             return
         ends: dict[Happening, Callable[[], object]] = {

@@ -26,7 +26,7 @@ def test_a_step_forwards_or_a_sleep_is_followed_at_once() -> None:
     machine.wall += 3600.0
     assert clock.now() == 1000.0, "nobody looked yet"
     assert clock.check() == 3600.0
-    assert clock.now() == 4600.0 and clock.stepped == 3600.0
+    assert clock.now() == 4600.0
 
 
 def test_a_step_backwards_is_waited_out() -> None:

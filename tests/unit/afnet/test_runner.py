@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from afcore.commands import Tick
 from afcore.effects import RemoveJobFiles
 from afcore.envelope import Envelope, Principal
 from afcore.errors import Bug, Conflict, Unavailable
@@ -13,7 +14,7 @@ from afcore.outcome import Entry, Outcome
 from afcore.states import Role
 from afcore.store.base import Batch
 from afnet.server.clock import Clock
-from afnet.server.runner import HOLD, Runner
+from afnet.server.runner import Runner
 
 PERSON = Principal("ann", Role.GOD, "127.0.0.1")
 NODE = Principal("r1", Role.NODE, "127.0.0.1", 1)
@@ -47,9 +48,12 @@ class FakeCore:
         self.wants_solve = False
         self.next: float | None = None
         self.seen: list[str] = []
+        self.ticks: list[Tick] = []
 
     def apply(self, envelope: Envelope[Any]) -> Outcome:
         self.seen.append(type(envelope.command).__name__)
+        if isinstance(envelope.command, Tick):
+            self.ticks.append(envelope.command)
         return envelope.command() if callable(envelope.command) else Outcome()
 
     def deadline(self) -> float | None:
@@ -61,6 +65,7 @@ class World:
 
     def __init__(self) -> None:
         self.time = 1000.0
+        self.stood = 0.0
         self.loop = FakeLoop()
         self.core = FakeCore()
         self.log: list[Any] = []
@@ -68,7 +73,7 @@ class World:
         self.bugs: list[BaseException] = []
         self.runner = Runner(
             self.core,
-            clock=Clock(wall=lambda: self.time, steady=lambda: self.time),
+            clock=Clock(wall=lambda: self.time, steady=lambda: self.time - self.stood),
             loop=self.loop,  # type: ignore[arg-type]
             writer=self,
             observer=self,
@@ -189,22 +194,39 @@ def test_a_timer_stands_at_the_deadline_and_there_is_no_other(world: World) -> N
     assert not world.loop.timers and not world.loop.calls
 
 
-def test_after_a_sleep_of_the_machine_nobody_is_called_silent_at_once() -> None:
-    world = World()
-    slept = 0.0
-    world.runner._clock = Clock(wall=lambda: world.time + slept, steady=lambda: world.time)
-    world.core.next = 1060.0
+def test_a_timer_that_rings_late_tells_the_core_that_the_server_did_not_run(world: World) -> None:
+    world.core.next = 1005.0
+    world.runner.wake()
+    world.loop.turn()
+    _, fire = world.loop.timers.pop()
+    world.time = 1005.1
+    fire()
+    world.loop.turn()
+    assert world.core.ticks[-1].returned == 0.0
+    world.core.next = 1010.0
+    world.runner.wake()
+    world.loop.turn()
+    world.time = 1030.0
     world.post(fact(2))
     world.loop.turn()
-    slept = 3600.0
-    world.post(fact(3))
+    assert world.core.ticks[-1].returned == 1030.0, "a message may be served before the timer rings"
+    world.core.next = 1031.0
+    world.runner.wake()
     world.loop.turn()
-    assert "Tick" not in world.core.seen
-    assert world.loop.timers[-1][0] == HOLD, "the deadline that passed meanwhile counts from the return"
-    world.time += HOLD
-    world.loop.timers.pop()[1]()
+    world.time = 1031.0
+    world.runner.wake()
     world.loop.turn()
-    assert "Tick" in world.core.seen
+    assert world.core.ticks[-1].returned == 1030.0, "and it is remembered"
+
+
+def test_a_suspend_of_the_machine_is_noticed(world: World) -> None:
+    world.core.next = 1005.0
+    world.runner.wake()
+    world.loop.turn()
+    world.time, world.stood = 5000.0, 4000.0
+    world.runner.wake()
+    world.loop.turn()
+    assert world.core.ticks[-1].returned == 5000.0
 
 
 def test_the_solver_gets_slices_between_messages(world: World) -> None:

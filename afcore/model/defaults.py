@@ -1,0 +1,30 @@
+"""What holds on a farm where nobody says otherwise: the studio's settings, given to the core at its start.
+
+Rules of this file:
+- Nothing here is part of the farm's truth: it is neither journaled nor in a snapshot, so ``evolve`` must not read it.
+  What a default becomes for good (the limits of a new user) travels in the event that makes it so.
+"""
+
+from dataclasses import dataclass, field
+
+__all__ = ["Defaults"]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Values past the root pool, the user and the block; times in seconds."""
+
+    capacity_per_core: int = 1000
+    """Capacity units a core of a render is worth; a task without a capacity takes 1,000."""
+    heartbeat: float = 5.0
+    """Between two signs of life of a render."""
+    resources_period: float = 5.0
+    """Between two measurements of a render's host."""
+    zombie_time: float = 60.0
+    """Of silence, after which a render's tasks are given to others."""
+    reconnect_time: float = 30.0
+    """After a start of the server, within which a render may bring back what it ran (at least its zombie time)."""
+    progress_timeout: int = -1
+    """Without progress, after which a run fails; 0 or less for never."""
+    user: dict[str, int] = field(default_factory=dict)
+    """Parameters of a new user that differ from those of ``model.tree.User``."""
