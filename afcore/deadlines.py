@@ -108,6 +108,8 @@ class Deadlines:
         self._at = at
         self._heap: list[tuple[float, int, Key]] = []
         self._built = 0
+        self._hosts: set[Key] = set()
+        """Hosts whose forgiving is in the heap: a thousand failing tasks are looked at once for each host."""
         self.rebuild()
 
     def __len__(self) -> int:
@@ -127,12 +129,15 @@ class Deadlines:
         self._at = max(self._at, at)
         while self._heap and self._heap[0][0] <= at:
             _, kind, key = heapq.heappop(self._heap)
+            if kind == Due.FORGIVE:
+                self._hosts.discard(key)
             yield Due(kind), key
 
     def rebuild(self) -> None:
         """Build the heap from the farm alone."""
         farm = self._farm
         self._heap = []
+        self._hosts.clear()
         for job in farm.jobs.values():
             self.push(life_end(farm, job), Due.JOB_LIFE, (job.id,))
             for block in job.blocks:
@@ -155,12 +160,17 @@ class Deadlines:
         forgive = forgive_time(self._farm, job, block)
         if forgive <= 0:
             return
-        for render, errors in block.error_hosts.items():
-            self.push(errors.last + forgive, Due.FORGIVE, (job.id, block.index, render))
+        newest = {render: errors.last for render, errors in block.error_hosts.items()}
         for hosts in block.task_error_hosts.values():
             for render, errors in hosts.items():
-                if render not in block.error_hosts:
-                    self.push(errors.last + forgive, Due.FORGIVE, (job.id, block.index, render))
+                newest[render] = max(errors.last, newest.get(render, 0.0))
+        for render, last in newest.items():
+            self.push_host(last + forgive, (job.id, block.index, render))
+
+    def push_host(self, when: float, key: Key) -> None:
+        """Ask to look then whether a bad host may be forgiven: (job, block, render)."""
+        self._hosts.add(key)
+        self.push(when, Due.FORGIVE, key)
 
     def note(self, event: Event, at: float) -> None:
         """Take in what happened; the farm has it already."""
@@ -182,8 +192,9 @@ class Deadlines:
         if event.host_error:
             job = self._farm.jobs[event.job]
             forgive = forgive_time(self._farm, job, job.blocks[event.block])
-            if forgive > 0:
-                self.push(self._at + forgive, Due.FORGIVE, (event.job, event.block, event.render))
+            key = (event.job, event.block, event.render)
+            if forgive > 0 and key not in self._hosts:
+                self.push_host(self._at + forgive, key)
 
     def _job_changed(self, event: JobSubmitted | JobEdited) -> None:
         self.push(life_end(self._farm, self._farm.jobs[event.job]), Due.JOB_LIFE, (event.job,))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import structs
 
 from afcore.codec import columns_of, table_of
 from afcore.ids import RunKey
@@ -40,7 +41,7 @@ _USER = _fields(User, _COUNTERS)
 _BRANCH = _fields(Branch, _COUNTERS)
 _POOL = _fields(Pool, _COUNTERS)
 _RENDER = _fields(Render, _RENDER_READINGS)
-_RUN = _fields(Run, _RUN_READINGS)
+_RUN = tuple((field.name, field.default) for field in structs.fields(Run) if field.name not in _RUN_READINGS)
 _JOB = _fields(Job, _COUNTERS | _JOB_OTHERWISE)
 _NUMBERS = (*("epoch", "next_job", "next_serial", "next_user", "next_branch", "next_pool", "next_render", "starts"),)
 
@@ -81,12 +82,36 @@ class _JobImage(msgspec.Struct):
     blocks: list[dict[str, Any]]
 
 
+class _FarmParts(msgspec.Struct):
+    """What ``farm_bytes`` writes; runs are read as what they are, because there may be many."""
+
+    epoch: int
+    next_job: int
+    next_serial: int
+    next_user: int
+    next_branch: int
+    next_pool: int
+    next_render: int
+    starts: int
+    users: list[dict[str, Any]]
+    branches: list[dict[str, Any]]
+    pools: list[dict[str, Any]]
+    renders: list[dict[str, Any]]
+    runs: list[Run]
+
+
 _encoder = msgspec.msgpack.Encoder()
+_farm_decoder = msgspec.msgpack.Decoder(_FarmParts)
 _job_decoder = msgspec.msgpack.Decoder(_JobImage)
 
 
 def _values(thing: Any, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in names}
+
+
+def _run_values(run: Run) -> dict[str, Any]:
+    """Return what is not as it usually is."""
+    return {name: value for name, usual in _RUN if (value := getattr(run, name)) != usual}
 
 
 def _farm_values(farm: Farm) -> dict[str, Any]:
@@ -96,7 +121,7 @@ def _farm_values(farm: Farm) -> dict[str, Any]:
         "branches": [_values(branch, _BRANCH) for branch in farm.branches.values()],
         "pools": [_values(pool, _POOL) for pool in farm.pools.values()],
         "renders": [_values(render, _RENDER) for render in farm.renders.values()],
-        "runs": [_values(run, _RUN) for run in farm.runs.values()],
+        "runs": [_run_values(run) for run in farm.runs.values()],
     }
 
 
@@ -127,27 +152,31 @@ def load_farm(stored: Stored) -> Farm:
 
     Raises ``msgspec.ValidationError``, ``KeyError`` or ``ValueError`` when the image is damaged.
     """
-    values = msgspec.msgpack.decode(stored.farm, strict=False)
-    farm = Farm(**{name: values[name] for name in _NUMBERS})
-    for user in values["users"]:
+    parts = _farm_decoder.decode(stored.farm)
+    farm = Farm(**_values(parts, _NUMBERS))
+    for user in parts.users:
         farm.users[user["id"]] = User(**_known(user, _USER))
         farm.users_by_name[user["name"]] = user["id"]
-    for branch in values["branches"]:
+    for branch in parts.branches:
         farm.branches[branch["id"]] = Branch(**_known(branch, _BRANCH))
         farm.branches_by_path[branch["path"]] = branch["id"]
-    for pool in values["pools"]:
+    for pool in parts.pools:
         farm.pools[pool["id"]] = Pool(**_known(pool, _POOL))
         farm.pools_by_path[pool["path"]] = pool["id"]
-    for render in values["renders"]:
+    for render in parts.renders:
         farm.renders[render["id"]] = Render(**_known(render, _RENDER))
         farm.renders_by_name[render["name"]] = render["id"]
     for id in sorted(stored.jobs):
         job = _load_job(stored.jobs[id], stored.columns)
         farm.jobs[id] = job
         farm.jobs_by_name[job.name] = id
-    for run in values["runs"]:
-        key = RunKey(*run["key"])
-        farm.runs[key] = Run(**{**_known(run, _RUN), "key": key, "progress_changed": run["started"]})
+    # Equal numbers are one object each: fifty thousand runs have a thousand renders and a few capacities.
+    own: dict[int, int] = {id: id for id in farm.renders}
+    for run in parts.runs:
+        run.progress_changed = run.started
+        run.render = own.setdefault(run.render, run.render)
+        run.capacity = own.setdefault(run.capacity, run.capacity)
+        farm.runs[run.key] = run
     return farm
 
 
@@ -174,7 +203,9 @@ def _load_block(block: Block, kept: dict[str, Any]) -> Block:
         setattr(block, name, kept[name])
     for render, count, last in kept["error_hosts"]:
         block.error_hosts[render] = HostErrors(count, last)
+    own: dict[int, int] = {}
     for task, render, count, last in kept["task_error_hosts"]:
+        render = own.setdefault(render, render)
         block.task_error_hosts.setdefault(task, {})[render] = HostErrors(count, last)
     return block
 

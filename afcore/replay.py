@@ -43,6 +43,8 @@ class Replay:
         self.farm = farm
         self._on_act = on_act
         self.deleted: list[int] = []
+        self._counted = False
+        """Whether what is derived was built once; only rare events ask for it on the way."""
         self._live: dict[_TaskKey, tuple[RunStarted, float]] = {}
         """Starts whose run was not made yet: most of them end before anybody asks."""
         self._solved: dict[int, int] = {}
@@ -82,6 +84,10 @@ class Replay:
                     self._other(event, at)  # type: ignore[arg-type]
 
     def _other(self, event: Fact, at: float) -> None:
+        if not self._counted:
+            self._make_runs()
+            recount(self.farm)
+            self._counted = True
         if not isinstance(event, TasksReleased | TasksHeld):
             self._make_runs()
             if isinstance(event, JobEdited | JobDeleted):
@@ -139,7 +145,6 @@ def recover(
     farm = Farm()
     if stored is not None:
         farm = load_farm(stored)
-        recount(farm)
     if defaults is not None:
         farm.defaults = defaults
     replay = Replay(farm, on_act=on_act)

@@ -48,8 +48,8 @@ def make_run(event: RunStarted, at: float) -> Run:
         render=event.render,
         capacity=event.capacity,
         coefficient=event.coefficient,
-        captured=event.captured,
-        devices=event.devices,
+        captured=tuple(event.captured),
+        devices=tuple(event.devices),
         started=at,
         progress_changed=at,
     )

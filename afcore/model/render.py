@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from afcore.ids import RunKey
 
 __all__ = ["Render", "Run"]
@@ -54,18 +56,19 @@ class Render:
     """``Farm.version`` at its last change."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """One execution that is going on now: there are as many as busy slots, never as many as tasks."""
+class Run(msgspec.Struct, kw_only=True, gc=False):
+    """One execution that is going on now: there are as many as busy slots, never as many as tasks.
+
+    It is small, because a great farm has fifty thousand: what is empty is shared.
+    """
 
     key: RunKey
     render: int
     """The master."""
     capacity: int
     coefficient: int = 0
-    captured: list[int] = field(default_factory=list)
-    devices: list[int] = field(default_factory=list)
-    tickets: dict[str, int] = field(default_factory=dict)
+    captured: tuple[int, ...] = ()
+    devices: tuple[int, ...] = ()
     started: float = 0.0
     progress_changed: float = 0.0
     waiting_since: float = 0.0

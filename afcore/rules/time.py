@@ -116,7 +116,7 @@ def _forgive(context: Context, key: Key) -> Steps:
     if last + forgive <= context.at:
         yield HostForgiven(*key)
     else:
-        context.deadlines.push(last + forgive, Due.FORGIVE, key)
+        context.deadlines.push_host(last + forgive, key)
 
 
 _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {

@@ -93,7 +93,9 @@ def build_server(
     gc.enable()
     # The two young generations are enough: what gets old here lives long and is free of cycles.
     gc.set_threshold(20_000, 20, 1_000_000)
-    return FarmServer(config, clock, store, recovered, core, audit, data=data, listen=listen, loop=loop)
+    server = FarmServer(config, clock, store, recovered, core, audit, data=data, listen=listen, loop=loop)
+    recovered.snapshot = None  # it is in the farm now; here it would only cost memory
+    return server
 
 
 class FarmServer:
