@@ -1,6 +1,7 @@
-"""A load generator or a probe, as a process of its own: ``python -m benchmarks.generator HOST:PORT AGENTS FIRST KIND``.
+"""A load generator or a probe, as a process of its own.
 
-It is told what to do by lines on its standard input and answers each with one line of JSON:
+Called as ``python -m benchmarks.generator HOST:PORT AGENTS FIRST KIND [FILE]``, it is told what to do by lines on its
+standard input and answers each with one line of JSON:
 
 - ``begin``: forget what was counted so far;
 - ``seconds NUMBER``: how long processes last that start from now on;
@@ -8,7 +9,8 @@ It is told what to do by lines on its standard input and answers each with one l
 - ``quit``: leave the farm.
 
 As ``load`` the processes of its agents are timers. As ``probe`` they last until their turn comes: every ten
-milliseconds the oldest one ends, and the time from its report to the acknowledgement is measured.
+milliseconds the oldest one ends, and the time from its report to the acknowledgement is measured. As ``hold`` the
+agents begin with the runs that FILE gives them (JSON: lists of keys by name), which never end.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 
 from afcore.ids import RunKey
 from afnet.client.servers import parse_address
@@ -89,12 +92,22 @@ def _tell(**values: object) -> None:
     sys.stdout.flush()
 
 
-async def _run(address: str, agents: int, first: int, kind: str) -> None:
+def _hold(fleet: Fleet, file: Path) -> None:
+    """Let the agents have runs from the beginning."""
+    fleet.spawned = lambda agent, key: None
+    held = json.loads(file.read_text("utf-8"))
+    for agent in fleet.agents:
+        agent.begin_with([RunKey(*key) for key in held.get(agent.name, ())])
+
+
+async def _run(address: str, agents: int, first: int, kind: str, file: str = "") -> None:
     fleet = Fleet(parse_address(address), agents, first=first, prefix="probe" if kind == "probe" else "render")
     # At the beginning all slots are filled at once; without this all of them would end at once, again and again.
     chance = random.Random(first)
     fleet.seconds = lambda: chance.uniform(0.1, 4.0)
     probe = _Probe(fleet) if kind == "probe" else None
+    if kind == "hold":
+        _hold(fleet, Path(file))
     loop = asyncio.get_running_loop()
     words: asyncio.Queue[str] = asyncio.Queue()
     loop.add_reader(sys.stdin.fileno(), lambda: words.put_nowait(sys.stdin.readline()))
@@ -147,13 +160,13 @@ async def _run(address: str, agents: int, first: int, kind: str) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Be a generator until told to quit, or until nobody is there any more."""
-    address, agents, first, kind = words
+    address, agents, first, kind, *more = words
     try:
         import uvloop
     except ImportError:
-        asyncio.run(_run(address, int(agents), int(first), kind))
+        asyncio.run(_run(address, int(agents), int(first), kind, *more))
     else:
-        uvloop.run(_run(address, int(agents), int(first), kind))
+        uvloop.run(_run(address, int(agents), int(first), kind, *more))
     return 0
 
 

@@ -33,7 +33,7 @@ from benchmarks.simulated import resources_of
 __all__ = ["RENDERS", "RUNS_SINCE", "Prepared", "prepare"]
 
 RENDERS = 1000
-SLOTS = 64
+SLOTS = 50
 RUNS_SINCE = 200_000
 _SHARES = (
     (TaskState.DONE, 0.70),
@@ -43,6 +43,7 @@ _SHARES = (
     (TaskState.SKIPPED, 0.02),
 )
 _BATCH = 2000
+_LOOK_EVERY = 20_000
 _LENGTH = 259_200.0
 """Seconds that the farm has worked on it: three days."""
 
@@ -154,24 +155,28 @@ class _Maker:
             at += len(places[state])
         skipped = sorted(places[TaskState.SKIPPED])
         self._do(commands.ChangeTasks(job=made.job, action="skip", tasks=[(task, task) for task in skipped]))
-        done = places[TaskState.DONE]
-        step = _LENGTH / (self._tasks + 1)
-        before = done[:-RUNS_SINCE] if len(done) > RUNS_SINCE else []
-        for number, task in enumerate(before):
-            self._finish(self._start(made.job, task, 1, renders[number % len(renders)]), step)
-        for number, task in enumerate(places[TaskState.ERROR]):
-            for run in (1, 2):
-                started = self._start(made.job, task, run, renders[(number + run) % len(renders)])
-                self._fail(started)
-        for number, task in enumerate(places[TaskState.RUNNING]):
-            self._start(made.job, task, 1, renders[number % len(renders)])
-        self._entries.clear()
-        self._rows.clear()
-        self._snapshot()
-        for number, task in enumerate(done[len(before) :]):
-            started = self._start(made.job, task, 1, renders[number % len(renders)])
-            self._finish(started, step, row=True)
-            if len(self._entries) >= _BATCH:
+        failing = set(places[TaskState.ERROR])
+        past = [*places[TaskState.DONE], *failing]
+        self._chance.shuffle(past)
+        step = _LENGTH / len(past)
+        edge = max(0, len(past) - RUNS_SINCE)
+        for number, task in enumerate(past):
+            if number == edge:
+                for place, other in enumerate(places[TaskState.RUNNING]):
+                    self._start(made.job, other, 1, renders[place % len(renders)])
+                self._let_time_pass(renders)
+                self._entries.clear()
+                self._rows.clear()
+                self._snapshot()
+            self._at += step
+            if task in failing:
+                for run in (1, 2):
+                    self._fail(self._start(made.job, task, run, renders[(number + run) % len(renders)]))
+            else:
+                self._finish(self._start(made.job, task, 1, renders[number % len(renders)]), row=number >= edge)
+            if number % _LOOK_EVERY == 0:
+                self._let_time_pass(renders)
+            if number > edge and len(self._entries) >= _BATCH:
                 self._commit()
         self._commit()
 
@@ -194,13 +199,18 @@ class _Maker:
         HANDLERS[type(event)](farm, event, self._at)
         self._entries.append(encode_entry(Entry(self._at, "", "server", int(Role.SYSTEM), "", "", [event])))
 
+    def _let_time_pass(self, renders: list[int]) -> None:
+        """Hear of every render, then do what time alone causes: old errors are forgiven."""
+        for number, render in enumerate(renders):
+            self._do(commands.MeasureRender(render, number + 1), Principal("", Role.NODE, "", render))
+        self._do(commands.Tick())
+
     def _start(self, job: int, task: int, run: int, render: int) -> RunStarted:
         event = RunStarted(job, 0, task, run, render, 1000)
         self._happen(event)
         return event
 
-    def _finish(self, started: RunStarted, step: float, *, row: bool = False) -> None:
-        self._at += step
+    def _finish(self, started: RunStarted, *, row: bool) -> None:
         event = RunFinished(
             started.job, 0, started.task, started.run, started.render, int(RunStatus.SUCCESS), 0,
             int(TaskState.DONE), 0, 0, False, 2000, int(TaskState.RUNNING), 0, 0,
@@ -213,7 +223,6 @@ class _Maker:
         self._happen(event)
 
     def _fail(self, started: RunStarted) -> None:
-        self._at += 0.01
         report = commands.ReportRun(
             started.render, started.job, 0, started.task, started.run, RunStatus.ERROR, 1, self._at - 2.0, 2.0
         )

@@ -31,6 +31,7 @@ from afnet.wire.messages import (
     Refused,
     Register,
     Registered,
+    RunSpec,
     Start,
     Stop,
     Welcome,
@@ -71,6 +72,14 @@ def resources_of(number: int) -> dict[str, Any]:
         "hdd_busy": 1, "net_recv_kbsec": 100, "net_send_kbsec": 100, "gpu_string": "", "hw_info": "simulated",
         "logged_in_users": [],
     }  # fmt: skip
+
+
+def _spec(key: RunKey) -> RunSpec:
+    return RunSpec(
+        *key, job_name="job", block_name="block", task_name="task", user_name="ann", service="generic", parser="",
+        command="", task_command="", working_directory="", environment={}, files=[], task_files=[], numeric=True,
+        frame_start=1, frame_end=1, frame_inc=1, frames=1, flags=1, capacity=1000,
+    )  # fmt: skip
 
 
 class SimulatedAgent:
@@ -147,6 +156,11 @@ class SimulatedAgent:
         if deadline is not None and deadline != self.wakes_at:
             self.wakes_at = deadline
             fleet.wake(deadline, self)
+
+    def begin_with(self, keys: Sequence[RunKey]) -> None:
+        """Have these runs already, as an agent has that outlived its server."""
+        for key in keys:
+            self.tell(Start([_spec(key)]))
 
     def _register(self) -> Register:
         return Register(

@@ -49,14 +49,14 @@ SERVICES = ("generic", "nuke", "blender")
 CAPACITIES = (500, 800, 1000)
 
 
-class _Generator:
+class Generator:
     """A generator's process; see ``benchmarks.generator``."""
 
-    def __init__(self, address: str, agents: int, first: int, kind: str, folder: Path) -> None:
+    def __init__(self, address: str, agents: int, first: int, kind: str, folder: Path, *more: str) -> None:
         self.kind = kind
         self._log = (folder / f"{kind}.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.generator", address, str(agents), str(first), kind],
+            [sys.executable, "-m", "benchmarks.generator", address, str(agents), str(first), kind, *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -114,7 +114,7 @@ def jobs() -> Iterator[af.Job]:
 
 
 @contextmanager
-def loaded_farm(folder: Path, database: str = "") -> Iterator[tuple[Farm, _Generator, _Generator]]:
+def loaded_farm(folder: Path, database: str = "") -> Iterator[tuple[Farm, Generator, Generator]]:
     """A server with the jobs, 1,000 agents on them, and the probe, warmed up."""
     with new_farm(folder) as farm, ExitStack() as stack:
         farm.start_server(*(["--database", database] if database else []))
@@ -123,10 +123,10 @@ def loaded_farm(folder: Path, database: str = "") -> Iterator[tuple[Farm, _Gener
             client.request("pool.set", {"paths": ["/"], "parameters": parameters})
         for job in jobs():
             submit(job, farm.address)
-        load = _Generator(farm.address, AGENTS, 0, "load", folder)
+        load = Generator(farm.address, AGENTS, 0, "load", folder)
         stack.callback(load.close)
         load.answer()
-        probe = _Generator(farm.address, PROBES, 0, "probe", folder)
+        probe = Generator(farm.address, PROBES, 0, "probe", folder)
         stack.callback(probe.close)
         probe.answer()
         time.sleep(WARM_UP / 2)
@@ -136,7 +136,7 @@ def loaded_farm(folder: Path, database: str = "") -> Iterator[tuple[Farm, _Gener
 
 
 def _stretch(
-    farm: Farm, load: _Generator, probe: _Generator, seconds: float
+    farm: Farm, load: Generator, probe: Generator, seconds: float
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
     """Measure for a while: what the generator counted, what the probe did, and the server's processor and memory."""
     pid = farm.pid("server")

@@ -77,16 +77,20 @@ class Farm:
         finally:
             signal.signal(signal.SIGINT, before)
 
+    def launch_server(self, *more: str) -> None:
+        """Start the server's process, with ``more`` words on its command line; it answers a little later."""
+        self.port = free_port()
+        words = ["afnet.server.main", "--headless", "--listen", self.address, "--data", str(self.folder / "server")]
+        self._start("server", [*words, *more])
+
     def start_server(self, *more: str) -> None:
         """Start the server, with ``more`` words on its command line, and wait until it answers.
 
         Raises:
             DemoError: it ended, or did not answer in time; the text has the last lines of its log.
         """
-        self.port = free_port()
-        words = ["afnet.server.main", "--headless", "--listen", self.address, "--data", str(self.folder / "server")]
-        words += more
-        child = self._start("server", words)
+        self.launch_server(*more)
+        child = self._children[-1]
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if child.process.poll() is not None:
