@@ -40,6 +40,7 @@ class _Counted:
     def __init__(self, fleet: Fleet) -> None:
         self.at = time.monotonic()
         self.cpu = time.process_time()
+        self.readings = fleet.readings
         self.started, self.reported, self.acknowledged = fleet.started, fleet.reported, fleet.acknowledged
 
 
@@ -143,6 +144,7 @@ async def _run(address: str, agents: int, first: int, kind: str, file: str = "")
                 reported_ever=fleet.reported,
                 acknowledged_ever=fleet.acknowledged,
                 dropped=fleet.dropped,
+                readings=fleet.readings - counted.readings,
                 lost=fleet.lost,
                 refused=fleet.refused[:3],
                 lag_worst=lags[-1],

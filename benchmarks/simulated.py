@@ -147,6 +147,7 @@ class SimulatedAgent:
                     fleet.spawn(self, key)
                     stimuli.append(ProcessStarted(key, 1, time.time()))
                 elif kind is Measure:
+                    fleet.readings += 1
                     self.link.send(Readings(resources_of(self.number) if action.host else {}, []))  # type: ignore[union-attr]
                 elif kind is Enrol:
                     self.link.send(self._register())
@@ -195,7 +196,7 @@ class Fleet:
         self.spawned: Callable[[SimulatedAgent, RunKey], None] | None = None
         """Takes over the ends of processes; without it they end by time."""
         self.registered = self.started = self.reported = self.acknowledged = self.dropped = 0
-        self.lost = self.unreachable = 0
+        self.lost = self.unreachable = self.readings = 0
         self.refused: list[str] = []
         self.lags: list[float] = []
         """How late each look at the timers was, in seconds."""
