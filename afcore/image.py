@@ -15,7 +15,6 @@ import msgspec
 from msgspec import structs
 
 from afcore.codec import columns_of, table_of
-from afcore.ids import RunKey
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job

@@ -6,6 +6,7 @@ Rules of this file:
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
@@ -123,10 +124,13 @@ def _forget_tasks(block: Block, event: TasksChanged) -> None:
         for index in unpack_indices(event.indices):
             block.task_error_hosts.pop(index, None)
         return
-    for index in list(block.task_error_hosts):
-        inside = any(first <= index <= last for first, last in event.ranges)
-        if inside and (not event.only or block.tasks.state[index] in event.only):
-            del block.task_error_hosts[index]
+    hosts, state, only = block.task_error_hosts, block.tasks.state, frozenset(event.only)
+    firsts = [first for first, _ in event.ranges]
+    lasts = [last for _, last in event.ranges]
+    for index in [index for index in hosts if not only or state[index] in only]:
+        place = bisect_right(firsts, index) - 1
+        if place >= 0 and index <= lasts[place]:
+            del hosts[index]
 
 
 def _tasks_given_up(farm: Farm, event: TasksGivenUp, at: float) -> None:

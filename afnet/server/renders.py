@@ -14,7 +14,7 @@ from typing import Any
 from afcore import effects
 from afcore.commands import DeregisterRender, LoseRender, MeasureRender, RegisterRender, ReportRun
 from afcore.envelope import Principal
-from afcore.errors import AfError
+from afcore.errors import AfError, Unavailable
 from afcore.ids import RunKey
 from afcore.model.effective import tempo_of
 from afcore.model.farm import Farm
@@ -163,6 +163,8 @@ class Renders:
         )  # fmt: skip
 
     def _reported(self, agent: _Agent, key: _Key, reply: Any, error: AfError | None) -> None:
+        if isinstance(error, Unavailable):
+            return  # The agent keeps it, and says it again when the server is back.
         if error is not None:
             _log.info("report %s of render %s is refused: %s", key, agent.render, error)
             agent.dropped.append(key)
