@@ -78,7 +78,11 @@ class Reader:
     def feed(self, data: bytes, pid: int) -> bytes:
         """Take the next bytes; return the bytes for the log."""
         block = self._feed.feed(data)
-        return self._read(block, "RUN", pid) if block else b""
+        kept = self._read(block, "RUN", pid) if block else b""
+        parser = self._parser
+        if parser is not None and parser.reads_partial and self._feed.held:
+            kept += self._peek(parser, self._feed.held)
+        return kept
 
     def finish(self, end: Exit, *, stopped: float) -> bytes:
         """Take the end of the process (``stopped``: when somebody asked for it, else 0); return bytes for the log."""
@@ -115,6 +119,16 @@ class Reader:
             elif parser.finishedsuccess:
                 self.verdict = RunStatus.PARSER_SUCCESS
         return block if text is None else text.encode("utf-8", "surrogateescape")
+
+    def _peek(self, parser: Parser, held: bytes) -> bytes:
+        """Show the parser a line that has no end yet."""
+        try:
+            parser.peek(held.decode("utf-8", "replace"))
+        except Exception:  # noqa: BLE001 - as above
+            self._fail("parser", type(parser).__name__)
+            return self._failure_note()
+        self.changed = True
+        return b""
 
     def _fail(self, kind: str, name: str) -> None:
         if not self.failure:

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from afrender.parsers.base import Parser
+from afrender.parsers.base import Parser, on
 
 __all__ = ["generic"]
-
-_LINE = re.compile(r"FRAME: |PROGRESS:\s*(-?\d+(?:\.\d+)?)\s*%")
 
 
 class generic(Parser):
     """``FRAME:`` begins a frame (the first one counts none as completed), ``PROGRESS: N%`` is that of the frame."""
 
-    str_warning = ("[ PARSER WARNING ]",)
-    str_error = ("[ PARSER ERROR ]",)
-    str_fatalerror = ("[ PARSER FATAL ERROR ]",)
-    str_badresult = ("[ PARSER BAD RESULT ]",)
-    str_finishedsuccess = ("[ PARSER FINISHED SUCCESS ]",)
+    @on("FRAME: ")
+    def _frame(self, found: re.Match[str]) -> None:
+        self.next_frame()
 
-    _begun = False
-
-    def do(self, i_args: dict[str, Any]) -> str | None:
-        """Count frames and take the newest percentage."""
-        data = i_args["data"]
-        if "FRAME: " not in data and "PROGRESS:" not in data:
-            return None
-        for found in _LINE.finditer(data):
-            if found.group(1) is not None:
-                self.percentframe = int(float(found.group(1)))
-            elif self._begun:
-                self.frame += 1
-                self.percentframe = 0
-            else:
-                self._begun = True
-        self.calculate()
-        return None
+    @on("PROGRESS:", r"PROGRESS:\s{0,8}(-?\d{1,9}(?:\.\d{1,9})?)\s{0,8}%")
+    def _progress(self, found: re.Match[str]) -> None:
+        self.frame_percent(float(found[1]))

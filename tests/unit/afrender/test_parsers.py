@@ -64,6 +64,31 @@ def test_marks_of_the_generic_parser(line, verdict):
     assert read.judge(Exit(3)).status is RunStatus.ERROR
 
 
+def test_progress_drawn_into_a_line_is_seen_before_it_ends():
+    read = reader("nuke", frames=2)
+    steps = []
+    for piece in (b"Writing /my prj/a.0001.exr .1", b".2.3", b".4\nWriting /my prj/a.0002.exr", b" .1.2"):
+        read.feed(piece, 1)
+        percent, frame, percent_frame = read.progress
+        steps.append((frame, percent_frame, percent))
+    assert steps == [(0, 10, 5), (0, 30, 15), (0, 40, 20), (1, 20, 60)]
+
+
+def test_a_parser_that_raises_at_an_unfinished_line_fails_its_task(monkeypatch):
+    class broken(Parser):
+        reads_partial = True
+
+        def peek(self, line):
+            raise ZeroDivisionError("no frames")
+
+    broken.reads_partial = True
+    applications = Applications()
+    monkeypatch.setattr(applications._parsers, "find", lambda name: broken)
+    read = applications.prepare(msgspec.structs.replace(spec(), parser="broken"))
+    assert b"ZeroDivisionError" in read.feed(b"one", 1)
+    assert read.verdict is RunStatus.PARSER_ERROR
+
+
 def test_activity_and_report_are_the_last_ones_said(tmp_path):
     read = reader()
     read.feed(b"ACTIVITY: left\nACTIVITY: right\nREPORT: 3 GB\n", 1)
