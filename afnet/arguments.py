@@ -27,6 +27,8 @@ _SAID = {
     "parameters": "an object of parameters by name",
     "job": "a job as an object",
 }
+_LARGEST = 2**63 - 1
+"""What every part of the farm can hold."""
 _WIDEST_RANGE = 1_000_000
 """Ids written as a range at once; more is a slip of the keyboard."""
 
@@ -110,6 +112,8 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
         if not first_text.isdecimal() or (dash and not last_text.isdecimal()):
             raise ValueError(f'"{part}" is neither a number nor a range like 3-9')
         first, last = int(first_text), int(last_text) if dash else int(first_text)
+        if last > _LARGEST:
+            raise ValueError(f'"{part}" is too large a number')
         if last < first:
             raise ValueError(f'the range "{part}" ends before it begins')
         ranges.append((first, last))
@@ -172,6 +176,8 @@ def _convert_list(argument: Argument, value: Any) -> Any:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(_wrong("integer", value))
+    if abs(value) > _LARGEST:
+        raise ValueError(f"{value} is too large a number")
     return value
 
 

@@ -5,6 +5,8 @@ Rules of this file:
 - A mistake is one sentence, its hint and every problem on the error output; exit code 2 for usage, 1 for the rest.
 """
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,9 @@ _LOG_PIECE = 262_144
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names and logs hold any character; a terminal that cannot show one shows a question mark.
+        sys.stdout.reconfigure(errors="replace")
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         return _run(options)
@@ -127,32 +132,33 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
 
         return print_pages(client, name, given, json=json)
     reply = ask(client, name, given)
-    _print_reply(name, reply, json=json)
+    _print_reply(name, given, reply, json=json)
     return 0
 
 
-def _print_reply(name: str, reply: Any, *, json: bool) -> None:
-    from afnet.cli.show import as_json, describe, table_for
+def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
+    from afnet.cli.show import as_json, sentence, table_for
+    from afnet.cli.text import describe, terminal_width
 
     if json or name == "job.spec":
         print(as_json(reply))
     elif name == "job.submit":
-        print(f"Job {reply['id']} is submitted.")
+        print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
     elif name == "user.add":
-        print(f"User {reply['id']} is there.")
+        print(f"User {given['name']} is added.")
     elif name == "job.show":
         row = dict(reply["row"])
         blocks = row.pop("blocks")
         row.pop("counts", None)
-        print("\n".join([*describe(row), "", *table_for("blocks", blocks)]))
+        print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
     elif name == "config.show":
-        print("\n".join(table_for(name, reply["rows"])))
+        print("\n".join(table_for(name, reply["rows"], width=terminal_width())))
     elif isinstance(reply, dict) and "row" in reply:
         print("\n".join(describe(reply["row"])))
-    elif isinstance(reply, dict) and reply:
-        print("\n".join(describe(reply)))
+    elif OPERATIONS[name].kind == "command":
+        print(sentence(name, reply))
     else:
-        print("Done.")
+        print("\n".join(describe(reply)))
 
 
 def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:
@@ -170,17 +176,21 @@ def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:
 
 
 def _follow(client: "BlockingClient", given: dict[str, Any]) -> int:
+    # A character may come in two pieces.
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for lines in client.follow(job=given["job"], block=given["block"], task=given["task"], run=given.get("run", 0)):
-        sys.stdout.write(lines.data.decode("utf-8", "replace"))
+        sys.stdout.write(decoder.decode(lines.data))
         sys.stdout.flush()
     return 0
 
 
 def _show_config(config: "Config", options: "argparse.Namespace") -> int:
     from afnet.cli.show import as_json, table_for
+    from afnet.cli.text import terminal_width
 
     rows = [each._asdict() for each in config.explain()]
-    print(as_json({"rows": rows}) if getattr(options, "json", False) else "\n".join(table_for("config.show", rows)))
+    json = getattr(options, "json", False)
+    print(as_json({"rows": rows}) if json else "\n".join(table_for("config.show", rows, width=terminal_width())))
     return 0
 
 

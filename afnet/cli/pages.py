@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from afnet.cli.asking import ask
-from afnet.cli.show import as_json, table_for, terminal_height
+from afnet.cli.show import as_json, empty_sentence, table_for
+from afnet.cli.text import terminal_height, terminal_width
 
 if TYPE_CHECKING:
     from afnet.client.blocking import BlockingClient
@@ -54,7 +55,10 @@ def _lines(
     header = True
     while True:
         reply = ask(client, name, arguments)
-        yield from table_for(name, reply["rows"], header=header)
+        if header and not reply["rows"]:
+            yield empty_sentence(name, given)
+            return
+        yield from table_for(name, reply["rows"], header=header, width=terminal_width())
         header = False
         if reply["next"] is None:
             return

@@ -34,8 +34,32 @@ _GROUPS = {
 }
 
 
+_LONGEST_TIMEOUT = 86400
+
+
 class UsageError(Exception):
     """What was typed is no command; the text is a sentence."""
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a whole number, not "{text}"') from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a number, not "{text}"') from None
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise argparse.ArgumentTypeError(f'must be seconds, more than 0 and at most {_LONGEST_TIMEOUT}, not "{text}"')
+    return seconds
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +74,7 @@ def _common() -> _Parser:
     group.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="read settings from this file too")
     group.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     group.add_argument(
-        "--timeout", type=float, metavar="SECONDS", default=argparse.SUPPRESS, help="how long to wait for an answer"
+        "--timeout", type=_seconds, metavar="SECONDS", default=argparse.SUPPRESS, help="how long to wait for an answer"
     )
     return common
 
@@ -83,10 +107,23 @@ def build_parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return what was typed; UsageError with a did-you-mean when it is no command."""
     _check_words(argv)
-    options = build_parser().parse_args(argv)
+    options, unknown = build_parser().parse_known_args(argv)
+    if unknown:
+        raise UsageError(_about_unknown(unknown[0], options))
     if options.thing is None:
         raise UsageError("what should be done? `afcmd --help` lists the commands.")
     return options
+
+
+def _about_unknown(word: str, options: argparse.Namespace) -> str:
+    """Return a sentence about the first word that no command takes."""
+    leaf: argparse.ArgumentParser | None = getattr(options, "leaf", None)
+    shown = leaf.prog if leaf is not None else "afcmd"
+    if not word.startswith("-"):
+        return f'{shown} takes nothing more, not "{word}". `{shown} --help` shows how.'
+    known = [option for action in leaf._actions for option in action.option_strings] if leaf is not None else []
+    hint = did_you_mean(word.partition("=")[0], known) or f"`{shown} --help` lists the options."
+    return f'{shown} has no option "{word}"; {hint}'
 
 
 def _check_words(argv: Sequence[str]) -> None:
@@ -107,14 +144,18 @@ def _check_words(argv: Sequence[str]) -> None:
         hint = did_you_mean(words[0], things) or "`afcmd --help` lists the commands."
         raise UsageError(f'there is no command "{words[0]}"; {hint}')
     whats = [operation.words[1] for operation in OPERATIONS.values() if operation.words[0] == words[0]]
-    if words[0] in _OWN or len(words) < 2 or words[1] in whats:
+    if words[0] in _OWN or words[1:2] and words[1] in whats:
         return
+    if len(words) < 2:
+        if "-h" in argv or "--help" in argv:
+            return
+        raise UsageError(f"afcmd {words[0]}: what should be done? It knows {', '.join(whats)}.")
     hint = did_you_mean(words[1], whats) or f"{words[0]} knows " + ", ".join(whats)
     raise UsageError(f'there is no command "{words[0]} {words[1]}"; {hint}')
 
 
 def _add_arguments(leaf: argparse.ArgumentParser, operation: Operation) -> None:
-    leaf.set_defaults(operation=operation.name)
+    leaf.set_defaults(operation=operation.name, leaf=leaf)
     for argument in operation.arguments:
         if argument.kind == "parameters":
             for parameter in argument.parameters:
@@ -139,7 +180,7 @@ def _add_positional(leaf: argparse.ArgumentParser, argument: Argument) -> None:
     elif argument.kind == "job":
         leaf.add_argument(argument.name, metavar="FILE", help=argument.help)
     else:
-        kind: Any = int if argument.kind == "integer" else str
+        kind: Any = _whole if argument.kind == "integer" else str
         leaf.add_argument(argument.name, type=kind, metavar=argument.name.upper(), help=argument.help)
 
 
@@ -148,7 +189,7 @@ def _add_option(leaf: argparse.ArgumentParser, argument: Argument) -> None:
     if argument.kind == "flag":
         leaf.add_argument(name, dest=argument.name, action="store_true", help=argument.help)
         return
-    kind: Any = {"integer": int, "number": float}.get(argument.kind, str)
+    kind: Any = {"integer": _whole, "number": _number}.get(argument.kind, str)
     metavar = {"integer": "N", "number": "X"}.get(argument.kind, argument.name.upper())
     leaf.add_argument(name, dest=argument.name, type=kind, default=None, metavar=metavar, help=argument.help)
 
@@ -159,7 +200,7 @@ def _add_parameter(leaf: argparse.ArgumentParser, parameter: Parameter) -> None:
     if parameter.kind == "flag":
         leaf.add_argument(name, dest=dest, choices=("yes", "no"), default=None, help=parameter.help)
     else:
-        kind: Any = int if parameter.kind == "integer" else str
+        kind: Any = _whole if parameter.kind == "integer" else str
         metavar = "N" if parameter.kind == "integer" else "TEXT"
         leaf.add_argument(name, dest=dest, type=kind, default=None, metavar=metavar, help=parameter.help)
 
@@ -216,9 +257,16 @@ def _read_job(name: str) -> dict[str, Any]:
         raise BadSpec([Problem(shown, f"cannot be read: {error.strerror}", "check the path")]) from None
     try:
         job = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        if "\\u" in text:
+            json.dumps(job, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):x}"
+        raise BadSpec([Problem(shown, f"holds {half}, half of a character", "write the whole character")]) from None
+    except RecursionError:
+        raise BadSpec([Problem(shown, "is nested too deeply for a job", "a job is an object with blocks")]) from None
+    except ValueError as error:
         raise BadSpec([Problem(shown, f"is no JSON: {error}", "check commas, quotes and brackets there")]) from None
-    if isinstance(job, dict) and isinstance(job.get("job"), dict):
+    if isinstance(job, dict) and set(job) == {"job"}:
         job = job["job"]
     if not isinstance(job, dict):
         raise BadSpec([Problem(shown, "must hold one job as a JSON object", 'write {"name": ..., "blocks": [...]}')])

@@ -1,13 +1,13 @@
-"""Print answers for people: tables of rows, one thing in detail, and JSON for programs."""
+"""What ``afcmd`` shows of each operation: columns of its tables, sentences for what was done and for what is empty."""
 
 import json
-import shutil
-import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["as_json", "ago", "clock_time", "describe", "table", "table_for"]
+from afnet.cli.text import Moment, table
+
+__all__ = ["as_json", "empty_sentence", "exit_word", "sentence", "table_for"]
 
 Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
@@ -15,22 +15,18 @@ _RUNNING, _DONE, _SKIPPED, _ERROR = 2, 4, 5, 6
 """Places in ``counts``: the order of TaskState."""
 
 
-def clock_time(seconds: float) -> str:
-    """Return unix seconds as local date and time; a dash for never."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
-
-
-def ago(seconds: float) -> str:
-    """Return a length of time in the two greatest units."""
-    whole = int(max(0.0, seconds))
-    for unit, size, smaller, small in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if whole >= size:
-            return f"{whole // size}{unit}{whole % size // small:02d}{smaller}"
-    return f"{whole}s"
-
-
 def _limit(value: int) -> str:
     return "-" if value < 0 else str(value)
+
+
+def exit_word(status: int) -> str:
+    """Return an exit code as it is, and minus a signal by the name of that."""
+    if status >= 0:
+        return str(status)
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
 
 
 _JOB: tuple[Column, ...] = (
@@ -44,7 +40,7 @@ _JOB: tuple[Column, ...] = (
     ("ERR", lambda row: row["counts"][_ERROR]),
     ("TASKS", lambda row: sum(row["counts"])),
     ("PRIO", lambda row: row["priority"]),
-    ("CREATED", lambda row: clock_time(row["time_creation"])),
+    ("CREATED", lambda row: Moment(row["time_creation"])),
 )
 _BLOCK: tuple[Column, ...] = (
     ("BLOCK", lambda row: row["index"]),
@@ -67,8 +63,8 @@ _TASK: tuple[Column, ...] = (
     ("STARTS", lambda row: row["starts"]),
     ("ERRORS", lambda row: row["errors"]),
     ("RENDER", lambda row: row["render"] or "-"),
-    ("STARTED", lambda row: clock_time(row["started"])),
-    ("FINISHED", lambda row: clock_time(row["finished"])),
+    ("STARTED", lambda row: Moment(row["started"])),
+    ("FINISHED", lambda row: Moment(row["finished"])),
 )
 _RENDER: tuple[Column, ...] = (
     ("ID", lambda row: row["id"]),
@@ -88,7 +84,7 @@ _RUN: tuple[Column, ...] = (
     ("NAME", lambda row: f"{row['job_name']}: {row['name']}"),
     ("RENDER", lambda row: row["render"]),
     ("%", lambda row: row["percent"]),
-    ("STARTED", lambda row: clock_time(row["started"])),
+    ("STARTED", lambda row: Moment(row["started"])),
 )
 _USER: tuple[Column, ...] = (
     ("ID", lambda row: row["id"]),
@@ -115,20 +111,20 @@ _BRANCH: tuple[Column, ...] = (
     ("PRIO", lambda row: row["priority"]),
 )
 _HISTORY: tuple[Column, ...] = (
-    ("NUMBER", lambda row: row["seq"]),
     ("JOB", lambda row: row["job"]),
     ("BLOCK", lambda row: row["id_block"]),
     ("TASK", lambda row: row["id_task"]),
     ("RUN", lambda row: row["run"]),
     ("STATUS", lambda row: row["status"]),
-    ("EXIT", lambda row: row["exit_status"]),
+    ("EXIT", lambda row: exit_word(row["exit_status"])),
     ("RENDER", lambda row: row["hostname"]),
     ("USER", lambda row: row["username"]),
-    ("ENDED", lambda row: clock_time(row["done_ms"] / 1000)),
+    ("ENDED", lambda row: Moment(row["done_ms"] / 1000)),
     ("TOOK", lambda row: f"{max(0, row['done_ms'] - row['started_ms']) / 1000:.1f}s"),
+    ("NAME", lambda row: f"{row['blockname']}: {row['taskname']}"),
 )
 _LINE: tuple[Column, ...] = (
-    ("WHEN", lambda row: clock_time(row["at"])),
+    ("WHEN", lambda row: Moment(row["at"])),
     ("WHO", lambda row: row["who"]),
     ("FROM", lambda row: row["origin"] or "-"),
     ("WHAT", lambda row: row["what"]),
@@ -154,58 +150,64 @@ _TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 
-def table_for(name: str, rows: Sequence[dict[str, Any]], *, header: bool = True) -> list[str]:
-    """Return the lines of the table of an operation's rows."""
+_EMPTY = {
+    "job.list": "There are no jobs. `afcmd submit FILE` submits one.",
+    "task.list": "The block has no tasks.",
+    "render.list": "No render has registered. `afrender` starts one on this machine.",
+    "run.list": "Nothing runs now.",
+    "user.list": "There are no users: the first job of somebody makes one.",
+    "pool.list": "There are no pools.",
+    "branch.list": "There are no branches.",
+    "history.runs": "No run has ended.",
+    "job.log": "Nothing is known of it.",
+}
+
+_DID = {
+    "restart": "Restarted",
+    "skip": "Skipped",
+    "done": "Set done",
+    "suspend": "Suspended",
+    "continue": "Continued",
+    "pause": "Paused",
+    "start": "Started",
+    "stop": "Stopped",
+    "delete": "Deleted",
+    "set": "Changed",
+}
+
+
+def table_for(name: str, rows: Sequence[dict[str, Any]], *, header: bool = True, width: int = 0) -> list[str]:
+    """Return the lines of the table of an operation's rows; with ``width`` they fit that."""
     columns = _TABLES[name]
     head = [title for title, _ in columns] if header else None
-    return table(head, [[str(value(row)) for _, value in columns] for row in rows])
+    return table(head, [[value(row) for _, value in columns] for row in rows], width=width)
 
 
-def table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return aligned lines; columns that hold numbers only are aligned to the right."""
-    body = [[_one_line(cell) for cell in row] for row in rows]
-    if not body and header is None:
-        return []
-    everything = ([list(header)] if header is not None else []) + body
-    widths = [max(len(row[place]) for row in everything) for place in range(len(everything[0]))]
-    right = [bool(body) and all(_is_number(row[place]) for row in body) for place in range(len(widths))]
-    lines = []
-    for row in everything:
-        cells = [cell.rjust(width) if flush else cell.ljust(width) for cell, width, flush in zip(row, widths, right)]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+def empty_sentence(name: str, given: Mapping[str, Any]) -> str:
+    """Return what to say instead of an empty table: that there is nothing, or nothing like what was ``given``."""
+    asked = [word for word in given if word not in ("limit", "after", "before", "job", "block")]
+    if name == "history.runs" and "job" in given:
+        asked.append("job")
+    if asked:
+        return "Nothing is like that: " + ", ".join(f"{word} {given[word]}" for word in asked) + "."
+    if given.get("after") or given.get("before"):
+        return "There is nothing more."
+    return _EMPTY[name]
 
 
-def _one_line(text: str) -> str:
-    """Return a text that cannot break the table or the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).replace("/", "", 1).isdecimal() or text == "-"
-
-
-def describe(row: dict[str, Any]) -> list[str]:
-    """Return one thing in detail: a line for each field that says something."""
-    lines = []
-    said = {name: value for name, value in row.items() if value not in ("", [], {}, None) and name != "version"}
-    width = max(map(len, said), default=0)
-    for name, value in said.items():
-        if name.startswith("time_") or name in ("started", "finished", "seen", "registered"):
-            value = clock_time(value) if isinstance(value, float | int) and value > 1e8 else value
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines.append(f"{name.ljust(width)}  {_one_line(str(shown))}")
-    return lines
+def sentence(name: str, reply: Mapping[str, Any]) -> str:
+    """Return what a command did, by its answer: ``Restarted: 2 jobs, 34 tasks.``"""
+    counts = [(word, count) for word, count in reply.items() if word != "stopping" and isinstance(count, int)]
+    parts = [f"{count} {word.removesuffix('es' if word == 'branches' else 's') if count == 1 else word}"
+             for word, count in counts]  # fmt: skip
+    if reply.get("stopping"):
+        are = "task is" if reply["stopping"] == 1 else "tasks are"
+        parts.append(f"{reply['stopping']} running {are} being stopped")
+    return f"{_DID.get(name.rpartition('.')[2], 'Done')}: {', '.join(parts)}." if parts else "Done."
 
 
 def as_json(value: Any) -> str:
     """Return JSON for programs; bytes become base64."""
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    return text
-
-
-def terminal_height() -> int:
-    """Return how many lines the terminal shows; 0 when the output is none."""
-    return shutil.get_terminal_size().lines if sys.stdout.isatty() else 0
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

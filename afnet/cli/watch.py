@@ -63,6 +63,7 @@ def _watch_plain(client: "BlockingClient", ids: list[int], *, json: bool) -> int
     from afnet.cli.show import as_json
 
     good: dict[int, bool] = dict.fromkeys(ids, False)
+    said: dict[int, str] = {}
     for id, job in _changes(client, ids):
         if job is None:
             print(as_json({"id": id, "gone": True}) if json else f"job {id}: deleted", flush=True)
@@ -75,11 +76,13 @@ def _watch_plain(client: "BlockingClient", ids: list[int], *, json: bool) -> int
             print(msgspec.json.encode(fields).decode(), flush=True)
             continue
         errors = job.counts[TaskState.ERROR]
-        print(
+        line = (
             f"job {id} {job.name}: {job.state} {job.percent}%, {_over(job)} of {sum(job.counts)} done, "
-            f"{job.running} running" + (f", {errors} failed" if errors else ""),
-            flush=True,
+            f"{job.running} running" + (f", {errors} failed" if errors else "")
         )
+        if said.get(id) != line:
+            said[id] = line
+            print(line, flush=True)
     return 0 if all(good.values()) else 1
 
 

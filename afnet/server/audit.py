@@ -46,7 +46,10 @@ class Audit:
             if words is None:
                 continue
             job: int = getattr(event, "job", 0)
-            line = Line(entry.at, entry.principal, entry.origin, entry.operation, words(event))
+            what = words(event)
+            if not what:
+                continue
+            line = Line(entry.at, entry.principal, entry.origin, entry.operation, what)
             if not job:
                 if entry.role < Role.NODE:
                     self.farm.append(line)
@@ -69,8 +72,10 @@ class Audit:
 
 
 def _edited(event: Any) -> str:
-    parts = [f"{name} from {event.old.get(name)!r} to {value!r}" for name, value in event.new.items()]
-    return "changed " + ", ".join(parts)
+    # When a job started and ended follows from what was done to it: no line's worth.
+    names = [name for name in event.new if name not in ("time_started", "time_done")]
+    parts = [f"{name} from {event.old.get(name)!r} to {event.new[name]!r}" for name in names]
+    return "changed " + ", ".join(parts) if parts else ""
 
 
 def _tasks(event: events.TasksChanged) -> str:

@@ -14,9 +14,11 @@ import pytest
 from afcore.errors import BadSpec
 from afcore.rows import JobRow
 from afcore.states import TaskState
+from afnet.cli import text
 from afnet.cli.parse import UsageError, build_parser, given_arguments, parse
-from afnet.cli.show import ago, describe, table, table_for
+from afnet.cli.show import empty_sentence, exit_word, sentence, table_for
 from afnet.cli.tasks import read_columns, state_ranges
+from afnet.cli.text import ago, describe, short_time, table
 from afnet.cli.watch import is_settled
 from afnet.registry import OPERATIONS
 
@@ -78,7 +80,12 @@ def test_a_job_is_read_from_a_file_or_the_input(tmp_path: Path, monkeypatch: pyt
         ("job delte 2", 'did you mean "delete"'),
         ("--server h:1 job wacth 2", 'did you mean "watch"'),
         ("zebra", "afcmd --help"),
-        ("job show x", "invalid int value"),
+        ("job show x", 'must be a whole number, not "x"'),
+        ("job list --limt 3", 'job list has no option "--limt"; did you mean "--limit"'),
+        ("job list more", 'job list takes nothing more, not "more"'),
+        ("task", "afcmd task: what should be done"),
+        ("--timeout -1 job list", "more than 0"),
+        ("--timeout nan job list", "more than 0"),
         ("job set 2 --set priority", "NAME=VALUE"),
         ("pool set /", "nothing to change"),
         ("job list --limit", "expected one argument"),
@@ -99,14 +106,87 @@ def test_tables_align_and_cannot_be_broken_by_what_they_show() -> None:
     lines = table(["ID", "NAME"], [["7", "a\nb\x1b[31m"], ["12", "long name"]])
     assert lines == ["ID  NAME", " 7  a b [31m", "12  long name"]
     row = {"seq": 1, "job": 2, "id_block": 0, "id_task": 1, "run": 1, "status": "success", "exit_status": 0,
-           "hostname": "r1", "username": "ann", "done_ms": 5000, "started_ms": 3500}  # fmt: skip
+           "hostname": "r1", "username": "ann", "blockname": "b", "taskname": "t", "done_ms": 5000,
+           "started_ms": 3500}  # fmt: skip
     assert "1.5s" in table_for("history.runs", [row])[1]
     assert table_for("history.runs", [], header=False) == []
 
 
 def test_details_leave_out_what_says_nothing() -> None:
     lines = describe({"id": 2, "version": 9, "annotation": "", "runs": [], "time_done": 0.0, "paused": False})
-    assert lines == ["id         2", "time_done  0.0", "paused     false"]
+    assert lines == ["id         2", "time_done  -", "paused     no"]
+
+
+def test_details_are_words_before_codes() -> None:
+    row = {"state": 1, "words": ["online", "NIMBY"], "max_tasks": -1,
+           "resources": {"cpu_num": 2, "cpu_loadavg": [1, 2]},
+           "interfaces": [{"name": "eth0", "ips": ["10.0.0.1", "::1"]}, {"name": "wlan", "ips": []}]}  # fmt: skip
+    assert describe(row) == [
+        "state       online, NIMBY",
+        "max_tasks   -",
+        "resources",
+        "  cpu_num      2",
+        "  cpu_loadavg  1, 2",
+        "interfaces",
+        "  eth0  10.0.0.1, ::1",
+        "  wlan  -",
+    ]
+
+
+def test_tables_fit_the_terminal_by_cutting_their_widest_texts() -> None:
+    rows = [[1, "a" * 100, "short", text.Moment(0)], [22, "名前" * 20, "x", text.Moment(5.0)]]
+    lines = table(["ID", "NAME", "USER", "WHEN"], rows, width=60)
+    assert [text._length(line) <= 60 for line in lines] == [True] * 3
+    assert "a…" in lines[1] and "…" in lines[2] and lines[1].endswith("  -")
+    assert "short" in lines[1] and lines[0].index("USER") == lines[1].index("short")
+    whole = table(["ID", "NAME", "USER", "WHEN"], rows)
+    assert "a" * 100 in whole[1] and ":" in whole[2], "nothing is cut where no person looks"
+
+
+def test_todays_times_are_short() -> None:
+    now = 1_700_000_000.0
+    assert [len(short_time(then, now)) for then in (now - 1, now - 200_000, 0)] == [8, 10, 1]
+
+
+def test_what_was_done_is_a_sentence() -> None:
+    assert sentence("job.restart", {"jobs": 1, "tasks": 34, "stopping": 2}) == (
+        "Restarted: 1 job, 34 tasks, 2 running tasks are being stopped."
+    )
+    assert sentence("branch.set", {"branches": 1}) == "Changed: 1 branch."
+    assert sentence("job.reset-error-hosts", {"blocks": 2}) == "Done: 2 blocks."
+    assert sentence("x.y", {}) == "Done."
+
+
+def test_what_is_empty_says_so_and_what_to_do() -> None:
+    assert "afcmd submit" in empty_sentence("job.list", {})
+    assert empty_sentence("job.list", {"user": "ann", "limit": 5}) == "Nothing is like that: user ann."
+    assert empty_sentence("job.list", {"after": 5}) == "There is nothing more."
+
+
+def test_exit_codes_and_signals() -> None:
+    assert [exit_word(status) for status in (0, 7, -9, -999)] == ["0", "7", "SIGKILL", "signal 999"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"name": "\\ud800"}', "half of a character"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"job": 5}', "must hold one job"),
+    ],
+)
+def test_files_that_hold_no_job_are_told_by_name(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(content)
+    with pytest.raises(BadSpec) as caught:
+        typed("submit", str(path))
+    assert caught.value.problems[0].path == str(path) and words in caught.value.problems[0].what
+
+
+def test_numbers_nothing_can_hold_are_refused() -> None:
+    for words in ("job show 99999999999999999999999", "job delete 99999999999999999999999"):
+        with pytest.raises(BadSpec, match="too large"):
+            typed(*words.split())
 
 
 def test_lengths_of_time_in_two_units() -> None:
