@@ -140,7 +140,7 @@ class Core:
         epoch = int(envelope.at) - 60 if self._epoch is None else self._epoch
         events: list[Event] = [
             FarmFounded(epoch),
-            BranchAdded(1, "/", 0, {"create_childs": True, "solve_jobs": True}),
+            BranchAdded(1, "/", 0, {"create_childs": True}),
             PoolAdded(1, "/", 0),
         ]
         for event in events:

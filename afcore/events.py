@@ -212,6 +212,8 @@ class RunStarted(Fact, tag=30, frozen=True):
     devices: list[int] = []
     captured: list[int] = []
     """Further renders held by a multihost run; ``render`` is the master."""
+    tickets: dict[str, int] = {}
+    """What the run takes of each ticket, on its render and in every pool above it."""
 
 
 class RunFinished(Fact, tag=31, frozen=True):

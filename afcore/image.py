@@ -25,6 +25,7 @@ from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["FarmImage", "Stored", "digest", "farm_bytes", "job_bytes", "load_farm"]
 
+_TICKETS = frozenset({"tickets_used", "ticket_hosts"})
 _COUNTERS = frozenset({"running_tasks", "running_capacity", "running_per_host", "version"})
 _RENDER_READINGS = frozenset({"runs", "used_capacity", "session", "seen", "lost", "version"})
 _RUN_READINGS = frozenset({"progress_changed", "frame", "percent_frame", "activity", "last_line"})
@@ -38,8 +39,8 @@ def _fields(kind: type, without: frozenset[str]) -> tuple[str, ...]:
 
 _USER = _fields(User, _COUNTERS)
 _BRANCH = _fields(Branch, _COUNTERS)
-_POOL = _fields(Pool, _COUNTERS)
-_RENDER = _fields(Render, _RENDER_READINGS)
+_POOL = _fields(Pool, _COUNTERS | _TICKETS)
+_RENDER = _fields(Render, _RENDER_READINGS | _TICKETS)
 _RUN = tuple((field.name, field.default) for field in structs.fields(Run) if field.name not in _RUN_READINGS)
 _JOB = _fields(Job, _COUNTERS | _JOB_OTHERWISE)
 _NUMBERS = (*("epoch", "next_job", "next_serial", "next_user", "next_branch", "next_pool", "next_render", "starts"),)
@@ -236,8 +237,11 @@ def digest(farm: Farm) -> str:
     sum.update(
         _encoder.encode(
             [
-                [[pool.running_tasks, pool.running_capacity] for _, pool in sorted(farm.pools.items())],
-                [[render.used_capacity, sorted(render.runs)] for _, render in sorted(farm.renders.items())],
+                [_pool_counters(pool) for _, pool in sorted(farm.pools.items())],
+                [
+                    [render.used_capacity, sorted(render.runs), sorted(render.tickets_used.items())]
+                    for _, render in sorted(farm.renders.items())
+                ],
                 sorted((job, sorted(waiters)) for job, waiters in farm.waiters.items()),
                 sorted(farm.masked_jobs),
                 sorted(farm.jobs_by_name.items()),
@@ -249,6 +253,11 @@ def digest(farm: Farm) -> str:
 
 def _derived(holder: Job | Block | User | Branch) -> list[Any]:
     return [holder.running_tasks, holder.running_capacity, sorted(holder.running_per_host.items())]
+
+
+def _pool_counters(pool: Pool) -> list[Any]:
+    hosts = {name: sorted(counts.items()) for name, counts in sorted(pool.ticket_hosts.items())}
+    return [pool.running_tasks, pool.running_capacity, sorted(pool.tickets_used.items()), hosts]
 
 
 def _links(block: Block) -> list[Any]:

@@ -29,6 +29,7 @@ def check(farm: Farm) -> list[str]:
         *_runs(farm),
         *_holders(farm),
         *_renders(farm),
+        *_tickets(farm),
         *_indexes(farm),
         *_waiting_jobs(farm),
     ]
@@ -174,6 +175,30 @@ def _renders(farm: Farm) -> Iterator[str]:
             yield f"render {render.name} is offline with a connection"
         if render.id not in farm.pools[render.pool].renders:
             yield f"render {render.name} is not in its pool"
+
+
+def _tickets(farm: Farm) -> Iterator[str]:
+    """Count tickets from the runs alone; whatever is negative or left over differs from that."""
+    renders: dict[int, Counter[str]] = {}
+    pools: dict[int, Counter[tuple[str, int]]] = {}
+    for run in farm.runs.values():
+        renders.setdefault(run.render, Counter()).update(dict(run.tickets))
+        above = farm.renders[run.render].pool if run.render in farm.renders else 0
+        while above:
+            held = pools.setdefault(above, Counter())
+            held.update({(name, run.render): amount for name, amount in run.tickets})
+            above = farm.pools[above].parent
+    for render in farm.renders.values():
+        if render.tickets_used != dict(renders.get(render.id, {})):
+            yield f"render {render.name} counts tickets {render.tickets_used}, its runs hold others"
+    for pool in farm.pools.values():
+        held = pools.get(pool.id, Counter())
+        used: Counter[str] = Counter()
+        for (name, _), amount in held.items():
+            used[name] += amount
+        hosts = {(name, id): amount for name, counts in pool.ticket_hosts.items() for id, amount in counts.items()}
+        if pool.tickets_used != dict(used) or hosts != dict(held) or not all(pool.ticket_hosts.values()):
+            yield f"pool {pool.path} counts tickets {pool.tickets_used}, its runs hold {dict(used)}"
 
 
 def over_full(farm: Farm) -> list[str]:

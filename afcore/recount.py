@@ -7,6 +7,7 @@ Rules of this file:
 
 from afcore.evolve.jobs import link_blocks, link_job
 from afcore.evolve.tasks import take
+from afcore.evolve.tickets import count_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Pool, User
@@ -24,8 +25,10 @@ def recount(farm: Farm) -> None:
         _clear(branch)
     for pool in farm.pools.values():
         pool.running_tasks = pool.running_capacity = 0
+        pool.tickets_used, pool.ticket_hosts = {}, {}
     for render in farm.renders.values():
         render.used_capacity = 0
+        render.tickets_used = {}
         render.runs = {}
     farm.waiters.clear()
     farm.masked_jobs.clear()
@@ -43,6 +46,7 @@ def recount(farm: Farm) -> None:
     for key, run in farm.runs.items():
         job = farm.jobs[key.job]
         take(farm, job, job.blocks[key.block], run.render, run.capacity, 1)
+        count_tickets(farm, run, 1)
         for id in (run.render, *run.captured):
             if id in farm.renders:
                 farm.renders[id].runs[key] = run

@@ -135,6 +135,8 @@ class RenderRow(msgspec.Struct, array_like=True, frozen=True, tag="render"):
     engine: str = ""
     family: int = 4
     hidden: bool = False
+    tickets: dict[str, list[int]] = {}
+    """Host tickets: [count, used]; count -1 for one that is used and defined nowhere."""
 
 
 class UserRow(msgspec.Struct, array_like=True, frozen=True, tag="user"):
@@ -177,6 +179,9 @@ class PoolRow(msgspec.Struct, array_like=True, frozen=True, tag="pool"):
     pattern: str = ""
     paused: bool = False
     annotation: str = ""
+    tickets: dict[str, list[int]] = {}
+    """Pool tickets: [count, used, hosts that use it, most hosts]; count -1 for one that is used, not defined here."""
+    tickets_host: dict[str, int] = {}
 
 
 class BranchRow(msgspec.Struct, array_like=True, frozen=True, tag="branch"):

@@ -12,7 +12,7 @@ from afcore.codec import column_bytes
 from afcore.errors import LimitReached, NotFound
 from afcore.frames import FrameRange
 from afcore.ids import RunKey
-from afcore.model.effective import capacity_of, max_tasks_of
+from afcore.model.effective import capacity_of, host_ticket, max_tasks_of, pool_chain
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
@@ -226,7 +226,23 @@ def render_row(farm: Farm, render: Render) -> RenderRow:
         engine=render.engine,
         family=render.family,
         hidden=render.hidden,
+        tickets=_host_tickets(farm, render),
     )
+
+
+def _host_tickets(farm: Farm, render: Render) -> dict[str, list[int]]:
+    names = {*render.tickets_host, *render.tickets_used}
+    for pool in pool_chain(farm, render.pool):
+        names.update(pool.tickets_host)
+    return {name: [host_ticket(farm, render, name), render.tickets_used.get(name, 0)] for name in sorted(names)}
+
+
+def _pool_tickets(pool: Pool) -> dict[str, list[int]]:
+    found = {}
+    for name in sorted({*pool.tickets, *pool.tickets_used}):
+        count, most_hosts = pool.tickets.get(name, (-1, -1))
+        found[name] = [count, pool.tickets_used.get(name, 0), len(pool.ticket_hosts.get(name, ())), most_hosts]
+    return found
 
 
 def user_row(farm: Farm, user: User) -> UserRow:
@@ -270,6 +286,8 @@ def pool_row(farm: Farm, pool: Pool) -> PoolRow:
         pattern=pool.pattern,
         paused=pool.paused,
         annotation=pool.annotation,
+        tickets=_pool_tickets(pool),
+        tickets_host=pool.tickets_host,
     )
 
 

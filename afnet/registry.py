@@ -201,6 +201,22 @@ def _change_tasks(action: str) -> Callable[[dict[str, Any]], Any]:
     return build
 
 
+_TICKET = Argument(name="ticket", kind="text", positional=True, required=True, help="Name of the ticket.")
+_COUNT = Argument(
+    name="count", kind="integer", positional=True, required=True, least=-1, help="How many there are; -1 removes it."
+)
+
+
+def _pool_ticket(bound: dict[str, Any]) -> commands.SetPools:
+    if bound["host"]:
+        return commands.SetPools([bound["path"]], {"tickets_host": {bound["ticket"]: bound["count"]}})
+    return commands.SetPools([bound["path"]], {"tickets": {bound["ticket"]: [bound["count"], bound["max_hosts"]]}})
+
+
+def _render_ticket(bound: dict[str, Any]) -> commands.SetRenders:
+    return commands.SetRenders([bound["name"]], {"tickets_host": {bound["ticket"]: bound["count"]}})
+
+
 _OPERATIONS: Iterable[Operation] = (
     # Jobs
     _command(
@@ -265,6 +281,9 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="name", kind="text", positional=True, required=True, help="Name of the render.")),
     _command("render.set", "Edit parameters of renders.", commands.SetRenders, _NAMES,
              _parameters(_RENDER_PARAMETERS)),
+    _command("render.set-ticket", "Say how many tickets of a name a render has of its own.", commands.SetRenders,
+             Argument(name="name", kind="text", positional=True, required=True, help="Name of the render."),
+             _TICKET, _COUNT, build=_render_ticket),
     _command("render.delete", "Forget renders that are offline.", commands.DeleteRenders, _NAMES,
              owner="farm", role=Role.GOD, undoable=False),
     # Users, pools, branches
@@ -280,6 +299,14 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="path", kind="text", positional=True, required=True, help="Path of the pool, / is the root.")),
     _command("pool.set", "Edit parameters of pools.", commands.SetPools, _PATHS, _parameters(_POOL_PARAMETERS),
              owner="farm", role=Role.GOD),
+    _command("pool.set-ticket", "Say how many tickets of a name a pool has, or each of its renders.",
+             commands.SetPools,
+             Argument(name="path", kind="text", positional=True, required=True, help="Path of the pool."),
+             _TICKET, _COUNT,
+             Argument(name="max_hosts", kind="integer", default=-1, least=-1,
+                      help="Most renders that hold some at once; -1 without limit."),
+             Argument(name="host", kind="flag", default=False, help="Each render below the pool has that many."),
+             owner="farm", role=Role.GOD, build=_pool_ticket),
     _query("branch.list", "List branches.", _LIMIT, _AFTER),
     _query("branch.show", "Show one branch.",
            Argument(name="path", kind="text", positional=True, required=True, help="Path of the branch.")),

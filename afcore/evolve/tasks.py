@@ -16,6 +16,7 @@ from afcore.events import (
     RunStopRequested,
     TaskWarned,
 )
+from afcore.evolve.tickets import count_tickets
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
@@ -50,6 +51,7 @@ def make_run(event: RunStarted, at: float) -> Run:
         coefficient=event.coefficient,
         captured=tuple(event.captured),
         devices=tuple(event.devices),
+        tickets=tuple(event.tickets.items()),
         started=at,
         progress_changed=at,
     )
@@ -167,6 +169,8 @@ def give_back(farm: Farm, run: Run) -> None:
     del farm.runs[key]
     job = farm.jobs[key.job]
     take(farm, job, job.blocks[key.block], run.render, -run.capacity, -1)
+    if run.tickets:
+        count_tickets(farm, run, -1)
     for id in (run.render, *run.captured):
         render = farm.renders.get(id)
         if render is not None:
@@ -192,6 +196,8 @@ def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     key = run.key
     farm.runs[key] = run
     take(farm, job, block, event.render, event.capacity, 1)
+    if event.tickets:
+        count_tickets(farm, run, 1)
     for id in (event.render, *event.captured):
         render = farm.renders[id]
         render.runs[key] = run

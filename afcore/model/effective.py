@@ -13,10 +13,12 @@ from afcore.model.tree import Pool
 __all__ = [
     "capacity_of",
     "cores_of",
+    "host_ticket",
     "max_tasks_of",
     "pool_chain",
     "pool_number",
     "pool_priority",
+    "pool_ticket",
     "power_of",
     "properties_of",
     "reconnect_end",
@@ -109,6 +111,19 @@ def pool_priority(farm: Farm, pool: int) -> int:
     if not found.parent:
         return found.priority
     return (found.priority + pool_priority(farm, found.parent)) // 2
+
+
+def host_ticket(farm: Farm, render: Render, name: str) -> int:
+    """Return how many tickets of a name a render has, -1 when nobody from it up to the root says so."""
+    own = render.tickets_host.get(name, -1)
+    if own >= 0:
+        return own
+    return next((pool.tickets_host[name] for pool in pool_chain(farm, render.pool) if name in pool.tickets_host), -1)
+
+
+def pool_ticket(farm: Farm, pool: int, name: str) -> Pool | None:
+    """Return the nearest pool from ``pool`` up to the root that defines a pool ticket, or None."""
+    return next((each for each in pool_chain(farm, pool) if name in each.tickets), None)
 
 
 def service_allowed(farm: Farm, render: Render, service: str) -> bool:

@@ -28,6 +28,8 @@ class Render:
     properties_host: str = ""
     services: list[str] = field(default_factory=list)
     services_disabled: list[str] = field(default_factory=list)
+    tickets_host: dict[str, int] = field(default_factory=dict)
+    """Host tickets of its own, name to count; the others ask the pools."""
     annotation: str = ""
     custom_data: str = ""
     hidden: bool = False
@@ -48,6 +50,8 @@ class Render:
     lost: float = 0.0
     """When its connection broke; 0 while it is connected.  A reading."""
     used_capacity: int = 0
+    tickets_used: dict[str, int] = field(default_factory=dict)
+    """How many of each ticket the runs here hold; derived, no zero entries."""
     runs: dict[RunKey, "Run"] = field(default_factory=dict)
     """What runs here now, as master or as a captured host."""
     task_changed: float = 0.0
@@ -69,6 +73,8 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     coefficient: int = 0
     captured: tuple[int, ...] = ()
     devices: tuple[int, ...] = ()
+    tickets: tuple[tuple[str, int], ...] = ()
+    """How many it holds of which ticket."""
     started: float = 0.0
     progress_changed: float = 0.0
     waiting_since: float = 0.0

@@ -102,7 +102,13 @@ class Pool:
     custom_data: str = ""
     hidden: bool = False
     tickets: dict[str, list[int]] = field(default_factory=dict)
-    """Ticket name to [count, max_hosts]; usage is derived from the runs."""
+    """Pool tickets: name to [count, max_hosts], how many are out at once below this pool and on how many renders."""
+    tickets_host: dict[str, int] = field(default_factory=dict)
+    """Host tickets: name to how many each render below this pool has."""
+    tickets_used: dict[str, int] = field(default_factory=dict)
+    """How many of each ticket the runs below this pool hold; derived, no zero entries."""
+    ticket_hosts: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Who holds them: by ticket, then by render id; derived, no zero entries."""
     children: list[int] = field(default_factory=list)
     renders: list[int] = field(default_factory=list)
     running_tasks: int = 0

@@ -30,7 +30,13 @@ from afcore.states import RenderState, RunStatus, TaskFlag, TaskState
 
 __all__ = ["Verdict", "given_up", "judge", "ready_or_waiting", "returned"]
 
-_TEMPORARY = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, *MEASURED})
+_TEMPORARY = frozenset(
+    {
+        *(Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK),
+        *(Reason.HOST_TICKET, Reason.POOL_TICKET),
+        *MEASURED,
+    }
+)
 """Reasons against a render that may pass by themselves."""
 
 _FLAGS = {

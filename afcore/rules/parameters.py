@@ -22,7 +22,8 @@ class Parameter(NamedTuple):
 
     ``kind``: ``int`` (``low`` to ``high``), ``bool``, ``text``, ``word`` (one of ``words``), ``mask`` (a regular
     expression), ``hosts mask`` (as ``hosts_mask_type`` says), ``texts`` (a list), ``text map`` and ``number map``
-    (``merge``: keys are set one by one, and an empty or zero value removes its key), ``command`` (text or list).
+    (``merge``: keys are set one by one, and an empty value, or the number ``remove``, takes its key out),
+    ``ticket map`` (pairs of count and most hosts; a count of -1 takes the ticket out), ``command`` (text or list).
     """
 
     kind: str
@@ -30,6 +31,8 @@ class Parameter(NamedTuple):
     high: int = _HUGE
     words: tuple[str, ...] = ()
     merge: bool = False
+    remove: int = 0
+    """The number that takes a key out of a merged map."""
 
 
 def _number(low: int = -1, high: int = _HUGE) -> Parameter:
@@ -158,6 +161,7 @@ _FARM = {
     "properties_host": _TEXT,
     "services": _TEXTS,
     "services_disabled": _TEXTS,
+    "tickets_host": Parameter("number map", -1, merge=True, remove=-1),
 }
 
 POOL: dict[str, Parameter] = {
@@ -171,6 +175,7 @@ POOL: dict[str, Parameter] = {
     "zombie_time": _number(),
     "exit_no_task_time": _number(),
     "sick_errors_count": _number(),
+    "tickets": Parameter("ticket map", merge=True),
 }
 """Parameters of a pool; -1 asks the parent."""
 
@@ -214,7 +219,7 @@ def edit(
             problems.append(Problem(name, problem))
             continue
         before = read(name)
-        after = _merged(before, value) if parameter.merge else _cleaned(parameter, value)
+        after = _merged(parameter, before, value) if parameter.merge else _cleaned(parameter, value)
         if after != before:
             old[name], new[name] = before, after
     if problems:
@@ -228,8 +233,11 @@ def _cleaned(parameter: Parameter, value: Any) -> Any:
     return value
 
 
-def _merged(before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in {**before, **value}.items() if each not in ("", 0)}
+def _merged(parameter: Parameter, before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    both = {**before, **value}
+    if parameter.kind == "ticket map":
+        return {key: list(each) for key, each in both.items() if each[0] >= 0}
+    return {key: each for key, each in both.items() if each not in ("", parameter.remove)}
 
 
 def _problem(parameter: Parameter, value: Any, mode: str) -> str:
@@ -271,6 +279,9 @@ def _map_problem(parameter: Parameter, value: Any) -> str:
         if parameter.kind == "text map":
             if not isinstance(each, str):
                 return f'the value of "{key}" must be text'
+        elif parameter.kind == "ticket map":
+            if not isinstance(each, list) or len(each) != 2 or any(_number_problem(parameter, one) for one in each):
+                return f'the value of "{key}" must be [count, most hosts], whole numbers from -1'
         else:
             problem = _number_problem(parameter, each)
             if problem:

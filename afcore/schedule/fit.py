@@ -15,6 +15,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.model.tree import Limits
+from afcore.schedule.tickets import host_ticket_missing, pool_ticket_holder
 from afcore.states import RenderState
 
 __all__ = [
@@ -55,6 +56,8 @@ class Reason(IntEnum):
     CPU_FREQUENCY = 19
     CPU_CORES = 20
     CPU_FREQUENCY_CORES = 21
+    HOST_TICKET = 22
+    POOL_TICKET = 23
 
 
 MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
@@ -210,6 +213,11 @@ def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: R
         return Reason.CAPACITY
     if not matches.service(render, spec.service):
         return Reason.SERVICE
+    if spec.tickets:
+        if host_ticket_missing(farm, render, spec.tickets):
+            return Reason.HOST_TICKET
+        if pool_ticket_holder(farm, render, spec.tickets) is not None:
+            return Reason.POOL_TICKET
     if 0 <= spec.max_running_tasks <= block.running_tasks:
         return Reason.BLOCK_LIMIT
     if block.error_hosts:

@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from afcore.events import BranchEdited, Event, PoolEdited, RunFinished, RunStarted, UserEdited
+from afcore.events import BranchEdited, Event, JobDeleted, PoolEdited, RunFinished, RunStarted, UserEdited
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -24,6 +24,7 @@ from afcore.schedule.free import FreeRenders, RenderQueue
 from afcore.schedule.limits import Holder, block_offers, holders_of, may_start
 from afcore.schedule.need import Rank, rank_by_need, rank_by_order, users_share
 from afcore.schedule.offers import Offers
+from afcore.schedule.rates import Rates
 
 __all__ = ["Scheduler"]
 
@@ -38,6 +39,7 @@ class Scheduler:
         self._offers = Offers(farm)
         self._renders = FreeRenders(farm)
         self._matches = Matches(farm)
+        self._rates = Rates(farm)
         self._at = 0.0
 
     @property
@@ -48,12 +50,18 @@ class Scheduler:
 
     def deadline(self) -> float | None:
         """Return when a pass may become wanted by time alone, or None."""
-        return self._offers.deadline()
+        times = [each for each in (self._offers.deadline(), self._rates.deadline()) if each is not None]
+        return min(times, default=None)
 
     def wake(self, at: float) -> None:
-        """Take in that it is ``at``: jobs whose waiting time is over are offered.  Call it at ``deadline``."""
+        """Take in that it is ``at``: jobs whose waiting is over, by their time or their rate, are offered again.
+
+        Call it at ``deadline``.
+        """
         self._at = max(self._at, at)
         self._offers.wake(self._at)
+        if self._rates.wake(self._at):
+            self._offers.changed.update(dict.fromkeys(self._offers.ready))
 
     def note(self, event: Event, at: float = 0.0) -> None:
         """Take in what happened at ``at``; the farm has it already."""
@@ -63,6 +71,10 @@ class Scheduler:
             self._matches.forget()
         if type(event) is RunFinished:
             self._freed_a_limit(event)
+        elif type(event) is RunStarted:
+            self._rates.started(self._farm.jobs[event.job], at)
+        elif type(event) is JobDeleted:
+            self._rates.forget(event.job)
         elif isinstance(event, UserEdited | BranchEdited | PoolEdited):
             self._offers.changed.update(dict.fromkeys(self._offers.ready))
 
@@ -72,6 +84,9 @@ class Scheduler:
         if job is None:
             return
         ready = self._offers.ready
+        tickets = job.blocks[event.block].spec.tickets
+        if tickets:
+            self._offers.changed.update((id, None) for id in ready if _wants(self._farm.jobs[id], tickets))
         if event.job in ready and (job.max_running_tasks >= 0 or job.blocks[event.block].spec.max_running_tasks >= 0):
             self._offers.changed[event.job] = None
         user = self._farm.users[job.user]
@@ -85,7 +100,7 @@ class Scheduler:
         self.wake(at)
         if not self.wanted:
             return
-        walk = _Walk(self._farm, self._offers, self._renders, self._matches)
+        walk = _Walk(self._farm, self._offers, self._renders, self._matches, self._rates, at)
         made = 0
         while True:
             started = walk.next_start()
@@ -98,6 +113,10 @@ class Scheduler:
                 return
         self._offers.changed.clear()
         self._renders.changed.clear()
+
+
+def _wants(job: Job, tickets: dict[str, int]) -> bool:
+    return any(not block.spec.tickets.keys().isdisjoint(tickets) for block in job.blocks if block.spec.tickets)
 
 
 @dataclass(slots=True)
@@ -113,11 +132,15 @@ class _Place:
 class _Walk:
     """One pass: the tree of candidates, and the renders each may be offered."""
 
-    def __init__(self, farm: Farm, offers: Offers, renders: FreeRenders, matches: Matches) -> None:
+    def __init__(
+        self, farm: Farm, offers: Offers, renders: FreeRenders, matches: Matches, rates: Rates, at: float
+    ) -> None:
         self._farm = farm
         self._offers = offers
         self._renders = renders
         self._matches = matches
+        self._rates = rates
+        self._at = at
         # A job that changed may take any free render, another one only those that changed: two sets of queues.
         self._changed_jobs = dict(offers.changed)
         self._members = {True: dict(renders.free), False: dict(renders.changed)}
@@ -222,7 +245,7 @@ class _Walk:
 
     def _solve(self, place: _Place) -> RunStarted | None:
         """Try what is below a branch or user, best first; what fails is dropped from this pass."""
-        if not may_start(place.node):
+        if not (may_start(place.node) and self._rates.allows(place.node, self._at)):
             return None
         while place.heap:
             _, child = heapq.heappop(place.heap)
@@ -236,7 +259,7 @@ class _Walk:
         if self._offers.ready[job.id] > self._most_free[job.id in self._changed_jobs]:
             return None
         holders = holders_of(self._farm, job)
-        if not all(may_start(holder) for holder in holders):
+        if not all(may_start(holder) and self._rates.allows(holder, self._at) for holder in holders):
             return None
         blocks = [block for block in job.blocks if block_offers(block)]
         if not blocks:
@@ -294,6 +317,7 @@ class _Walk:
             render=render.id,
             capacity=max(1, block.spec.capacity) * max(1, factor),
             coefficient=factor,
+            tickets=block.spec.tickets,
         )
 
     def _avoids(self, job: Job, block: Block, task: int, render: Render) -> bool:

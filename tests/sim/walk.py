@@ -164,6 +164,7 @@ class Walk:
                 ("max_running_tasks", (-1, -1, 2)),
                 ("sequential", (1, 1, -1, 0, 3)),
                 ("capacity", (1000, 1000, 500, 2500)),
+                ("tickets", ({}, {}, {"LIC": 1}, {"LIC": 2, "MEM": 1})),
             ):
                 values[key] = dice.choice(choices)
             flags = dice.choice((0, 0, 16, 1024))
@@ -196,6 +197,7 @@ class Walk:
             time_wait=dice.choice((0, 0, int(self.at) + 40)),
             time_life=dice.choice((-1, -1, -1, 2000)),
             max_running_tasks=dice.choice((-1, -1, 3)),
+            max_tasks_per_second=dice.choice((-1, -1, 2)),
             offline=dice.random() < 0.1,
         )
         outcome = self.do(commands.SubmitJob(spec))
@@ -379,6 +381,9 @@ class Walk:
             lambda: commands.SetPools(["/"], {"zombie_time": dice.choice((-1, 20, 100))}),
             lambda: commands.SetBranches(["/"], {"max_running_tasks": dice.choice((-1, 6))}),
             lambda: commands.SetUsers(["anna"], {"max_running_tasks": dice.choice((-1, 2))}),
+            lambda: commands.SetPools(["/"], {"tickets": {"LIC": dice.choice(([-1, -1], [3, -1], [9, 2], [0, -1]))}}),
+            lambda: commands.SetPools(["/"], {"tickets_host": {"MEM": dice.choice((-1, 0, 2))}}),
+            lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"tickets_host": {"MEM": 1}}),
             lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"nimby": dice.random() < 0.3}),
             lambda: commands.DeleteRenders([dice.choice(("gamma", "delta"))]),
         )
@@ -440,6 +445,7 @@ class Walk:
         for name in ("alpha", "beta"):
             self.do(commands.SetRenders([name], {"nimby": False}))
         self.do(commands.SetUsers(["anna"], {"max_running_tasks": -1}))
+        self.do(commands.SetPools(["/"], {"tickets": {"LIC": [-1, -1]}, "tickets_host": {"MEM": -1}}))
         self.do(commands.SetBranches(["/"], {"max_running_tasks": -1}))
         for round in range(400):
             if round == 10:
