@@ -78,6 +78,17 @@ _ALL = (
     Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
     Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
     Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
+    Setting("modules_folder", "text", "", "folder of services and parsers of one's own, in folders of these names"),
+    Setting("helper_seconds", "float", 10.0, "how long a step of a service or parser of one's own may take", "s", 0.1),
+    Setting(
+        "helper_bytes", "int", _GIB, "memory that a service and a parser of one's own may take", "bytes", 64 * _MIB
+    ),
+    Setting(
+        "af_render_cmd_wolsleep", "text", "", "program that sends this machine to sleep; empty is the system's own"
+    ),
+    Setting("af_render_cmd_wolwake", "text", "", "program that wakes machines; empty is our own"),
+    Setting("email_send_cmd", "text", "emailsend", "program that sends mail about events"),
+    Setting("email_sender_address_host", "text", "localhost", "host in the sender's address of such mail"),
     Setting("af_render_cut_domain_name", "bool", True, "cut the domain from the name of a render"),
     Setting("af_user_cut_domain_name", "bool", True, "cut the domain from the name of a user"),
     Setting("spool_bytes_max", "int", _GIB, "space for reports and logs that wait at the agent", "bytes", 0),
@@ -93,7 +104,7 @@ CLASSIC = frozenset(
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
     af_render_resclasses af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
     af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown
-    af_render_cmd_wolsleep af_render_cmd_wolwake af_wolwake_interval af_rendercmds af_rendercmds_admin
+    af_wolwake_interval af_rendercmds af_rendercmds_admin
     af_render_launch_cmds af_render_launch_cmds_exit af_thumbnail_cmd af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
     af_watch_refresh_gui_sec af_watch_connection_lost_time af_watch_work_user_visible af_db_stringquotes
@@ -109,8 +120,8 @@ CLASSIC = frozenset(
     af_db_conninfo af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size af_render_iostat_device
     af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions af_task_post_limit_sec
-    company tray_icon icons_path menu_path docs_url forum_url email_smtp_server email_send_cmd
-    email_sender_address_host keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
+    company tray_icon icons_path menu_path docs_url forum_url email_smtp_server
+    keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
     nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter
     """.split()
 )

@@ -180,7 +180,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         loop = AgentLoop(
             agent=Agent(grace=float(config["terminate_grace"]), farm=folder.farm),
             layer=layer,
-            applications=Applications(config.path_map()),
+            applications=Applications(config.path_map(), settings=_service_settings(config)),
             host=host,
             works=WorkSettings(
                 folder=folder.path,
@@ -211,6 +211,12 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             await link.close("the agent leaves")
             await loop.close()
         return 1 if loop.refused is not None else 0
+
+
+def _service_settings(config: Config) -> dict[str, str]:
+    """Return what services may know of the settings."""
+    names = ("af_render_cmd_wolsleep", "af_render_cmd_wolwake", "email_send_cmd", "email_sender_address_host")
+    return {name: str(config[name]) for name in names}
 
 
 def _listen_to_signals(running: asyncio.AbstractEventLoop, loop: AgentLoop) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
@@ -212,22 +214,24 @@ def _within(value: object, low: int, high: int) -> int:
 class Applications:
     """Makes a ``Reader`` for each run, by the names of its service and parser."""
 
-    def __init__(self, paths: PathTranslator | None = None) -> None:
+    def __init__(self, paths: PathTranslator | None = None, *, settings: Mapping[str, Any] | None = None) -> None:
         self._paths = paths or NoPaths()
+        self._settings = settings or {}
         self._services = Named(services)
         self._parsers = Named(parsers)
         self._told: set[str] = set()
 
     @staticmethod
     def is_slow(run: RunSpec) -> bool:
-        """Whether ``prepare`` looks at files, which may take long: it is called in a worker thread then."""
-        return bool(run.flags & SKIP_EXISTING)
+        """Whether ``prepare`` looks at files or asks for addresses: it is called in a worker thread then."""
+        return bool(run.flags & SKIP_EXISTING or run.hosts)
 
     def prepare(self, run: RunSpec) -> Reader | CannotStart:
         """Return the plan of a run with its reader, or why there is none."""
         try:
             kind = self._services.find(run.service) or Service
             service = kind(run, self._paths)
+            service.settings = self._settings
             plan = service.plan()
         except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
             text = traceback.format_exc().rstrip()

@@ -4,12 +4,15 @@ Rules of this file:
 - patterns are filled first, then paths are translated to this machine: a translated path is never filled;
 - a service only computes; it starts no process and changes no file.
 
-A service of one's own is a file in this package with a class of the file's name that inherits ``Service``.
+A service of one's own is a file with a class of the file's name that inherits ``Service``; it lies in the folder
+``services`` of the setting ``modules_folder``. Services that need nothing of their own are names only, in
+``afcore.servicetable``.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -81,6 +84,8 @@ class Service:
         self.run = run
         self.paths = paths
         self.frames = TaskFrames(run.frame_start, run.frame_end, run.frames)
+        self.settings: Mapping[str, Any] = {}
+        """Settings of this machine; they are there once the service is made."""
 
     def plan(self) -> Plan:
         """Return what to start."""
@@ -161,6 +166,10 @@ class Service:
                 return wrong
         return ""
 
+    def post_commands(self, files: list[str]) -> list[str | list[str]]:
+        """Return what is to be run after a good end, one after the other; ``files`` are those the parser noted."""
+        return []
+
     def parser_info(self, plan: Plan) -> Mapping[str, Any]:
         """Return what the parser is told about the task."""
         run = self.run
@@ -170,6 +179,7 @@ class Service:
             "service": run.service,
             "command": plan.command,
             "files": plan.files,
+            "environment": plan.environment,
             "frame_start": run.frame_start,
             "frame_finish": run.frame_end,
             "frame_inc": run.frame_inc,
@@ -189,9 +199,14 @@ class Service:
 
     def _wrong_file(self, file: str) -> str:
         try:
-            size = os.stat(file).st_size
+            state = os.stat(file)
         except OSError as error:
             return f'The file "{file}" is not there: {error.strerror}'
+        if not stat.S_ISREG(state.st_mode):
+            return f'"{file}" is no file'
+        size = state.st_size
+        if size == 0:
+            return f'The file "{file}" is empty'
         if 0 < self.run.file_size_max < size:
             return f'The file "{file}" has {size} bytes, more than the allowed {self.run.file_size_max}'
         if size < self.run.file_size_min:
