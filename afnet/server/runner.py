@@ -30,8 +30,11 @@ __all__ = ["SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
 SLICE = 0.005
 """Seconds of work between two looks at the network."""
 
-SOLVE_BUDGET = 256
-"""Starts in one slice of the solver: a few milliseconds of work."""
+SOLVE_BUDGET = 128
+"""Starts in one call of the solver: some milliseconds of work.  A call costs something by itself, so not fewer."""
+
+SOLVE_PAUSE = 0.01
+"""Seconds between two calls of the solver while messages wait."""
 
 _SLEPT = 1.0
 """Seconds by which a timer that rings late tells that the server did not run."""
@@ -106,6 +109,9 @@ _Out = tuple[Answer | None, Any]
 """What waits for a commit: an answer with its reply, or None with a list of effects; in the order of the commands."""
 
 
+_SOLVE = _Item(Solve(budget=SOLVE_BUDGET), SYSTEM_PRINCIPAL, None, "", "", "")
+
+
 class _Waiting:
     """What a batch releases when it is durable."""
 
@@ -146,6 +152,7 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._returned = 0.0
+        self._solved = 0.0
         self._operations = 0
         self.away: AfError | None = None
         """Why nothing can be committed now; None while the database answers."""
@@ -263,10 +270,14 @@ class Runner:
         else:
             if not self._tick():
                 return
-        # The solver gets its slice even while messages keep coming: else a flood of reports would starve it.
+        # Messages first: who reports waits for an answer, and a later pass serves more free renders at once.  But the
+        # solver gets its turn even while messages keep coming, else a flood of reports would starve it.
         if self._core.wants_solve and self.away is None:
-            if not self._apply(_Item(Solve(budget=SOLVE_BUDGET), SYSTEM_PRINCIPAL, None, "", "", "")):
-                return
+            now = time.perf_counter()
+            if not inbox or now > self._solved + SOLVE_PAUSE:
+                if not self._apply(_SOLVE):
+                    return
+                self._solved = time.perf_counter()
         self._close()
         if inbox or (self._core.wants_solve and self.away is None):
             self._schedule()
