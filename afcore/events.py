@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from afcore.jobspec import JobSpec
+from afcore.reservation import Reservation
 
 __all__ = [
     "FACTS",
@@ -210,7 +211,7 @@ class RunStarted(Fact, tag=30, frozen=True):
     coefficient: int = 0
     """Variable capacity's factor; 0 when the block has none."""
     devices: list[int] = []
-    captured: list[int] = []
+    captured: list[Reservation] = []
     """Further renders held by a multihost run; ``render`` is the master."""
     tickets: dict[str, int] = {}
     """What the run takes of each ticket, on its render and in every pool above it."""

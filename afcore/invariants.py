@@ -7,12 +7,13 @@ Rules of this file:
 from collections import Counter
 from collections.abc import Iterator
 
-from afcore.model.effective import capacity_of, max_tasks_of
+from afcore.ids import RunKey
+from afcore.model.effective import capacity_of, max_tasks_of, pool_chain
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
-from afcore.model.render import Run
 from afcore.model.tree import Branch, Limits, Pool, User
 from afcore.rules.depends import is_clear
+from afcore.schedule.limits import branch_chain
 from afcore.states import LIVE_STATES, RenderState, TaskState
 
 __all__ = ["check", "over_full"]
@@ -114,32 +115,31 @@ class _Sums:
         self.capacity = 0
         self.hosts: Counter[int] = Counter()
 
-    def add(self, run: Run) -> None:
-        self.tasks += 1
-        self.capacity += run.capacity
-        self.hosts[run.render] += 1
+    def add(self, render: int, capacity: int, tasks: int) -> None:
+        self.tasks += tasks
+        self.capacity += capacity
+        if tasks:
+            self.hosts[render] += tasks
 
 
 def _holders(farm: Farm) -> Iterator[str]:
     sums: dict[tuple[str, int], _Sums] = {}
 
-    def add(kind: str, id: int, run: Run) -> None:
-        sums.setdefault((kind, id), _Sums()).add(run)
-
     blocks: dict[tuple[int, int], _Sums] = {}
-    for key, run in farm.runs.items():
+
+    def add(key: RunKey, held: tuple[int, int, int]) -> None:
         job = farm.jobs[key.job]
-        blocks.setdefault((key.job, key.block), _Sums()).add(run)
-        add("job", job.id, run)
-        add("user", job.user, run)
-        above = job.branch
-        while above:
-            add("branch", above, run)
-            above = farm.branches[above].parent
-        above = farm.renders[run.render].pool if run.render in farm.renders else 0
-        while above:
-            add("pool", above, run)
-            above = farm.pools[above].parent
+        blocks.setdefault((key.job, key.block), _Sums()).add(*held)
+        branches = [("branch", each.id) for each in branch_chain(farm, job.branch)]
+        render = farm.renders.get(held[0])
+        pools = [("pool", each.id) for each in pool_chain(farm, render.pool if render is not None else 0)]
+        for holder in (("job", job.id), ("user", job.user), *branches, *pools):
+            sums.setdefault(holder, _Sums()).add(*held)
+
+    for key, run in farm.runs.items():
+        add(key, (run.render, run.capacity, 1))
+        for captured in run.captured:
+            add(key, (captured.render, captured.capacity, 0))
     for job in farm.jobs.values():
         yield from _compare(f"job {job.id}", job, sums.get(("job", job.id)))
         for block in job.blocks:
@@ -165,10 +165,11 @@ def _compare(name: str, holder: Limits | Block | Pool | User | Branch, sums: _Su
 
 def _renders(farm: Farm) -> Iterator[str]:
     for render in farm.renders.values():
-        own = {key for key, run in farm.runs.items() if render.id in (run.render, *run.captured)}
+        own = {key for key, run in farm.runs.items() if render.id in run.hosts}
         if own != set(render.runs):
             yield f"render {render.name} lists {sorted(render.runs)}, its runs are {sorted(own)}"
         used = sum(run.capacity for run in render.runs.values() if run.render == render.id)
+        used += sum(each.capacity for run in render.runs.values() for each in run.captured if each.render == render.id)
         if used != render.used_capacity:
             yield f"render {render.name} counts {render.used_capacity} used units, its runs take {used}"
         if render.session and not render.state & RenderState.ONLINE:
@@ -182,12 +183,10 @@ def _tickets(farm: Farm) -> Iterator[str]:
     renders: dict[int, Counter[str]] = {}
     pools: dict[int, Counter[tuple[str, int]]] = {}
     for run in farm.runs.values():
-        renders.setdefault(run.render, Counter()).update(dict(run.tickets))
-        above = farm.renders[run.render].pool if run.render in farm.renders else 0
-        while above:
-            held = pools.setdefault(above, Counter())
-            held.update({(name, run.render): amount for name, amount in run.tickets})
-            above = farm.pools[above].parent
+        for id, tickets in (run.render, dict(run.tickets)), *((each.render, each.tickets) for each in run.captured):
+            renders.setdefault(id, Counter()).update(tickets)
+            for pool in pool_chain(farm, farm.renders[id].pool if id in farm.renders else 0):
+                pools.setdefault(pool.id, Counter()).update({(name, id): amount for name, amount in tickets.items()})
     for render in farm.renders.values():
         if render.tickets_used != dict(renders.get(render.id, {})):
             yield f"render {render.name} counts tickets {render.tickets_used}, its runs hold others"

@@ -6,8 +6,7 @@ Rules of this file:
 """
 
 from afcore.evolve.jobs import link_blocks, link_job
-from afcore.evolve.tasks import take
-from afcore.evolve.tickets import count_tickets
+from afcore.evolve.tasks import take_all
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Pool, User
@@ -45,11 +44,9 @@ def recount(farm: Farm) -> None:
             link_job(farm, job)
     for key, run in farm.runs.items():
         job = farm.jobs[key.job]
-        take(farm, job, job.blocks[key.block], run.render, run.capacity, 1)
-        count_tickets(farm, run, 1)
-        for id in (run.render, *run.captured):
-            if id in farm.renders:
-                farm.renders[id].runs[key] = run
+        take_all(farm, job, job.blocks[key.block], run, 1)
+        for id in run.hosts:
+            farm.renders[id].runs[key] = run
     farm.version = version
     for thing, stamp in stamps:
         thing.version = stamp

@@ -72,6 +72,8 @@ class Replay:
                     farm.starts += 1
                     solved[job] = farm.starts
                     touched[event.render] = at  # type: ignore[union-attr]
+                    for held in event.captured:  # type: ignore[union-attr]
+                        touched[held.render] = at
                 elif kind is RunFinished:
                     job = event.job  # type: ignore[union-attr]
                     block = jobs[job].blocks[event.block]  # type: ignore[union-attr]

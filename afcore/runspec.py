@@ -48,7 +48,7 @@ def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
         "coefficient": run.coefficient,
         "parser_coeff": spec.parser_coeff,
         "devices": list(run.devices),
-        "hosts": [farm.renders[id].name for id in run.captured if id in farm.renders],
+        "hosts": [farm.renders[held.render].name for held in run.captured],
         "file_size_min": spec.file_size_min,
         "file_size_max": spec.file_size_max,
         "custom_data": {

@@ -55,6 +55,7 @@ from afrender.stimuli import (
     Left,
     Lost,
     Measure,
+    ProgressSeen,
     Restored,
     Say,
     Spawn,
@@ -74,6 +75,10 @@ class LinkLike(Protocol):
     @property
     def server(self) -> Address | None:
         """The server that is spoken to."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether the server takes less than it is sent."""
 
     def send(self, *messages: Message) -> bool:
         """Send messages; False while there is no conversation."""
@@ -316,6 +321,12 @@ class AgentLoop:
         return self.link is not None and self.link.send_chunk(chunk)
 
     def _measure(self, action: Measure) -> None:
+        if self.link is not None and self.link.slow:
+            # Readings can wait, and the newest count: only the sign of life is sent.
+            self._send(Readings({}, []))
+            for key in action.keys:
+                self.tell(ProgressSeen(key))
+            return
         progress = [self.works.all[key].reading() for key in action.keys if key in self.works.all]
         if action.host and not self._host.slow:
             self._send(Readings(self._host.measure(), progress))

@@ -32,7 +32,7 @@ __all__ = [
     "record_finish",
     "record_start",
     "refresh_waiting",
-    "take",
+    "take_all",
     "touched",
 ]
 
@@ -152,6 +152,16 @@ def take(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: 
         above = pool.parent
 
 
+def take_all(farm: Farm, job: Job, block: Block, run: Run, tasks: int) -> None:
+    """Count a run (1) or take it off the counts (-1): one task, and what it holds on each of its renders."""
+    take(farm, job, block, run.render, tasks * run.capacity, tasks)
+    if run.tickets:
+        count_tickets(farm, run.render, run.tickets, tasks)
+    for held in run.captured:
+        take(farm, job, block, held.render, tasks * held.capacity, 0)
+        count_tickets(farm, held.render, held.tickets.items(), tasks)
+
+
 def _take(holder: Limits, render: int, capacity: int, tasks: int) -> None:
     holder.running_tasks += tasks
     holder.running_capacity += capacity
@@ -168,13 +178,9 @@ def give_back(farm: Farm, run: Run) -> None:
     key = run.key
     del farm.runs[key]
     job = farm.jobs[key.job]
-    take(farm, job, job.blocks[key.block], run.render, -run.capacity, -1)
-    if run.tickets:
-        count_tickets(farm, run, -1)
-    for id in (run.render, *run.captured):
-        render = farm.renders.get(id)
-        if render is not None:
-            render.runs.pop(key, None)
+    take_all(farm, job, job.blocks[key.block], run, -1)
+    for id in run.hosts:
+        farm.renders[id].runs.pop(key, None)
 
 
 def refresh_waiting(job: Job, block: Block) -> None:
@@ -195,10 +201,8 @@ def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     run = make_run(event, at)
     key = run.key
     farm.runs[key] = run
-    take(farm, job, block, event.render, event.capacity, 1)
-    if event.tickets:
-        count_tickets(farm, run, 1)
-    for id in (event.render, *event.captured):
+    take_all(farm, job, block, run, 1)
+    for id in run.hosts:
         render = farm.renders[id]
         render.runs[key] = run
         render.task_changed = at

@@ -5,20 +5,20 @@ Rules of this file:
 - A count that comes to zero is no entry any more.
 """
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from afcore.model.farm import Farm
-from afcore.model.render import Run
 
 __all__ = ["count_tickets"]
 
 _Key = TypeVar("_Key", str, int)
 
 
-def count_tickets(farm: Farm, run: Run, sign: int) -> None:
-    """Count the tickets of a run (``sign`` 1: taken, -1: given back) on its render and the pools above."""
-    render = farm.renders[run.render]
-    for name, taken in run.tickets:
+def count_tickets(farm: Farm, on: int, tickets: Iterable[tuple[str, int]], sign: int) -> None:
+    """Count tickets that a run holds (``sign`` 1: taken, -1: given back) on a render and in the pools above."""
+    render = farm.renders[on]
+    for name, taken in tickets:
         amount = sign * taken
         _add(render.tickets_used, name, amount)
         above = render.pool

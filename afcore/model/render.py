@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from afcore.ids import RunKey
+from afcore.reservation import Reservation
 
 __all__ = ["Render", "Run"]
 
@@ -71,10 +72,11 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """The master."""
     capacity: int
     coefficient: int = 0
-    captured: tuple[int, ...] = ()
+    captured: tuple[Reservation, ...] = ()
+    """Renders that are held beside the master."""
     devices: tuple[int, ...] = ()
     tickets: tuple[tuple[str, int], ...] = ()
-    """How many it holds of which ticket."""
+    """How many it holds of which ticket on the master."""
     started: float = 0.0
     progress_changed: float = 0.0
     waiting_since: float = 0.0
@@ -86,3 +88,8 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     percent_frame: int = -1
     activity: str = ""
     last_line: str = ""
+
+    @property
+    def hosts(self) -> list[int]:
+        """Every render that is held, the master first."""
+        return [self.render, *(each.render for each in self.captured)]

@@ -86,8 +86,8 @@ class FreeRenders:
         kind = type(event)
         if kind is RunStarted or kind is RunFinished or kind is RunAdopted:
             self.look(event.render)  # type: ignore[union-attr]
-            for render in getattr(event, "captured", ()):
-                self.look(render)
+            for held in getattr(event, "captured", ()):
+                self.look(held.render)
             return False
         if isinstance(event, RenderMeasured):
             if self.measures_matter and event.render in self.free:

@@ -182,6 +182,28 @@ def test_readings_come_with_every_heartbeat(act):
     act(scene, farm=farm)
 
 
+def test_a_server_that_takes_little_gets_signs_of_life_and_later_the_newest_readings(act, monkeypatch):
+    async def scene(stage: Stage) -> None:
+        slow = True
+        monkeypatch.setattr(Link, "slow", property(lambda link: slow))
+        gate = stage.folder / "gate"
+        command = f"echo PROGRESS: 10%; while [ ! -e {gate} ]; do sleep 0.02; done; echo PROGRESS: 70%; sleep 1000"
+        stage.farm.start(spec(0, command))
+        await until(lambda: len(stage.farm.readings) >= 2)
+        gate.touch()
+        await until(lambda: stage.loop.works.all[KEY].reading().percent == 70)
+        told = list(stage.farm.readings)
+        assert not any(one.resources or one.progress for one in told)
+        slow = False
+        await until(lambda: any(one.progress for one in stage.farm.readings))
+        shown = [progress.percent for one in stage.farm.readings for progress in one.progress]
+        assert shown[0] == 70, "what came between is not told"
+
+    farm = Farm()
+    farm.heartbeat = 0.1
+    act(scene, farm=farm)
+
+
 def test_tasks_go_on_without_the_server_and_are_reported_when_it_is_back(act):
     async def scene(stage: Stage) -> None:
         gate = stage.folder / "gate"
