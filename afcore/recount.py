@@ -6,7 +6,7 @@ Rules of this file:
 """
 
 from afcore.evolve.jobs import link_blocks, link_job
-from afcore.evolve.tasks import take_all
+from afcore.evolve.tasks import take
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Pool, User
@@ -44,7 +44,7 @@ def recount(farm: Farm) -> None:
             link_job(farm, job)
     for key, run in farm.runs.items():
         job = farm.jobs[key.job]
-        take_all(farm, job, job.blocks[key.block], run, 1)
+        take(farm, job, job.blocks[key.block], run, 1)
         for id in run.hosts:
             farm.renders[id].runs[key] = run
     farm.version = version

@@ -32,7 +32,7 @@ __all__ = [
     "record_finish",
     "record_start",
     "refresh_waiting",
-    "take_all",
+    "take",
     "touched",
 ]
 
@@ -117,7 +117,7 @@ def acquit_hosts(block: Block, task: int) -> None:
                 del block.error_hosts[render]
 
 
-def take(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: int) -> None:
+def _count(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: int) -> None:
     """Count ``tasks`` (1 or -1) running tasks with ``capacity`` units on block, job, user, branches and pools."""
     version = farm.version
     block.running_tasks += tasks
@@ -152,13 +152,13 @@ def take(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: 
         above = pool.parent
 
 
-def take_all(farm: Farm, job: Job, block: Block, run: Run, tasks: int) -> None:
+def take(farm: Farm, job: Job, block: Block, run: Run, tasks: int) -> None:
     """Count a run (1) or take it off the counts (-1): one task, and what it holds on each of its renders."""
-    take(farm, job, block, run.render, tasks * run.capacity, tasks)
+    _count(farm, job, block, run.render, tasks * run.capacity, tasks)
     if run.tickets:
         count_tickets(farm, run.render, run.tickets, tasks)
     for held in run.captured:
-        take(farm, job, block, held.render, tasks * held.capacity, 0)
+        _count(farm, job, block, held.render, tasks * held.capacity, 0)
         count_tickets(farm, held.render, held.tickets.items(), tasks)
 
 
@@ -178,7 +178,7 @@ def give_back(farm: Farm, run: Run) -> None:
     key = run.key
     del farm.runs[key]
     job = farm.jobs[key.job]
-    take_all(farm, job, job.blocks[key.block], run, -1)
+    take(farm, job, job.blocks[key.block], run, -1)
     for id in run.hosts:
         farm.renders[id].runs.pop(key, None)
 
@@ -201,7 +201,7 @@ def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     run = make_run(event, at)
     key = run.key
     farm.runs[key] = run
-    take_all(farm, job, block, run, 1)
+    take(farm, job, block, run, 1)
     for id in run.hosts:
         render = farm.renders[id]
         render.runs[key] = run
