@@ -55,6 +55,7 @@ def test_running_work_goes_on_and_nothing_is_promised_while_it_is_away(
     assert farm.counts("begin") == farm.counts("end") == {str(frame): 1 for frame in range(6)}
     farm.kill_server()
     farm.start_server(*database)
-    assert farm.job(id)["state"] == "done"
+    # Screens are ahead of the disk: what was shown done may have to be reported again, and is.
+    farm.wait_job(id)
     runs = farm.ask("history.runs", job=id)["rows"]
     assert sorted((run["id_task"], run["status"]) for run in runs) == [(task, "success") for task in range(6)]
