@@ -84,6 +84,9 @@ _ALL = (
     Setting("af_render_cmd_wolwake", "text", "", "program that wakes machines; empty is our own"),
     Setting("email_send_cmd", "text", "emailsend", "program that sends mail about events"),
     Setting("email_sender_address_host", "text", "localhost", "host in the sender's address of such mail"),
+    Setting("af_render_iostat_device", "text", "*", "disk whose traffic is measured; * is all"),
+    Setting("af_render_resclasses", "texts", (), "custom meters: names of Python classes"),
+    Setting("meters_folder", "text", "", "folder of the studio's own meters, NAME.py each"),
     Setting("af_render_cut_domain_name", "bool", True, "cut the domain from the name of a render"),
     Setting("af_user_cut_domain_name", "bool", True, "cut the domain from the name of a user"),
     Setting("spool_bytes_max", "int", _GIB, "space for reports and logs that wait at the agent", "bytes", 0),
@@ -97,7 +100,7 @@ CLASSIC = frozenset(
     """
     af_http_serve_dir af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
-    af_render_resclasses af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
+    af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
     af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown
     af_wolwake_interval af_rendercmds af_rendercmds_admin
     af_render_launch_cmds af_render_launch_cmds_exit af_thumbnail_cmd af_monitor_zombietime
@@ -113,7 +116,7 @@ CLASSIC = frozenset(
     af_render_heartbeat_sec af_render_zombietime af_render_up_resources_period af_render_exit_no_task_time
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
     af_db_conninfo af_node_log_lines_max af_task_log_linesmax
-    af_render_task_read_buffer_size af_render_iostat_device
+    af_render_task_read_buffer_size
     af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions af_task_post_limit_sec
     company tray_icon icons_path menu_path docs_url forum_url email_smtp_server
     keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon

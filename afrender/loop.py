@@ -41,6 +41,7 @@ from afrender.agent import Agent
 from afrender.delivery import Delivery
 from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
+from afrender.host.watch import HostWatch
 from afrender.logs import LOG_BUDGET
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
@@ -143,7 +144,8 @@ class AgentLoop:
         self._was_registered = False
         self._registering: asyncio.Task[None] | None = None
         self._addresses: dict[Address | None, tuple[str, int]] = {}
-        self._resources: dict[str, Any] = {}
+        self.machine = HostWatch(host, clock)
+        """The readings of this machine."""
         self.delivery = Delivery(
             send=self._send, send_chunk=self._send_chunk, spool=spool, log_limit=works.log_limit, log_budget=log_budget
         )
@@ -204,7 +206,7 @@ class AgentLoop:
         if self._errands:
             await asyncio.wait(self._errands)
         await self.delivery.close()
-        self._host.close()
+        self.machine.close()
 
     # -- the link's handler --------------------------------------------------------------------------------------
 
@@ -336,28 +338,33 @@ class AgentLoop:
             self._send(Readings({}, progress))
 
     async def _measure_host(self, progress: list[ProgressReading]) -> None:
-        resources = await self._loop.run_in_executor(None, self._host.measure)
-        self._resources = resources
-        self._send(Readings(resources, progress))
+        self._send(Readings(await self.read_machine(), progress))
+
+    async def read_machine(self, wait: float = 2.0) -> dict[str, Any]:
+        """Return a reading of this machine and the trees of its tasks, an old one after ``wait`` seconds."""
+        tasks = {key: work.process.pid for key, work in self.works.all.items() if work.process is not None}
+        return await self.machine.read(wait=wait, tasks=tasks)
 
     def _enrol(self, action: Enrol) -> None:
         server = self.link.server if self.link is not None else None
-        if server is None or server in self._addresses:
-            self._register(action.running, self._addresses.get(server, ("", 4)))
-        elif server.host.replace(".", "").isdigit() or ":" in server.host:
+        if server is not None and server not in self._addresses and _is_number(server.host):
             self._addresses[server] = address_towards(server.host, server.port)
-            self._register(action.running, self._addresses[server])
+        if not self.machine.latest and not self._host.slow:
+            self.machine.latest = self._host.measure()
+        if self.machine.latest and (server is None or server in self._addresses):
+            self._register(action.running, self._addresses.get(server, ("", 4)))
         else:
             self._registering = self._errand(self._register_slowly(action.running, server))
 
-    async def _register_slowly(self, running: list[RunKey], server: Address) -> None:
-        own = await self._loop.run_in_executor(None, address_towards, server.host, server.port)
-        self._addresses[server] = own
-        self._register(running, own)
+    async def _register_slowly(self, running: list[RunKey], server: Address | None) -> None:
+        if server is not None and server not in self._addresses:
+            own = await self._loop.run_in_executor(None, address_towards, server.host, server.port)
+            self._addresses[server] = own
+        if not self.machine.latest:
+            await self.read_machine()
+        self._register(running, self._addresses.get(server, ("", 4)))
 
     def _register(self, running: list[RunKey], own: tuple[str, int]) -> None:
-        if not self._resources:
-            self._resources = self._host.measure()
         identity = self._identity
         self._send(
             Register(
@@ -370,7 +377,7 @@ class AgentLoop:
                 instance=self._settings.instance,
                 interfaces=identity.interfaces,
                 devices=identity.devices,
-                resources=self._resources,
+                resources=self.machine.latest,
                 running=[RunningRun(*key) for key in running],
                 address=own[0],
                 family=own[1],
@@ -380,3 +387,8 @@ class AgentLoop:
     def _left(self, action: Left) -> None:
         if not self.over.done():
             self.over.set_result(action.reason)
+
+
+def _is_number(host: str) -> bool:
+    """Say whether a host is an address and no name."""
+    return host.replace(".", "").isdigit() or ":" in host

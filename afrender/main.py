@@ -174,7 +174,14 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         if options.fake_host:
             host = FakeHost(options.fake_host, name=options.name, user=options.user)
         else:
-            host = LocalHost(name=options.name, user=options.user, disk=str(config["af_render_hddspace_path"]))
+            host = LocalHost(
+                name=options.name,
+                user=options.user,
+                disk=str(config["af_render_hddspace_path"]),
+                drives=str(config["af_render_iostat_device"]),
+                meters_folder=str(config["meters_folder"]),
+                meters=list(config["af_render_resclasses"]),
+            )
         layer = _layer(options, folder, stack)
         spool = ReportSpool(folder.path)
         loop = AgentLoop(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from afcore.errors import ConfigError, did_you_mean
+from afcore.ids import RunKey
 from afrender.host.probe import RESOURCE_FIELDS, HostIdentity
 
 __all__ = ["FakeHost"]
@@ -25,6 +26,10 @@ _DEFAULTS: dict[str, Any] = {
     "hdd_total_gb": 500,
     "hdd_free_gb": 400,
     "gpu_string": "",
+    "gpus": [],
+    "custom": [],
+    "tasks": [],
+    "old": {},
     "hw_info": "made up",
     "logged_in_users": [],
 }
@@ -63,6 +68,9 @@ class FakeHost:
     def identity(self) -> HostIdentity:
         """Return what the file says."""
         return self._identity
+
+    def watch_tasks(self, roots: dict[RunKey, int]) -> None:
+        """The tasks of a made up machine use what its file says."""
 
     def measure(self) -> dict[str, Any]:
         """Return the next reading of the script."""

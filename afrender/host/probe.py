@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from afcore.ids import RunKey
+
 __all__ = ["RESOURCE_FIELDS", "HostIdentity", "HostProbe"]
 
 RESOURCE_FIELDS = (
@@ -37,8 +39,12 @@ RESOURCE_FIELDS = (
     "gpu_mem_total_mb",
     "gpu_mem_used_mb",
     "gpu_string",
+    "gpus",
     "hw_info",
     "logged_in_users",
+    "custom",
+    "tasks",
+    "old",
 )
 """Every key of a reading, in the trade's names and units (``docs/protocol.md``)."""
 
@@ -65,6 +71,9 @@ class HostProbe(Protocol):
 
     def identity(self) -> HostIdentity:
         """Return what the machine is."""
+
+    def watch_tasks(self, roots: dict[RunKey, int]) -> None:
+        """Measure the process trees of these runs too: the id of each one's first process."""
 
     def measure(self) -> dict[str, Any]:
         """Return a reading with every key of ``RESOURCE_FIELDS``; rates are since the last call.

@@ -35,6 +35,9 @@ class Nowhere:
     def identity(self) -> HostIdentity:
         return HostIdentity(self.name, "unix linux 64", "ann")
 
+    def watch_tasks(self, roots: dict[RunKey, int]) -> None:
+        pass
+
     def measure(self) -> dict[str, Any]:
         return {}
 

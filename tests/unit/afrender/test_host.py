@@ -152,20 +152,43 @@ class FakeLibrary:
 def test_devices_of_nvidia_are_listed_and_measured(monkeypatch):
     library = FakeLibrary()
     monkeypatch.setattr(nvidia, "pynvml", library)
-    probe = nvidia.Nvidia()
-    assert probe.devices() == [{"index": 0, "kind": "gpu", "name": "GPU A", "memory_mb": 8192}]
-    assert probe.measure() == {
+    probe = nvidia.Nvidia(smi=lambda: "")
+    devices = probe.measure()
+    assert [one["name"] for one in devices] == ["GPU A", "GPU B"]
+    assert nvidia.summary(devices) == {
         "gpu_gpu_util": 40,
         "gpu_gpu_temp": 61,
         "gpu_mem_total_mb": 8192,
         "gpu_mem_used_mb": 1024,
         "gpu_string": "GPU A, GPU B",
+        "gpus": devices,
     }
     probe.close()
     probe.close()
     assert library.open == 0
     monkeypatch.setattr(nvidia, "pynvml", None)
-    assert nvidia.Nvidia().devices() == []
+    assert nvidia.Nvidia(smi=lambda: "").is_empty
+    assert nvidia.Nvidia(smi=lambda: "").measure() == []
+
+
+SMI = """WARNING: infoROM is corrupted at gpu 0000:3B:00.0
+0, 72, 61, 24564, 14003, NVIDIA GeForce RTX 4090
+1, [N/A], 40, 16384, 0, NVIDIA RTX, special
+"""
+
+
+def test_the_program_of_nvidia_stands_in_for_its_library(monkeypatch):
+    monkeypatch.setattr(nvidia, "pynvml", None)
+    answers = [SMI, SMI, ""]
+    probe = nvidia.Nvidia(smi=lambda: answers.pop(0))
+    assert not probe.is_empty
+    devices = probe.measure()
+    assert [(one["index"], one["util"], one["temp"], one["name"]) for one in devices] == [
+        (0, 72, 61, "NVIDIA GeForce RTX 4090"),
+        (1, 0, 40, "NVIDIA RTX, special"),
+    ]
+    assert nvidia.summary(devices)["gpu_mem_used_mb"] == 14003
+    assert probe.measure() == [], "the program stopped answering"
 
 
 def test_a_folder_belongs_to_one_agent_at_a_time(tmp_path):

@@ -1,0 +1,1 @@
+"""Custom meters: readings that a studio adds, one Python class each."""
