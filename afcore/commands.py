@@ -43,6 +43,7 @@ __all__ = [
     "StopJobs",
     "SubmitJob",
     "Tick",
+    "TryNext",
 ]
 
 Ranges = list[tuple[int, int]]
@@ -115,6 +116,20 @@ class ChangeTasks(msgspec.Struct, tag="change_tasks", frozen=True):
     blocks: list[int] = []
     tasks: Ranges = []
     only: str = ""
+    depends: bool = False
+    """Do the same to every task that a chosen task waits for, and to what these wait for."""
+
+
+class TryNext(msgspec.Struct, tag="try_next", frozen=True):
+    """Offer some tasks of a job before all its others, in the order they were asked for; ``remove`` takes it back.
+
+    Without tasks, ``remove`` means every task of the blocks.  Reply: ``{"tasks": how many}``.
+    """
+
+    job: int
+    blocks: list[int] = []
+    tasks: Ranges = []
+    remove: bool = False
 
 
 class ResetErrorHosts(msgspec.Struct, tag="reset_error_hosts", frozen=True):
@@ -279,7 +294,7 @@ class AcceptRestart(msgspec.Struct, tag="accept_restart", frozen=True):
 
 Command = (
     SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
-    | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders | RegisterRender
-    | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
+    | TryNext | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders
+    | RegisterRender | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
 )  # fmt: skip
 """Everything that may be asked."""

@@ -23,7 +23,7 @@ from afcore.history import job_rows, run_row
 from afcore.image import FarmImage, digest, farm_bytes, job_bytes
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
-from afcore.rules import access, jobs, renders, runs, submit, tasks, time, tree
+from afcore.rules import access, jobs, renders, runs, submit, tasks, time, tree, trynext
 from afcore.rules.base import Context, Rule
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
@@ -40,6 +40,7 @@ RULES: dict[type, Rule] = {
     commands.RestartJobs: jobs.restart_jobs,
     commands.DeleteJobs: jobs.delete_jobs,
     commands.ChangeTasks: tasks.change_tasks,
+    commands.TryNext: trynext.try_next,
     commands.ResetErrorHosts: tasks.reset_error_hosts,
     commands.AddUser: tree.add_user,
     commands.SetUsers: tree.set_users,

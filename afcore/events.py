@@ -54,6 +54,7 @@ __all__ = [
     "TasksGivenUp",
     "TasksHeld",
     "TasksReleased",
+    "TryNextChanged",
     "UserAdded",
     "UserEdited",
 ]
@@ -316,6 +317,15 @@ class TasksGivenUp(Fact, tag=38, frozen=True):
     tasks: list[int]
 
 
+class TryNextChanged(Fact, tag=39, frozen=True):
+    """Tasks are to be offered before all others of their job, behind those asked for earlier; or are not any more."""
+
+    job: int
+    block: int
+    tasks: list[int]
+    wanted: bool
+
+
 # Renders
 
 
@@ -411,7 +421,8 @@ FACTS = (
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, TasksGivenUp,
-    RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted, FarmRecovered, FarmFounded,
+    TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
+    FarmRecovered, FarmFounded,
 )  # fmt: skip
 """Every event that is journaled, in the order of their tags."""
 
@@ -422,7 +433,7 @@ Event = (
     UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
-    | TasksChanged | TaskWarned | TasksGivenUp | RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited
-    | RenderDeleted | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
+    | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
+    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

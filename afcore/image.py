@@ -187,6 +187,7 @@ def _known(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def _load_job(raw: bytes, columns: Mapping[tuple[int, int], list[bytes]]) -> Job:
     image = _job_decoder.decode(raw)
     id = image.fields["id"]
+    image.fields["try_next"] = [tuple(each) for each in image.fields.get("try_next", ())]
     blocks = [
         _load_block(Block(job=id, index=index, spec=spec, tasks=_table(columns, id, index), frames=spec.frames), kept)
         for index, (spec, kept) in enumerate(zip(image.spec.blocks, image.blocks, strict=True))

@@ -14,7 +14,7 @@ from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Limits, Pool, User
 from afcore.rules.depends import is_clear
 from afcore.schedule.limits import branch_chain
-from afcore.states import LIVE_STATES, RenderState, TaskState
+from afcore.states import LIVE_STATES, RenderState, TaskFlag, TaskState
 
 __all__ = ["check", "over_full"]
 
@@ -44,6 +44,14 @@ def _jobs(farm: Farm) -> Iterator[str]:
             yield f"job {job.id} is done, but not all of its tasks are over"
         if not job.time_done and job.over and job.blocks:
             yield f"job {job.id} is not done, but all of its tasks are over"
+        flagged = [
+            (block.index, task)
+            for block in job.blocks
+            for task in range(block.tasks.size if block.tasks.size <= _MOST_DEPENDENTS else 0)
+            if block.tasks.flags[task] & TaskFlag.TRY_NEXT
+        ]
+        if sorted(job.try_next) != flagged:
+            yield f"job {job.id} is to try {job.try_next} next, the flags say {flagged}"
         if job.deleting and not job.running_tasks:
             yield f"job {job.id} is being deleted with nothing left that runs"
 

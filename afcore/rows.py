@@ -82,6 +82,11 @@ class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):
     hidden: bool = False
     host_name: str = ""
     description: str = ""
+    ppa: bool = False
+    """Has ready tasks that wait until somebody approves the preview."""
+    try_next: list[tuple[int, int]] = []
+    """(block, task) of what is offered before everything else, in this order."""
+    maintenance: bool = False
 
 
 class RunRow(msgspec.Struct, array_like=True, frozen=True, tag="run"):

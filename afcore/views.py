@@ -29,6 +29,7 @@ from afcore.rows import (
     TaskRow,
     UserRow,
 )
+from afcore.schedule.offers import waits_for_approval
 from afcore.states import STATE_COUNT, RenderState, TaskFlag, TaskState
 
 __all__ = [
@@ -152,6 +153,9 @@ def job_row(farm: Farm, job: Job, at: float = 0.0) -> JobRow:
         hidden=job.hidden,
         host_name=spec.host_name,
         description=spec.description,
+        ppa=job.ppa and any(waits_for_approval(job, block) for block in job.blocks),
+        try_next=list(job.try_next),
+        maintenance=job.maintenance,
     )
 
 

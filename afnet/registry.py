@@ -90,6 +90,9 @@ _ONLY = Argument(
     choices=("", "error", "running", "done", "skipped", "ready", "warning", "suspended"),
     help="Only tasks that are: error, running, done, skipped, ready, warning, suspended.",
 )
+_DEPENDS = Argument(
+    name="depends", kind="flag", default=False, help="Also the tasks that these wait for, however many steps away."
+)
 _LIMIT = Argument(name="limit", kind="integer", default=100, least=1, most=1000, help="Most rows in one answer.")
 _AFTER = Argument(name="after", kind="integer", default=0, least=0, help="Continue after this id (the last shown).")
 _AFTER_TASK = Argument(name="after", kind="integer", default=-1, least=-1, help="Continue after this task.")
@@ -201,6 +204,10 @@ def _change_tasks(action: str) -> Callable[[dict[str, Any]], Any]:
     return build
 
 
+def _try_next(bound: dict[str, Any]) -> commands.TryNext:
+    return commands.TryNext(blocks=[bound.pop("block")], **bound)
+
+
 _TICKET = Argument(name="ticket", kind="text", positional=True, required=True, help="Name of the ticket.")
 _COUNT = Argument(
     name="count", kind="integer", positional=True, required=True, least=-1, help="How many there are; -1 removes it."
@@ -265,7 +272,7 @@ _OPERATIONS: Iterable[Operation] = (
     _query("task.show", "Show one task.", _JOB, _BLOCK, _TASK),
     _query("task.log", "Print the output of a task.", _JOB, _BLOCK, _TASK, _RUN, *_BOUNDED_TEXT),
     _query("task.follow", "Print the output of a running task as it comes.", _JOB, _BLOCK, _TASK, _RUN, kind="view"),
-    _command("task.restart", "Make tasks ready again.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
+    _command("task.restart", "Make tasks ready again.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY, _DEPENDS,
              build=_change_tasks("restart")),
     _command("task.skip", "Skip tasks: they count as done.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
              build=_change_tasks("skip")),
@@ -275,6 +282,11 @@ _OPERATIONS: Iterable[Operation] = (
              _ONLY, build=_change_tasks("suspend")),
     _command("task.continue", "Let suspended tasks go on.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
              build=_change_tasks("continue")),
+    _command("task.try-next", "Offer tasks before all others of their job, in this order.", commands.TryNext,
+             _JOB, _BLOCK, _TASKS, Argument(name="remove", kind="flag", default=False, help="Take it back."),
+             build=_try_next),
+    _command("job.reset-try-next", "Offer the tasks of a job in their usual order again.", commands.TryNext, _JOB,
+             build=lambda bound: commands.TryNext(remove=True, **bound)),
     # Renders
     _query("render.list", "List renders.", _LIMIT, _AFTER),
     _query("render.show", "Show one render with what it runs.",

@@ -25,7 +25,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tasks import TaskTable
 from afcore.model.tree import Limits, User
-from afcore.states import TaskState
+from afcore.states import TaskFlag, TaskState
 
 __all__ = ["HANDLERS", "JOB_FIELDS", "build_job", "link_blocks", "link_job", "unlink_job"]
 
@@ -63,6 +63,10 @@ def build_job(*, id: int, serial: int, user: int, branch: int, spec: JobSpec, at
     for block in job.blocks:
         if block.tasks_depend_on and not block.spec.suspend_new_tasks:
             block.tasks = TaskTable(block.tasks.size, TaskState.WAIT_DEP)
+    wanted = zip(spec.try_this_blocks_num, spec.try_this_tasks_num, strict=True)
+    for index, task in dict.fromkeys(wanted) if not job.maintenance else ():
+        job.try_next.append((index, task))
+        job.blocks[index].tasks.flags[task] |= TaskFlag.TRY_NEXT
     return job
 
 

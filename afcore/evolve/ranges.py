@@ -17,12 +17,13 @@ from afcore.events import (
     TasksGivenUp,
     TasksHeld,
     TasksReleased,
+    TryNextChanged,
 )
 from afcore.evolve.tasks import acquit_hosts, refresh_waiting, touched
 from afcore.model.farm import Farm
-from afcore.model.job import Block
+from afcore.model.job import Block, Job
 from afcore.model.tasks import TaskTable, unpack_indices
-from afcore.states import STATE_COUNT, TaskState
+from afcore.states import STATE_COUNT, TaskFlag, TaskState
 
 __all__ = ["HANDLERS"]
 
@@ -70,6 +71,8 @@ def _tasks_changed(farm: Farm, event: TasksChanged, at: float) -> None:
         _change_states(table, event.ranges, event.only, event.state)
     else:
         _change_ranges(table, event.ranges, event.state)
+    if job.try_next:
+        _forget_tried(job)
     if not block.time_done and block.over:
         block.time_done = at
     if block.dependents:
@@ -162,6 +165,27 @@ def _host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
             del block.task_error_hosts[task]
 
 
+def _try_next_changed(farm: Farm, event: TryNextChanged, at: float) -> None:
+    """Put tasks at the end of what a job tries next, or take them out."""
+    job, block = farm.jobs[event.job], touched(farm, event.job, event.block)
+    flags = block.tasks.flags
+    for task in event.tasks:
+        if event.wanted:
+            flags[task] |= TaskFlag.TRY_NEXT
+            job.try_next.append((event.block, task))
+        else:
+            flags[task] &= ~TaskFlag.TRY_NEXT & 0xFF
+    if not event.wanted:
+        _forget_tried(job)
+
+
+def _forget_tried(job: Job) -> None:
+    """Keep in the list of what is tried next only tasks that have the flag."""
+    job.try_next = [
+        (block, task) for block, task in job.try_next if job.blocks[block].tasks.flags[task] & TaskFlag.TRY_NEXT
+    ]
+
+
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     TasksReleased: _tasks_released,
     TasksHeld: _tasks_held,
@@ -169,5 +193,6 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     TasksGivenUp: _tasks_given_up,
     ErrorHostsReset: _error_hosts_reset,
     HostForgiven: _host_forgiven,
+    TryNextChanged: _try_next_changed,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

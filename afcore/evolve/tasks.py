@@ -39,6 +39,7 @@ __all__ = [
 _RUNNING = int(TaskState.RUNNING)
 _DONE = int(TaskState.DONE)
 _ERROR = int(TaskState.ERROR)
+_TRY_NEXT = int(TaskFlag.TRY_NEXT)
 _MOST_STARTS = 0xFFFF
 
 
@@ -64,6 +65,8 @@ def record_start(farm: Farm, block: Block, event: RunStarted, at: float) -> None
     counts[table.state[task]] -= 1
     counts[_RUNNING] += 1
     table.state[task] = _RUNNING
+    if table.flags[task] & _TRY_NEXT:
+        farm.jobs[block.job].try_next.remove((block.index, task))
     table.flags[task] = 0
     table.percent[task] = 0
     table.starts[task] = event.run if event.run < _MOST_STARTS else _MOST_STARTS

@@ -82,6 +82,8 @@ class Job(Limits):
     ignorepaused: bool = False
     depend_mask: str = ""
     depend_mask_global: str = ""
+    try_next: list[tuple[int, int]] = field(default_factory=list)
+    """(block, task) of what is to be offered before everything else, in this order; each has the flag TRY_NEXT."""
     waits_for: set[int] = field(default_factory=set)
     """Ids of the unfinished jobs its masks match; derived."""
     deleting: bool = False

@@ -37,6 +37,7 @@ from afcore.commands import (
     StopJobs,
     SubmitJob,
     Tick,
+    TryNext,
 )
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
@@ -93,6 +94,7 @@ ACCESS: dict[type, Access] = {
     RestartJobs: Access(Role.USER, "own", _of_jobs),
     DeleteJobs: Access(Role.USER, "own", _of_jobs),
     ChangeTasks: Access(Role.USER, "own", _of_job),
+    TryNext: Access(Role.USER, "own", _of_job),
     ResetErrorHosts: Access(Role.USER, "own", _of_job),
     AddUser: Access(Role.USER, "own", _of_new_user),
     SetUsers: Access(Role.USER, "own", _of_users),

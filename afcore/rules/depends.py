@@ -21,7 +21,10 @@ from afcore.model.job import Block, Job
 from afcore.model.tasks import TaskTable
 from afcore.states import OVER_STATES, STATE_COUNT, TaskState
 
-__all__ = ["held_or_released", "is_clear", "opened_blocks", "settle", "settle_dependents"]
+__all__ = ["held_or_released", "is_clear", "opened_blocks", "settle", "settle_dependents", "with_obstacles"]
+
+_TASK_BY_TASK = 10_000
+"""Ranges of more tasks than this are mapped by their two ends alone."""
 
 _UNFINISHED = tuple(state for state in range(STATE_COUNT) if state not in OVER_STATES)
 _FINISHED = tuple(int(state) for state in sorted(OVER_STATES))
@@ -291,3 +294,36 @@ def opened_blocks(job: Job, block: Block) -> Iterator[Event]:
         waiter = job.blocks[index]
         if block.index in waiter.depends_on and not waiter.waiting:
             yield TasksReleased(job.id, index, [])
+
+
+def with_obstacles(job: Job, ranges: dict[int, Ranges]) -> dict[int, Ranges]:
+    """Return task ranges by block with every task that these wait for by tasks masks, however many steps away."""
+    found = {index: list(each) for index, each in ranges.items()}
+    todo = [(index, first, last) for index, each in ranges.items() for first, last in each]
+    seen = set(todo)
+    while todo:
+        index, first, last = todo.pop()
+        block = job.blocks[index]
+        for other in block.tasks_depend_on:
+            for piece in _obstacles(block, job.blocks[other], first, last):
+                if (other, *piece) not in seen:
+                    seen.add((other, *piece))
+                    todo.append((other, *piece))
+                    found.setdefault(other, []).append(piece)
+    return found
+
+
+def _obstacles(block: Block, on: Block, first: int, last: int) -> Ranges:
+    """Return what tasks ``first`` to ``last`` of a block wait for in another one, neighbours joined."""
+    if not on.tasks.size or last < first:
+        return []
+    if last - first > _TASK_BY_TASK:
+        return [(_needed(block, on, first)[0], _needed(block, on, last)[1])]
+    pieces: Ranges = []
+    for task in range(first, last + 1):
+        start, end = _needed(block, on, task)
+        if pieces and start <= pieces[-1][1] + 1:
+            pieces[-1] = pieces[-1][0], max(end, pieces[-1][1])
+        else:
+            pieces.append((start, end))
+    return pieces

@@ -21,7 +21,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tasks import pack_indices, unpack_indices
 from afcore.rules.base import Context, Steps
-from afcore.rules.depends import held_or_released, settle_dependents
+from afcore.rules.depends import held_or_released, settle_dependents, with_obstacles
 from afcore.rules.failures import Verdict, ready_or_waiting
 from afcore.rules.runs import finish, follow
 from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening
@@ -113,8 +113,13 @@ def change_tasks(context: Context, command: ChangeTasks) -> Steps:
     job = farm.job(command.job)
     if job.deleting:
         raise Conflict(f'Job {job.id} "{job.name}" is being deleted.', hint="It is gone when its last task ends.")
+    named = find_blocks(job, command.blocks)
+    ranges = {block.index: selection(block, command.tasks, happening, "").ranges for block in named}
+    if command.depends:
+        ranges = with_obstacles(job, ranges)
     chosen = [
-        (block, selection(block, command.tasks, happening, command.only)) for block in find_blocks(job, command.blocks)
+        (job.blocks[index], selection(job.blocks[index], ranges[index], happening, command.only))
+        for index in sorted(ranges)
     ]
     changed = stopping = 0
     for block, which in chosen:

@@ -23,15 +23,16 @@ from afcore.events import (
     TasksChanged,
     TasksHeld,
     TasksReleased,
+    TryNextChanged,
 )
 from afcore.frames import OrderCursor, SequentialOrder
 from afcore.model.farm import Farm
-from afcore.model.job import Block
+from afcore.model.job import Block, Job
 from afcore.schedule.fit import minimum_capacity
 from afcore.schedule.limits import job_offers
 from afcore.states import TaskState
 
-__all__ = ["Offers"]
+__all__ = ["Offers", "waits_for_approval"]
 
 _OF_ONE_JOB = (
     JobSubmitted,
@@ -44,6 +45,7 @@ _OF_ONE_JOB = (
     TasksChanged,
     ErrorHostsReset,
     HostForgiven,
+    TryNextChanged,
 )
 _MANY = 64
 """More tasks than this are not woken one by one: the search begins again at the first."""
@@ -65,6 +67,8 @@ class Offers:
         self._times: list[tuple[int, int]] = []
         """Heap of (time_wait, job)."""
         self._cursors: dict[tuple[int, int], OrderCursor] = {}
+        self._names: dict[tuple[int, int], dict[str, list[int]]] = {}
+        """Tasks by name, of blocks of maintenance jobs."""
         for job in farm.jobs:
             self.refresh(job, 0.0)
 
@@ -111,6 +115,8 @@ class Offers:
             if kind is JobDeleted:
                 for key in [key for key in self._cursors if key[0] == event.job]:
                     del self._cursors[key]
+                for key in [key for key in self._names if key[0] == event.job]:
+                    del self._names[key]
 
     def _started(self, event: RunStarted) -> None:
         job = self._farm.jobs[event.job]
@@ -135,6 +141,7 @@ class Offers:
             self._rewind(event.job, event.block)
         elif isinstance(event, BlockEdited):
             self._cursors.pop((event.job, event.block), None)
+            self._names.pop((event.job, event.block), None)
 
     def _wake(self, job: int, block: int, task: int) -> None:
         cursor = self._cursors.get((job, block))
@@ -147,13 +154,38 @@ class Offers:
             cursor.rewind()
 
     def next_task(self, block: Block, after: int = -1) -> tuple[int, int] | None:
-        """Return (rank, task) of the first ready task of a block behind rank ``after``, or None."""
+        """Return (rank, task) of the first ready task of a block behind rank ``after``, or None.
+
+        In a job that waits for a preview to be approved, what comes behind the steps of the order is not offered.
+        """
         key = (block.job, block.index)
         cursor = self._cursors.get(key)
         if cursor is None:
             cursor = self._cursors[key] = OrderCursor(_order(block))
         rank = cursor.first(block.tasks.state, TaskState.READY, after)
-        return None if rank is None else (rank, cursor.order.index(rank))
+        if rank is None or (rank >= cursor.order.steps and self._farm.jobs[block.job].ppa):
+            return None
+        return rank, cursor.order.index(rank)
+
+    def named(self, block: Block, name: str) -> int | None:
+        """Return the first ready task of a block that has a name, or None."""
+        key = (block.job, block.index)
+        names = self._names.get(key)
+        if names is None:
+            names = self._names[key] = {}
+            for task in range(block.tasks.size):
+                names.setdefault(block.spec.task_name(task), []).append(task)
+        ready = (task for task in names.get(name, ()) if block.tasks.state[task] == TaskState.READY)
+        return next(ready, None)
+
+
+def waits_for_approval(job: Job, block: Block) -> bool:
+    """Say whether a block has ready tasks that it does not offer until somebody approves what is there."""
+    if not job.ppa or block.spec.sequential < 2 or not block.tasks.counts[TaskState.READY]:
+        return False
+    order = _order(block)
+    rank = order.next_ready(block.tasks.state, TaskState.READY)
+    return rank is not None and rank >= order.steps
 
 
 def _order(block: Block) -> SequentialOrder:

@@ -25,6 +25,7 @@ from afcore.schedule.limits import Holder, block_offers, holders_of, may_start
 from afcore.schedule.need import Rank, rank_by_need, rank_by_order, users_share
 from afcore.schedule.offers import Offers
 from afcore.schedule.rates import Rates
+from afcore.states import TaskState
 
 __all__ = ["Scheduler"]
 
@@ -267,6 +268,10 @@ class _Walk:
         for render in self._queue(job):
             if job_reason(self._farm, job, render) or self._forbidden(holders, render):
                 continue
+            for index, task in job.try_next:
+                started = self._start_in(job, job.blocks[index], render, task)
+                if started is not None:
+                    return started
             for block in blocks:
                 started = self._start_in(job, block, render)
                 if started is not None:
@@ -295,19 +300,21 @@ class _Walk:
             self._queues[key] = found
         return found
 
-    def _start_in(self, job: Job, block: Block, render: Render) -> RunStarted | None:
-        """Start the first ready task of a block that does not avoid a render, if the block fits there."""
+    def _start_in(self, job: Job, block: Block, render: Render, wanted: int = -1) -> RunStarted | None:
+        """Start the first ready task of a block that does not avoid a render, if the block fits there.
+
+        ``wanted`` asks for one task and no other.
+        """
+        if wanted >= 0 and (block.tasks.state[wanted] != TaskState.READY or not block_offers(block)):
+            return None
         free = self._renders.size(render)[0] - render.used_capacity
         reason = block_reason(self._farm, self._matches, job, block, render, free)
         if reason:
             self._remember(reason)
             return None
-        found = self._offers.next_task(block)
-        while found is not None and block.task_error_hosts and self._avoids(job, block, found[1], render):
-            found = self._offers.next_task(block, after=found[0])
-        if found is None:
+        task = self._task(job, block, render, wanted)
+        if task is None:
             return None
-        task = found[1]
         factor = coefficient(block, free)
         return RunStarted(
             job=job.id,
@@ -319,6 +326,18 @@ class _Walk:
             coefficient=factor,
             tickets=block.spec.tickets,
         )
+
+    def _task(self, job: Job, block: Block, render: Render, wanted: int) -> int | None:
+        """Return the task of a block that a render is offered, or None."""
+        if wanted >= 0:
+            return None if self._avoids(job, block, wanted, render) else wanted
+        if job.maintenance:
+            task = self._offers.named(block, render.name)
+            return None if task is None or self._avoids(job, block, task, render) else task
+        found = self._offers.next_task(block)
+        while found is not None and block.task_error_hosts and self._avoids(job, block, found[1], render):
+            found = self._offers.next_task(block, after=found[0])
+        return None if found is None else found[1]
 
     def _avoids(self, job: Job, block: Block, task: int, render: Render) -> bool:
         hosts = block.task_error_hosts.get(task)

@@ -234,7 +234,7 @@ class Board:
             size = self._farm.jobs[event.job].blocks[event.block].tasks.size
             self._tasks(event.job, event.block, 0, size - 1)
 
-    def _tasks_given_up(self, event: events.TasksGivenUp) -> None:
+    def _tasks_given_up(self, event: events.TasksGivenUp | events.TryNextChanged) -> None:
         self._job(event.job)
         if event.job in self._chunks:
             for task in event.tasks:
@@ -290,6 +290,7 @@ _MARKERS: dict[type, _Marker] = {
     events.TasksHeld: Board._tasks_changed,
     events.TasksChanged: Board._tasks_changed,
     events.TasksGivenUp: Board._tasks_given_up,
+    events.TryNextChanged: Board._tasks_given_up,
     events.TaskWarned: Board._run_changed,
     events.RenderAdded: lambda board, event: board._render(event.render),
     events.RenderWentOnline: lambda board, event: board._render(event.render),

@@ -199,6 +199,7 @@ class Walk:
             max_running_tasks=dice.choice((-1, -1, 3)),
             max_tasks_per_second=dice.choice((-1, -1, 2)),
             offline=dice.random() < 0.1,
+            ppa=dice.random() < 0.1,
         )
         outcome = self.do(commands.SubmitJob(spec))
         assert outcome is not None
@@ -354,8 +355,11 @@ class Walk:
                 [block.index] if ranges else dice.choice(([], [block.index])),
                 ranges,
                 dice.choice(("", "", "error", "running", "done", "skipped", "ready", "warning", "suspended")),
+                dice.random() < 0.2,
             )
         )
+        if ranges:
+            self.do(commands.TryNext(job, [block.index], ranges, dice.random() < 0.3))
 
     def order(self) -> None:
         """Give an order about a job."""
@@ -441,7 +445,9 @@ class Walk:
         for job in sorted(self.core.farm.jobs):
             self.do(commands.StartJobs([job]))
             self.do(commands.ChangeTasks(job, "continue"))
-            self.do(commands.SetJobs([job], {"max_running_tasks": -1, "time_life": -1, "priority": 99}))
+            self.do(
+                commands.SetJobs([job], {"max_running_tasks": -1, "time_life": -1, "priority": 99, "ppa": False})
+            )
         for name in ("alpha", "beta"):
             self.do(commands.SetRenders([name], {"nimby": False}))
         self.do(commands.SetUsers(["anna"], {"max_running_tasks": -1}))
