@@ -4,7 +4,7 @@ Rules of this file:
 - It only reads, and looks at everything: for tests, for a start after recovery, for a dump; never in the way of work.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from afcore.ids import RunKey
@@ -131,23 +131,23 @@ class _Sums:
 
 
 def _holders(farm: Farm) -> Iterator[str]:
-    sums: dict[tuple[str, int], _Sums] = {}
-
-    blocks: dict[tuple[int, int], _Sums] = {}
-
-    def add(key: RunKey, held: tuple[int, int, int]) -> None:
-        job = farm.jobs[key.job]
-        blocks.setdefault((key.job, key.block), _Sums()).add(*held)
+    groups: defaultdict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for key, run in farm.runs.items():
+        group = groups[key.job, key.block, run.render]
+        group[0] += run.capacity
+        group[1] += 1
+        for captured in run.captured:
+            groups[key.job, key.block, captured.render][0] += captured.capacity
+    sums: defaultdict[tuple[str, int], _Sums] = defaultdict(_Sums)
+    blocks: defaultdict[tuple[int, int], _Sums] = defaultdict(_Sums)
+    for (id, index, host), (capacity, tasks) in groups.items():
+        job = farm.jobs[id]
+        blocks[id, index].add(host, capacity, tasks)
         branches = [("branch", each.id) for each in branch_chain(farm, job.branch)]
-        render = farm.renders.get(held[0])
+        render = farm.renders.get(host)
         pools = [("pool", each.id) for each in pool_chain(farm, render.pool if render is not None else 0)]
         for holder in (("job", job.id), ("user", job.user), *branches, *pools):
-            sums.setdefault(holder, _Sums()).add(*held)
-
-    for key, run in farm.runs.items():
-        add(key, (run.render, run.capacity, 1))
-        for captured in run.captured:
-            add(key, (captured.render, captured.capacity, 0))
+            sums[holder].add(host, capacity, tasks)
     for job in farm.jobs.values():
         yield from _compare(f"job {job.id}", job, sums.get(("job", job.id)))
         for block in job.blocks:
@@ -172,8 +172,12 @@ def _compare(name: str, holder: Limits | Block | Pool | User | Branch, sums: _Su
 
 
 def _renders(farm: Farm) -> Iterator[str]:
+    runs: defaultdict[int, set[RunKey]] = defaultdict(set)
+    for key, run in farm.runs.items():
+        for id in run.hosts:
+            runs[id].add(key)
     for render in farm.renders.values():
-        own = {key for key, run in farm.runs.items() if render.id in run.hosts}
+        own = runs.get(render.id, set())
         if own != set(render.runs):
             yield f"render {render.name} lists {sorted(render.runs)}, its runs are {sorted(own)}"
         used = sum(run.capacity for run in render.runs.values() if run.render == render.id)
@@ -191,6 +195,8 @@ def _tickets(farm: Farm) -> Iterator[str]:
     renders: dict[int, Counter[str]] = {}
     pools: dict[int, Counter[tuple[str, int]]] = {}
     for run in farm.runs.values():
+        if not run.tickets and not run.captured:
+            continue
         for id, tickets in (run.render, dict(run.tickets)), *((each.render, each.tickets) for each in run.captured):
             renders.setdefault(id, Counter()).update(tickets)
             for pool in pool_chain(farm, farm.renders[id].pool if id in farm.renders else 0):

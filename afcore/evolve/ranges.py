@@ -158,9 +158,10 @@ def _host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
     """Forget one host that failed a block or its tasks long ago."""
     block = touched(farm, event.job, event.block)
     block.error_hosts.pop(event.render, None)
-    for task in list(block.task_error_hosts):
+    render = event.render
+    for task in [task for task, hosts in block.task_error_hosts.items() if render in hosts]:
         hosts = block.task_error_hosts[task]
-        hosts.pop(event.render, None)
+        del hosts[render]
         if not hosts:
             del block.task_error_hosts[task]
 

@@ -46,6 +46,7 @@ from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
+from afnet.server.memory import give_back
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -95,6 +96,7 @@ def build_server(
     gc.set_threshold(20_000, 20, 1_000_000)
     server = FarmServer(config, clock, store, recovered, core, audit, data=data, listen=listen, loop=loop)
     recovered.snapshot = None  # it is in the farm now; here it would only cost memory
+    give_back()
     return server
 
 

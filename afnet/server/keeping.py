@@ -16,6 +16,7 @@ from afcore.errors import StoreError
 from afcore.store.base import Retention, Snapshot
 from afcore.store.writer import Writer
 from afnet.server.clock import Clock
+from afnet.server.memory import give_back
 from afnet.server.runner import Runner
 
 __all__ = ["Keeper", "Timer"]
@@ -132,6 +133,7 @@ class Keeper:
             self._writer.put_trim(self._retention, now=self._clock.now())
             # What lived through a snapshot will live on: the collector need not look at it again.
             gc.freeze()
+            give_back()
         else:
             self._core.unsaved()
             _log.warning("a snapshot was not written: %s; the journal is kept", error.sentence)

@@ -7,7 +7,6 @@ Rules of this file:
 
 import argparse
 import asyncio
-import ctypes
 import logging
 import signal
 import sys
@@ -78,19 +77,6 @@ def _data_folder(config: Config) -> Path:
     return Path(platformdirs.user_data_dir("afwatch")) / "server"
 
 
-def _return_memory_to_the_system() -> None:
-    """Let big buffers go back to the system when they are freed: glibc keeps them otherwise."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        libc = ctypes.CDLL(None)
-        # From malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX.
-        for parameter, value in ((-3, 256 * 1024), (-1, 256 * 1024), (-8, 2)):
-            libc.mallopt(parameter, value)
-    except (OSError, AttributeError):
-        logging.getLogger(__name__).debug("this system's C library has no mallopt")
-
-
 def _new_loop() -> asyncio.AbstractEventLoop:
     """Return an event loop: uvloop's where it is installed."""
     try:
@@ -105,9 +91,10 @@ def _run(config: Config) -> int:
     from afnet.client.servers import Address, parse_address
     from afnet.server.clock import Clock
     from afnet.server.listen import raise_file_limit
+    from afnet.server.memory import keep_little
 
     sys.setswitchinterval(0.0005)
-    _return_memory_to_the_system()
+    keep_little()
     raise_file_limit()
     clock = Clock()
     data = _data_folder(config)
