@@ -105,9 +105,10 @@ def processes_of(farm: FarmProcess) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
-            if words[:2] == ["/bin/sh", "-c"] and str(farm.marks) in words[2] and process.status() != "zombie":
+            # A child that is about to become another program looks like its parent: leaders of sessions are the tasks.
+            if words[:2] == ["/bin/sh", "-c"] and str(farm.marks) in words[2] and os.getsid(process.pid) == process.pid:
                 found.append(process)
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue
     return found
 
