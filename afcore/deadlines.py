@@ -143,9 +143,10 @@ class Deadlines:
             for block in job.blocks:
                 self._push_hosts(job, block)
         for key, run in farm.runs.items():
-            self._push_run(farm.jobs[key.job].blocks[key.block], run)
-            if run.waiting_since:
-                self.push(reconnect_end(farm, run), Due.RECONNECT, ())
+            if not run.waiting_since:
+                self._push_run(farm.jobs[key.job].blocks[key.block], run)
+        back = min((reconnect_end(farm, run) for run in farm.runs.values() if run.waiting_since), default=None)
+        self.push(back, Due.RECONNECT, ())
         for render in farm.renders.values():
             self.push(silence_end(farm, render), Due.RENDER, (render.id,))
         self._built = len(self._heap)

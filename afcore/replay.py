@@ -26,13 +26,80 @@ from afcore.ids import RunKey
 from afcore.image import Stored, load_farm
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
+from afcore.model.job import Block
 from afcore.outcome import Entry
 from afcore.recount import recount
-from afcore.states import Role
+from afcore.states import Role, TaskState
 
 __all__ = ["Replay", "recover"]
 
 _TaskKey = tuple[int, int, int]
+
+_READY, _RUNNING, _DONE = int(TaskState.READY), int(TaskState.RUNNING), int(TaskState.DONE)
+_MOST_STARTS = 0xFFFF
+_FEW = 2
+"""With more tasks ready or running than this a block cannot be over by one more end."""
+
+
+class _Short:
+    """``record_start`` and ``record_finish`` for many in a row, mostly of one block: the columns stay at hand."""
+
+    __slots__ = (
+        *("_block", "_counts", "_epoch", "_errors", "_farm", "_finished", "_flags", "_percent", "_render", "_started"),
+        *("_starts", "_state", "block", "job"),
+    )
+
+    def __init__(self, farm: Farm) -> None:
+        self._farm = farm
+        self._epoch = farm.epoch
+        self.job = self.block = -1
+
+    def turn_to(self, block: Block) -> None:
+        """Go on with another block."""
+        self.job, self.block = block.job, block.index
+        self._block = block
+        table = block.tasks
+        self._counts, self._state, self._flags, self._percent = table.counts, table.state, table.flags, table.percent
+        self._errors, self._starts, self._render = table.errors, table.starts, table.render
+        self._started, self._finished = table.started, table.finished
+
+    def start(self, event: RunStarted, at: float) -> None:
+        """Write a start; what is seldom takes the long way."""
+        block, task, state = self._block, event.task, self._state
+        if self._flags[task] or event.run >= _MOST_STARTS:
+            record_start(self._farm, block, event, at)
+        else:
+            counts = self._counts
+            counts[state[task]] -= 1
+            counts[_RUNNING] += 1
+            state[task] = _RUNNING
+            self._percent[task] = 0
+            self._starts[task] = event.run
+            self._render[task] = event.render
+            second = int(at) - self._epoch
+            self._started[task] = second if second > 0 else 1
+            self._finished[task] = 0
+            if not block.time_started:
+                block.time_started = at
+        block.version = self._farm.version
+
+    def finish(self, event: RunFinished, at: float) -> None:
+        """Write an end; what is seldom takes the long way."""
+        block, counts = self._block, self._counts
+        if event.state != _DONE or event.host_error or counts[_READY] + counts[_RUNNING] < _FEW:
+            record_finish(self._farm, block, event, at)
+        else:
+            task, state = event.task, self._state
+            counts[state[task]] -= 1
+            counts[_DONE] += 1
+            state[task] = _DONE
+            self._flags[task] = event.flags
+            self._errors[task] = event.errors
+            self._percent[task] = 0
+            second = int(at) - self._epoch
+            self._finished[task] = second if second > 0 else 1
+            block.run_time_sum_ms += event.duration_ms
+        block.version = self._farm.version
 
 
 class Replay:
@@ -56,34 +123,35 @@ class Replay:
         """Let the facts of some journal entries happen."""
         farm, live, touched, solved = self.farm, self._live, self._touched, self._solved
         jobs, runs = farm.jobs, farm.runs
+        short = _Short(farm)
         for entry in entries:
             at = entry.at
             if entry.role < Role.NODE and self._on_act is not None:
                 self._on_act(entry)
             for event in entry.events:
-                kind = type(event)
                 farm.version += 1
-                if kind is RunStarted:
-                    job = event.job  # type: ignore[union-attr]
-                    block = jobs[job].blocks[event.block]  # type: ignore[union-attr]
-                    record_start(farm, block, event, at)  # type: ignore[arg-type]
-                    block.version = farm.version
-                    live[job, event.block, event.task] = event, at  # type: ignore[union-attr, assignment]
+                if type(event) is RunStarted:
+                    job = event.job
+                    if short.job != job or short.block != event.block:
+                        short.turn_to(jobs[job].blocks[event.block])
+                    short.start(event, at)
+                    live[job, event.block, event.task] = event, at
                     farm.starts += 1
                     solved[job] = farm.starts
-                    touched[event.render] = at  # type: ignore[union-attr]
-                    for held in event.captured:  # type: ignore[union-attr]
+                    touched[event.render] = at
+                    for held in event.captured:
                         touched[held.render] = at
-                elif kind is RunFinished:
-                    job = event.job  # type: ignore[union-attr]
-                    block = jobs[job].blocks[event.block]  # type: ignore[union-attr]
-                    if live.pop((job, event.block, event.task), None) is None:  # type: ignore[union-attr]
-                        runs.pop(RunKey(job, event.block, event.task, event.run), None)  # type: ignore[union-attr]
-                    record_finish(farm, block, event, at)  # type: ignore[arg-type]
-                    block.version = farm.version
-                    touched[event.render] = at  # type: ignore[union-attr]
+                elif type(event) is RunFinished:
+                    job = event.job
+                    if short.job != job or short.block != event.block:
+                        short.turn_to(jobs[job].blocks[event.block])
+                    if live.pop((job, event.block, event.task), None) is None:
+                        runs.pop(RunKey(job, event.block, event.task, event.run), None)
+                    short.finish(event, at)
+                    touched[event.render] = at
                 else:
                     self._other(event, at)  # type: ignore[arg-type]
+                    short = _Short(farm)
 
     def _other(self, event: Fact, at: float) -> None:
         if not self._counted:

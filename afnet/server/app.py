@@ -62,6 +62,9 @@ VERSION = "0.1.0"
 
 _log = logging.getLogger(__name__)
 
+_CHECK_AFTER = 0.5
+"""Seconds after the start at which the recovered farm is checked."""
+
 _SNAPSHOT_TIME = 20.0
 """Seconds that the stop waits for its snapshot; without it the next start reads the journal instead."""
 
@@ -88,8 +91,6 @@ def build_server(
         defaults=defaults_of(config),
         on_act=audit.note,
     )
-    for violation in check(core.farm):
-        _log.error("after the recovery something is not as it must be: %s", violation)
     gc.freeze()
     gc.enable()
     # The two young generations are enough: what gets old here lives long and is free of cycles.
@@ -125,6 +126,7 @@ class FarmServer:
         self._started = 0.0
         self._exit = 0
         self._over: asyncio.Future[None] = loop.create_future()
+        self._checking: asyncio.TimerHandle | None = None
         self.http = LateHttp(self._build_http, loop)
         self.core = core
         farm = core.farm
@@ -218,6 +220,12 @@ class FarmServer:
         self.door.on_http = self.http
         await self.door.open()
         self.http.start()
+        # Callers are not kept waiting for it, and it is true at any moment.
+        self._checking = self._loop.call_later(_CHECK_AFTER, self._check)
+
+    def _check(self) -> None:
+        for violation in check(self.core.farm):
+            _log.error("after the recovery something is not as it must be: %s", violation)
 
     def _build_http(self) -> "web.Application":
         from afnet.server.http import build_http
@@ -239,6 +247,8 @@ class FarmServer:
 
     async def stop(self) -> None:
         """Stop in order: nothing that was acknowledged is lost, nothing new is taken."""
+        if self._checking is not None:
+            self._checking.cancel()
         await self.door.close()
         await self.http.stop()
         if self._exit == 0 and self.writer.state is WriterState.READY:

@@ -6,13 +6,11 @@ Rules of this file:
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-
-from aiohttp import web
+from collections.abc import Mapping
 
 from afnet.transport.httphead import Head
 
-__all__ = ["browser_refusal", "browser_refusal_of", "guard"]
+__all__ = ["browser_refusal", "browser_refusal_of"]
 
 
 def _host_of(text: str) -> str:
@@ -42,14 +40,3 @@ def browser_refusal(headers: Mapping[str, str]) -> str:
 def browser_refusal_of(head: Head) -> str:
     """Return ``browser_refusal`` for a head that the door has read."""
     return browser_refusal(head.headers)
-
-
-@web.middleware
-async def guard(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuse what ``browser_refusal`` refuses, for every request of an aiohttp application."""
-    sentence = browser_refusal(request.headers)
-    if sentence:
-        return web.json_response({"error": {"code": "not_allowed", "sentence": sentence, "hint": ""}}, status=403)
-    return await handler(request)

@@ -18,7 +18,7 @@ from aiohttp.typedefs import Middleware
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afnet.registry import OPERATIONS
-from afnet.server.guard import guard
+from afnet.server.httpguard import guard
 from afnet.server.requests import Requests, describe_error
 
 __all__ = ["build_http", "operation_table"]

@@ -7,6 +7,7 @@ Rules of this file:
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -94,6 +95,7 @@ def _run(config: Config) -> int:
     from afnet.server.memory import keep_little
 
     sys.setswitchinterval(0.0005)
+    gc.disable()  # until the farm is there: nothing made so far is garbage
     keep_little()
     raise_file_limit()
     clock = Clock()

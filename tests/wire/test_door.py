@@ -21,7 +21,7 @@ from afnet.client.link import Link
 from afnet.client.servers import Address
 from afnet.server.caller import Limits
 from afnet.server.door import Door
-from afnet.server.guard import guard
+from afnet.server.httpguard import guard
 from afnet.transport import websocket
 from afnet.transport.base import FrameConnection, FrameReceiver
 from afnet.wire.messages import Hello, Reply, Request, Welcome
