@@ -78,6 +78,9 @@ _ALL = (
     Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
     Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
     Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
+    Setting("modules_folder", "text", "", "folder of services and parsers of one's own, in folders of these names"),
+    Setting("helper_seconds", "float", 10.0, "how long a step of a service or parser of one's own may take", "s", 0.1),
+    Setting("helper_bytes", "int", _GIB, "memory of a service and parser of one's own", "bytes", 256 * _MIB),
     Setting(
         "af_render_cmd_wolsleep", "text", "", "program that sends this machine to sleep; empty is the system's own"
     ),

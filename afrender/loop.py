@@ -39,6 +39,7 @@ from afnet.wire.messages import (
 )
 from afrender.agent import Agent
 from afrender.delivery import Delivery
+from afrender.helper.pool import HelperPool
 from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
 from afrender.host.watch import HostWatch
@@ -112,6 +113,7 @@ class AgentLoop:
         agent: Agent,
         layer: ProcessLayer,
         applications: Applications,
+        helpers: HelperPool | None = None,
         host: HostProbe,
         works: WorkSettings,
         settings: LoopSettings,
@@ -152,6 +154,7 @@ class AgentLoop:
         self.works = Works(
             layer=layer,
             applications=applications,
+            helpers=helpers,
             settings=works,
             tell=self.tell,
             began_log=self.delivery.began,

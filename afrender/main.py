@@ -33,6 +33,7 @@ from afnet.client.servers import Address, find_servers
 from afnet.wire.messages import Hello
 from afrender.agent import Agent
 from afrender.folder import AgentFolder
+from afrender.helper.pool import HelperPool, HelperSettings
 from afrender.host.fake import FakeHost
 from afrender.host.local import LocalHost
 from afrender.host.probe import HostProbe
@@ -188,6 +189,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             agent=Agent(grace=float(config["terminate_grace"]), farm=folder.farm),
             layer=layer,
             applications=Applications(config.path_map(), settings=_service_settings(config)),
+            helpers=_helpers(config),
             host=host,
             works=WorkSettings(
                 folder=folder.path,
@@ -218,6 +220,22 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             await link.close("the agent leaves")
             await loop.close()
         return 1 if loop.refused is not None else 0
+
+
+def _helpers(config: Config) -> HelperPool | None:
+    """Return the helpers of the studio's own services and parsers; None when there are none."""
+    if not config["modules_folder"]:
+        return None
+    return HelperPool(
+        HelperSettings(
+            folder=str(config["modules_folder"]),
+            seconds=float(config["helper_seconds"]),
+            memory=int(config["helper_bytes"]),
+            pairs=[(client, server) for client, server in config["pathsmap"]],
+            windows=config.windows,
+            settings={one.name: one.value for one in config.explain()},
+        )
+    )
 
 
 def _service_settings(config: Config) -> dict[str, str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
@@ -22,7 +22,7 @@ from afrender.process.output import LineFeed, lines_text
 from afrender.process.spawn import CannotStart, Exit
 from afrender.services.base import CHECK_FILES, SKIP_EXISTING, NoPaths, PathTranslator, Plan, Service
 
-__all__ = ["Applications", "Judgement", "Reader"]
+__all__ = ["Applications", "Judgement", "OwnModules", "Reader", "last_line"]
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,14 @@ LAST_LINE_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What service and parser think of an ended process: ``status`` and a sentence why, if it is not good."""
+    """What service and parser think of an ended process: ``status`` and a sentence why, if it is not good.
+
+    ``place``: where in other people's code something went wrong, for the log.
+    """
 
     status: RunStatus
     sentence: str = ""
+    place: str = ""
 
 
 class Reader:
@@ -171,9 +175,12 @@ class Reader:
     @property
     def last_line(self) -> str:
         """The newest line that is not empty, bounded."""
-        text = (self._feed.held or self._block)[-4 * LAST_LINE_LIMIT :].decode("utf-8", "replace")
-        lines = text.replace("\r", "\n").split("\n")
-        return next((line.strip()[-LAST_LINE_LIMIT:] for line in reversed(lines) if line.strip()), "")
+        return last_line(self._feed.held or self._block)
+
+    @property
+    def has_parser(self) -> bool:
+        """Whether somebody reads the output."""
+        return self._parser is not None
 
     @property
     def judges_files(self) -> bool:
@@ -188,7 +195,7 @@ class Reader:
             good = self._service.check_exit(end.code)
         except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
             self._fail("service", type(self._service).__name__)
-            return Judgement(RunStatus.ERROR, self.sentence)
+            return Judgement(RunStatus.ERROR, self.sentence, self.failure)
         if not good:
             return Judgement(RunStatus.ERROR, f"The process ended with exit code {end.code}")
         if self.verdict in (RunStatus.PARSER_ERROR, RunStatus.PARSER_FATAL):
@@ -201,7 +208,7 @@ class Reader:
                 wrong = self._service.check_files(self.plan.files)
             except Exception:  # noqa: BLE001 - as above
                 self._fail("service", type(self._service).__name__)
-                return Judgement(RunStatus.ERROR, self.sentence)
+                return Judgement(RunStatus.ERROR, self.sentence, self.failure)
             if wrong:
                 return Judgement(RunStatus.BAD_FILES, wrong)
         return Judgement(RunStatus.SUCCESS)
@@ -211,10 +218,34 @@ def _within(value: object, low: int, high: int) -> int:
     return max(low, min(int(value), high)) if isinstance(value, int | float) else max(low, 0)
 
 
-class Applications:
-    """Makes a ``Reader`` for each run, by the names of its service and parser."""
+def last_line(block: bytes) -> str:
+    """Return the newest line that is not empty, bounded."""
+    text = block[-4 * LAST_LINE_LIMIT :].decode("utf-8", "replace")
+    lines = text.replace("\r", "\n").split("\n")
+    return next((line.strip()[-LAST_LINE_LIMIT:] for line in reversed(lines) if line.strip()), "")
 
-    def __init__(self, paths: PathTranslator | None = None, *, settings: Mapping[str, Any] | None = None) -> None:
+
+class OwnModules(Protocol):
+    """Services and parsers of a studio's own, which go before those that ship."""
+
+    def service(self, name: str) -> Callable[[RunSpec, PathTranslator], Service] | None:
+        """Return what makes the service; None when there is none of that name. Raises what its file raises."""
+
+    def parser(self, name: str) -> Callable[[], Parser] | None:
+        """Return what makes the parser; None when there is none of that name. Raises what its file raises."""
+
+
+class Applications:
+    """Makes a ``Reader`` for each run, by the names of its service and parser. ``own`` are looked at first."""
+
+    def __init__(
+        self,
+        paths: PathTranslator | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        own: OwnModules | None = None,
+    ) -> None:
+        self._own = own
         self._paths = paths or NoPaths()
         self._settings = settings or {}
         self._services = Named(services)
@@ -229,8 +260,9 @@ class Applications:
     def prepare(self, run: RunSpec) -> Reader | CannotStart:
         """Return the plan of a run with its reader, or why there is none."""
         try:
-            kind = self._services.find(run.service) or Service
-            service = kind(run, self._paths)
+            own = self._own.service(run.service) if self._own is not None else None
+            kind = own or self._services.find(run.service) or Service
+            service: Service = kind(run, self._paths)
             service.settings = self._settings
             plan = service.plan()
         except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
@@ -247,7 +279,7 @@ class Applications:
         return Reader(service, plan, parser)
 
     def _parser(self, name: str, service: Service, plan: Plan) -> Parser | None:
-        kind = self._parsers.find(name)
+        kind = (self._own.parser(name) if self._own is not None else None) or self._parsers.find(name)
         if kind is None:
             if name not in self._told:
                 self._told.add(name)

@@ -18,6 +18,8 @@ from afcore.commands import ProgressReading
 from afcore.ids import RunKey
 from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
+from afrender.helper.pool import HelperPool
+from afrender.helper.remote import RemoteReader
 from afrender.logs import LOG_LIMIT, RunLog
 from afrender.process.spawn import CannotStart, Exit, Launch, ProcessLayer, RunningProcess, marker_text, shell_words
 from afrender.reader import Applications, Judgement, Reader
@@ -52,24 +54,37 @@ class WorkSettings:
 class Work:
     """A run that has a process, or is about to: its reader, log and process (the watcher of its process)."""
 
-    __slots__ = ("_works", "_news", "_verdict", "key", "log", "process", "reader", "stopped")
+    __slots__ = ("_works", "_news", "_over", "_verdict", "key", "log", "process", "reader", "stopped")
 
-    def __init__(self, works: Works, key: RunKey, reader: Reader, run_log: RunLog) -> None:
+    def __init__(self, works: Works, key: RunKey, reader: Reader | RemoteReader, run_log: RunLog) -> None:
         self._works = works
         self._news = False
         self._verdict = False
+        self._over = False
         self.key = key
         self.reader = reader
         self.log = run_log
         self.process: RunningProcess | None = None
         self.stopped = 0.0
+        if isinstance(reader, RemoteReader):
+            reader.heard = self.heard
+            reader.hold = self._hold
 
     def output(self, data: bytes) -> None:
         """Read the output of the process."""
+        self.heard(self.reader.feed(data, self.process.pid if self.process else 0))
+
+    def _hold(self, held: bool) -> None:
+        if self.process is not None:
+            self.process.hold(held)
+
+    def heard(self, kept: bytes) -> None:
+        """Take what belongs in the log, and what the reader learned."""
         reader = self.reader
-        kept = reader.feed(data, self.process.pid if self.process else 0)
         if kept:
             self.log.add(kept)
+        if self._over:
+            return
         if reader.verdict is not None and not self._verdict:
             self._verdict = True
             self._works.tell(VerdictReached(self.key, reader.verdict, reader.sentence))
@@ -79,6 +94,7 @@ class Work:
 
     def exited(self, end: Exit) -> None:
         """Take the end of the process."""
+        self._over = True
         kept = self.reader.finish(end, stopped=self.stopped)
         if kept:
             self.log.add(kept)
@@ -114,6 +130,7 @@ class Works:
         *,
         layer: ProcessLayer,
         applications: Applications,
+        helpers: HelperPool | None = None,
         settings: WorkSettings,
         tell: Callable[[object], None],
         began_log: Callable[[RunKey, RunLog], None],
@@ -127,6 +144,7 @@ class Works:
         self._loop = asyncio.get_running_loop()
         self._layer = layer
         self._applications = applications
+        self._helpers = helpers
         self._settings = settings
         self._folder = str(settings.folder)
         self._wall = wall
@@ -148,6 +166,8 @@ class Works:
             errand.cancel()
         if self._errands:
             await asyncio.wait(self._errands)
+        if self._helpers is not None:
+            await self._helpers.close()
 
     def _errand(self, errand: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(errand)
@@ -158,7 +178,9 @@ class Works:
         """Start the process of a run; the agent is told how that went."""
         run = action.run
         key = RunKey(run.job, run.block, run.task, run.run)
-        if self._applications.is_slow(run):
+        if self._helpers is not None and self._helpers.wants(run):
+            self._errand(self._spawn_helped(self._helpers, key, run))
+        elif self._applications.is_slow(run):
             self._errand(self._spawn_slowly(key, run))
         else:
             self._spawn_prepared(key, run, self._applications.prepare(run))
@@ -167,7 +189,10 @@ class Works:
         reader = await self._loop.run_in_executor(None, self._applications.prepare, run)
         self._spawn_prepared(key, run, reader)
 
-    def _spawn_prepared(self, key: RunKey, run: RunSpec, reader: Reader | CannotStart) -> None:
+    async def _spawn_helped(self, helpers: HelperPool, key: RunKey, run: RunSpec) -> None:
+        self._spawn_prepared(key, run, await helpers.prepare(run))
+
+    def _spawn_prepared(self, key: RunKey, run: RunSpec, reader: Reader | RemoteReader | CannotStart) -> None:
         run_log = RunLog(self.log_path(key), self._settings.log_limit)
         if isinstance(reader, CannotStart):
             self._refuse(key, run_log, RunStatus.FAILED_TO_START, reader)
@@ -183,6 +208,8 @@ class Works:
         launch = Launch(words, plan.folder, plan.environment, marker_text(*key, self._settings.token))
         process = self._layer.start(launch, work)
         if isinstance(process, CannotStart):
+            if isinstance(reader, RemoteReader):
+                reader.done()
             self._refuse(key, run_log, RunStatus.FAILED_TO_START, process)
             return
         work.process = process
@@ -199,19 +226,26 @@ class Works:
 
     def ended(self, work: Work, end: Exit) -> None:
         """The process of a run is gone; judge it."""
-        if work.reader.judges_files and end.good:
-            self._errand(self._judge_slowly(work, end))
+        reader = work.reader
+        if isinstance(reader, RemoteReader):
+            self._errand(self._judge_helped(work, reader, end))
+        elif reader.judges_files and end.good:
+            self._errand(self._judge_slowly(work, reader, end))
         else:
-            self._judged(work, end, work.reader.judge(end))
+            self._judged(work, end, reader.judge(end))
 
-    async def _judge_slowly(self, work: Work, end: Exit) -> None:
-        self._judged(work, end, await self._loop.run_in_executor(None, work.reader.judge, end))
+    async def _judge_helped(self, work: Work, reader: RemoteReader, end: Exit) -> None:
+        self._judged(work, end, await reader.judge_later(end))
+
+    async def _judge_slowly(self, work: Work, reader: Reader, end: Exit) -> None:
+        self._judged(work, end, await self._loop.run_in_executor(None, reader.judge, end))
 
     def _judged(self, work: Work, end: Exit, judgement: Judgement) -> None:
         reader = work.reader
         del self.all[work.key]
         if judgement.sentence and judgement.status is not RunStatus.KILLED and not work.stopped:
-            work.log.add(f"[ afrender: {judgement.sentence} ]\n".encode())
+            text = judgement.place.rstrip() or judgement.sentence
+            work.log.add(f"[ afrender: {text} ]\n".encode())
         self._ended_log(work.key, work.log)
         self.tell(
             ProcessExited(

@@ -98,11 +98,11 @@ class Parser:
     ``log``: a line for the task's log of events.
     """
 
-    str_warning: ClassVar[Sequence[str]] = ()
-    str_error: ClassVar[Sequence[str]] = ()
-    str_fatalerror: ClassVar[Sequence[str]] = ()
-    str_badresult: ClassVar[Sequence[str]] = ()
-    str_finishedsuccess: ClassVar[Sequence[str]] = ()
+    str_warning: Sequence[str] = ()
+    str_error: Sequence[str] = ()
+    str_fatalerror: Sequence[str] = ()
+    str_badresult: Sequence[str] = ()
+    str_finishedsuccess: Sequence[str] = ()
 
     image_counts_frame: ClassVar[bool] = True
     """Whether a line ``Image: …`` says that a frame is completed."""
@@ -146,6 +146,9 @@ class Parser:
         cls.reads_partial = any(rule.partial for rule in cls._rules)
 
     def __init__(self) -> None:
+        for member in _KEYWORDS:
+            # Lists of its own: constructors of custom parsers add to them.
+            setattr(self, member, list(getattr(self, member)))
         self.files: list[str] = []
         self.files_onthefly: list[str] = []
         self.files_all: set[str] = set()

@@ -59,6 +59,9 @@ class FakeProcess:
         """End at once."""
         self._again(Exit(0, signal=SIGKILL))
 
+    def hold(self, held: bool) -> None:
+        """All output comes at the end; there is nothing to hold."""
+
     def _again(self, end: Exit) -> None:
         self._timer.cancel()
         self._timer = self._layer.loop.call_later(0, self._end, end)

@@ -144,6 +144,14 @@ class PosixProcess:
 
     # -- output --------------------------------------------------------------------------------------------------
 
+    def hold(self, held: bool) -> None:
+        """Read no output while ``held``: the process waits when its pipe is full."""
+        if self._pipe >= 0:
+            if held:
+                self._layer.loop.remove_reader(self._pipe)
+            else:
+                self._layer.loop.add_reader(self._pipe, self._readable)
+
     def _readable(self) -> None:
         try:
             data = os.read(self._pipe, READ_SIZE)

@@ -93,6 +93,9 @@ class RunningProcess(Protocol):
     def kill(self) -> None:
         """End the whole tree now."""
 
+    def hold(self, held: bool) -> None:
+        """Read no output while ``held``: the process waits when its pipe is full."""
+
 
 class ProcessLayer(Protocol):
     """Starts processes."""

@@ -180,6 +180,8 @@ class WindowsProcess:
         self._killed = False
         self._terminated = False
         self._timer: asyncio.TimerHandle | None = None
+        self._open = threading.Event()
+        self._open.set()
         self._reader = threading.Thread(target=self._read, name=f"read-{child.pid}", daemon=True)
         self._reader.start()
         threading.Thread(target=self._wait, name=f"wait-{child.pid}", daemon=True).start()
@@ -201,9 +203,17 @@ class WindowsProcess:
         self._killed = True
         self._job.end()
 
+    def hold(self, held: bool) -> None:
+        """Read no output while ``held``: the process waits when its pipe is full."""
+        if held:
+            self._open.clear()
+        else:
+            self._open.set()
+
     def _read(self) -> None:
         pipe = self._child.stdout
         while pipe is not None:
+            self._open.wait()
             data = os.read(pipe.fileno(), READ_SIZE)
             if not data:
                 return
@@ -211,6 +221,7 @@ class WindowsProcess:
 
     def _wait(self) -> None:
         code = self._child.wait()
+        self._open.set()
         # What is left of the job would keep the pipe open; with its end the reader comes to its own.
         self._job.end()
         self._reader.join(READER_TIME)

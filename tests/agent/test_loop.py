@@ -18,6 +18,7 @@ from afnet.client.retry import Backoff
 from afnet.client.servers import Address
 from afnet.wire.messages import Drop, Follow, Hello, Refused, Stop, Unfollow
 from afrender.agent import Agent
+from afrender.helper.pool import HelperPool
 from afrender.host.fake import FakeHost
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.process.posix import PosixLayer
@@ -39,6 +40,7 @@ class Stage:
         self.farm = Farm()
         self.address = Address("127.0.0.1", 0)
         self.log_limit = 200_000
+        self.helpers: HelperPool | None = None
         self.known_farm = ""
         (folder / "host.json").write_text(json.dumps({"identity": {"name": "r01"}, "resources": [{"cpu_idle": 42}]}))
 
@@ -54,6 +56,7 @@ class Stage:
             agent=Agent(grace=5.0, farm=self.known_farm),
             layer=self.layer,
             applications=Applications(),
+            helpers=self.helpers,
             host=FakeHost(self.folder / "host.json"),
             works=WorkSettings(folder=self.folder, token=TOKEN, log_limit=self.log_limit),
             settings=LoopSettings(instance="one"),

@@ -1,0 +1,1 @@
+"""Names that classic modules import; in a helper this folder is on the path of Python."""

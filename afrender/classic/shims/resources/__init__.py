@@ -1,0 +1,1 @@
+"""The package of resource meters as classic modules know it."""

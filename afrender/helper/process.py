@@ -1,0 +1,209 @@
+"""One helper process as the agent sees it: requests go in, answers come back in order, and trouble ends it.
+
+Rules of this file:
+- a request at the head of the queue that is not answered within its limit ends the process; so does its own end;
+- everybody who waits then is told why, with the place in the code where the system can tell it;
+- nothing here waits: writing never blocks, and what is written is bounded by whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from afrender.helper.protocol import MESSAGE_LIMIT, Answer, Request, Setup, decode_answer, encode
+
+__all__ = ["HelperProcess", "Trouble"]
+
+ROOT = str(Path(__file__).parents[2])
+"""Where our packages lie."""
+
+WORDS = 16384
+"""Bytes of the end of a helper's standard error that are kept."""
+
+TELL_TIME = 0.5
+"""Seconds that a hanging helper gets to say where it hangs."""
+
+
+class Trouble(Exception):
+    """A helper hung or ended: a ``sentence`` and, as far as known, the ``place`` (a traceback)."""
+
+    def __init__(self, sentence: str, place: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.place = place
+
+
+Taker = Callable[[Answer | Trouble], None]
+
+
+class HelperProcess:
+    """A helper with its pipes. ``runs`` counts what it was used for; ``memory`` is what it said that it takes."""
+
+    def __init__(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        self.runs = 0
+        self.memory = 0
+        self.over: Trouble | None = None
+        self._process = process
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Taker] = deque()
+        self._head_since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._words = b""
+        self._hanging = False
+        self._descriptor = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else -1
+        self._reader = self._loop.create_task(self._read())
+        self._listener = self._loop.create_task(self._listen())
+
+    @classmethod
+    async def start(cls, setup: Setup, seconds: float) -> HelperProcess:
+        """Start one. Raises OSError when the system does not let us."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "afrender.helper.main",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))},
+            start_new_session=True,
+        )
+        helper = cls(process, seconds)
+        helper._write(setup)
+        return helper
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def send(self, request: Request, taker: Taker) -> None:
+        """Ask; ``taker`` is called with the answer or with the trouble that came instead, always later."""
+        if self.over is not None:
+            self._loop.call_soon(taker, self.over)
+            return
+        self._waiting.append(taker)
+        if len(self._waiting) == 1:
+            self._head_since = time.monotonic()
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._seconds, self._look)
+        self._write(request)
+
+    async def ask(self, request: Request) -> Answer:
+        """Ask and wait for the answer. Raises Trouble."""
+        future: asyncio.Future[Answer | Trouble] = self._loop.create_future()
+        self.send(request, lambda answer: None if future.done() else future.set_result(answer))
+        answer = await future
+        if isinstance(answer, Trouble):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        """End the process and wait until it is gone."""
+        self._kill()
+        await asyncio.wait([self._reader, self._listener])
+        await self._process.wait()
+
+    def _write(self, request: Request) -> None:
+        pipe = self._process.stdin
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(encode(request))
+
+    # -- answers -------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        pipe = self._process.stdout
+        wrong = ""
+        try:
+            while pipe is not None:
+                size = int.from_bytes(await pipe.readexactly(4), "little")
+                if size > MESSAGE_LIMIT:
+                    raise ValueError(f"a message of {size} bytes")
+                self._answered(decode_answer(await pipe.readexactly(size)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except (ValueError, msgspec.MsgspecError) as error:
+            wrong = f" and said nonsense: {error}"
+        if not wrong:
+            # It says no more: it is at its end, whose code tells people something.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), TELL_TIME)
+        self._kill()
+        # What it said last comes by another pipe.
+        await asyncio.wait([self._listener])
+        code = await self._process.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+        place = self._words.decode("utf-8", "replace").strip()
+        if self._hanging:
+            sentence = f"did not come back within {self._seconds:g} s and was ended"
+        else:
+            ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            sentence = f"ended its process, which {ended}{wrong}"
+        self.over = Trouble(sentence, place)
+        while self._waiting:
+            self._waiting.popleft()(self.over)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _answered(self, answer: Answer) -> None:
+        if self._waiting:
+            self._head_since = time.monotonic()
+            self._waiting.popleft()(answer)
+
+    async def _listen(self) -> None:
+        pipe = self._process.stderr
+        while pipe is not None:
+            data = await pipe.read(WORDS)
+            if not data:
+                return
+            self._words = (self._words + data)[-WORDS:]
+
+    # -- the limit -----------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
+        left = self._head_since + self._seconds - time.monotonic()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+            return
+        self._hanging = True
+        if hasattr(signal, "SIGUSR1"):
+            self._words = b""
+            self._signal(signal.SIGUSR1)
+            self._timer = self._loop.call_later(TELL_TIME, self._kill)
+        else:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._process.returncode is not None:
+            return
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):
+                self._process.kill()
+        else:
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        """Send a signal. The library's own way would take the end of the process away from whoever waits for it."""
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(signal, "pidfd_send_signal") and self._descriptor >= 0:
+                signal.pidfd_send_signal(self._descriptor, number)
+            elif self._process.returncode is None:
+                os.kill(self._process.pid, number)

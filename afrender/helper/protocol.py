@@ -1,0 +1,139 @@
+"""What the agent and a helper say to each other: one request, one answer, in order, over the helper's own pipes.
+
+Each message is its length (four bytes, least first) and its msgpack body.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from afnet.wire.messages import RunSpec
+
+__all__ = [
+    "Answer",
+    "Failed",
+    "Feed",
+    "Finish",
+    "Judge",
+    "Judged",
+    "MESSAGE_LIMIT",
+    "Prepare",
+    "Prepared",
+    "Request",
+    "Setup",
+    "Stale",
+    "State",
+    "decode_answer",
+    "decode_request",
+    "encode",
+]
+
+MESSAGE_LIMIT = 64 * 1024 * 1024
+"""Bytes of the largest message that is believed."""
+
+
+class Setup(msgspec.Struct, tag=1, array_like=True):
+    """The first message: what is the same for all runs. It has no answer.
+
+    ``folder``: of modules of one's own. ``memory``: bytes that may be used. ``settings``: of this machine.
+    """
+
+    folder: str
+    memory: int
+    pairs: list[tuple[str, str]]
+    windows: bool
+    settings: dict[str, object]
+
+
+class Prepare(msgspec.Struct, tag=2, array_like=True):
+    """Make service and parser of a run; what was made before is forgotten."""
+
+    run: RunSpec
+
+
+class Feed(msgspec.Struct, tag=3, array_like=True):
+    """The next bytes of the process."""
+
+    data: bytes
+    pid: int
+
+
+class Finish(msgspec.Struct, tag=4, array_like=True):
+    """The process ended; ``stopped``: when somebody asked for it, else 0."""
+
+    code: int
+    signal: int
+    stopped: float
+
+
+class Judge(msgspec.Struct, tag=5, array_like=True):
+    """Say how it ended."""
+
+    code: int
+    signal: int
+
+
+Request = Setup | Prepare | Feed | Finish | Judge
+
+
+class Prepared(msgspec.Struct, tag=11, array_like=True):
+    """Service and parser are made; the fields are those of ``Plan``."""
+
+    command: str | list[str]
+    folder: str
+    environment: dict[str, str]
+    files: list[str]
+    skip: bool
+    notes: list[str]
+    reads: bool
+    """Whether somebody reads the output."""
+
+
+class Failed(msgspec.Struct, tag=12, array_like=True):
+    """It cannot be started."""
+
+    sentence: str
+    hint: str
+
+
+class State(msgspec.Struct, tag=13, array_like=True):
+    """What was learned from the output; ``kept`` belongs in the log, ``verdict`` 0 is none."""
+
+    kept: bytes
+    percent: int
+    frame: int
+    percent_frame: int
+    activity: str
+    report: str
+    resources: str
+    failure: str
+    sentence: str
+    verdict: int
+    warning: bool
+    changed: bool
+
+
+class Judged(msgspec.Struct, tag=14, array_like=True):
+    """How it ended; ``memory``: bytes that the helper takes now."""
+
+    status: int
+    sentence: str
+    place: str
+    memory: int
+
+
+class Stale(msgspec.Struct, tag=15, array_like=True):
+    """Modules were changed since they were loaded: ask a new helper."""
+
+
+Answer = Prepared | Failed | State | Judged | Stale
+
+_encoder = msgspec.msgpack.Encoder()
+decode_request = msgspec.msgpack.Decoder(Request).decode
+decode_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+def encode(message: Request | Answer) -> bytes:
+    """Return a message with its length before it."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "little") + body
