@@ -16,14 +16,26 @@ from afcore.states import RunStatus
 
 __all__ = [
     "AcceptRestart",
+    "AddPool",
     "AddUser",
+    "AppendBlocks",
+    "AppendTasks",
+    "ChangePoolServices",
+    "ChangeRenderServices",
     "ChangeTasks",
     "Command",
+    "DeleteBranches",
     "DeleteJobs",
+    "DeletePools",
     "DeleteRenders",
+    "DeleteUsers",
     "DeregisterRender",
+    "EjectTasks",
+    "HealRenders",
     "LoseRender",
     "MeasureRender",
+    "MoveJobs",
+    "MoveRenders",
     "PauseJobs",
     "ProgressReading",
     "Ranges",
@@ -31,6 +43,7 @@ __all__ = [
     "ReportRun",
     "ResetErrorHosts",
     "RestartJobs",
+    "RestoreRenders",
     "RunningRun",
     "SetBlocks",
     "SetBranches",
@@ -137,6 +150,95 @@ class ResetErrorHosts(msgspec.Struct, tag="reset_error_hosts", frozen=True):
 
     job: int
     blocks: list[int] = []
+
+
+class MoveJobs(msgspec.Struct, tag="move_jobs", frozen=True):
+    """Move jobs in the order of their users: ``up``, ``down``, ``top`` or ``bottom``, among equal priorities only."""
+
+    ids: list[int]
+    where: str
+
+
+class AppendBlocks(msgspec.Struct, tag="append_blocks", frozen=True):
+    """Add the blocks of ``spec`` to a job; a finished job runs them.  Reply: ``{"block_ids": [...]}``."""
+
+    job: int
+    spec: JobSpec
+
+
+class AppendTasks(msgspec.Struct, tag="append_tasks", frozen=True):
+    """Add the tasks of the only block of ``spec`` to a block of listed tasks.  Reply: ``{"task_ids": [...]}``."""
+
+    job: int
+    block: int
+    spec: JobSpec
+
+
+class AddPool(msgspec.Struct, tag="add_pool", frozen=True):
+    """Make a pool below one that is there, by its whole path.  Reply: ``{"id", "path"}``."""
+
+    path: str
+    parameters: dict[str, Any] = {}
+
+
+class DeletePools(msgspec.Struct, tag="delete_pools", frozen=True):
+    """Remove pools that hold neither renders nor other pools."""
+
+    paths: list[str]
+
+
+class DeleteBranches(msgspec.Struct, tag="delete_branches", frozen=True):
+    """Remove branches that hold neither jobs nor other branches."""
+
+    paths: list[str]
+
+
+class DeleteUsers(msgspec.Struct, tag="delete_users", frozen=True):
+    """Remove users that have no jobs."""
+
+    names: list[str]
+
+
+class MoveRenders(msgspec.Struct, tag="move_renders", frozen=True):
+    """Put renders that run nothing into a pool; without a path into the one whose pattern takes them."""
+
+    names: list[str]
+    path: str = ""
+
+
+class ChangePoolServices(msgspec.Struct, tag="change_pool_services", frozen=True):
+    """``add`` a service to pools, ``remove``, ``enable`` or ``disable`` what a mask matches, or ``clear`` the lists."""
+
+    paths: list[str]
+    action: str
+    service: str = ""
+
+
+class ChangeRenderServices(msgspec.Struct, tag="change_render_services", frozen=True):
+    """As ChangePoolServices, for renders."""
+
+    names: list[str]
+    action: str
+    service: str = ""
+
+
+class RestoreRenders(msgspec.Struct, tag="restore_renders", frozen=True):
+    """Take away everything that renders have of their own instead of their pools'."""
+
+    names: list[str]
+
+
+class HealRenders(msgspec.Struct, tag="heal_renders", frozen=True):
+    """Let sick renders run tasks again."""
+
+    names: list[str]
+
+
+class EjectTasks(msgspec.Struct, tag="eject_tasks", frozen=True):
+    """Stop what runs on renders: the tasks are ready again.  ``not_mine`` keeps the tasks of who asks."""
+
+    names: list[str]
+    not_mine: bool = False
 
 
 class AddUser(msgspec.Struct, tag="add_user", frozen=True):
@@ -295,6 +397,8 @@ class AcceptRestart(msgspec.Struct, tag="accept_restart", frozen=True):
 Command = (
     SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
     | TryNext | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders
+    | MoveJobs | AppendBlocks | AppendTasks | AddPool | DeletePools | DeleteBranches | DeleteUsers | MoveRenders
+    | ChangePoolServices | ChangeRenderServices | RestoreRenders | HealRenders | EjectTasks
     | RegisterRender | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
 )  # fmt: skip
 """Everything that may be asked."""

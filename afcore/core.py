@@ -23,7 +23,7 @@ from afcore.history import job_rows, run_row
 from afcore.image import FarmImage, digest, farm_bytes, job_bytes
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
-from afcore.rules import access, jobs, renders, runs, submit, tasks, time, tree, trynext
+from afcore.rules import access, append, jobs, order, pools, renders, runs, submit, tasks, time, tree, trynext
 from afcore.rules.base import Context, Rule
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
@@ -42,6 +42,19 @@ RULES: dict[type, Rule] = {
     commands.ChangeTasks: tasks.change_tasks,
     commands.TryNext: trynext.try_next,
     commands.ResetErrorHosts: tasks.reset_error_hosts,
+    commands.MoveJobs: order.move_jobs,
+    commands.AppendBlocks: append.append_blocks,
+    commands.AppendTasks: append.append_tasks,
+    commands.AddPool: pools.add_pool,
+    commands.DeletePools: pools.delete_pools,
+    commands.DeleteBranches: pools.delete_branches,
+    commands.DeleteUsers: pools.delete_users,
+    commands.MoveRenders: pools.move_renders,
+    commands.ChangePoolServices: pools.change_pool_services,
+    commands.ChangeRenderServices: pools.change_render_services,
+    commands.RestoreRenders: pools.restore_renders,
+    commands.HealRenders: pools.heal_renders,
+    commands.EjectTasks: pools.eject_tasks,
     commands.AddUser: tree.add_user,
     commands.SetUsers: tree.set_users,
     commands.SetPools: tree.set_pools,

@@ -19,7 +19,9 @@ __all__ = [
     "FACTS",
     "READINGS",
     "BlockEdited",
+    "BlocksAppended",
     "BranchAdded",
+    "BranchDeleted",
     "BranchEdited",
     "ErrorHostsReset",
     "Event",
@@ -34,7 +36,9 @@ __all__ = [
     "JobReopened",
     "JobStarted",
     "JobSubmitted",
+    "JobsReordered",
     "PoolAdded",
+    "PoolDeleted",
     "PoolEdited",
     "Reading",
     "RenderAdded",
@@ -50,12 +54,14 @@ __all__ = [
     "RunStarted",
     "RunStopRequested",
     "TaskWarned",
+    "TasksAppended",
     "TasksChanged",
     "TasksGivenUp",
     "TasksHeld",
     "TasksReleased",
     "TryNextChanged",
     "UserAdded",
+    "UserDeleted",
     "UserEdited",
 ]
 
@@ -119,6 +125,27 @@ class PoolEdited(Fact, tag=6, frozen=True):
     pool: int
     old: dict[str, Any]
     new: dict[str, Any]
+
+
+class PoolDeleted(Fact, tag=7, frozen=True):
+    """An empty pool was removed."""
+
+    pool: int
+    path: str
+
+
+class BranchDeleted(Fact, tag=8, frozen=True):
+    """An empty branch was removed."""
+
+    branch: int
+    path: str
+
+
+class UserDeleted(Fact, tag=9, frozen=True):
+    """A user without jobs was removed."""
+
+    user: int
+    name: str
 
 
 # Jobs and blocks
@@ -195,6 +222,29 @@ class HostForgiven(Fact, tag=19, frozen=True):
     job: int
     block: int
     render: int
+
+
+class JobsReordered(Fact, tag=20, frozen=True):
+    """A user's jobs are served in another order; the same ids in both lists."""
+
+    user: int
+    old: list[int]
+    new: list[int]
+
+
+class BlocksAppended(Fact, tag=21, frozen=True):
+    """A job got more blocks: those of ``spec``, behind the ones it has."""
+
+    job: int
+    spec: JobSpec
+
+
+class TasksAppended(Fact, tag=22, frozen=True):
+    """A block of listed tasks got more of them: those of the only block of ``spec``."""
+
+    job: int
+    block: int
+    spec: JobSpec
 
 
 # Tasks and runs
@@ -418,19 +468,21 @@ class RenderDisconnected(Reading, tag=102, frozen=True):
 
 
 FACTS = (
+    PoolDeleted, BranchDeleted, UserDeleted, JobsReordered, BlocksAppended, TasksAppended,
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, TasksGivenUp,
     TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
     FarmRecovered, FarmFounded,
 )  # fmt: skip
-"""Every event that is journaled, in the order of their tags."""
+"""Every event that is journaled."""
 
 READINGS = (RunProgressed, RenderMeasured, RenderDisconnected)
 """Every event that is not."""
 
 Event = (
-    UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
+    PoolDeleted | BranchDeleted | UserDeleted | JobsReordered | BlocksAppended | TasksAppended
+    | UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline

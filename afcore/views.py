@@ -199,6 +199,8 @@ def render_words(render: Render) -> list[str]:
     if render.runs:
         words.append("busy")
     words.extend(word for bit, word in _WORDS if render.state & bit)
+    if render.capacity_host >= 0 or render.max_tasks_host >= 0 or render.services_disabled:
+        words.append("dirty")
     return words
 
 

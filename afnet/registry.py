@@ -142,6 +142,10 @@ _POOL_PARAMETERS = (
     Parameter("zombie_time", "integer", "Seconds of silence after which a render is lost; -1 as the parent."),
     Parameter("heartbeat_sec", "integer", "Seconds between two signs of life.", "heartbeat"),
     Parameter("paused", "flag", "Start nothing new in it."),
+    Parameter("pattern", "text", "Regular expression of the names of new renders it takes."),
+    Parameter("new_nimby", "flag", "Set new renders nimby."),
+    Parameter("new_paused", "flag", "Pause new renders."),
+    Parameter("sick_errors_count", "integer", "Users whose tasks fail in a row before a render is sick."),
     Parameter("annotation", "text", "A note for people."),
 )
 _USER_PARAMETERS = (
@@ -208,6 +212,21 @@ def _try_next(bound: dict[str, Any]) -> commands.TryNext:
     return commands.TryNext(blocks=[bound.pop("block")], **bound)
 
 
+def _append_blocks(bound: dict[str, Any]) -> commands.AppendBlocks:
+    return commands.AppendBlocks(bound["job"], JobSpec.from_json({"blocks": bound["spec"].get("blocks", [])}))
+
+
+def _append_tasks(bound: dict[str, Any]) -> commands.AppendTasks:
+    tasks = bound["spec"].get("tasks", [])
+    spec = JobSpec.from_json({"blocks": [{"name": "tasks", "service": "generic", "tasks": tasks}]})
+    return commands.AppendTasks(bound["job"], bound["block"], spec)
+
+
+_ACTION = Argument(
+    name="action", kind="text", required=True, choices=("add", "remove", "enable", "disable", "clear"),
+    help="add, remove, enable, disable or clear.",
+)  # fmt: skip
+_SERVICE = Argument(name="service", kind="text", default="", help="Name to add, else a mask of services.")
 _TICKET = Argument(name="ticket", kind="text", positional=True, required=True, help="Name of the ticket.")
 _COUNT = Argument(
     name="count", kind="integer", positional=True, required=True, least=-1, help="How many there are; -1 removes it."
@@ -263,6 +282,17 @@ _OPERATIONS: Iterable[Operation] = (
     _command("block.set", "Edit parameters of blocks of a job.", commands.SetBlocks, _JOB,
              Argument(name="blocks", kind="identifiers", positional=True, required=True, help="Indices of blocks."),
              _parameters(_BLOCK_PARAMETERS)),
+    _command("job.move", "Move jobs in the order of their user, among equal priorities.", commands.MoveJobs, _IDS,
+             Argument(name="where", kind="text", required=True, choices=("up", "down", "top", "bottom"),
+                      help="up, down, top or bottom.")),
+    _command("job.append-blocks", "Add blocks to a job; a finished job runs them.", commands.AppendBlocks, _JOB,
+             Argument(name="spec", kind="job", positional=True, required=True,
+                      help="File (JSON) with the list `blocks`; - reads the input."),
+             undoable=False, build=_append_blocks),
+    _command("block.append-tasks", "Add tasks to a block of listed tasks.", commands.AppendTasks, _JOB, _BLOCK,
+             Argument(name="spec", kind="job", positional=True, required=True,
+                      help="File (JSON) with the list `tasks`; - reads the input."),
+             undoable=False, build=_append_tasks),
     # Tasks
     _query("task.list", "List tasks of a block.", _JOB, _BLOCK,
            Argument(name="state", kind="text", default="", help="Only tasks in this state.",
@@ -298,6 +328,18 @@ _OPERATIONS: Iterable[Operation] = (
              _TICKET, _COUNT, build=_render_ticket),
     _command("render.delete", "Forget renders that are offline.", commands.DeleteRenders, _NAMES,
              owner="farm", role=Role.GOD, undoable=False),
+    _command("render.move", "Put renders that run nothing into a pool.", commands.MoveRenders, _NAMES,
+             Argument(name="path", kind="text", default="",
+                      help="Path of the pool; by default the one whose pattern takes the render."),
+             owner="farm", role=Role.GOD),
+    _command("render.services", "Change the services of renders.", commands.ChangeRenderServices, _NAMES,
+             _ACTION, _SERVICE),
+    _command("render.restore-defaults", "Take away what renders have of their own instead of their pools'.",
+             commands.RestoreRenders, _NAMES),
+    _command("render.heal", "Let sick renders run tasks again.", commands.HealRenders, _NAMES),
+    _command("render.eject-tasks", "Stop what runs on renders: the tasks are ready again.", commands.EjectTasks,
+             _NAMES, Argument(name="not_mine", kind="flag", default=False, help="Keep my own tasks."),
+             undoable=False),
     # Users, pools, branches
     _query("user.list", "List users.", _LIMIT, _AFTER),
     _query("user.show", "Show one user.",
@@ -306,10 +348,19 @@ _OPERATIONS: Iterable[Operation] = (
              Argument(name="name", kind="text", positional=True, required=True, help="Name of the user."),
              undoable=False),
     _command("user.set", "Edit parameters of users.", commands.SetUsers, _NAMES, _parameters(_USER_PARAMETERS)),
+    _command("user.delete", "Remove users without jobs.", commands.DeleteUsers, _NAMES, owner="farm", role=Role.GOD,
+             undoable=False),
     _query("pool.list", "List pools.", _LIMIT, _AFTER),
     _query("pool.show", "Show one pool.",
            Argument(name="path", kind="text", positional=True, required=True, help="Path of the pool, / is the root.")),
     _command("pool.set", "Edit parameters of pools.", commands.SetPools, _PATHS, _parameters(_POOL_PARAMETERS),
+             owner="farm", role=Role.GOD),
+    _command("pool.add", "Make a pool below one that is there.", commands.AddPool,
+             Argument(name="path", kind="text", positional=True, required=True, help="Whole path, as /farm/linux."),
+             owner="farm", role=Role.GOD, undoable=False),
+    _command("pool.delete", "Remove pools without renders.", commands.DeletePools, _PATHS, owner="farm",
+             role=Role.GOD, undoable=False),
+    _command("pool.services", "Change the services of pools.", commands.ChangePoolServices, _PATHS, _ACTION, _SERVICE,
              owner="farm", role=Role.GOD),
     _command("pool.set-ticket", "Say how many tickets of a name a pool has, or each of its renders.",
              commands.SetPools,
@@ -324,6 +375,8 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="path", kind="text", positional=True, required=True, help="Path of the branch.")),
     _command("branch.set", "Edit parameters of branches.", commands.SetBranches, _PATHS,
              _parameters(_BRANCH_PARAMETERS), owner="farm", role=Role.GOD),
+    _command("branch.delete", "Remove branches without jobs.", commands.DeleteBranches, _PATHS, owner="farm",
+             role=Role.GOD, undoable=False),
     # The farm
     _query("run.list", "List what runs now.", _LIMIT,
            Argument(name="after", kind="integer", default=0, least=0, help="Leave out this many of the first.")),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from afcore.events import Event
-from afcore.evolve import jobs, ranges, renders, tasks, tree
+from afcore.evolve import append, jobs, ranges, renders, tasks, tree
 from afcore.model.farm import Farm
 
 __all__ = ["HANDLERS", "Handler", "evolve"]
@@ -21,6 +21,7 @@ Handler = Callable[[Farm, Any, float], None]
 HANDLERS: dict[type, Handler] = {
     **tree.HANDLERS,
     **jobs.HANDLERS,
+    **append.HANDLERS,
     **tasks.HANDLERS,
     **ranges.HANDLERS,
     **renders.HANDLERS,

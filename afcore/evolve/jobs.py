@@ -27,7 +27,7 @@ from afcore.model.tasks import TaskTable
 from afcore.model.tree import Limits, User
 from afcore.states import TaskFlag, TaskState
 
-__all__ = ["HANDLERS", "JOB_FIELDS", "build_job", "link_blocks", "link_job", "unlink_job"]
+__all__ = ["HANDLERS", "JOB_FIELDS", "build_block", "build_job", "link_blocks", "link_job", "unlink_job"]
 
 _LIMIT_FIELDS = tuple(
     field.name
@@ -55,7 +55,7 @@ def build_job(*, id: int, serial: int, user: int, branch: int, spec: JobSpec, at
         user=user,
         branch=branch,
         spec=own,
-        blocks=[_build_block(id, index, block) for index, block in enumerate(own.blocks)],
+        blocks=[build_block(id, index, block) for index, block in enumerate(own.blocks)],
         time_creation=float(spec.time_creation) or at,
         **{name: getattr(spec, name) for name in JOB_FIELDS},
     )
@@ -70,7 +70,8 @@ def build_job(*, id: int, serial: int, user: int, branch: int, spec: JobSpec, at
     return job
 
 
-def _build_block(job: int, index: int, spec: BlockSpec) -> Block:
+def build_block(job: int, index: int, spec: BlockSpec) -> Block:
+    """Return a new block with its table, not yet linked to others."""
     state = TaskState.SUSPENDED if spec.suspend_new_tasks else TaskState.READY
     return Block(job=job, index=index, spec=spec, tasks=TaskTable(spec.tasks_num, state), frames=spec.frames)
 

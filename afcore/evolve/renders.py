@@ -69,6 +69,8 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
             farm.pools[render.pool].renders.remove(render.id)
             farm.pools[value].renders.append(render.id)
         setattr(render, name, value)
+    if "state" in event.new and not event.new["state"] & RenderState.SICK:
+        render.failed_users.clear()
 
 
 def _render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:

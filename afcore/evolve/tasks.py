@@ -88,6 +88,7 @@ def record_finish(farm: Farm, block: Block, event: RunFinished, at: float) -> No
     table.errors[task] = event.errors
     table.percent[task] = 0
     table.finished[task] = max(1, int(at) - farm.epoch)
+    _remember_failure(farm, block, event)
     if event.host_error:
         _count_error(block.error_hosts, event.render, at)
         _count_error(block.task_error_hosts.setdefault(task, {}), event.render, at)
@@ -97,6 +98,21 @@ def record_finish(farm: Farm, block: Block, event: RunFinished, at: float) -> No
             block.time_done = at
     elif state == _ERROR and event.host_error:
         acquit_hosts(block, task)
+
+
+def _remember_failure(farm: Farm, block: Block, event: RunFinished) -> None:
+    """Note on a render whose task failed there; an end of another kind wipes the slate."""
+    render = farm.renders.get(event.render)
+    if render is None:
+        return
+    users = render.failed_users
+    if event.host_error:
+        user = farm.jobs[block.job].user
+        if user in users:
+            users.remove(user)
+        users.insert(0, user)
+    elif users:
+        users.clear()
 
 
 def _count_error(hosts: dict[int, HostErrors], render: int, at: float) -> None:

@@ -5,11 +5,15 @@ from typing import Any
 
 from afcore.events import (
     BranchAdded,
+    BranchDeleted,
     BranchEdited,
     FarmFounded,
+    JobsReordered,
     PoolAdded,
+    PoolDeleted,
     PoolEdited,
     UserAdded,
+    UserDeleted,
     UserEdited,
 )
 from afcore.model.farm import Farm
@@ -80,6 +84,36 @@ def _set(thing: User | Branch | Pool, parameters: dict[str, Any]) -> None:
         setattr(thing, name, value)
 
 
+def _pool_deleted(farm: Farm, event: PoolDeleted, at: float) -> None:
+    """Forget a pool."""
+    pool = farm.pools.pop(event.pool)
+    del farm.pools_by_path[pool.path]
+    farm.pools[pool.parent].children.remove(pool.id)
+
+
+def _branch_deleted(farm: Farm, event: BranchDeleted, at: float) -> None:
+    """Forget a branch."""
+    branch = farm.branches.pop(event.branch)
+    del farm.branches_by_path[branch.path]
+    farm.branches[branch.parent].children.remove(branch.id)
+
+
+def _user_deleted(farm: Farm, event: UserDeleted, at: float) -> None:
+    """Forget a user."""
+    user = farm.users.pop(event.user)
+    del farm.users_by_name[user.name]
+    for render in farm.renders.values():
+        if user.id in render.failed_users:
+            render.failed_users.remove(user.id)
+
+
+def _jobs_reordered(farm: Farm, event: JobsReordered, at: float) -> None:
+    """Give a user's jobs another order."""
+    user = farm.users[event.user]
+    user.version = farm.version
+    user.jobs = list(event.new)
+
+
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     FarmFounded: _farm_founded,
     UserAdded: _user_added,
@@ -88,5 +122,9 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     UserEdited: _user_edited,
     BranchEdited: _branch_edited,
     PoolEdited: _pool_edited,
+    PoolDeleted: _pool_deleted,
+    BranchDeleted: _branch_deleted,
+    UserDeleted: _user_deleted,
+    JobsReordered: _jobs_reordered,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -55,6 +55,8 @@ class Render:
     """How many of each ticket the runs here hold; derived, no zero entries."""
     runs: dict[RunKey, "Run"] = field(default_factory=dict)
     """What runs here now, as master or as a captured host."""
+    failed_users: list[int] = field(default_factory=list)
+    """Whose tasks failed here since one last ended otherwise, by user id, the last one first."""
     task_changed: float = 0.0
     """When a task last started or ended here (ranking)."""
     version: int = 0

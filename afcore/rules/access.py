@@ -13,19 +13,32 @@ from typing import Any, NamedTuple
 
 from afcore.commands import (
     AcceptRestart,
+    AddPool,
     AddUser,
+    AppendBlocks,
+    AppendTasks,
+    ChangePoolServices,
+    ChangeRenderServices,
     ChangeTasks,
     Command,
+    DeleteBranches,
     DeleteJobs,
+    DeletePools,
     DeleteRenders,
+    DeleteUsers,
     DeregisterRender,
+    EjectTasks,
+    HealRenders,
     LoseRender,
     MeasureRender,
+    MoveJobs,
+    MoveRenders,
     PauseJobs,
     RegisterRender,
     ReportRun,
     ResetErrorHosts,
     RestartJobs,
+    RestoreRenders,
     SetBlocks,
     SetBranches,
     SetJobs,
@@ -79,7 +92,7 @@ def _of_new_user(farm: Farm, command: AddUser) -> list[str]:
     return [command.name]
 
 
-def _of_renders(farm: Farm, command: SetRenders) -> list[str]:
+def _of_renders(farm: Farm, command: Any) -> list[str]:
     ids = (farm.renders_by_name.get(name) for name in command.names)
     return [farm.renders[id].user_name for id in ids if id is not None]
 
@@ -96,6 +109,19 @@ ACCESS: dict[type, Access] = {
     ChangeTasks: Access(Role.USER, "own", _of_job),
     TryNext: Access(Role.USER, "own", _of_job),
     ResetErrorHosts: Access(Role.USER, "own", _of_job),
+    MoveJobs: Access(Role.USER, "own", _of_jobs),
+    AppendBlocks: Access(Role.USER, "own", _of_job),
+    AppendTasks: Access(Role.USER, "own", _of_job),
+    AddPool: Access(Role.GOD, "farm"),
+    DeletePools: Access(Role.GOD, "farm"),
+    DeleteBranches: Access(Role.GOD, "farm"),
+    DeleteUsers: Access(Role.GOD, "farm"),
+    MoveRenders: Access(Role.GOD, "farm"),
+    ChangePoolServices: Access(Role.GOD, "farm"),
+    ChangeRenderServices: Access(Role.USER, "own", _of_renders),
+    RestoreRenders: Access(Role.USER, "own", _of_renders),
+    HealRenders: Access(Role.USER, "own", _of_renders),
+    EjectTasks: Access(Role.USER, "own", _of_renders),
     AddUser: Access(Role.USER, "own", _of_new_user),
     SetUsers: Access(Role.USER, "own", _of_users),
     SetPools: Access(Role.GOD, "farm"),

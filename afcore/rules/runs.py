@@ -11,6 +11,7 @@ from afcore.events import (
     JobFinished,
     JobReopened,
     JobStarted,
+    RenderEdited,
     RenderMeasured,
     RunFinished,
     RunProgressed,
@@ -18,13 +19,14 @@ from afcore.events import (
     TaskWarned,
 )
 from afcore.ids import RunKey
+from afcore.model.effective import pool_number
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Run
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import opened_blocks, settle_dependents
 from afcore.rules.failures import Verdict, given_up, judge, returned
-from afcore.states import OVER_STATES, RunStatus, TaskFlag, TaskState
+from afcore.states import OVER_STATES, RenderState, RunStatus, TaskFlag, TaskState
 
 __all__ = ["finish", "follow", "is_counted", "measure_render", "report_run", "return_run", "solve"]
 
@@ -95,10 +97,19 @@ def finish(farm: Farm, run: Run, verdict: Verdict, report: ReportRun | None = No
     if block.dependents and (verdict.state in OVER_STATES or block.spec.depend_sub_task):
         yield from settle_dependents(farm, job, block, task, task)
     if verdict.host_error:
+        yield from _sickened(farm, run.render)
         tasks = given_up(farm, job, block, run.render)
         if tasks:
             yield TasksGivenUp(job.id, block.index, tasks)
     yield from follow(farm, job, block)
+
+
+def _sickened(farm: Farm, render: int) -> Iterator[Event]:
+    """Yield that a render is sick when tasks of as many users as its pool says failed there one after the other."""
+    found = farm.renders[render]
+    most = pool_number(farm, found.pool, "sick_errors_count")
+    if 0 < most <= len(found.failed_users) and not found.state & RenderState.SICK:
+        yield RenderEdited(render, {"state": found.state}, {"state": int(found.state | RenderState.SICK)})
 
 
 def follow(farm: Farm, job: Job, block: Block) -> Iterator[Event]:

@@ -9,6 +9,7 @@ import heapq
 
 from afcore.events import (
     BlockEdited,
+    BlocksAppended,
     ErrorHostsReset,
     Event,
     HostForgiven,
@@ -20,6 +21,7 @@ from afcore.events import (
     JobSubmitted,
     RunFinished,
     RunStarted,
+    TasksAppended,
     TasksChanged,
     TasksHeld,
     TasksReleased,
@@ -46,6 +48,8 @@ _OF_ONE_JOB = (
     ErrorHostsReset,
     HostForgiven,
     TryNextChanged,
+    BlocksAppended,
+    TasksAppended,
 )
 _MANY = 64
 """More tasks than this are not woken one by one: the search begins again at the first."""
@@ -139,7 +143,7 @@ class Offers:
             self._rewind(event.job, event.block)
         elif isinstance(event, TasksChanged):
             self._rewind(event.job, event.block)
-        elif isinstance(event, BlockEdited):
+        elif isinstance(event, BlockEdited | TasksAppended):
             self._cursors.pop((event.job, event.block), None)
             self._names.pop((event.job, event.block), None)
 

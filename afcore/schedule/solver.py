@@ -14,7 +14,16 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from afcore.events import BranchEdited, Event, JobDeleted, PoolEdited, RunFinished, RunStarted, UserEdited
+from afcore.events import (
+    BranchEdited,
+    Event,
+    JobDeleted,
+    JobsReordered,
+    PoolEdited,
+    RunFinished,
+    RunStarted,
+    UserEdited,
+)
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -76,7 +85,7 @@ class Scheduler:
             self._rates.started(self._farm.jobs[event.job], at)
         elif type(event) is JobDeleted:
             self._rates.forget(event.job)
-        elif isinstance(event, UserEdited | BranchEdited | PoolEdited):
+        elif isinstance(event, UserEdited | BranchEdited | PoolEdited | JobsReordered):
             self._offers.changed.update(dict.fromkeys(self._offers.ready))
 
     def _freed_a_limit(self, event: RunFinished) -> None:
@@ -148,6 +157,7 @@ class _Walk:
         self._most_free = {kind: self._free_capacity(members) for kind, members in self._members.items()}
         self._queues: dict[tuple[bool, tuple[tuple[str, int], ...]], RenderQueue] = {}
         self._path: list[tuple[_Place, _Place | Job]] = []
+        self._places: dict[int, dict[int, int]] = {}
         self._order = 0
         self._root = self._plant()
 
@@ -208,7 +218,7 @@ class _Walk:
             created = node.time_creation if isinstance(node, Job) else 0.0
             if isinstance(ranker, User) and isinstance(node, Job):
                 # A user's own list: priority, then submission, whatever was served last.
-                return (-float(node.priority), 0.0, 0, node.id)
+                return (-float(node.priority), 0.0, self._place_in_list(ranker, node), node.id)
             return rank_by_order(
                 priority=node.priority, created=created, last_solved=node.last_solved, place=self._order
             )
@@ -220,6 +230,13 @@ class _Walk:
         return rank_by_need(
             priority=node.priority, resources=resources, last_solved=node.last_solved, place=self._order
         )
+
+    def _place_in_list(self, user: User, job: Job) -> int:
+        """Return the place of a job in its user's own order."""
+        places = self._places.get(user.id)
+        if places is None:
+            places = self._places[user.id] = {id: place for place, id in enumerate(user.jobs)}
+        return places[job.id]
 
     # The walk
 

@@ -240,7 +240,7 @@ class Board:
             for task in event.tasks:
                 self._tasks(event.job, event.block, task, task)
 
-    def _job_submitted(self, event: events.JobSubmitted) -> None:
+    def _job_submitted(self, event: events.JobSubmitted | events.BlocksAppended | events.TasksAppended) -> None:
         self._job_and_owner(event.job)
         if event.job in self._opened and event.job in self._farm.jobs:
             self._chunks[event.job] = {
@@ -266,6 +266,12 @@ def _chunks_of(size: int) -> int:
 _Marker = Callable[[Board, Any], None]
 
 _MARKERS: dict[type, _Marker] = {
+    events.PoolDeleted: lambda board, event: board._kinds["pools"].bury(event.pool, board.version),
+    events.BranchDeleted: lambda board, event: board._kinds["branches"].bury(event.branch, board.version),
+    events.UserDeleted: lambda board, event: board._kinds["users"].bury(event.user, board.version),
+    events.JobsReordered: lambda board, event: board._kinds["users"].mark(event.user, board.version),
+    events.BlocksAppended: Board._job_submitted,
+    events.TasksAppended: Board._job_submitted,
     events.UserAdded: lambda board, event: board._kinds["users"].mark(event.user, board.version),
     events.UserEdited: lambda board, event: board._kinds["users"].mark(event.user, board.version),
     events.BranchAdded: lambda board, event: board._kinds["branches"].mark(event.branch, board.version),

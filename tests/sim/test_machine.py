@@ -43,7 +43,7 @@ def test_walks_go_everywhere() -> None:
         body = b"\xdd" + len(walk.journal).to_bytes(4, "big") + b"".join(walk.journal)
         seen.update(type(event).__name__ for entry in decode_entries(body) for event in entry.events)
         refused += walk.refused
-    assert {kind.__name__ for kind in FACTS} - seen <= {"PoolAdded", "TasksGivenUp"}
+    assert {kind.__name__ for kind in FACTS} - seen <= {"BranchDeleted", "TasksGivenUp"}
     assert refused > 0
 
 

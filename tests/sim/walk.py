@@ -389,10 +389,41 @@ class Walk:
             lambda: commands.SetPools(["/"], {"tickets_host": {"MEM": dice.choice((-1, 0, 2))}}),
             lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"tickets_host": {"MEM": 1}}),
             lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"nimby": dice.random() < 0.3}),
+            lambda: commands.MoveJobs([job], dice.choice(("up", "down", "top", "bottom"))),
+            lambda: commands.AppendBlocks(job, JobSpec(blocks=[self._small_block()])),
+            lambda: commands.AppendTasks(job, dice.randrange(3), JobSpec(blocks=[self._small_block()])),
             lambda: commands.DeleteRenders([dice.choice(("gamma", "delta"))]),
         )
         command = dice.choice(orders)()
         self.do(command)
+
+    def edit_tree(self) -> None:
+        """Give an order about pools, branches, users or what renders may run."""
+        dice = self.dice
+        orders: tuple[Callable[[], Any], ...] = (
+            lambda: commands.AddPool(dice.choice(("/a", "/a/b", "/c")), {"pattern": dice.choice(("", "al.*", ".*a"))}),
+            lambda: commands.DeletePools([dice.choice(("/a/b", "/c", "/c"))]),
+            lambda: commands.DeleteBranches([dice.choice(("/show", "/show/deep"))]),
+            lambda: commands.DeleteUsers([dice.choice(("anna", "ben", "carl"))]),
+            lambda: commands.MoveRenders([dice.choice(("alpha", "beta"))], dice.choice(("", "/", "/a"))),
+            lambda: commands.ChangePoolServices(["/"], dice.choice(("add", "clear")), "generic"),
+            lambda: commands.ChangeRenderServices(["alpha"], dice.choice(("enable", "clear")), "generic"),
+            lambda: commands.RestoreRenders(["alpha", "beta"]),
+            lambda: commands.SetPools(["/"], {"sick_errors_count": dice.choice((-1, 2))}),
+            lambda: commands.HealRenders(["alpha", "beta"]),
+            lambda: commands.EjectTasks([dice.choice(("alpha", "beta"))]),
+            lambda: commands.AddUser("carl"),
+        )
+        self.do(dice.choice(orders)())
+
+    def _small_block(self) -> BlockSpec:
+        texts = TaskTexts()
+        for task in range(self.dice.randint(1, 3)):
+            texts.append(f"more{task}", str(task))
+        mask = self.dice.choice(("", "", "b0"))
+        return BlockSpec(
+            name="more", tasks=texts, frames_per_task=1, service="generic", command="x @#@", tasks_depend_mask=mask
+        )
 
     def snapshot(self) -> None:
         """Write what changed over the last image, as a store does, and begin the journal anew."""
@@ -432,6 +463,7 @@ class Walk:
             (8, self.wait),
             (6, self.change_tasks),
             (6, self.order),
+            (4, self.edit_tree),
             (2, self.snapshot),
             (2, self.crash),
         )
@@ -448,8 +480,10 @@ class Walk:
             self.do(
                 commands.SetJobs([job], {"max_running_tasks": -1, "time_life": -1, "priority": 99, "ppa": False})
             )
-        for name in ("alpha", "beta"):
+        for name in sorted(self.agents):
             self.do(commands.SetRenders([name], {"nimby": False}))
+            self.do(commands.HealRenders([name]))
+        self.do(commands.SetPools(["/"], {"sick_errors_count": -1}))
         self.do(commands.SetUsers(["anna"], {"max_running_tasks": -1}))
         self.do(commands.SetPools(["/"], {"tickets": {"LIC": [-1, -1]}, "tickets_host": {"MEM": -1}}))
         self.do(commands.SetBranches(["/"], {"max_running_tasks": -1}))
