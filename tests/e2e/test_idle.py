@@ -1,0 +1,68 @@
+"""Push, not poll: a farm with nothing to do makes no system calls beyond signs of life, counted by strace."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.processes import FarmProcess
+from tests.waiting import wait_for
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which counts system calls, is missing"),
+]
+
+SECONDS = 10
+
+
+def calls(report: Path) -> dict[str, int]:
+    """Return how often each system call was made."""
+    found = {}
+    for line in report.read_text().splitlines():
+        columns = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line)
+        if columns and columns[2] != "total":
+            found[columns[2]] = int(columns[1])
+    return found
+
+
+def test_ten_idle_seconds(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    # Readings are what is not counted: they come rarely now, and the signs of life of the connection are left.
+    rarely = {"heartbeat_sec": 600, "resources_update_period": 600, "zombie_time": 3600}
+    farm.ask("pool.set", paths=["/"], parameters=rarely)
+    farm.start_agent()
+    job = farm.submit({"command": "echo", "frame_first": 1, "frame_last": 20})
+    farm.wait_job(job)
+    wait_for(lambda: farm.afcmd("task", "log", str(job), "0", "19").returncode == 0, what="the last log")
+    farm.forget_client()
+    assert farm.server is not None
+    agent = farm.agents["r1"].pid
+    watched = {"server": [farm.server.pid], "agent": [agent]}
+    watched["agent"] += [child.pid for child in psutil.Process(agent).children(recursive=True)]
+    threading.Event().wait(3)  # what a finished task leaves to do (logs, spool, files) is over
+    watchers = [
+        (name, subprocess.Popen(["strace", "-f", "-c", "-o", farm.folder / f"{name}{pid}", "-p", str(pid)],
+                                stderr=subprocess.DEVNULL))
+        for name, pids in watched.items() for pid in pids
+    ]  # fmt: skip
+    threading.Event().wait(SECONDS)
+    for _, watcher in watchers:
+        watcher.send_signal(signal.SIGINT)
+        watcher.wait(timeout=20)
+    for name, pids in watched.items():
+        made: dict[str, int] = {}
+        for pid in pids:
+            for call, count in calls(farm.folder / f"{name}{pid}").items():
+                made[call] = made.get(call, 0) + count
+        # A sign of life is two messages, each with a wait of its own; the server looks twice for silence meanwhile.
+        signs = max(made.get("write", 0), made.get("sendto", 0), made.get("send", 0))
+        allowed = SECONDS + 4 * signs + (4 * signs if name == "server" else 0)
+        assert made and sum(made.values()) <= allowed, (name, made)
