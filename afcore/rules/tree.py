@@ -5,6 +5,7 @@ Rules of this file:
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from afcore.commands import AddUser, SetBranches, SetPools, SetUsers
@@ -41,52 +42,56 @@ def add_user(context: Context, command: AddUser) -> Steps:
     return {"id": user}
 
 
-def _read(thing: Any) -> Any:
-    return lambda name: getattr(thing, name)
+def _changes(
+    kind: str, names: list[str], index: Mapping[str, int], things: Mapping[int, Any], parameters: dict[str, Any]
+) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Return (id, old values, new values) of each named thing of a kind that really changes."""
+    found = []
+    for id in named(kind, names, index):
+        thing = things[id]
+        settings = {"hosts_mask_type": getattr(thing, "hosts_mask_type", "")}
+        read = partial(getattr, thing)
+        old, new = edit(_TABLES[kind], parameters, read=read, what=kind, settings=settings)
+        if new:
+            found.append((id, old, new))
+    return found
+
+
+_TABLES = {"user": USER, "branch": BRANCH, "pool": POOL}
 
 
 def set_users(context: Context, command: SetUsers) -> Steps:
     """Edit users.  Reply: ``{"users": how many really changed}``."""
-    farm, edits = context.farm, []
-    for id in named("user", command.names, farm.users_by_name):
-        user = farm.users[id]
-        settings = {"hosts_mask_type": user.hosts_mask_type}
-        old, new = edit(USER, command.parameters, read=_read(user), what="user", settings=settings)
-        if new:
-            edits.append(UserEdited(id, old, new))
-    yield from edits
-    return {"users": len(edits)}
+    farm = context.farm
+    changes = _changes("user", command.names, farm.users_by_name, farm.users, command.parameters)
+    for change in changes:
+        yield UserEdited(*change)
+    return {"users": len(changes)}
 
 
 def set_branches(context: Context, command: SetBranches) -> Steps:
     """Edit branches.  Reply: ``{"branches": how many really changed}``."""
-    farm, edits = context.farm, []
-    for id in named("branch", command.paths, farm.branches_by_path):
-        branch = farm.branches[id]
-        settings = {"hosts_mask_type": branch.hosts_mask_type}
-        old, new = edit(BRANCH, command.parameters, read=_read(branch), what="branch", settings=settings)
-        if new:
-            edits.append(BranchEdited(id, old, new))
-    yield from edits
-    return {"branches": len(edits)}
+    farm = context.farm
+    changes = _changes("branch", command.paths, farm.branches_by_path, farm.branches, command.parameters)
+    for change in changes:
+        yield BranchEdited(*change)
+    return {"branches": len(changes)}
 
 
 _TIMES = frozenset({"heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"})
 
 
 def set_pools(context: Context, command: SetPools) -> Steps:
-    """Edit pools.  Reply: ``{"pools": how many really changed}``."""
-    farm, edits = context.farm, []
-    for id in named("pool", command.paths, farm.pools_by_path):
-        old, new = edit(POOL, command.parameters, read=_read(farm.pools[id]), what="pool")
-        if new:
-            edits.append(PoolEdited(id, old, new))
-    yield from edits
-    tuned = [each.pool for each in edits if not _TIMES.isdisjoint(each.new)]
+    """Edit pools, and tell their agents when times changed.  Reply: ``{"pools": how many really changed}``."""
+    farm = context.farm
+    changes = _changes("pool", command.paths, farm.pools_by_path, farm.pools, command.parameters)
+    for change in changes:
+        yield PoolEdited(*change)
+    tuned = [pool for pool, _, new in changes if not _TIMES.isdisjoint(new)]
     for render in sorted({render for pool in tuned for render in _renders_in(farm, pool)}):
         if farm.renders[render].session:
             yield TuneRender(render)
-    return {"pools": len(edits)}
+    return {"pools": len(changes)}
 
 
 def _renders_in(farm: Farm, pool: int) -> Iterator[int]:

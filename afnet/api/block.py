@@ -13,6 +13,7 @@ from typing import Any
 from afcore.errors import Conflict
 from afcore.jobspec import BlockFlag
 from afcore.servicetable import SERVICES, parser_of
+from afnet.api.limited import Limited
 from afnet.api.site import configuration, to_server, working_directory
 
 __all__ = ["Block", "Task"]
@@ -51,7 +52,7 @@ class Task(_Part):
         self.data["command"] = to_server(command, TransferToServer)
 
 
-class Block(_Part):
+class Block(_Part, Limited):
     """A block of tasks of one kind.
 
     ``service`` says what runs; its usual parser is set with it. A service that this machine does not know is sent as
@@ -217,24 +218,6 @@ class Block(_Part):
         """Set the seconds without progress after which a task is stopped with an error."""
         self._positive("task_progress_change_timeout", value)
 
-    def setMaxRunningTasks(self, value: int) -> None:
-        """Set how many tasks may run at once; negative numbers change nothing."""
-        if value >= 0:
-            self.data["max_running_tasks"] = value
-
-    def setMaxRunTasksPerHost(self, value: int) -> None:
-        """Set how many tasks may run at once on one render; negative numbers change nothing."""
-        if value >= 0:
-            self.data["max_running_tasks_per_host"] = value
-
-    def setHostsMask(self, value: str) -> None:
-        """Set the mask of renders that may run the tasks."""
-        self.data["hosts_mask"] = value
-
-    def setHostsMaskExclude(self, value: str) -> None:
-        """Set the mask of renders that may not run the tasks."""
-        self.data["hosts_mask_exclude"] = value
-
     def setDependMask(self, value: str) -> None:
         """Set the mask of blocks of this job that must be done before."""
         self.data["depend_mask"] = value
@@ -242,10 +225,6 @@ class Block(_Part):
     def setTasksDependMask(self, value: str) -> None:
         """Set the mask of blocks on which tasks depend task by task, by frame numbers."""
         self.data["tasks_depend_mask"] = value
-
-    def setNeedProperties(self, value: str) -> None:
-        """Set the properties of which a render must have one."""
-        self.data["need_properties"] = value
 
     def skipThumbnails(self) -> None:
         """Make no thumbnails of the result files."""

@@ -18,13 +18,14 @@ from afcore.errors import AfError, BadSpec, Rejected
 from afcore.jobcheck import read_job
 from afcore.servicetable import SERVICES
 from afnet.api.block import Block
+from afnet.api.limited import Limited
 from afnet.api.send import send_job, server_list
 from afnet.api.site import configuration, host_name, native_os, to_server, user_name
 
 __all__ = ["Job", "checkClass", "checkRegExp"]
 
 
-class Job:
+class Job(Limited):
     """A job: blocks of tasks in ``blocks``, everything else in ``data`` under the names of the farm's JSON."""
 
     def __init__(self, name: str | None = None) -> None:
@@ -111,24 +112,6 @@ class Job:
         if str(seconds).isdigit():
             self.data["time_life"] = int(seconds)
 
-    def setMaxRunningTasks(self, value: int) -> None:
-        """Set how many tasks may run at once; negative numbers change nothing."""
-        if value >= 0:
-            self.data["max_running_tasks"] = value
-
-    def setMaxRunTasksPerHost(self, value: int) -> None:
-        """Set how many tasks may run at once on one render; negative numbers change nothing."""
-        if value >= 0:
-            self.data["max_running_tasks_per_host"] = value
-
-    def setHostsMask(self, value: str) -> None:
-        """Set the mask of renders that may run the job."""
-        self.data["hosts_mask"] = value
-
-    def setHostsMaskExclude(self, value: str) -> None:
-        """Set the mask of renders that may not run the job."""
-        self.data["hosts_mask_exclude"] = value
-
     def setHostsMaskType(self, value: str) -> None:
         """Say what masks of hosts are: ``regex``, or ``find`` for a list of beginnings of names."""
         self.data["hosts_mask_type"] = value
@@ -144,10 +127,6 @@ class Job:
     def setNeedOS(self, value: str) -> None:
         """Set the systems of which a render must be one."""
         self.data["need_os"] = value
-
-    def setNeedProperties(self, value: str) -> None:
-        """Set the properties of which a render must have one."""
-        self.data["need_properties"] = value
 
     def setNativeOS(self) -> None:
         """Let the job run only on renders with the system of this machine."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -113,15 +114,21 @@ def processes_of(farm: FarmProcess) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.timeout(120)
-def test_an_agent_cut_off_for_too_long_gives_its_task_away_and_ends_its_own_process(farm_process: FarmProcess) -> None:
-    farm = farm_process
+def one_waiting_task(farm: FarmProcess) -> tuple[int, Path, Path]:
+    """Run a task on r1 until its gate is there; return job, gate, and the file with a line for each of its starts."""
     farm.ask("pool.set", paths=["/"], parameters={"zombie_time": 2, "max_tasks_host": 1})
     gate, runs = farm.folder / "gate", farm.folder / "runs"
     command = f"echo $$ >> {runs}; while [ ! -e {gate} ]; do sleep 0.05; done; {farm.mark('end')}"
     farm.start_agent("r1")
     job = farm.submit({"frame_first": 0, "frame_last": 0, "command": command})
     wait_for(lambda: runs.exists() and len(runs.read_text().split()) == 1, what="the first run")
+    return job, gate, runs
+
+
+@pytest.mark.timeout(120)
+def test_an_agent_cut_off_for_too_long_gives_its_task_away_and_ends_its_own_process(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    job, gate, runs = one_waiting_task(farm)
     (first,) = processes_of(farm)
     agent = farm.agents["r1"]
     os.kill(agent.pid, signal.SIGSTOP)
@@ -150,12 +157,7 @@ def test_an_agent_cut_off_for_too_long_gives_its_task_away_and_ends_its_own_proc
 @pytest.mark.timeout(120)
 def test_a_result_of_a_run_that_was_given_away_is_dropped(farm_process: FarmProcess) -> None:
     farm = farm_process
-    farm.ask("pool.set", paths=["/"], parameters={"zombie_time": 2, "max_tasks_host": 1})
-    gate, runs = farm.folder / "gate", farm.folder / "runs"
-    command = f"echo $$ >> {runs}; while [ ! -e {gate} ]; do sleep 0.05; done; {farm.mark('end')}"
-    farm.start_agent("r1")
-    job = farm.submit({"frame_first": 0, "frame_last": 0, "command": command})
-    wait_for(lambda: runs.exists() and len(runs.read_text().split()) == 1, what="the first run")
+    job, gate, runs = one_waiting_task(farm)
     agent = farm.agents["r1"]
     os.kill(agent.pid, signal.SIGSTOP)
     try:
