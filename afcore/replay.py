@@ -13,6 +13,7 @@ from afcore.codec import decode_entries
 from afcore.core import Core
 from afcore.events import (
     Fact,
+    HostForgiven,
     JobDeleted,
     JobEdited,
     RunFinished,
@@ -154,12 +155,11 @@ class Replay:
                     short = _Short(farm)
 
     def _other(self, event: Fact, at: float) -> None:
-        if not self._counted:
+        if not isinstance(event, TasksReleased | TasksHeld | HostForgiven):
             self._make_runs()
-            recount(self.farm)
-            self._counted = True
-        if not isinstance(event, TasksReleased | TasksHeld):
-            self._make_runs()
+            if not self._counted:
+                recount(self.farm)
+                self._counted = True
             if isinstance(event, JobEdited | JobDeleted):
                 self._stamp()
             if isinstance(event, JobDeleted):
