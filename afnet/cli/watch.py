@@ -1,9 +1,11 @@
 """``job watch``: progress of jobs as it happens, drawn on a terminal, a line for each change elsewhere."""
 
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from afcore.errors import ConnectionLost, NotFound, TimedOut
 from afcore.rows import BlockRow, JobRow
 from afcore.states import TaskState
 from afnet.cli.asking import ask
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from afnet.client.blocking import BlockingClient
 
 __all__ = ["is_settled", "watch_jobs"]
+
+_RETRY = 1.0
+"""Seconds between two tries to reach a server that is away."""
 
 
 def is_settled(job: JobRow) -> bool:
@@ -39,20 +44,43 @@ def _changes(client: "BlockingClient", ids: list[int]) -> Iterator[tuple[int, Jo
     from afnet.client.rows import decode_rows
 
     waiting = set(ids)
-    for rows in client.subscribe("jobs", {"ids": ids}, interval=0.2):
-        for row in decode_rows(rows):
-            if row.id in ids:
-                yield row.id, row
-                if is_settled(row):
-                    waiting.discard(row.id)
-                else:
-                    waiting.add(row.id)
-        for id in rows.gone:
-            if id in waiting:
+    while waiting:
+        try:
+            for rows in client.subscribe("jobs", {"ids": ids}, interval=0.2):
+                for row in decode_rows(rows):
+                    if row.id in ids:
+                        yield row.id, row
+                        if is_settled(row):
+                            waiting.discard(row.id)
+                        else:
+                            waiting.add(row.id)
+                for id in rows.gone:
+                    if id in waiting:
+                        waiting.discard(id)
+                        yield id, None
+                if not waiting:
+                    return
+        except ConnectionLost as error:
+            print(f"afcmd: {error.sentence} Waiting for the server to come back; Ctrl+C ends it.", file=sys.stderr)
+            for id in _gone_meanwhile(client, sorted(waiting)):
                 waiting.discard(id)
                 yield id, None
-        if not waiting:
-            return
+
+
+def _gone_meanwhile(client: "BlockingClient", ids: list[int]) -> list[int]:
+    """Wait until a server answers; return the ids of jobs that it does not have any more."""
+    gone = []
+    for id in ids:
+        while True:
+            try:
+                client.request("job.show", {"job": id})
+            except (ConnectionLost, TimedOut):
+                time.sleep(_RETRY)
+                continue
+            except NotFound:
+                gone.append(id)
+            break
+    return gone
 
 
 def _over(job: JobRow | BlockRow) -> int:
@@ -88,11 +116,12 @@ def _watch_plain(client: "BlockingClient", ids: list[int], *, json: bool) -> int
 
 def _watch_drawn(client: "BlockingClient", ids: list[int]) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     good: dict[int, bool] = dict.fromkeys(ids, False)
     bars: dict[tuple[int, int], TaskID] = {}
     with Progress(
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=40)),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         MofNCompleteColumn(),

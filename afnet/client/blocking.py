@@ -171,7 +171,7 @@ class BlockingClient:
 
     def connect(self) -> None:
         """Connect and greet, if that is not done; raises why no server took us (the first one's reason)."""
-        if self._session is not None and self._session.state is SessionState.OPEN:
+        if self._session is not None and self._session.state is SessionState.OPEN and not self._is_stale():
             return
         self.close()
         waiting = deque(self._servers)
@@ -198,6 +198,12 @@ class BlockingClient:
             first = first or ConnectionLost(f"{address} does not lead the farm, and nobody who may does: {others}.")
         assert first is not None
         raise first
+
+    def _is_stale(self) -> bool:
+        """Say whether nobody used the connection for so long that the server may have given it up: begin anew."""
+        session = self._session
+        deadline = None if session is None else session.deadline()
+        return deadline is not None and not self._mail and time.monotonic() > deadline
 
     def _greet(self, address: Address) -> list[Address]:
         """Speak to one server; sets ``server`` if it leads, else returns whom it named."""

@@ -11,6 +11,7 @@ from afnet.client.blocking import BlockingClient
 from afnet.client.rows import decode_rows
 from afnet.client.servers import Address
 from afnet.wire.messages import NotLeader, Refused, Unsubscribe, Welcome
+from tests.waiting import wait_for
 from tests.wire.farm import Farm, FarmThread
 
 
@@ -85,6 +86,18 @@ def test_a_server_that_never_answers_a_request() -> None:
     with FarmThread(farm) as served, BlockingClient(served.addresses, program="afcmd") as client:
         with pytest.raises(TimedOut, match=r"job\.list was not answered within 0\.05 seconds"):
             client.request("job.list", timeout=0.05)
+
+
+def test_a_client_that_rested_for_long_begins_anew() -> None:
+    farm = Farm()
+    farm.answer = Welcome(1, "afserver test", "farm-1", 7, ping=0.05)
+    with FarmThread(farm) as served, BlockingClient(served.addresses, program="afcmd") as client:
+        for number in range(3):
+            assert client.request("echo", {"a": number}) == {"a": number}
+            before = client._socket
+            wait_for(client._is_stale, what="the connection to be too old to trust")
+            client.connect()
+            assert client._socket is not before
 
 
 def test_the_server_going_away_ends_a_subscription() -> None:
