@@ -26,6 +26,7 @@ from afnet.demo.farm import Farm
 from afnet.demo.production import submit
 from benchmarks.farmyard import CODE, count_runs, cpu_seconds, new_farm
 from benchmarks.harness import MOST_LAG, CheckFailed, Invalid, Target, percentile
+from tests.store.cluster import Cluster, binaries
 
 NAME = "1,000 agents with 4 slots, 2-second tasks; then 0.5-second tasks"
 AGENTS = 1000
@@ -192,7 +193,7 @@ def _figures(
 
 
 def run(folder: Path) -> dict[str, float]:
-    """Measure once, on SQLite."""
+    """Measure once: on SQLite, and where its programs are installed on PostgreSQL beside it."""
     with loaded_farm(folder) as (farm, load, probe):
         counted, probed, server = _stretch(farm, load, probe, SECONDS)
         late = _invalid(counted, probed)
@@ -214,4 +215,20 @@ def run(folder: Path) -> dict[str, float]:
                 f"{acknowledged} runs were acknowledged and {reported} reported, but after kill -9 the database has "
                 f"{rows} rows of {tasks} tasks."
             )
-    return figures
+        figures["rows_after_kill"] = float(rows)
+    return figures | _beside(folder)
+
+
+def _beside(folder: Path) -> dict[str, float]:
+    """The same load on PostgreSQL, for a shorter while."""
+    programs = binaries()
+    if programs is None:
+        return {}
+    place = folder / "beside"
+    place.mkdir()
+    cluster = Cluster(programs, synced=True)
+    try:
+        with loaded_farm(place, cluster.url(cluster.new_database())) as (farm, load, probe):
+            return _figures("postgresql_", *_stretch(farm, load, probe, SECONDS / 3))
+    finally:
+        cluster.remove()
