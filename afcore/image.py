@@ -8,7 +8,7 @@ Rules of this file:
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -114,20 +114,29 @@ def _run_values(run: Run) -> dict[str, Any]:
     return {name: value for name, usual in _RUN if (value := getattr(run, name)) != usual}
 
 
-def _farm_values(farm: Farm) -> dict[str, Any]:
+def _run_image(run: Run) -> Run | dict[str, Any]:
+    """Return what is written of a run: itself when it has no readings, because fifty thousand may be written at once.
+
+    When progress was last seen goes with it, and is not read again.
+    """
+    unread = run.frame < 0 and run.percent_frame < 0 and not run.last_line and not run.activity
+    return run if unread else _run_values(run)
+
+
+def _farm_values(farm: Farm, run_values: Callable[[Run], Any] = _run_values) -> dict[str, Any]:
     return {
         **_values(farm, _NUMBERS),
         "users": [_values(user, _USER) for user in farm.users.values()],
         "branches": [_values(branch, _BRANCH) for branch in farm.branches.values()],
         "pools": [_values(pool, _POOL) for pool in farm.pools.values()],
         "renders": [_values(render, _RENDER) for render in farm.renders.values()],
-        "runs": [_run_values(run) for run in farm.runs.values()],
+        "runs": [run_values(run) for run in farm.runs.values()],
     }
 
 
 def farm_bytes(farm: Farm) -> bytes:
     """Return everything that belongs to no job, and every run."""
-    return _encoder.encode(_farm_values(farm))
+    return _encoder.encode(_farm_values(farm, _run_image))
 
 
 def _block_values(block: Block) -> dict[str, Any]:

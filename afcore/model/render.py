@@ -63,7 +63,7 @@ class Render:
     """``Farm.version`` at its last change."""
 
 
-class Run(msgspec.Struct, kw_only=True, gc=False):
+class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """One execution that is going on now: there are as many as busy slots, never as many as tasks.
 
     It is small, because a great farm has fifty thousand: what is empty is shared.
