@@ -78,6 +78,7 @@ _ALL = (
     Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
     Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
     Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
+    Setting("af_task_post_limit_sec", "float", 16.0, "time for each command after a task; 0 is no limit", "s", 0.0),
     Setting("modules_folder", "text", "", "folder of services and parsers of one's own, in folders of these names"),
     Setting("helper_seconds", "float", 10.0, "how long a step of a service or parser of one's own may take", "s", 0.1),
     Setting("helper_bytes", "int", _GIB, "memory of a service and parser of one's own", "bytes", 256 * _MIB),
@@ -120,7 +121,7 @@ CLASSIC = frozenset(
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
     af_db_conninfo af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size
-    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions af_task_post_limit_sec
+    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions
     company tray_icon icons_path menu_path docs_url forum_url email_smtp_server
     keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
     nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter

@@ -196,6 +196,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
                 token=folder.token,
                 shell_prefix=str(config["cmd_shell"]),
                 log_limit=int(config["log_bytes_max"]),
+                post_limit=float(config["af_task_post_limit_sec"]),
             ),
             settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),
             spool=spool,

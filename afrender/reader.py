@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,12 +33,13 @@ LAST_LINE_LIMIT = 200
 class Judgement:
     """What service and parser think of an ended process: ``status`` and a sentence why, if it is not good.
 
-    ``place``: where in other people's code something went wrong, for the log.
+    ``place``: where in other people's code something went wrong, for the log. ``post``: what is to be run now.
     """
 
     status: RunStatus
     sentence: str = ""
     place: str = ""
+    post: Sequence[str | list[str]] = ()
 
 
 class Reader:
@@ -211,7 +212,12 @@ class Reader:
                 return Judgement(RunStatus.ERROR, self.sentence, self.failure)
             if wrong:
                 return Judgement(RunStatus.BAD_FILES, wrong)
-        return Judgement(RunStatus.SUCCESS)
+        try:
+            post = self._service.post_commands(list(parser.files) if parser is not None else [])
+        except Exception:  # noqa: BLE001 - as above
+            self._fail("service", type(self._service).__name__)
+            return Judgement(RunStatus.ERROR, self.sentence, self.failure)
+        return Judgement(RunStatus.SUCCESS, post=post)
 
 
 def _within(value: object, low: int, high: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from afnet.wire.messages import RunSpec
 from afrender.helper.pool import HelperPool
 from afrender.helper.remote import RemoteReader
 from afrender.logs import LOG_LIMIT, RunLog
+from afrender.post import run_post_commands
 from afrender.process.spawn import CannotStart, Exit, Launch, ProcessLayer, RunningProcess, marker_text, shell_words
 from afrender.reader import Applications, Judgement, Reader
 from afrender.stimuli import (
@@ -42,13 +43,14 @@ class WorkSettings:
     """What the surroundings decide for processes.
 
     ``folder``: for logs. ``token``: marks the agent's processes. ``shell_prefix``: words before a shell line.
-    ``log_limit``: bytes kept of one log.
+    ``log_limit``: bytes kept of one log. ``post_limit``: seconds for each command after a task; 0 is none.
     """
 
     folder: Path
     token: str = ""
     shell_prefix: str = "/bin/sh -c"
     log_limit: int = LOG_LIMIT
+    post_limit: float = 16.0
 
 
 class Work:
@@ -91,6 +93,10 @@ class Work:
         elif not self._news:
             self._news = True
             self._works.tell(ProgressSeen(self.key))
+
+    def goes_on(self, process: RunningProcess) -> None:
+        """A command after the task runs now: it is what is ended when the task is."""
+        self.process = process
 
     def exited(self, end: Exit) -> None:
         """Take the end of the process."""
@@ -241,9 +247,33 @@ class Works:
         self._judged(work, end, await self._loop.run_in_executor(None, reader.judge, end))
 
     def _judged(self, work: Work, end: Exit, judgement: Judgement) -> None:
+        if judgement.status is RunStatus.SUCCESS and judgement.post and not work.stopped:
+            self._errand(self._do_post(work, end, judgement.post))
+        else:
+            self._close_run(work, end, judgement)
+
+    async def _do_post(self, work: Work, end: Exit, commands: Sequence[str | list[str]]) -> None:
+        plan, prefix = work.reader.plan, self._settings.shell_prefix
+        marker = marker_text(*work.key, self._settings.token)
+        launches = [Launch(shell_words(one, prefix), plan.folder, plan.environment, marker) for one in commands]
+        wrong = await run_post_commands(
+            self._layer,
+            launches,
+            limit=self._settings.post_limit,
+            heard=work.log.add,
+            began=work.goes_on,
+            stopped=lambda: bool(work.stopped),
+        )
+        status = RunStatus.POST_FAILED if wrong else RunStatus.SUCCESS
+        if wrong:
+            work.log.add(f"[ afrender: {wrong} ]\n".encode())
+        self._close_run(work, end, Judgement(status, wrong))
+
+    def _close_run(self, work: Work, end: Exit, judgement: Judgement) -> None:
         reader = work.reader
         del self.all[work.key]
-        if judgement.sentence and judgement.status is not RunStatus.KILLED and not work.stopped:
+        quiet = (RunStatus.KILLED, RunStatus.POST_FAILED)
+        if judgement.sentence and judgement.status not in quiet and not work.stopped:
             text = judgement.place.rstrip() or judgement.sentence
             work.log.add(f"[ afrender: {text} ]\n".encode())
         self._ended_log(work.key, work.log)

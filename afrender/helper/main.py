@@ -29,6 +29,7 @@ from afrender.helper.protocol import (
     Judged,
     Prepare,
     Prepared,
+    Ready,
     Setup,
     Stale,
     State,
@@ -73,7 +74,8 @@ class Helper:
         if isinstance(request, Judge):
             judgement = reader.judge(Exit(request.code, request.signal))
             self._reader = None
-            return Judged(int(judgement.status), judgement.sentence, judgement.place, memory_used())
+            status, post = int(judgement.status), list(judgement.post)
+            return Judged(status, judgement.sentence, judgement.place, post, memory_used())
         return Failed(f"A helper does not know {type(request).__name__}", "")
 
     def _prepare(self, request: Prepare) -> Answer:
@@ -178,6 +180,8 @@ def main() -> int:
         return 2
     _limit_memory(first.memory)
     helper = Helper(first)
+    writing.write(encode(Ready()))
+    writing.flush()
     watched = sys.platform != "linux"
     while body := _read(reading):
         answer = helper.answer(decode_request(body))

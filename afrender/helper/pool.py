@@ -9,7 +9,9 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +25,11 @@ from afrender.process.spawn import CannotStart
 
 __all__ = ["HelperPool", "HelperSettings"]
 
-IDLE_MOST = 8
-"""Helpers that are kept for the next task."""
+IDLE_TIME = 60.0
+"""Seconds that a helper waits for the next task."""
+
+STARTS_MOST = max(1, (os.cpu_count() or 2) - 1)
+"""Helpers that come up at a time: a machine that starts sixty at once starts none."""
 
 RUNS_MOST = 500
 """Runs after which a helper has worked enough."""
@@ -32,7 +37,7 @@ RUNS_MOST = 500
 LOOK_PERIOD = 5.0
 """Seconds after which the folder is looked at again."""
 
-STALE_TRIES = 3
+STALE_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,10 @@ class HelperPool:
     def __init__(self, settings: HelperSettings) -> None:
         self.all: set[HelperProcess] = set()
         self._settings = settings
-        self._idle: list[HelperProcess] = []
+        self._idle: list[tuple[float, HelperProcess]] = []
+        self._waiting: deque[asyncio.Future[HelperProcess]] = deque()
+        self._starting = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._names = own_names(settings.folder)
         self._looked = time.monotonic()
         self._errands: set[asyncio.Task[None]] = set()
@@ -83,6 +91,8 @@ class HelperPool:
                 helper = await self._take()
             except OSError as error:
                 return CannotStart(f"A helper for services and parsers cannot be started: {error.strerror or error}")
+            except Trouble as trouble:
+                return CannotStart(f"A helper for services and parsers {trouble.sentence}", trouble.place)
             try:
                 answer = await helper.ask(Prepare(run))
             except Trouble as trouble:
@@ -98,6 +108,10 @@ class HelperPool:
                     reader.done()
                 return reader
             if isinstance(answer, Stale):
+                # Whoever waits for a task knows the same old files.
+                for _, idle in self._idle:
+                    self._end(idle)
+                self._idle.clear()
                 self._end(helper)
                 continue
             self._give_back(helper)
@@ -108,6 +122,8 @@ class HelperPool:
 
     async def close(self) -> None:
         """End all helpers."""
+        if self._timer is not None:
+            self._timer.cancel()
         for errand in list(self._errands):
             errand.cancel()
         if self._errands:
@@ -118,22 +134,69 @@ class HelperPool:
         self._idle.clear()
 
     async def _take(self) -> HelperProcess:
+        """Return a helper that nobody uses: one that waits, one that another task gives back, or a new one."""
         while self._idle:
-            helper = self._idle.pop()
+            _, helper = self._idle.pop()
             if helper.over is None:
                 return helper
             self._end(helper)
-        helper = await HelperProcess.start(self._setup, self._settings.seconds)
-        self.all.add(helper)
-        return helper
+        waiting: asyncio.Future[HelperProcess] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._start_more()
+        return await waiting
+
+    def _start_more(self) -> None:
+        while self._starting < min(STARTS_MOST, len(self._waiting)):
+            self._starting += 1
+            self._errand(self._start())
+
+    async def _start(self) -> None:
+        try:
+            helper = await HelperProcess.start(self._setup, self._settings.seconds)
+        except (OSError, Trouble) as error:
+            while self._waiting:
+                waiting = self._waiting.popleft()
+                if not waiting.done():
+                    waiting.set_exception(error)
+                    break
+        else:
+            self.all.add(helper)
+            self._hand_on(helper)
+        finally:
+            self._starting -= 1
+        self._start_more()
+
+    def _hand_on(self, helper: HelperProcess) -> None:
+        """Give a free helper to whoever waits longest, else keep it for a while."""
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(helper)
+                return
+        self._idle.append((time.monotonic(), helper))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(IDLE_TIME, self._send_home)
+
+    def _send_home(self) -> None:
+        """End helpers that nobody needed for long; those that were used last are taken first."""
+        self._timer = None
+        late = time.monotonic() - IDLE_TIME
+        for since, helper in self._idle:
+            if since <= late:
+                self._end(helper)
+        self._idle = [one for one in self._idle if one[0] > late]
+        if self._idle:
+            left = max(0.1, self._idle[0][0] - late)
+            self._timer = asyncio.get_running_loop().call_later(left, self._send_home)
 
     def _give_back(self, helper: HelperProcess) -> None:
         helper.runs += 1
         worn = helper.runs >= RUNS_MOST or helper.memory > self._settings.memory // 2
-        if helper.over is not None or worn or len(self._idle) >= IDLE_MOST:
+        if helper.over is not None or worn:
             self._end(helper)
+            self._start_more()
         else:
-            self._idle.append(helper)
+            self._hand_on(helper)
 
     def _end(self, helper: HelperProcess) -> None:
         self._errand(self._close(helper))

@@ -30,6 +30,9 @@ ROOT = str(Path(__file__).parents[2])
 WORDS = 16384
 """Bytes of the end of a helper's standard error that are kept."""
 
+START_TIME = 60.0
+"""Seconds until a new helper must have come up."""
+
 TELL_TIME = 0.5
 """Seconds that a hanging helper gets to say where it hangs."""
 
@@ -67,7 +70,10 @@ class HelperProcess:
 
     @classmethod
     async def start(cls, setup: Setup, seconds: float) -> HelperProcess:
-        """Start one. Raises OSError when the system does not let us."""
+        """Start one and wait until it is there. Raises OSError when the system does not let us, Trouble as any request.
+
+        A busy machine may take long to start a process: that has a limit of its own.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -79,8 +85,13 @@ class HelperProcess:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))},
             start_new_session=True,
         )
-        helper = cls(process, seconds)
-        helper._write(setup)
+        helper = cls(process, max(seconds, START_TIME))
+        try:
+            await helper.ask(setup)
+        except BaseException:
+            await helper.close()
+            raise
+        helper._seconds = seconds
         return helper
 
     @property
@@ -163,7 +174,11 @@ class HelperProcess:
     def _answered(self, answer: Answer) -> None:
         if self._waiting:
             self._head_since = time.monotonic()
-            self._waiting.popleft()(answer)
+            taker = self._waiting.popleft()
+            if not self._waiting and self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            taker(answer)
 
     async def _listen(self) -> None:
         pipe = self._process.stderr

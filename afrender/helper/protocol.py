@@ -19,6 +19,7 @@ __all__ = [
     "MESSAGE_LIMIT",
     "Prepare",
     "Prepared",
+    "Ready",
     "Request",
     "Setup",
     "Stale",
@@ -33,7 +34,7 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 
 
 class Setup(msgspec.Struct, tag=1, array_like=True):
-    """The first message: what is the same for all runs. It has no answer.
+    """The first message: what is the same for all runs. Its answer is ``Ready``.
 
     ``folder``: of modules of one's own. ``memory``: bytes that may be used. ``settings``: of this machine.
     """
@@ -119,6 +120,7 @@ class Judged(msgspec.Struct, tag=14, array_like=True):
     status: int
     sentence: str
     place: str
+    post: list[str | list[str]]
     memory: int
 
 
@@ -126,7 +128,11 @@ class Stale(msgspec.Struct, tag=15, array_like=True):
     """Modules were changed since they were loaded: ask a new helper."""
 
 
-Answer = Prepared | Failed | State | Judged | Stale
+class Ready(msgspec.Struct, tag=16, array_like=True):
+    """The helper has come up."""
+
+
+Answer = Prepared | Failed | State | Judged | Stale | Ready
 
 _encoder = msgspec.msgpack.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode

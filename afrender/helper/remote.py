@@ -150,7 +150,7 @@ class RemoteReader:
             return Judgement(RunStatus.ERROR, f"The helper said {type(answer).__name__}")
         helper.memory = answer.memory
         self.done()
-        return Judgement(RunStatus(answer.status), answer.sentence, answer.place)
+        return Judgement(RunStatus(answer.status), answer.sentence, answer.place, answer.post)
 
     def _after_trouble(self, end: Exit) -> Judgement:
         if end.signal:

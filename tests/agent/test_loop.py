@@ -41,6 +41,7 @@ class Stage:
         self.address = Address("127.0.0.1", 0)
         self.log_limit = 200_000
         self.helpers: HelperPool | None = None
+        self.post_limit = 16.0
         self.known_farm = ""
         (folder / "host.json").write_text(json.dumps({"identity": {"name": "r01"}, "resources": [{"cpu_idle": 42}]}))
 
@@ -58,7 +59,7 @@ class Stage:
             applications=Applications(),
             helpers=self.helpers,
             host=FakeHost(self.folder / "host.json"),
-            works=WorkSettings(folder=self.folder, token=TOKEN, log_limit=self.log_limit),
+            works=WorkSettings(folder=self.folder, token=TOKEN, log_limit=self.log_limit, post_limit=self.post_limit),
             settings=LoopSettings(instance="one"),
             spool=self.spool,
             farm_met=self.meet,
