@@ -100,6 +100,9 @@ class _Short:
             second = int(at) - self._epoch
             self._finished[task] = second if second > 0 else 1
             block.run_time_sum_ms += event.duration_ms
+            render = self._farm.renders.get(event.render)
+            if render is not None and render.failed_users:
+                render.failed_users.clear()
         block.version = self._farm.version
 
 

@@ -72,7 +72,7 @@ def judge(farm: Farm, run: Run, report: ReportRun) -> Verdict:
     if run.stopping >= 0:
         status = RunStatus(run.stop_status)
         if not status.is_error:
-            return Verdict(status, ready_or_waiting(farm, key, run.stopping), 0, 0, False)
+            return Verdict(status, ready_or_waiting(farm, key, run.stopping), 0, table.errors[task], False)
     elif _too_short(block, report):
         status = RunStatus.TOO_SHORT
     now = table.state[task]
