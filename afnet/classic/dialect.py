@@ -6,13 +6,13 @@ from afcore.commands import SetPools, SubmitJob
 from afcore.errors import AfError
 from afnet.classic.framing import info
 from afnet.classic.json_action import read_action
-from afnet.classic.json_get import GetJobs, read_get
+from afnet.classic.json_get import Get, read_get
 from afnet.classic.json_job import read_job, refused_answer
 
 __all__ = ["Wish", "error_answer", "read_request"]
 
-Wish = SubmitJob | SetPools | GetJobs
-"""What this version understands: two commands, and a look at jobs."""
+Wish = SubmitJob | SetPools | Get
+"""What this version understands."""
 
 _LATER = ("monitor", "user", "reload_config", "announce", "save")
 
@@ -20,7 +20,7 @@ _LATER = ("monitor", "user", "reload_config", "announce", "save")
 def read_request(request: dict[str, Any]) -> "Wish | dict[str, Any]":
     """Return the wish of a request, or the answer to one that is wrong or not there yet.
 
-    Answers are made by ``jobs_answer``, ``submitted_answer`` and ``done_answer``; errors by ``error_answer``.
+    Answers are made by ``get_answer``, ``submitted_answer`` and ``done_answer``; errors by ``error_answer``.
     """
     if isinstance(request.get("get"), dict):
         return read_get(request)
@@ -34,8 +34,8 @@ def read_request(request: dict[str, Any]) -> "Wish | dict[str, Any]":
     for key in _LATER:
         if key in request:
             return info(
-                f'Afwatch does not answer "{key}" in the classic dialect yet; so far it takes "job", "get" of jobs by '
-                '"ids" and "action" on the pool /. Use afcmd instead.'
+                f'Afwatch does not answer "{key}" in the classic dialect yet; so far it takes "job", "get" and '
+                '"action" on the pool /. Use afcmd instead.'
             )
     return info("Invalid action.")
 

@@ -9,7 +9,7 @@ Rules of this file:
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from afcore.errors import TheirFault
 
@@ -18,6 +18,7 @@ __all__ = [
     "RECEIVE_TIME",
     "Hopeless",
     "Incomplete",
+    "ListedTasks",
     "TaskPages",
     "encode_http",
     "encode_pieces",
@@ -130,8 +131,20 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-class TaskPages:
-    """Listed tasks of an answer that are made and encoded a page at a time; stands for a JSON list."""
+class TaskPages(Protocol):
+    """One thing per task, made and encoded a page at a time; stands for a JSON list."""
+
+    def __len__(self) -> int:
+        """Say how many tasks there are."""
+        ...
+
+    def page(self, first: int, end: int) -> list[dict[str, Any]]:
+        """Return tasks ``first`` up to, without, ``end``."""
+        ...
+
+
+class ListedTasks:
+    """The listed tasks of a block, as ``TaskPages``."""
 
     def __init__(self, names: Sequence[str], commands: Sequence[str], files: dict[int, list[str]]) -> None:
         self._names = names
@@ -159,33 +172,52 @@ def _dump(value: Any) -> bytes:
 def encode_pieces(answer: dict[str, Any]) -> Iterator[bytes]:
     """Yield the JSON of an answer in pieces that each cost little, so that others are served between them.
 
-    Only lists of jobs can be large: a piece is a job's or a block's own keys, or 1,024 of its tasks.
+    Only jobs, blocks and their tasks can be many: a piece is a job's or a block's own keys, or 1,024 tasks.
     """
-    jobs = answer.get("jobs")
-    if not isinstance(jobs, list) or len(answer) != 1:
-        yield _dump(answer)
-        return
-    yield b'{"jobs":['
-    for number, job in enumerate(jobs):
-        yield b",\n" if number else b"\n"
-        own = {key: value for key, value in job.items() if key != "blocks"}
-        yield _dump(own)[:-1] + b',"blocks":['
-        for place, block in enumerate(job["blocks"]):
-            yield b",\n" if place else b"\n"
-            yield from _encode_block(block)
-        yield b"]}"
-    yield b"\n]}"
+    if len(answer) == 1:
+        (kind,) = answer
+        value = answer[kind]
+        if kind in ("jobs", "blocks") and isinstance(value, list):
+            yield b'{"%s":[' % kind.encode()
+            for number, one in enumerate(value):
+                yield b",\n" if number else b"\n"
+                yield from _encode_job(one) if kind == "jobs" else _encode_block(one)
+            yield b"\n]}"
+            return
+        if kind == "job_progress":
+            yield b'{"job_progress":{"id":%d,"progress":[' % value["id"]
+            for number, pages in enumerate(value["progress"]):
+                yield b",\n" if number else b"\n"
+                yield from _encode_pages(pages)
+            yield b"\n]}}"
+            return
+    yield _dump(answer)
+
+
+def _encode_job(job: dict[str, Any]) -> Iterator[bytes]:
+    own = {key: value for key, value in job.items() if key != "blocks"}
+    yield _dump(own)[:-1] + b',"blocks":['
+    for place, block in enumerate(job["blocks"]):
+        yield b",\n" if place else b"\n"
+        yield from _encode_block(block)
+    yield b"]}"
 
 
 def _encode_block(block: dict[str, Any]) -> Iterator[bytes]:
     pages = block.get("tasks")
-    if not isinstance(pages, TaskPages):
+    if pages is None:
         yield _dump(block)
         return
-    yield b'{"tasks":['
+    yield b'{"tasks":'
+    yield from _encode_pages(pages)
+    yield b"," + _dump({key: value for key, value in block.items() if key != "tasks"})[1:]
+
+
+def _encode_pages(pages: TaskPages) -> Iterator[bytes]:
+    yield b"["
     for first in range(0, len(pages), _PAGE):
         yield (b"," if first else b"") + _dump(pages.page(first, first + _PAGE))[1:-1]
-    yield b"]," + _dump({key: value for key, value in block.items() if key != "tasks"})[1:]
+    yield b"]"
 
 
 def encode_text(body: bytes) -> bytes:

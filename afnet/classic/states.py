@@ -7,9 +7,20 @@ Rules of this file:
 
 from collections.abc import Iterable, Sequence
 
-from afcore.states import TaskFlag, TaskState
+from afcore.states import RenderState, TaskFlag, TaskState
 
-__all__ = ["BAR_LENGTH", "Bit", "block_bits", "from_bits", "job_bits", "progress_bar", "state_text", "to_bits"]
+__all__ = [
+    "BAR_LENGTH",
+    "Bit",
+    "block_bits",
+    "from_bits",
+    "job_bits",
+    "pool_state",
+    "progress_bar",
+    "render_state",
+    "state_text",
+    "to_bits",
+]
 
 BAR_LENGTH = 128
 """Characters of ``p_progressbar``."""
@@ -178,6 +189,36 @@ def job_bits(
     if waits_for_approval:
         bits |= Bit.PPA
     return bits
+
+
+_RENDER_BITS = (
+    (RenderState.NIMBY_USER, 2, "NbY"),
+    (RenderState.NIMBY, 4, "NBY"),
+    (RenderState.WOL_FALLING, 32, "WFL"),
+    (RenderState.WOL_SLEEPING, 64, "WSL"),
+    (RenderState.WOL_WAKING, 128, "WWK"),
+    (RenderState.PAUSED, 256, "PAU"),
+    (RenderState.SICK, 512, "SIC"),
+)
+
+
+def render_state(state: int, *, busy: bool, changed: bool) -> tuple[int, str]:
+    """Return mask and code words of a render; ``changed`` when its capacity or slots are its own."""
+    online = bool(state & RenderState.ONLINE)
+    bits, text = (1, " ONL") if online else (0, " OFF")
+    if busy:
+        bits, text = bits | 8, text + " RUN"
+    if changed:
+        bits, text = bits | 16, text + " DRT"
+    for flag, bit, word in _RENDER_BITS:
+        if state & flag:
+            bits, text = bits | bit, f"{text} {word}"
+    return bits, text
+
+
+def pool_state(*, busy: bool, paused: bool) -> tuple[int, str]:
+    """Return mask and code words of a pool."""
+    return busy | 2 * paused, (" RUN" if busy else "") + (" PAU" if paused else "")
 
 
 _BY_STATE = sorted(

@@ -197,7 +197,7 @@ class FarmServer:
         self.door = Door(
             listen,
             on_native=self.callers,
-            on_classic=ClassicDesk(farm, self.requests, clock).answer,
+            on_classic=ClassicDesk(farm, self.requests, clock, audit=audit, store=store).answer,
             limits=Limits(
                 first_byte_time=config["first_byte_timeout"],
                 connections_per_address=config["peer_connections_max"],

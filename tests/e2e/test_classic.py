@@ -84,13 +84,29 @@ def test_a_job_of_the_reference_runs_to_its_end(farm_process: FarmProcess) -> No
     assert done["blocks"][1]["tasks"][0] == {"name": "one", "command": "echo ONE", "files": ["a.txt"]}
     assert done["time_done"] >= done["time_started"] >= done["time_creation"]
 
+    progress = ask(farm, {"get": {"type": "jobs", "ids": [id], "mode": "progress"}})["job_progress"]["progress"]
+    assert [[task["state"] for task in block] for block in progress] == [[" DON"] * 4, [" DON"] * 2]
+    task = {"type": "jobs", "ids": [id], "block_ids": [0], "task_ids": [1]}
+    output = ask(farm, {"get": {**task, "mode": "output"}})["task"]
+    assert output["data"] == "PROGRESS: 50%\nframes 3 - 0004\n" and output["progress"]["hst"] == "classic01"
+    log = ask(farm, {"get": {**task, "mode": "log"}})["task"]["data"].splitlines()
+    assert log[0].endswith('SESSION #1: Starting on "classic01"') and log[1].endswith("Finished success.")
+    assert ask(farm, {"get": {"type": "jobs", "ids": [id], "mode": "log"}})["message"]["list"]
+    (render,) = ask(farm, {"get": {"type": "renders", "mask": "classic"}})["renders"]
+    assert (render["name"], render["state"], render["pool"]) == ("classic01", " ONL", "/")
+    (user,) = ask(farm, {"get": {"type": "users"}})["users"]
+    assert (user["name"], user["jobs_num"]) == ("protouser", 1)
+    assert [each["name"] for each in ask(farm, {"get": {"type": "branches"}})["branches"]] == ["/", "/proto"]
+    (pool,) = ask(farm, {"get": {"type": "pools"}})["pools"]
+    assert (pool["renders_online"], pool["capacity_host"]) == (1, 4000)
+
 
 def test_what_is_refused_and_what_is_not_there_yet(farm_process: FarmProcess) -> None:
     farm = farm_process
     refused = ask(farm, {"job": {"name": "x", "user_name": "me", "blocks": []}})
     assert (refused["id"], refused["serial"]) == (0, 0) and "block" in refused["error"]
     assert ask(farm, {"get": {"type": "jobs", "ids": [998]}}) == {"info": {"kind": "error", "text": "Invalid ID"}}
-    for request in ({"get": {"type": "renders"}}, {"monitor": {}}, {"user": {"name": "x"}}):
+    for request in ({"monitor": {}}, {"user": {"name": "x"}}):
         assert "yet" in ask(farm, request)["info"]["text"]
     wrong = {"action": {**SLOTS["action"], "params": {"capacity_host": -7}}}
     assert ask(farm, wrong)["info"]["kind"] == "error"

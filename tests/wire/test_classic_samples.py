@@ -1,6 +1,7 @@
 """The classic dialect's first slice against what the reference really said, times and moments aside."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from afcore.states import TaskFlag, TaskState
 from afnet.classic.dialect import error_answer, read_request
 from afnet.classic.framing import encode_pieces, parse_request
 from afnet.classic.json_action import done_answer
-from afnet.classic.json_get import GetJobs, jobs_answer
+from afnet.classic.json_get import Get, Lines, Sources, get_answer
 from afnet.classic.json_job import submitted_answer
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -71,9 +72,20 @@ def make_farm(spec: JobSpec, *, id: int, serial: int, states: list[list[TaskStat
     return farm
 
 
-def answer(farm: Farm, *ids: int, full: bool = False, now: float = NOW) -> dict[str, Any]:
+def sources(now: float = NOW, lines: Lines = lambda kind, id: []) -> Sources:
+    return Sources(now, lines, lambda at: time.strftime("%a %d %b %H:%M.%S", time.gmtime(at)))
+
+
+def ask(farm: Farm, wish: Get, now: float = NOW) -> Any:
     """What a client gets, through the encoder and back."""
-    return parse_request(b"".join(encode_pieces(jobs_answer(farm, GetJobs(list(ids), full), now=now))))
+    found = get_answer(farm, wish, sources(now))
+    assert isinstance(found, dict)
+    return parse_request(b"".join(encode_pieces(found)))
+
+
+def answer(farm: Farm, *ids: int, full: bool = False, now: float = NOW) -> dict[str, Any]:
+    """Jobs by ids."""
+    return ask(farm, Get("jobs", "full" if full else "", ids=list(ids)), now=now)
 
 
 def without(value: Any, *keys: str) -> Any:
@@ -159,7 +171,7 @@ def test_ids_that_do_not_exist() -> None:
     farm = make_farm(submitted("job-submit"), id=2, serial=1, states=[[TaskState.READY] * 4, []], created=1)
     assert answer(farm, 998) == sample("get-jobs-badid")
     assert [job["id"] for job in answer(farm, 998, 2, 2)["jobs"]] == [2]
-    assert answer(farm) == {"jobs": []}
+    assert ask(farm, Get("jobs", mask="nothing")) == {"jobs": []}
 
 
 def test_the_answer_to_a_submitted_job() -> None:
@@ -204,10 +216,6 @@ def test_actions_that_are_wrong_are_answered_in_the_same_words(name: str, action
 @pytest.mark.parametrize(
     "request_",
     [
-        {"get": {"type": "renders"}},
-        {"get": {"type": "jobs"}},
-        {"get": {"type": "jobs", "ids": [2], "mode": "progress"}},
-        {"get": {"type": "jobs", "ids": [2], "block_ids": [0]}},
         {"get": {"type": "jobs", "ids": [2], "binary": True}},
         {"action": {**POOL_ACTION, "type": "jobs", "ids": [2]}},
         {"action": {**POOL_ACTION, "mask": "/pool"}},
@@ -236,7 +244,9 @@ def test_a_million_listed_tasks_are_encoded_in_small_pieces() -> None:
     for index in range(20_000):
         texts.append(f"task {index}", "true")
     farm = make_farm(spec, id=2, serial=1, states=[[TaskState.READY] * 4, [TaskState.READY] * 20_002], created=1)
-    pieces = list(encode_pieces(jobs_answer(farm, GetJobs([2], True), now=NOW)))
+    found = get_answer(farm, Get("jobs", "full", ids=[2]), sources())
+    assert isinstance(found, dict)
+    pieces = list(encode_pieces(found))
     assert max(map(len, pieces)) < 64 * 1024
     tasks = json.loads(b"".join(pieces))["jobs"][0]["blocks"][1]["tasks"]
     assert len(tasks) == 20_002 and tasks[-1] == {"name": "task 19999", "command": "true"}

@@ -1,0 +1,233 @@
+"""Jobs and blocks as the classic dialect writes them: in lists, in full, and blocks in the forms asked for.
+
+Rules of this file:
+- Reads the farm, changes nothing; key order is the order of the reference, keys marked as optional there are left out
+  when they have nothing to say.
+- Costs a few searches per block, whatever its number of tasks; listed tasks are pages that the encoder asks for.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from afcore.jobspec import BlockFlag, BlockSpec, JobSpec
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.states import TaskFlag, TaskState
+from afnet.classic.framing import ListedTasks
+from afnet.classic.states import block_bits, job_bits, progress_bar, state_text
+
+__all__ = ["Form", "block_object", "job_object", "job_state", "put", "services_of"]
+
+Form = Literal["list", "full", "properties", "progress"]
+"""How much of a block is written."""
+
+_COUNTED_RUN_TIMES = 20_000
+"""Blocks with more tasks do not tell their shortest and longest run: finding them costs a step per task."""
+
+
+def put(into: dict[str, Any], key: str, value: Any, nothing: Any) -> None:
+    """Add what has something to say: what is neither ``nothing`` nor empty."""
+    if value != nothing and value not in ("", None) and value != {} and value != []:
+        into[key] = value
+
+
+def job_state(job: Job, now: float) -> int:
+    """Return the mask of a job; ``now`` decides whether its ``time_wait`` is over."""
+    return job_bits(
+        [_bits_of(block) for block in job.blocks],
+        offline=job.offline,
+        waits_for_jobs=bool(job.waits_for),
+        waits_for_time=job.time_wait > now,
+        waits_for_approval=False,
+    )
+
+
+def job_object(farm: Farm, job: Job, *, full: bool, now: float) -> dict[str, Any]:
+    """Return a job with its blocks; ``now`` is unix seconds."""
+    spec = job.spec
+    user = farm.users[job.user]
+    bits = job_state(job, now)
+    data: dict[str, Any] = {"name": job.name, "id": job.id, "priority": job.priority}
+    put(data, "hidden", job.hidden, False)
+    for key in ("annotation", "custom_data"):
+        put(data, key, getattr(job, key), "")
+    put(data, "m_srv_info", spec.srv_info, "")
+    put(data, "running_services", services_of([job]), {})
+    for key in ("max_tasks_per_second", "max_running_tasks", "max_running_tasks_per_host"):
+        put(data, key, getattr(job, key), -1)
+    for key in ("hosts_mask", "hosts_mask_exclude", "need_os", "need_properties"):
+        put(data, key, getattr(job, key), "")
+    for key in ("need_power", "need_memory", "need_hdd"):
+        if getattr(job, key) > 0:
+            data[key] = getattr(job, key)
+    put(data, "pools", dict(job.pools), {})
+    data["solve_method"] = spec.solve_method or "solve_order"
+    data["solve_need"] = spec.solve_need or "solve_tasksnum"
+    data["hosts_mask_type"] = job.hosts_mask_type or "regex"
+    put(data, "running_tasks_num", job.running_tasks, 0)
+    put(data, "running_capacity_total", job.running_capacity, 0)
+    data["serial"] = job.serial
+    data["user_name"] = user.name
+    data["host_name"] = spec.host_name
+    data["st"] = bits
+    put(data, "state", state_text(bits), "")
+    for key in ("ppa", "maintenance", "ignorenimby", "ignorepaused"):
+        put(data, key, getattr(job, key), False)
+    for key in ("command_pre", "command_post", "description"):
+        put(data, key, getattr(spec, key), "")
+    put(data, "report", job.report, "")
+    for key in ("project", "department"):
+        put(data, key, getattr(spec, key), "")
+    data["branch"] = farm.branches[job.branch].path
+    data["user_list_order"] = user.jobs.index(job.id) if job.id in user.jobs else 0
+    data["time_creation"] = int(job.time_creation)
+    for key in ("time_wait", "time_started", "time_done"):
+        put(data, key, int(getattr(job, key)), 0)
+    put(data, "time_life", job.time_life, -1)
+    ready = sum(block.tasks.counts[TaskState.READY] for block in job.blocks if not block.waiting)
+    put(data, "tasks_ready", ready, 0)
+    put(data, "tasks_error", sum(block.tasks.counts[TaskState.ERROR] for block in job.blocks), 0)
+    _job_texts(data, spec, job)
+    data["blocks"] = [block_object(farm, block, form="full" if full else "list") for block in job.blocks]
+    return data
+
+
+def _job_texts(data: dict[str, Any], spec: JobSpec, job: Job) -> None:
+    put(data, "try_this_tasks_num", spec.try_this_tasks_num, [])
+    put(data, "try_this_blocks_num", spec.try_this_blocks_num, [])
+    put(data, "folders", spec.folders, {})
+    put(data, "depend_mask", job.depend_mask, "")
+    put(data, "depend_mask_global", job.depend_mask_global, "")
+
+
+def services_of(jobs: Iterable[Job]) -> dict[str, int]:
+    """Return how many tasks of each service run."""
+    services: dict[str, int] = {}
+    for job in jobs:
+        if job.running_tasks:
+            for block in job.blocks:
+                if block.running_tasks:
+                    services[block.spec.service] = services.get(block.spec.service, 0) + block.running_tasks
+    return services
+
+
+def _has_flag(block: Block, flag: TaskFlag) -> bool:
+    return any(value & flag for value in set(block.tasks.flags))
+
+
+def _bits_of(block: Block) -> int:
+    warnings = _has_flag(block, TaskFlag.WARNING)
+    return block_bits(block.tasks.counts, running=block.running_tasks, waiting=block.waiting, warnings=warnings)
+
+
+def block_object(farm: Farm, block: Block, *, form: Form) -> dict[str, Any]:
+    """Return a block in one of its forms; ``full`` is ``properties`` and the listed tasks."""
+    data: dict[str, Any] = {}
+    if form == "full" and block.spec.tasks is not None and len(block.spec.tasks):
+        texts = block.spec.tasks
+        data["tasks"] = ListedTasks(texts.names, texts.commands, texts.files)  # type: ignore[arg-type]
+    if form in ("full", "properties"):
+        _block_texts(data, block.spec)
+    if form != "progress":
+        _block_properties(data, block)
+    _block_progress(data, farm, block, _bits_of(block))
+    return data
+
+
+def _block_properties(data: dict[str, Any], block: Block) -> None:
+    spec = block.spec
+    for key in ("name", "service", "capacity", "flags"):
+        data[key] = getattr(spec, key)
+    data["tasks_num"] = block.tasks.size
+    for key in ("frame_first", "frame_last", "frames_per_task", "frames_inc"):
+        data[key] = getattr(spec, key)
+    put(data, "sequential", spec.sequential, 1)
+    put(data, "depend_sub_task", spec.depend_sub_task, False)
+    if spec.has(BlockFlag.VAR_CAPACITY):
+        data["capacity_coeff_min"] = spec.capacity_coeff_min
+        data["capacity_coeff_max"] = spec.capacity_coeff_max
+    if spec.has(BlockFlag.MULTI_HOST):
+        for key in ("multihost_min", "multihost_max", "multihost_max_wait", "multihost_service_wait"):
+            data[key] = getattr(spec, key)
+    put(data, "file_size_min", spec.file_size_min, -1)
+    put(data, "file_size_max", spec.file_size_max, -1)
+    put(data, "time_started", int(block.time_started), 0)
+    put(data, "time_done", int(block.time_done), 0)
+    for key in _BLOCK_NUMBERS:
+        put(data, key, getattr(spec, key), -1)
+    put(data, "task_max_run_time", spec.task_max_run_time, 0)
+    put(data, "task_min_run_time", spec.task_min_run_time, 0)
+    for key in ("depend_mask", "tasks_depend_mask", "hosts_mask", "hosts_mask_exclude", "need_properties"):
+        put(data, key, getattr(spec, key), "")
+    put(data, "tickets", spec.tickets, {})
+
+
+_BLOCK_NUMBERS = (
+    "max_running_tasks", "max_running_tasks_per_host", "need_memory", "need_power", "need_hdd", "need_cpu_freq_mgz",
+    "need_cpu_cores", "need_cpu_freq_cores", "need_gpu_mem_mb", "errors_retries", "errors_avoid_host",
+    "errors_task_same_host", "errors_forgive_time", "task_progress_change_timeout",
+)  # fmt: skip
+
+
+def _block_texts(data: dict[str, Any], spec: BlockSpec) -> None:
+    data["command"] = spec.command if isinstance(spec.command, str) else " ".join(spec.command)
+    data["tasks_name"] = spec.tasks_name
+    put(data, "parser", spec.parser, "")
+    put(data, "working_directory", spec.working_directory, "")
+    put(data, "files", spec.files, [])
+    put(data, "cmd_pre", spec.command_pre, "")
+    put(data, "cmd_post", spec.command_post, "")
+    if spec.has(BlockFlag.MULTI_HOST):
+        put(data, "multihost_service", spec.multihost_service, "")
+    put(data, "custom_data", spec.custom_data, "")
+    put(data, "environment", spec.environment, {})
+
+
+def _block_progress(data: dict[str, Any], farm: Farm, block: Block, bits: int) -> None:
+    tasks = block.tasks
+    counts = tasks.counts
+    data["block_num"] = block.index
+    data["st"] = bits
+    put(data, "state", state_text(bits), "")
+    data["job_id"] = block.job
+    put(data, "running_tasks_counter", block.running_tasks, 0)
+    put(data, "running_capacity_total", block.running_capacity, 0)
+    over = counts[TaskState.DONE] + counts[TaskState.SKIPPED]
+    # Only running tasks have a percentage in the column, so its sum is theirs.
+    running = sum(tasks.percent) if counts[TaskState.RUNNING] else 0
+    put(data, "p_percentage", (100 * over + running) // tasks.size if tasks.size else 0, 0)
+    put(data, "p_error_hosts", len(block.error_hosts), 0)
+    avoid = block.spec.errors_avoid_host
+    if avoid < 0:
+        avoid = farm.users[farm.jobs[block.job].user].errors_avoid_host
+    put(data, "p_avoid_hosts", sum(1 for one in block.error_hosts.values() if 0 < avoid <= one.count), 0)
+    put(data, "p_tasks_ready", counts[TaskState.READY], 0)
+    put(data, "p_tasks_done", over, 0)
+    put(data, "p_tasks_error", counts[TaskState.ERROR], 0)
+    put(data, "p_tasks_skipped", counts[TaskState.SKIPPED], 0)
+    if _has_flag(block, TaskFlag.WARNING):
+        data["p_tasks_warning"] = sum(1 for flags in tasks.flags if flags & TaskFlag.WARNING)
+    put(data, "p_tasks_waitrec", counts[TaskState.WAIT_RECONNECT], 0)
+    put(data, "p_tasks_waitdep", counts[TaskState.WAIT_DEP], 0)
+    put(data, "p_tasks_suspended", counts[TaskState.SUSPENDED], 0)
+    _run_times(data, block)
+    put(data, "srv_info", block.spec.srv_info, "")
+    data["p_progressbar"] = progress_bar(tasks.state, tasks.flags)
+
+
+def _run_times(data: dict[str, Any], block: Block) -> None:
+    """Add shortest, longest and summed run times of the tasks that are done, in whole seconds."""
+    tasks = block.tasks
+    if not tasks.counts[TaskState.DONE]:
+        return
+    if tasks.size <= _COUNTED_RUN_TIMES:
+        done = TaskState.DONE
+        times = [
+            finished - started
+            for state, started, finished in zip(tasks.state, tasks.started, tasks.finished)
+            if state == done and finished >= started > 0
+        ]
+        if times:
+            put(data, "p_tasks_run_time_min", min(times), 0)
+            put(data, "p_tasks_run_time_max", max(times), 0)
+    put(data, "p_tasks_run_time_sum", block.run_time_sum_ms // 1000, 0)

@@ -1,0 +1,234 @@
+"""Tasks as the classic dialect writes them: progress of all, and information, output, log and errors of one.
+
+Rules of this file:
+- Reads the farm, changes nothing; progress is made from copies of the columns, a page at a time.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from afcore.ids import RunKey
+from afcore.model.farm import Farm
+from afcore.model.job import Block, HostErrors, Job
+from afcore.model.render import Run
+from afcore.states import TaskState
+from afnet.classic.states import state_text, to_bits
+
+__all__ = [
+    "Moment",
+    "TaskProgress",
+    "empty_task",
+    "error_hosts_of_job",
+    "error_hosts_of_task",
+    "execution",
+    "message",
+    "progress_answer",
+    "run_of",
+    "short_execution",
+    "task_answer",
+    "task_progress",
+]
+
+
+Moment = Callable[[float], str]
+"""Writes a time (unix seconds) as the logs of the dialect have it: ``Sat 21 Nov 07:14.06``."""
+
+
+def message(name: str, kind: str, lines: Iterable[str]) -> dict[str, Any]:
+    """Return the answer that shows a list of lines about a node."""
+    return {"message": {"name": name, "type": kind, "list": list(lines)}}
+
+
+class TaskProgress:
+    """How every task of a block stands, as ``TaskPages``: a copy, so that it is of one moment."""
+
+    def __init__(self, farm: Farm, block: Block, first: int = 0, end: int | None = None) -> None:
+        tasks = block.tasks
+        part = slice(first, end)
+        self._epoch = farm.epoch
+        self._first = first
+        self._state, self._flags = bytes(tasks.state[part]), bytes(tasks.flags[part])
+        self._percent, self._errors = bytes(tasks.percent[part]), bytes(tasks.errors[part])
+        self._starts, self._render = tasks.starts[part], tasks.render[part]
+        self._started, self._finished = tasks.started[part], tasks.finished[part]
+        self._names = {id: farm.renders[id].name for id in set(self._render) if id in farm.renders}
+        self._readings = {
+            task: (run.frame, run.percent_frame, run.activity) for task, run in _runs_of(farm, block).items()
+        }
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def page(self, first: int, end: int) -> list[dict[str, Any]]:
+        """Return tasks ``first`` up to, without, ``end``, counted from the first copied."""
+        return [self._one(place) for place in range(first, min(end, len(self)))]
+
+    def _one(self, task: int) -> dict[str, Any]:
+        state = self._state[task]
+        bits = to_bits(state, self._flags[task])
+        data: dict[str, Any] = {"state": state_text(bits), "st": bits}
+        percent = 100 if state == TaskState.DONE else self._percent[task]
+        if percent:
+            data["per"] = percent
+        frame, frame_percent, activity = self._readings.get(self._first + task, (-1, -1, ""))
+        if frame > 0:
+            data["frm"] = frame
+        if frame_percent > 0:
+            data["pfr"] = frame_percent
+        if self._starts[task]:
+            data["str"] = self._starts[task]
+        if self._errors[task]:
+            data["err"] = self._errors[task]
+        if self._started[task]:
+            data["tst"] = self._epoch + self._started[task]
+            data["tdn"] = self._epoch + max(self._started[task], self._finished[task])
+        if self._render[task]:
+            data["hst"] = self._names.get(self._render[task], "")
+        if activity:
+            data["act"] = activity
+        return data
+
+
+def _runs_of(farm: Farm, block: Block) -> dict[int, Run]:
+    found: dict[int, Run] = {}
+    for render in block.running_per_host:
+        known = farm.renders.get(render)
+        if known is not None:
+            for key, run in known.runs.items():
+                if key.job == block.job and key.block == block.index and run.render == render:
+                    found[key.task] = run
+    return found
+
+
+def run_of(farm: Farm, block: Block, task: int) -> Run | None:
+    """Return the run of a task that goes on, if any."""
+    return farm.runs.get(RunKey(block.job, block.index, task, block.tasks.starts[task]))
+
+
+def progress_answer(farm: Farm, job: Job) -> dict[str, Any]:
+    """Return ``{"job_progress": {...}}``: a list of tasks for each block."""
+    return {"job_progress": {"id": job.id, "progress": [TaskProgress(farm, block) for block in job.blocks]}}
+
+
+def task_progress(farm: Farm, block: Block, task: int) -> dict[str, Any]:
+    """Return the progress of one task."""
+    return TaskProgress(farm, block, task, task + 1).page(0, 1)[0]
+
+
+def task_answer(farm: Farm, block: Block, task: int, *, kind: str, number: int = 0, data: str = "") -> dict[str, Any]:
+    """Return ``{"task": {...}}``; ``kind`` is ``TLog``, ``TOutput``, ``TErrorHosts`` or ``TExec``."""
+    spec = block.spec
+    run = run_of(farm, block, task)
+    shown: dict[str, Any] = {
+        "type": kind,
+        "render_id": run.render if run is not None and kind == "TOutput" and not number else 0,
+        "job_name": farm.jobs[block.job].name,
+        "block_name": spec.name,
+        "task_name": spec.task_name(task),
+        "service": spec.service,
+        "parser": spec.parser,
+        "pos": {"job": block.job, "block": block.index, "task": task, "number": number},
+        "progress": task_progress(farm, block, task),
+    }
+    return {"task": {**shown, "data": data}}
+
+
+def empty_task(job: int, block: int, task: int, number: int, data: str) -> dict[str, Any]:
+    """Return the answer about a task that is not there."""
+    texts = dict.fromkeys(("job_name", "block_name", "task_name", "service", "parser"), "")
+    pos = {"job": job, "block": block, "task": task, "number": number}
+    progress = {"state": "", "st": 0}
+    return {"task": {"type": "TOutput", "render_id": 0, **texts, "pos": pos, "progress": progress, "data": data}}
+
+
+def execution(block: Block, task: int, now: float) -> dict[str, Any]:
+    """Return what would be run for a task, as far as the dialect tells it."""
+    spec, frames = block.spec, block.frames.task(task)
+    texts = spec.tasks
+    command = spec.command if isinstance(spec.command, str) else " ".join(spec.command)
+    data: dict[str, Any] = {
+        "name": spec.task_name(task),
+        "service": spec.service,
+        "capacity": spec.capacity,
+        "time_start": int(now),
+        "block_name": spec.name,
+        "job_id": block.job,
+        "block_num": block.index,
+        "task_num": task,
+    }
+    if spec.tickets:
+        data["tickets"] = dict(spec.tickets)
+    data["command_block"] = command
+    data["command_task"] = texts.commands[task] if texts is not None and task < len(texts) else ""
+    data["frame_start"], data["frame_finish"] = frames.start, frames.end
+    data["frames_inc"], data["frames_num"] = spec.frames_inc, frames.frames_num
+    own = texts.files.get(task, []) if texts is not None else []
+    for key, value in (
+        ("parser", spec.parser),
+        ("working_directory", spec.working_directory),
+        ("environment", spec.task_environment(task)),
+        ("files_block", list(spec.files)),
+        ("files_task", list(own)),
+        ("parsed_files", spec.task_files(task)),
+    ):
+        if value:
+            data[key] = value
+    return data
+
+
+def short_execution(farm: Farm, run: Run) -> dict[str, Any]:
+    """Return what a render runs, in the form of the list of renders."""
+    key = run.key
+    job = farm.jobs[key.job]
+    spec = job.blocks[key.block].spec
+    data: dict[str, Any] = {
+        "name": spec.task_name(key.task),
+        "service": spec.service,
+        "capacity": run.capacity,
+        "time_start": int(run.started),
+        "user_name": farm.users[job.user].name,
+        "block_name": spec.name,
+        "job_name": job.name,
+        "job_id": key.job,
+        "block_num": key.block,
+        "task_num": key.task,
+    }
+    if run.tickets:
+        data["tickets"] = dict(run.tickets)
+    if run.coefficient:
+        data["capacity_coeff"] = run.coefficient
+    return data
+
+
+def _host_lines(farm: Farm, hosts: dict[int, HostErrors], limit: int, moment: Moment) -> list[str]:
+    lines = []
+    for id, errors in sorted(hosts.items()):
+        render = farm.renders.get(id)
+        avoided = " - ! AVOIDING !" if 0 < limit <= errors.count else ""
+        lines.append(f"{render.name if render else id}: {errors.count} at {moment(errors.last)}{avoided}")
+    return lines
+
+
+def _limit(farm: Farm, block: Block, name: str) -> int:
+    own: int = getattr(block.spec, name)
+    return own if own >= 0 else int(getattr(farm.users[farm.jobs[block.job].user], name))
+
+
+def error_hosts_of_task(farm: Farm, block: Block, task: int, moment: Moment) -> list[str]:
+    """Return the lines about the hosts on which a task failed; none when none did."""
+    hosts = block.task_error_hosts.get(task)
+    if not hosts:
+        return []
+    limit = _limit(farm, block, "errors_task_same_host")
+    return [f"Task[{task}] error hosts: ", *_host_lines(farm, hosts, limit, moment)]
+
+
+def error_hosts_of_job(farm: Farm, job: Job, moment: Moment) -> list[str]:
+    """Return the lines about all hosts that failed a job."""
+    lines: list[str] = []
+    for block in job.blocks:
+        lines.append(f"Block['{block.spec.name}'] error hosts:")
+        lines += _host_lines(farm, block.error_hosts, _limit(farm, block, "errors_avoid_host"), moment)
+        for task in sorted(block.task_error_hosts):
+            lines += error_hosts_of_task(farm, block, task, moment)
+    return lines
