@@ -33,8 +33,8 @@ SLICE = 0.005
 SOLVE_BUDGET = 128
 """Starts in one call of the solver: some milliseconds of work.  A call costs something by itself, so not fewer."""
 
-SOLVE_PAUSE = 0.01
-"""Seconds between two calls of the solver while messages wait."""
+SOLVE_PAUSE = 0.1
+"""Seconds between two calls of the solver while messages wait: with too much to do, free slots wait, not reports."""
 
 _SLEPT = 1.0
 """Seconds by which a timer that rings late tells that the server did not run."""
