@@ -19,6 +19,7 @@ from types import TracebackType
 
 __all__ = ["DemoError", "Farm", "free_port", "tail"]
 
+MONITOR = "monitor"
 START_SECONDS = 40.0
 GRACE_SECONDS = 10.0
 
@@ -110,6 +111,10 @@ class Farm:
         words = ["afrender.main", "--headless", "--server", self.address, "--name", name]
         self._start(name, [*words, "--folder", str(self.folder / name)])
 
+    def start_monitor(self) -> None:
+        """Open the monitor of this farm; it may be closed at any time, which is nobody's mistake."""
+        self._start(MONITOR, ["afwatch.main", "--server", self.address])
+
     def check(self) -> None:
         """See that everybody is alive.
 
@@ -117,7 +122,7 @@ class Farm:
             DemoError: a process has ended by itself.
         """
         for child in self._children:
-            if child.process.poll() is not None:
+            if child.name != MONITOR and child.process.poll() is not None:
                 raise DemoError(
                     f"{child.name} ended with code {child.process.returncode} in the middle of the demo. "
                     f"Its last lines:\n" + tail(child.log)

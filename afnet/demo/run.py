@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +53,18 @@ class Options:
     """Seconds after which the demo gives up."""
 
 
-def open_monitor_if_display(address: str) -> None:
-    """Open the farm's monitor beside the terminal where a display exists.
+def open_monitor_if_display(farm: Farm, environment: Mapping[str, str]) -> bool:
+    """Open the farm's monitor beside the terminal where a person has a display; return whether it was started.
 
-    The monitor is not built yet: until it is, there is nothing to open at ``address`` and nothing happens.
+    It is the farm's child, so it ends with it however the demo ends; a person who closes it before is left alone.
     """
+    has_display = sys.platform in ("win32", "darwin") or any(
+        environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if not has_display or environment.get("CI") or environment.get("AF_DEMO_MONITOR") == "0":
+        return False
+    farm.start_monitor()
+    return True
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -224,7 +233,7 @@ def run_demo(options: Options, console: Console) -> Path:
         for name in AGENTS:
             farm.start_agent(name)
         console.print(f"The farm is up on {farm.address} with {' and '.join(AGENTS)}.", highlight=False)
-        open_monitor_if_display(farm.address)
+        open_monitor_if_display(farm, os.environ)
         cache = folder / "cache"
         made = Production(options.frames, options.size, options.samples, cache, output, CODE)
         job = submit(build_job(made), farm.address)

@@ -1,0 +1,78 @@
+"""The program ``afwatch`` put together, and taken apart in order.
+
+The order of a start: Qt, settings, look, session, bridge, window; then the link's thread, which looks for the server.
+The order of an end: the window closes, the link says goodbye and its thread ends, Qt ends.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from afcore.states import Role
+from afnet.client.link import Connect
+from afnet.client.servers import Address
+from afnet.wire.messages import Hello
+from afwatch.bridge import Bridge
+from afwatch.session import Session
+from afwatch.settings import Settings
+from afwatch.theme.paint import Theme
+from afwatch.views.window import MainWindow
+
+__all__ = ["Watch", "make_application"]
+
+
+def make_application(arguments: Sequence[str] = ()) -> QApplication:
+    """Return the one application of this process."""
+    found = QApplication.instance()
+    if isinstance(found, QApplication):
+        return found
+    application = QApplication(["afwatch", *arguments])
+    application.setApplicationName("afwatch")
+    application.setApplicationDisplayName("Afwatch")
+    application.setDesktopFileName("afwatch")
+    application.setStyle("Fusion")
+    return application
+
+
+class Watch:
+    """One monitor: its window and its link; ``QApplication`` is there already."""
+
+    def __init__(
+        self,
+        servers: Sequence[Address],
+        *,
+        user: str,
+        mode: Role = Role.GOD,
+        settings_file: Path | None = None,
+        scheme: str = "",
+        connect: Connect | None = None,
+    ) -> None:
+        settings = Settings(settings_file)
+        self.theme = Theme(scheme or settings.text("scheme"), settings.number("text", 100))
+        self.theme.apply()
+        self.session = Session(self._send)
+        self.session.choose_mode(mode)
+        hello = Hello([], "afwatch", "client", user=user, host=socket.gethostname())
+        self._bridge = Bridge(servers, hello, self.session.receive, chance=random.Random(), connect=connect)
+        self.window = MainWindow(self.session, self.theme, settings)
+        self.window.closing.connect(self.close)
+        self._closed = False
+
+    def _send(self, *messages: object) -> None:
+        self._bridge.send(*messages)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """Show the window and begin to connect."""
+        self._bridge.start()
+        self.window.show()
+
+    def close(self) -> None:
+        """End the link and its thread; the window may be closed already."""
+        if not self._closed:
+            self._closed = True
+            self._bridge.close()

@@ -1,0 +1,235 @@
+"""One painter for each kind of cell, over a common ground with selection, hover, focus and the line between rows.
+
+Rules of this file:
+- State ink stays as it is under a selection; a selected row has a bar at its left edge.
+- Texts are elided where they do not fit, never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from afcore.rows import JobRow, RenderRow
+from afwatch import words
+from afwatch.delegates.strip import StripPainter
+from afwatch.models.columns import Column
+from afwatch.models.rows import ROW_ROLE, STATE_ROLE
+from afwatch.theme.paint import Theme, colour, draw_icon
+from afwatch.theme.tokens import measures
+
+__all__ = ["CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
+
+_PAD = 8
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_SERVICES = {
+    "python": "service-python", "blender": "service-blender", "nuke": "service-nuke", "ffmpeg": "service-film",
+    "movgen": "service-film", "convert": "service-picture",
+}  # fmt: skip
+
+
+def service_icon(service: str) -> str:
+    """Return the icon of a service."""
+    for name, icon in _SERVICES.items():
+        if name in service.lower():
+            return icon
+    return "service-generic"
+
+
+def draw_text(painter: QPainter, rect: QRect, text: str, font: QFont, ink: str, *, right: bool = False) -> int:
+    """Draw one line, elided; return its width."""
+    metrics = QFontMetrics(font)
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+    painter.setFont(font)
+    painter.setPen(colour(ink))
+    painter.drawText(rect, int(_RIGHT if right else _LEFT), shown)
+    return metrics.horizontalAdvance(shown)
+
+
+class GroundDelegate(QStyledItemDelegate):
+    """Paints the ground of a cell; what stands on it is ``content``'s."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Rows are of one height, which the table sets."""
+        return QSize(80, measures.row_compact)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint ground, content, focus and the line under the row."""
+        look = self.theme.look
+        view: Any = option.widget
+        rect = option.rect
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        active = bool(option.state & QStyle.StateFlag.State_Active)
+        ground = look.bg1
+        if selected:
+            ground = look.selection if active else look.selection_inactive
+        elif getattr(view, "hovered_row", -1) == index.row():
+            ground = look.bg2
+        painter.save()
+        painter.fillRect(rect, colour(ground))
+        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour(look.line1))
+        visual = view.horizontalHeader().visualIndex(index.column()) if view is not None else index.column()
+        if selected and visual == 0:
+            painter.fillRect(rect.left(), rect.top(), measures.selection_bar, rect.height() - 1, colour(look.accent))
+        if getattr(view, "keyboard_row", -1) == index.row():
+            painter.fillRect(rect.left(), rect.top(), rect.width(), 1, colour(look.focus))
+            painter.fillRect(rect.left(), rect.bottom() - 1, rect.width(), 1, colour(look.focus))
+        inner = rect.adjusted(_PAD + (8 if visual == 0 else 0), 0, -_PAD, -1)
+        self.content(painter, inner, index)
+        painter.restore()
+
+    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Paint what the cell says."""
+        text = index.data() or ""
+        draw_text(painter, rect, text, self.theme.font(), self.theme.look.text1)
+
+    def draw_state(self, painter: QPainter, rect: QRect, kind: str, state: str) -> None:
+        """Draw glyph and word of a state."""
+        shown, ink = self.theme.state(kind, state)
+        size = measures.glyph
+        draw_icon(painter, shown.glyph, ink, rect.left(), rect.center().y() - size // 2 + 1, size)
+        draw_text(painter, rect.adjusted(size + _PAD, 0, 0, 0), shown.brief, self.theme.font("strong"), ink)
+
+    def draw_bar(self, painter: QPainter, rect: QRect, percent: float, fill: str, height: int = 6) -> None:
+        """Draw a bar on its trough, centred in the cell."""
+        top = rect.center().y() - height // 2 + 1
+        painter.fillRect(rect.left(), top, rect.width(), height, colour(self.theme.look.trough))
+        width = round(rect.width() * min(100.0, max(0.0, percent)) / 100)
+        if width:
+            painter.fillRect(rect.left(), top, width, height, colour(fill))
+
+
+class CellDelegate(GroundDelegate):
+    """Cells of tables of rows, by the kind of their column."""
+
+    def __init__(self, theme: Theme, columns: tuple[Column, ...], look_kind: str, clock: Callable[[], float],
+                 parent: QWidget) -> None:  # fmt: skip
+        super().__init__(theme, parent)
+        self._columns = columns
+        self._look_kind = look_kind
+        self._clock = clock
+        self._strips = StripPainter()
+        self._painters: dict[str, Callable[[QPainter, QRect, Column, Any, str], None]] = {
+            "state": self._state,
+            "name": self._name,
+            "strip": self._strip,
+            "number": self._number,
+            "errors": self._errors,
+            "two": self._two,
+            "pips": self._pips,
+            "meter": self._meter,
+            "text": self._text,
+            "strong": self._strong,
+        }
+
+    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Paint by the kind of the column."""
+        row = index.data(ROW_ROLE)
+        if row is None:
+            return
+        column = self._columns[index.column()]
+        self._painters[column.kind](painter, rect, column, row, index.data(STATE_ROLE))
+
+    def _say(self, column: Column, row: Any) -> tuple[str, str]:
+        now = self._clock()
+        return column.text(row, now), column.second(row, now) if column.second is not None else ""
+
+    def _text(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        look = self.theme.look
+        ink = look.text1 if column.key == "user" else look.text2
+        if column.key == "reason" and state == "ERROR":
+            ink = look.families["bad"].ink
+        draw_text(painter, rect, self._say(column, row)[0], self.theme.font(), ink)
+
+    def _strong(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        draw_text(painter, rect, self._say(column, row)[0], self.theme.font("strong"), self.theme.look.text1)
+
+    def _number(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        text = self._say(column, row)[0]
+        look = self.theme.look
+        draw_text(painter, rect, text, self.theme.font(), look.text3 if text == words.DOT else look.text1, right=True)
+
+    def _errors(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        text = self._say(column, row)[0]
+        look = self.theme.look
+        if text == words.DOT:
+            draw_text(painter, rect, text, self.theme.font(), look.text3, right=True)
+        else:
+            draw_text(painter, rect, text, self.theme.font("bold"), look.families["bad"].ink, right=True)
+
+    def _name(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
+        look = self.theme.look
+        tile = QRect(rect.left(), rect.center().y() - 9, 20, 20)
+        painter.fillRect(tile, colour(look.bg3))
+        service = row.blocks[0].service if row.blocks else ""
+        draw_icon(painter, service_icon(service), look.text2, tile.left() + 2, tile.top() + 2, 16)
+        inner = rect.adjusted(28, 0, 0, 0)
+        first, second = self._say(column, row)
+        gone = draw_text(painter, inner, first, self.theme.font("strong"), look.text1)
+        left = inner.adjusted(gone + 10, 0, 0, 0)
+        if left.width() > QFontMetrics(self.theme.font()).horizontalAdvance(second):
+            draw_text(painter, left, second, self.theme.font(), look.text3)
+
+    def _strip(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
+        self._strips.draw(painter, rect, [block.counts for block in row.blocks], self.theme.look)
+
+    def _lines(self, rect: QRect) -> tuple[QRect, QRect]:
+        height = QFontMetrics(self.theme.font()).height()
+        top = rect.top() + (rect.height() - 2 * height - 1) // 2
+        return QRect(rect.left(), top, rect.width(), height), QRect(rect.left(), top + height + 1, rect.width(), height)
+
+    def _two(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        first, second = self._say(column, row)
+        upper, lower = self._lines(rect)
+        draw_text(painter, upper, first, self.theme.font("strong"), self.theme.look.text1)
+        draw_text(painter, lower, second, self.theme.font("small"), self.theme.look.text3)
+
+    def _state(self, painter: QPainter, rect: QRect, column: Column, row: Any, state: str) -> None:
+        if column.second is None:
+            self.draw_state(painter, rect, self._look_kind, state)
+            return
+        upper, lower = self._lines(rect)
+        self.draw_state(painter, upper, self._look_kind, state)
+        second = self._say(column, row)[1]
+        draw_text(painter, lower.adjusted(20, 0, 0, 0), second, self.theme.font("small"), self.theme.look.text3)
+
+    def _pips(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:
+        look = self.theme.look
+        upper, lower = self._lines(rect)
+        slots = max(row.max_tasks, row.running)
+        if slots <= 12:
+            top = upper.center().y() - 3
+            for place in range(slots):
+                pip = QRect(rect.left() + place * 11, top, 8, 8)
+                if place < row.running:
+                    painter.fillRect(pip, colour(look.families["live"].fill))
+                else:
+                    painter.fillRect(pip, colour(look.trough))
+                    painter.setPen(QPen(colour(look.line3), 1))
+                    painter.drawRect(pip.adjusted(0, 0, -1, -1))
+        else:
+            draw_text(painter, upper, f"{row.running} of {slots}", self.theme.font(), look.text1)
+        draw_text(painter, lower, self._say(column, row)[1], self.theme.font("small"), look.text3)
+
+    def _meter(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:
+        look = self.theme.look
+        if state == "OFFLINE":
+            draw_text(painter, rect, words.UNKNOWN, self.theme.font(), look.text3)
+            return
+        upper, lower = self._lines(rect)
+        first, second = self._say(column, row)
+        draw_text(painter, upper, first, self.theme.font(), look.text1)
+        draw_text(painter, upper, second, self.theme.font("small"), look.text3, right=True)
+        fill = look.plots[{"cpu": "cpu_user", "memory": "mem_used", "swap": "swap", "disk": "disk_read"}[column.key]]
+        self.draw_bar(painter, lower, column.sort(row, 0.0), fill)

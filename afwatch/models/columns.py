@@ -1,0 +1,271 @@
+"""The columns of tables of rows, as data: what each shows of a row, how wide, by what it sorts, and what is searched.
+
+Rules of this file:
+- No Qt: a column has a ``kind``, and the delegate of that kind paints it.
+- ``text`` is also what is copied and what a screen reader says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from afcore.rows import JobRow, RenderRow
+from afcore.states import TaskState
+from afwatch import words
+from afwatch.models.filters import Field
+from afwatch.theme.tokens import order_of_need, state_look
+
+__all__ = ["JOBS", "RENDERS", "USERS", "Column", "Shown"]
+
+_NEED = {state: place for place, state in enumerate(order_of_need())}
+_RENDER_NEED = {
+    state: place
+    for place, state in enumerate(("SICK", "BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "OFFLINE"))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    key: str
+    title: str
+    width: int
+    kind: str
+    """``state``, ``name``, ``text``, ``number``, ``errors``, ``strip``, ``percent``, ``pips`` or ``meter``."""
+    text: Callable[[Any, float], str]
+    sort: Callable[[Any, float], Any]
+    right: bool = False
+    stretch: bool = False
+    tip: str = ""
+    second: Callable[[Any, float], str] | None = None
+    """A second, quieter text: beside the first, or under it in tall rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How rows of one kind are shown."""
+
+    kind: str
+    look: str
+    """Kind of state in the look's tokens."""
+    columns: tuple[Column, ...]
+    state: Callable[[Any, float], str]
+    fields: dict[str, Field]
+    bare: Callable[[Any], str]
+    """What bare words of the search line look in."""
+    chips: tuple[str, ...]
+    """States that have a chip, in order."""
+    placeholder: str
+
+
+def _fields(*fields: Field) -> dict[str, Field]:
+    return {field.name: field for field in fields}
+
+
+def _words_of(look: str, state: str) -> set[str]:
+    shown = state_look(look, state)
+    return {
+        state.lower(), shown.full.lower(), shown.brief.lower(), shown.abbreviated.lower(), shown.full.split()[0].lower()
+    }  # fmt: skip
+
+
+def _count(get: Callable[[Any], int]) -> tuple[Callable[[Any, float], str], Callable[[Any, float], Any]]:
+    return (lambda row, now: words.count(get(row))), (lambda row, now: get(row))
+
+
+def _errors(row: JobRow) -> int:
+    return row.counts[TaskState.ERROR]
+
+
+def _job_state(row: JobRow, now: float) -> str:
+    return words.job_state(row, now)
+
+
+def _by_need(row: JobRow, now: float) -> Any:
+    return _NEED[_job_state(row, now)], -row.priority, -row.time_creation
+
+
+JOBS = Shown(
+    kind="jobs",
+    look="job",
+    columns=(
+        Column("state", "State", 116, "state",
+               lambda row, now: state_look("job", _job_state(row, now)).brief, _by_need),
+        Column("name", "Job", 280, "name", lambda row, now: row.name, lambda row, now: row.name.lower(), stretch=True,
+               second=lambda row, now: words.plural(sum(row.counts), "task")),
+        Column("user", "User", 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower()),
+        Column("progress", "Progress", 176, "strip", lambda row, now: f"{row.percent} percent",
+               lambda row, now: row.percent),
+        Column("percent", "%", 48, "number", lambda row, now: str(row.percent), lambda row, now: row.percent, True),
+        Column("running", "Run", 54, "number", *_count(lambda row: row.counts[TaskState.RUNNING]), right=True,
+               tip="Tasks running now"),
+        Column("errors", "Errors", 64, "errors", *_count(_errors), right=True, tip="Tasks that failed for good"),
+        Column("reason", "Remaining, or why not", 184, "text",
+               lambda row, now: words.job_reason(row, _job_state(row, now), now),
+               lambda row, now: words.job_reason(row, _job_state(row, now), now)),
+        Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+               right=True, tip="Priority: the higher, the sooner"),
+        Column("created", "Submitted", 116, "text", lambda row, now: words.clock_text(row.time_creation, now),
+               lambda row, now: -row.time_creation),
+    ),
+    state=_job_state,
+    fields=_fields(
+        Field("state", "word", lambda row: _words_of("job", words.job_state(row, 0.0))),
+        Field("user", "text", lambda row: row.user),
+        Field("name", "text", lambda row: row.name),
+        Field("branch", "text", lambda row: row.branch),
+        Field("service", "text", lambda row: " ".join(block.service for block in row.blocks)),
+        Field("host", "text", lambda row: row.host_name),
+        Field("err", "number", _errors),
+        Field("run", "number", lambda row: row.counts[TaskState.RUNNING]),
+        Field("prio", "number", lambda row: row.priority),
+        Field("id", "number", lambda row: row.id),
+    ),
+    bare=lambda row: row.name,
+    chips=("ERROR", "RUNNING", "READY", "WAIT_DEP", "PAUSED", "SUSPENDED", "DONE"),
+    placeholder="state:  user:  name~  service:  err>0  prio>  id:",
+)  # fmt: skip
+"""Jobs."""
+
+
+def _resource(name: str) -> Callable[[RenderRow], float]:
+    def get(row: RenderRow) -> float:
+        value = row.resources.get(name, 0)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    return get
+
+
+def _cpu(row: RenderRow) -> float:
+    resources = row.resources
+    for name in ("cpu_percent", "cpu"):
+        if isinstance(resources.get(name), int | float):
+            return float(resources[name])
+    idle = resources.get("cpu_idle")
+    return 100.0 - float(idle) if isinstance(idle, int | float) else 0.0
+
+
+def _share(used: float, total: float) -> float:
+    return 100.0 * used / total if total > 0 else 0.0
+
+
+def memory_used(row: RenderRow) -> float:
+    """Return the megabytes of memory in use, 0 when unknown."""
+    total, free = _resource("mem_total_mb")(row), _resource("mem_free_mb")(row)
+    return total - free if total else 0.0
+
+
+def memory_share(row: RenderRow) -> float:
+    """Return the percentage of memory in use."""
+    return _share(memory_used(row), _resource("mem_total_mb")(row))
+
+
+def swap_share(row: RenderRow) -> float:
+    """Return the percentage of swap in use."""
+    return _share(_resource("swap_used_mb")(row), _resource("swap_total_mb")(row))
+
+
+def disk_share(row: RenderRow) -> float:
+    """Return the percentage of the disk that is full."""
+    total = _resource("hdd_total_gb")(row)
+    return _share(total - _resource("hdd_free_gb")(row), total)
+
+
+def _host(row: RenderRow, now: float) -> str:
+    cores, memory = int(_resource("cpu_num")(row)), _resource("mem_total_mb")(row)
+    return f"{cores} cores · {words.memory_text(memory)}" if cores else row.os or row.engine
+
+
+def _render_state(row: RenderRow, now: float) -> str:
+    return words.render_state(row)
+
+
+def _render_since(row: RenderRow, now: float) -> str:
+    if "offline" in row.words:
+        return f"last seen {words.clock_text(row.seen, now)}"
+    if row.runs:
+        return words.duration(max(0.0, now - min(run.started for run in row.runs)))
+    return ""
+
+
+def _whose(row: RenderRow, now: float) -> str:
+    return ", ".join(sorted({run.user for run in row.runs})) or words.UNKNOWN
+
+
+RENDERS = Shown(
+    kind="renders",
+    look="render",
+    columns=(
+        Column("name", "Render", 200, "two", lambda row, now: row.name, lambda row, now: row.name, second=_host,
+               stretch=True),
+        Column("state", "State", 140, "state", lambda row, now: state_look("render", words.render_state(row)).brief,
+               lambda row, now: (_RENDER_NEED[words.render_state(row)], row.name), second=_render_since),
+        Column("slots", "Slots, whose", 150, "pips",
+               lambda row, now: f"{row.running} of {row.max_tasks} slots", lambda row, now: -row.running,
+               second=_whose),
+        Column("cpu", "CPU", 116, "meter", lambda row, now: f"{_cpu(row):.0f} %", lambda row, now: _cpu(row)),
+        Column("memory", "Memory", 116, "meter", lambda row, now: f"{memory_share(row):.0f} %",
+               lambda row, now: memory_share(row), second=lambda row, now: words.memory_text(memory_used(row))),
+        Column("swap", "Swap", 116, "meter", lambda row, now: f"{swap_share(row):.0f} %",
+               lambda row, now: swap_share(row)),
+        Column("disk", "Disk", 116, "meter", lambda row, now: f"{disk_share(row):.0f} %",
+               lambda row, now: disk_share(row)),
+        Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+               right=True),
+        Column("pool", "Pool", 110, "text", lambda row, now: row.pool, lambda row, now: row.pool),
+    ),
+    state=_render_state,
+    fields=_fields(
+        Field("state", "word", lambda row: _words_of("render", words.render_state(row))),
+        Field("name", "text", lambda row: row.name),
+        Field("pool", "text", lambda row: row.pool),
+        Field("user", "text", lambda row: " ".join(run.user for run in row.runs)),
+        Field("job", "text", lambda row: " ".join(run.job_name for run in row.runs)),
+        Field("cpu", "number", _cpu),
+        Field("mem", "number", memory_share),
+        Field("run", "number", lambda row: row.running),
+    ),
+    bare=lambda row: row.name,
+    chips=("BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "SICK", "OFFLINE"),
+    placeholder="state:  pool:  user:  job~  cpu>  mem>  run>0",
+)  # fmt: skip
+"""Renders."""
+
+
+def _limit(value: int) -> str:
+    return "no limit" if value < 0 else words.number(value)
+
+
+USERS = Shown(
+    kind="users",
+    look="job",
+    columns=(
+        Column("name", "User", 220, "strong", lambda row, now: row.name, lambda row, now: row.name, stretch=True),
+        Column("jobs", "Jobs", 80, "number", *_count(lambda row: row.jobs), right=True),
+        Column("running", "Run", 80, "number", *_count(lambda row: row.running), right=True, tip="Tasks running now"),
+        Column("limit", "Most at once", 130, "number", lambda row, now: _limit(row.max_running_tasks),
+               lambda row, now: row.max_running_tasks, right=True),
+        Column("retries", "Retries", 90, "number", lambda row, now: str(row.errors_retries),
+               lambda row, now: row.errors_retries, right=True, tip="How often a failed task is tried again"),
+        Column("priority", "Prio", 70, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+               right=True),
+        Column("host", "Host", 180, "text", lambda row, now: row.host_name or words.UNKNOWN,
+               lambda row, now: row.host_name),
+        Column("note", "Note", 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation),
+    ),
+    state=lambda row, now: "PAUSED" if row.paused else "RUNNING" if row.running else "READY",
+    fields=_fields(
+        Field("name", "text", lambda row: row.name),
+        Field("jobs", "number", lambda row: row.jobs),
+        Field("run", "number", lambda row: row.running),
+        Field("prio", "number", lambda row: row.priority),
+    ),
+    bare=lambda row: row.name,
+    chips=(),
+    placeholder="name~  jobs>0  run>0  prio>",
+)  # fmt: skip
+"""Users."""
+

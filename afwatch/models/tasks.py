@@ -1,0 +1,335 @@
+"""The tasks of one block: a million rows over byte columns, an index array when filtered or sorted, texts when seen.
+
+Rules of this file:
+- No object per task.  ``order`` is None (every task in its order) or an array of task indices.
+- Names and commands are texts of the farm: pages of them are asked for when a cell is painted, and kept until changed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+
+from afcore.states import TaskFlag, TaskState
+from afwatch import words
+from afwatch.changes import TaskRange
+from afwatch.models.filters import Query
+from afwatch.tasktables import BlockTasks, OpenedJob
+from afwatch.theme.tokens import state_look
+
+__all__ = ["COLUMNS", "PAGE", "TASK_FIELDS", "TasksModel", "mask_of"]
+
+_Array = numpy.ndarray[Any, Any]
+_Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+
+PAGE = 100
+"""Tasks of one page of texts."""
+_MOST_PAGES = 60
+
+COLUMNS = (
+    ("state", "State", 132, False),
+    ("name", "Task", 180, False),
+    ("host", "Host", 130, False),
+    ("progress", "", 104, False),
+    ("percent", "%", 52, True),
+    ("starts", "Starts", 64, True),
+    ("errors", "Errors", 64, True),
+    ("time", "Time", 88, True),
+    ("started", "Started", 104, True),
+    ("note", "Note", 112, False),
+)
+"""Key, title, width and whether right aligned."""
+
+TASK_FIELDS = ("state", "err", "starts", "host", "percent", "time", "task")
+"""What the search line of tasks knows."""
+
+_FLAG_WORDS = ((TaskFlag.WARNING, "warning"), (TaskFlag.RETRIED, "retried"), (TaskFlag.TRY_NEXT, "next"),
+               (TaskFlag.BAD_FILES, "files missing"), (TaskFlag.BAD_RESULT, "bad result"))  # fmt: skip
+
+
+def _state_words(state: TaskState) -> set[str]:
+    shown = state_look("task", state.name)
+    return {state.name.lower(), shown.full.lower(), shown.brief.lower(), shown.abbreviated.lower(),
+            shown.full.split()[0].lower()}  # fmt: skip
+
+
+def _compare(column: _Array, sign: str, limit: float) -> _Array:
+    found: _Array = column > limit if sign == ">" else column < limit if sign == "<" else column == limit
+    return found
+
+
+def run_times(block: BlockTasks, now: float) -> _Array:
+    """Return seconds that the newest run of each task took, or takes until ``now`` (in the farm's own seconds)."""
+    started = block.columns["started"].astype(numpy.int64)
+    finished = block.columns["finished"].astype(numpy.int64)
+    took = numpy.where(finished >= started, finished - started, 0)
+    live = block.state == TaskState.RUNNING
+    found: _Array = numpy.where(live & (started > 0), max(0, int(now)) - started, took)
+    return found
+
+
+def mask_of(query: Query, block: BlockTasks, hosts: dict[str, int], now: float) -> _Array | None:
+    """Return which tasks a search line lets through; None for all.  ``hosts`` gives ids of renders by name."""
+    masks: list[_Array] = []
+    for term in query.terms:
+        mask = _mask(term.field, term.sign, term.values, block, hosts, now)
+        if mask is not None:
+            masks.append(~mask if term.minus else mask)
+    if not masks:
+        return None
+    return masks[0] if len(masks) == 1 else numpy.logical_and.reduce(masks)
+
+
+def _mask(
+    field: str, sign: str, values: tuple[str, ...], block: BlockTasks, hosts: dict[str, int], now: float
+) -> _Array | None:
+    if field == "state":
+        wanted = [s for s in TaskState if not _state_words(s).isdisjoint(value.lower() for value in values)]
+        return _any_of(block.state, wanted)
+    if field == "host":
+        ids = [id for name, id in hosts.items() for value in values if value.lower() in name.lower()]
+        return numpy.isin(block.columns["render"], numpy.array(ids, dtype=numpy.uint32))
+    if field in ("", "task"):
+        return _tasks_named(values, block.size)
+    try:
+        limit = float(values[0].rstrip("s"))
+    except ValueError:
+        return None
+    if field == "time":
+        return _compare(run_times(block, now), sign, limit)
+    return _compare(block.columns[{"err": "errors"}.get(field, field)], sign, limit)
+
+
+def _any_of(state: _Array, wanted: Iterable[int]) -> _Array:
+    found = numpy.zeros(len(state), dtype=bool)
+    for each in wanted:
+        found |= state == each
+    return found
+
+
+def _tasks_named(values: tuple[str, ...], size: int) -> _Array | None:
+    mask = numpy.zeros(size, dtype=bool)
+    for value in values:
+        first, dash, last = value.partition("-")
+        if not first.isdecimal() or (dash and last and not last.isdecimal()):
+            return None
+        mask[int(first) : (int(last) if last else size - 1 if dash else int(first)) + 1] = True
+    return mask
+
+
+class TasksModel(QAbstractTableModel):
+    """The tasks of one block of an opened job."""
+
+    def __init__(
+        self,
+        opened: OpenedJob,
+        block: int,
+        *,
+        clock: Callable[[], float],
+        render_name: Callable[[int], str],
+        fetch: Callable[[int], None],
+    ) -> None:
+        """``fetch(first)`` asks for the page of texts that begins there; the answer goes to ``put_page``."""
+        super().__init__()
+        self.block = block
+        self.order: _Array | None = None
+        self._opened = opened
+        self._clock = clock
+        self._render_name = render_name
+        self._fetch = fetch
+        self._pages: OrderedDict[int, dict[int, str]] = OrderedDict()
+        self._asked: set[int] = set()
+        self._mask: Callable[[BlockTasks], _Array | None] | None = None
+        self._sort: tuple[str, bool] | None = None
+        self._rows = self.table.size
+
+    paged = Signal()
+
+    @property
+    def table(self) -> BlockTasks:
+        """The block's columns; empty while they have not come."""
+        return self._opened.blocks.get(self.block) or BlockTasks(0)
+
+    @property
+    def now(self) -> float:
+        """The present in seconds since the farm's epoch; 0 while that is not known."""
+        return self._clock() - self._opened.epoch if self._opened.epoch else 0.0
+
+    # What Qt asks
+
+    def rowCount(self, parent: _Index = _NOWHERE) -> int:
+        """Tasks shown."""
+        return 0 if parent.isValid() else self._rows
+
+    def columnCount(self, parent: _Index = _NOWHERE) -> int:
+        """Columns there are."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Titles."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section][1]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section][3] else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The text of a cell."""
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return None
+        task = self.task_at(index.row())
+        if task < 0 or task >= self.table.size:
+            return None
+        text = self.text(task, COLUMNS[index.column()][0])
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{COLUMNS[index.column()][1]}: {text}"
+        return text
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Order by a column; by its own order for the name."""
+        self._sort = (COLUMNS[column][0], order is Qt.SortOrder.DescendingOrder)
+        self.rearrange()
+
+    # What panes ask
+
+    def task_at(self, place: int) -> int:
+        """Return the index of the task shown at a place, -1 where there is none."""
+        if self.order is None:
+            return place if 0 <= place < self._rows else -1
+        return int(self.order[place]) if 0 <= place < len(self.order) else -1
+
+    def place_of(self, task: int) -> int:
+        """Return where a task is shown, -1 when it is not."""
+        if self.order is None:
+            return task if 0 <= task < self._rows else -1
+        found = numpy.flatnonzero(self.order == task)
+        return int(found[0]) if len(found) else -1
+
+    def state_at(self, task: int) -> str:
+        """Return the state that a task is shown in."""
+        return TaskState(int(self.table.state[task])).name
+
+    def text(self, task: int, key: str) -> str:
+        """Return what a column says of a task."""
+        columns = self.table.columns
+        if key == "state":
+            return state_look("task", self.state_at(task)).brief
+        if key == "name":
+            return self.name(task)
+        if key == "host":
+            render = int(columns["render"][task])
+            return self._render_name(render) if render else words.UNKNOWN
+        if key == "percent":
+            percent = self.percent(task)
+            return str(percent) if percent else words.DOT
+        if key in ("starts", "errors"):
+            return words.count(int(columns[key][task]))
+        if key == "time":
+            return self._time(task)
+        if key == "started":
+            second = int(columns["started"][task])
+            return words.clock_text(self._opened.epoch + second, self._clock()) if second and self._opened.epoch else ""
+        if key == "note":
+            flags = int(columns["flags"][task])
+            return ", ".join(word for bit, word in _FLAG_WORDS if flags & bit)
+        return f"{self.percent(task)} percent"
+
+    def percent(self, task: int) -> int:
+        """Return how far a task is."""
+        state = int(self.table.state[task])
+        return 100 if state == TaskState.DONE else int(self.table.columns["percent"][task])
+
+    def name(self, task: int) -> str:
+        """Return a task's name; its number while the name is on its way."""
+        page = task // PAGE * PAGE
+        names = self._pages.get(page)
+        if names is not None:
+            self._pages.move_to_end(page)
+            return names.get(task, f"task {task}")
+        if page not in self._asked:
+            self._asked.add(page)
+            self._fetch(page)
+        return f"task {words.number(task)}"
+
+    def put_page(self, first: int, rows: list[dict[str, Any]]) -> None:
+        """Take over a page of texts."""
+        self._asked.discard(first)
+        self._pages[first] = {row["task"]: row["name"] for row in rows}
+        while len(self._pages) > _MOST_PAGES:
+            self._pages.popitem(last=False)
+        for row in rows:
+            self._opened.learn_epoch(self.block, row["task"], row["started"])
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(self._rows - 1, len(COLUMNS) - 1))
+
+    def forget_page(self, first: int) -> None:
+        """A page was refused: ask again when it is seen again."""
+        self._asked.discard(first)
+
+    def set_mask(self, mask: Callable[[BlockTasks], _Array | None] | None) -> None:
+        """Show the tasks that a mask lets through; None for all."""
+        self._mask = mask
+        self.rearrange()
+
+    def rearrange(self) -> None:
+        """Make the order anew."""
+        self.beginResetModel()
+        self.order = self._wanted()
+        self._rows = self.table.size if self.order is None else len(self.order)
+        self.endResetModel()
+
+    def apply(self, changed: Iterable[TaskRange]) -> None:
+        """Show what changed of this block's tasks."""
+        mine = [part for part in changed if part.block == self.block and part.job == self._opened.job]
+        if not mine:
+            return
+        if self.order is None and self._rows != self.table.size:
+            self.rearrange()
+            return
+        if self.order is not None:
+            wanted = self._wanted()
+            if wanted is None or not numpy.array_equal(wanted, self.order):
+                self.rearrange()
+                return
+        if self._rows:
+            first = min(part.first for part in mine) if self.order is None else 0
+            last = max(part.end for part in mine) - 1 if self.order is None else self._rows - 1
+            self.dataChanged.emit(self.index(first, 0), self.index(min(last, self._rows - 1), len(COLUMNS) - 1))
+
+    def _wanted(self) -> _Array | None:
+        table = self.table
+        mask = self._mask(table) if self._mask is not None else None
+        order = None if mask is None else numpy.flatnonzero(mask)
+        if self._sort is None or self._sort == ("name", False):
+            return order
+        key, descending = self._sort
+        if key == "name":
+            values = numpy.arange(table.size)
+        elif key == "time":
+            values = run_times(table, self.now)
+        else:
+            values = table.columns[{"host": "render", "progress": "percent", "note": "flags"}.get(key, key)]
+        if order is None:
+            order = numpy.arange(table.size)
+        ranked = numpy.argsort(values[order].astype(numpy.int64) * (-1 if descending else 1), kind="stable")
+        found: _Array = order[ranked]
+        return found
+
+    def _time(self, task: int) -> str:
+        columns = self.table.columns
+        started, finished = int(columns["started"][task]), int(columns["finished"][task])
+        if not started:
+            return ""
+        if int(columns["state"][task]) == TaskState.RUNNING:
+            return words.duration(max(0.0, self.now - started)) if self._opened.epoch else ""
+        if finished < started:
+            return ""
+        return words.duration(float(finished - started)) if finished > started else "< 1 s"

@@ -1,0 +1,208 @@
+"""The monitor's conversation in the thread of the window: state, subscriptions, requests, and what panes are told.
+
+Rules of this file:
+- Panes hear ``changed(ChangeSet)`` and ask ``state``; they never see a message of the protocol.
+- Whatever is subscribed, opened or followed is asked for again after each reconnect, from the version that is known.
+- Requests that had no answer when the conversation ended fail with a sentence: nobody knows whether they were done.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from afcore.errors import AfError, ConnectionLost, NotAllowed
+from afcore.states import Role
+from afnet.registry import find_operation
+from afnet.wire.messages import Follow, Message, Request, Subscribe, Unfollow, Unsubscribe
+from afwatch.changes import Answered, Arrival, ChangeSet, Connected, Lines, Lost, Refusal, RowsCame, Unreachable
+from afwatch.ops.pending import Pending
+from afwatch.tasktables import OpenedJob
+from afwatch.watchstate import KINDS, WatchState
+
+__all__ = ["Session"]
+
+_FIRST_OPENED, _FIRST_REQUEST = 100, 10_000
+
+
+class Session(QObject):
+    """What the window speaks with."""
+
+    changed = Signal(object)
+    """A ChangeSet."""
+    mode_changed = Signal()
+    said = Signal(object, str)
+    """How an operation went: its Pending, and the error's text or an empty one."""
+
+    def __init__(self, send: Callable[..., None], *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self.state = WatchState()
+        self.clock = clock
+        self._send = send
+        self._nonce = secrets.token_hex(4)
+        self._next = _FIRST_REQUEST
+        self._pending: dict[int, Pending] = {}
+        self._opened: dict[int, int] = {}
+        """Subscription of each opened job."""
+        self._users: dict[int, int] = {}
+        """How many panes have a job open."""
+        self._following: dict[int, tuple[Follow, Callable[[Lines | AfError], None]]] = {}
+        self._chosen = Role.GOD
+
+    # Modes
+
+    @property
+    def granted(self) -> Role:
+        """The greatest mode that the server gives us; USER while it has not said."""
+        welcome = self.state.welcome
+        return Role(welcome.role) if welcome is not None and welcome.role in list(Role) else Role.USER
+
+    @property
+    def mode(self) -> Role:
+        """The mode that is on: what was chosen, at most what is granted."""
+        return Role(min(self._chosen, self.granted))
+
+    @property
+    def user(self) -> str:
+        """Who we are to the server; empty while it has not said."""
+        return self.state.welcome.principal if self.state.welcome is not None else ""
+
+    def choose_mode(self, mode: Role) -> None:
+        """Act in a mode from now on."""
+        self._chosen = mode
+        self.mode_changed.emit()
+
+    # Asking
+
+    def ask(self, operation: str, **arguments: Any) -> Pending:
+        """Send an operation of the registry; the answer comes to the pending op, and by ``said`` if it is a command."""
+        number, self._next = self._next, self._next + 1
+        pending = Pending(operation, arguments, f"{self._nonce}-{number}")
+        try:
+            known = find_operation(operation)
+            known.bind(arguments)
+            if known.role > self.mode:
+                raise NotAllowed(
+                    f"{known.name} is for {known.role.name}; you are in {self.mode.name} mode.",
+                    hint="Switch the mode at the lower left corner.",
+                )
+            if not self.state.connected:
+                raise ConnectionLost("There is no connection to the farm.", hint="It is tried again by itself.")
+        except AfError as error:
+            fault = error
+            QTimer.singleShot(0, self, lambda: self._fail(pending, fault))
+            return pending
+        self._pending[number] = pending
+        self._send(Request(number, operation, arguments, pending.initiator))
+        return pending
+
+    def _fail(self, pending: Pending, error: AfError) -> None:
+        pending.fail(error)
+        hint = getattr(error, "hint", "")
+        self.said.emit(pending, f"{error.sentence} {hint}".strip())
+
+    # Opened jobs
+
+    def open_job(self, job: int) -> OpenedJob:
+        """Get the task columns of a job, and keep them up to date, until it is closed as often as opened."""
+        self._users[job] = self._users.get(job, 0) + 1
+        opened = self.state.open_job(job)
+        if job not in self._opened:
+            taken = set(self._opened.values())
+            self._opened[job] = next(n for n in range(_FIRST_OPENED, _FIRST_REQUEST) if n not in taken)
+            self._subscribe_tasks(job)
+        return opened
+
+    def close_job(self, job: int) -> None:
+        """A pane needs the job's tasks no more."""
+        self._users[job] = self._users.get(job, 1) - 1
+        if self._users[job] <= 0:
+            del self._users[job]
+            number = self._opened.pop(job, 0)
+            if number:
+                self._send(Unsubscribe(number))
+            self.state.close_job(job)
+
+    def _subscribe_tasks(self, job: int) -> None:
+        self._send(Subscribe(self._opened[job], "tasks", {"job": job}))
+
+    # Output
+
+    def follow(self, job: int, block: int, task: int, run: int, listener: Callable[[Lines | AfError], None]) -> int:
+        """Get the output of a run as it comes; returns a number for ``unfollow``."""
+        number, self._next = self._next, self._next + 1
+        message = Follow(number, job, block, task, run)
+        self._following[number] = (message, listener)
+        self._send(message)
+        return number
+
+    def unfollow(self, number: int) -> None:
+        """No more of it."""
+        if self._following.pop(number, None) is not None:
+            self._send(Unfollow(number))
+
+    # What arrives
+
+    def receive(self, arrivals: list[Arrival]) -> None:
+        """Take over what the bridge drained; tell the panes once."""
+        now = self.clock()
+        changes = ChangeSet()
+        for arrival in arrivals:
+            if isinstance(arrival, RowsCame | Connected | Lost | Unreachable):
+                changes.merge(self.state.receive(arrival, now))
+                if isinstance(arrival, Connected):
+                    self._begin_anew()
+                elif isinstance(arrival, Lost):
+                    self._unanswered(arrival.reason)
+            elif isinstance(arrival, Answered):
+                pending = self._pending.pop(arrival.id, None)
+                if pending is not None:
+                    pending.succeed(arrival.body)
+                    self.said.emit(pending, "")
+            elif isinstance(arrival, Refusal):
+                self._refused(arrival)
+            elif arrival.id in self._following:
+                listener = self._following[arrival.id][1]
+                if arrival.last:
+                    del self._following[arrival.id]
+                listener(arrival)
+        if changes.connection:
+            self.mode_changed.emit()
+        if changes:
+            self.changed.emit(changes)
+
+    def _begin_anew(self) -> None:
+        messages: list[Message] = [
+            Subscribe(number, kind, since=self.state.versions[kind]) for number, kind in KINDS.items()
+        ]
+        self._send(*messages)
+        for job in self._opened:
+            self._subscribe_tasks(job)
+        for message, _ in self._following.values():
+            self._send(message)
+
+    def _unanswered(self, reason: str) -> None:
+        pending, self._pending = self._pending, {}
+        error = ConnectionLost(
+            "The connection was lost before the farm answered.", hint=f"{reason} Look whether it was done."
+        )
+        for each in pending.values():
+            self._fail(each, error)
+
+    def _refused(self, refusal: Refusal) -> None:
+        if refusal.id in self._following:
+            listener = self._following.pop(refusal.id)[1]
+            listener(refusal.error)
+            return
+        pending = self._pending.pop(refusal.id, None)
+        if pending is not None:
+            self._fail(pending, refusal.error)
+            return
+        for job, number in self._opened.items():
+            if number == refusal.id:
+                self.state.open_job(job).gone = True
+                self.changed.emit(ChangeSet(gone={"opened": {job}}))

@@ -1,0 +1,1 @@
+"""How the monitor looks: tokens, palette, fonts, icons and words; the only place with colours."""

@@ -1,0 +1,85 @@
+"""Shapes of controls as a style sheet made from tokens: palette first, this second, delegates for cells."""
+
+from __future__ import annotations
+
+from afwatch.theme.tokens import Look
+
+__all__ = ["style_sheet"]
+
+_SHEET = """
+QToolTip {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; padding: 4px 8px; }}
+QMainWindow, QDialog {{ background: {bg2}; }}
+#sidebar, #status, #navigation {{ background: {bg0}; }}
+#main {{ background: {bg1}; }}
+#inspector {{ background: {bg2}; border-left: 1px solid {line2}; }}
+#header, #chips, #search-row, #drawer {{ background: {bg1}; }}
+#sidebar {{ border-right: 1px solid {line2}; }}
+#status {{ border-top: 1px solid {line2}; }}
+#drawer {{ border-top: 1px solid {line2}; background: {bg2}; }}
+QLabel {{ background: transparent; }}
+QLabel[tone="quiet"] {{ color: {text3}; }}
+QLabel[tone="help"] {{ color: {text2}; }}
+QListView#navigation {{ border: 0; outline: 0; }}
+QTableView {{ background: {bg1}; border: 0; outline: 0; gridline-color: {line1};
+  selection-background-color: {selection}; selection-color: {text1}; }}
+QTableCornerButton::section {{ background: {bg1}; border: 0; }}
+QHeaderView {{ background: {bg1}; border: 0; }}
+QHeaderView::section {{ background: {bg1}; color: {text3}; border: 0; border-bottom: 1px solid {line2};
+  padding: 0 8px; font-weight: 400; }}
+QHeaderView::section:first, QHeaderView::section:only-one {{ padding-left: 16px; }}
+QHeaderView::section:hover {{ color: {text1}; background: {bg2}; }}
+QHeaderView::up-arrow, QHeaderView::down-arrow {{ width: 0; height: 0; }}
+QLineEdit, QSpinBox, QComboBox {{ background: {bg1}; color: {text1}; border: 1px solid {line3}; border-radius: 5px;
+  padding: 0 8px; min-height: 28px; selection-background-color: {accent}; selection-color: {accent_ink}; }}
+QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border: 2px solid {focus}; padding: 0 7px; }}
+QPushButton, QToolButton[shape="button"] {{ background: {bg3}; color: {text1}; border: 1px solid {line2};
+  border-radius: 5px; padding: 0 10px; min-height: 26px; font-weight: 500; }}
+QPushButton:hover, QToolButton[shape="button"]:hover {{ background: {bg4}; }}
+QPushButton:focus, QToolButton[shape="button"]:focus {{ border: 2px solid {focus}; padding: 0 9px; }}
+QPushButton:disabled, QToolButton[shape="button"]:disabled {{ background: transparent; color: {off};
+  border: 1px dashed {line2}; }}
+QPushButton[role="main"] {{ background: {accent}; color: {accent_ink}; border: 1px solid {accent}; }}
+QPushButton[role="danger"] {{ background: {bad_tint}; color: {bad_ink}; border: 1px solid {bad_fill}; }}
+QToolButton[shape="bare"] {{ background: transparent; border: 0; border-radius: 5px; padding: 4px; }}
+QToolButton[shape="bare"]:hover {{ background: {bg4}; }}
+QToolButton[shape="bare"]:focus {{ border: 2px solid {focus}; padding: 2px; }}
+QToolButton::menu-indicator {{ image: none; width: 0; }}
+QPushButton[shape="chip"] {{ background: transparent; border: 1px solid {line2}; border-radius: 13px; padding: 0 10px;
+  min-height: 24px; font-weight: 400; color: {text1}; }}
+QPushButton[shape="chip"]:hover {{ background: {bg3}; }}
+QPushButton[shape="chip"]:checked {{ background: {selection}; border: 1px solid {accent}; }}
+QPushButton[shape="chip"]:focus {{ border: 2px solid {focus}; padding: 0 9px; }}
+QPushButton[shape="segment"] {{ background: transparent; border: 0; border-radius: 4px; padding: 0 12px;
+  min-height: 26px; color: {text2}; }}
+QPushButton[shape="segment"]:checked {{ background: {bg4}; color: {text1}; }}
+QPushButton[shape="segment"]:focus {{ border: 2px solid {focus}; padding: 0 10px; }}
+QPushButton[shape="flat"] {{ background: transparent; border: 0; color: {text2}; font-weight: 400; padding: 0 8px; }}
+QPushButton[shape="flat"]:hover {{ color: {text1}; background: {bg4}; }}
+QPushButton[shape="flat"]:focus {{ border: 2px solid {focus}; padding: 0 6px; }}
+QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}
+QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: 4px; min-height: 18px; }}
+QMenu::icon {{ padding-left: 8px; }}
+QMenu::item:selected {{ background: {selection}; }}
+QMenu::item:disabled {{ color: {off}; }}
+QMenu::separator {{ height: 1px; background: {line2}; margin: 4px 8px; }}
+QPlainTextEdit, QTextBrowser {{ background: {bg1}; color: {text1}; border: 1px solid {line2}; border-radius: 2px;
+  selection-background-color: {accent}; selection-color: {accent_ink}; }}
+QPlainTextEdit:focus {{ border: 2px solid {focus}; }}
+QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+QScrollBar::handle {{ background: {line2}; border-radius: 4px; min-height: 28px; min-width: 28px; margin: 1px; }}
+QScrollBar::handle:hover {{ background: {line3}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+QSplitter::handle {{ background: {line2}; }}
+QScrollArea {{ border: 0; background: transparent; }}
+#toast {{ background: {bg4}; border: 1px solid {line3}; border-radius: 8px; }}
+#card {{ background: {bad_tint}; border: 1px solid {bad_fill}; border-radius: 6px; }}
+"""
+
+
+def style_sheet(look: Look) -> str:
+    """Return the style sheet of a look."""
+    bad = look.families["bad"]
+    names = {name: getattr(look, name) for name in look.__slots__ if isinstance(getattr(look, name), str)}
+    return _SHEET.format(bad_ink=bad.ink, bad_fill=bad.fill, bad_tint=bad.tint, **names)

@@ -1,0 +1,160 @@
+"""The look's tokens as frozen values: grounds, texts, lines, families of state, and the words and glyphs of states.
+
+Rules of this file:
+- ``tokens.json`` beside it is the source; nothing is a colour anywhere else.
+- No Qt: colours are ``#RRGGBB`` texts here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Family", "Look", "Measures", "StateLook", "load_look", "measures", "state_look"]
+
+_FILE = Path(__file__).resolve().with_name("tokens.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The three colours of a family of states."""
+
+    ink: str
+    """Text and glyphs."""
+    fill: str
+    """Bars and strips."""
+    tint: str
+    """Ground of pills and cards."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateLook:
+    """How a state is told: its family, its glyph (an icon is named ``glyph-…``) and its three words."""
+
+    family: str
+    glyph: str
+    full: str
+    brief: str
+    abbreviated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Every colour of one scheme."""
+
+    name: str
+    """``dark`` or ``light``."""
+    bg0: str
+    bg1: str
+    bg2: str
+    bg3: str
+    bg4: str
+    line1: str
+    line2: str
+    line3: str
+    text1: str
+    text2: str
+    text3: str
+    off: str
+    accent: str
+    accent_ink: str
+    selection: str
+    selection_inactive: str
+    focus: str
+    trough: str
+    plot_ground: str
+    scrim: str
+    modes: dict[str, str]
+    """Grounds of USER, VISOR and GOD."""
+    mode_ink: str
+    user_ink: str
+    families: dict[str, Family]
+    plots: dict[str, str]
+    """Colours of metrics by name."""
+
+    def family(self, kind: str, state: str) -> Family:
+        """Return the colours of a state (``kind`` is job, task, render or flag)."""
+        return self.families[state_look(kind, state).family]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Pixels at 100 % that the views share."""
+
+    grid: int = 4
+    sidebar: int = 208
+    view_header: int = 48
+    search_row: int = 40
+    chip_row: int = 36
+    chip: int = 26
+    table_header: int = 28
+    row_compact: int = 24
+    row_comfortable: int = 32
+    row_render: int = 44
+    inspector: int = 376
+    inspector_least: int = 320
+    status_bar: int = 28
+    drawer_bar: int = 32
+    button: int = 28
+    glyph: int = 12
+    icon: int = 16
+    selection_bar: int = 3
+    focus_ring: int = 2
+    strip_body: int = 10
+    strip_gap: int = 1
+    strip_rail: int = 3
+    strip_overview: int = 44
+    least_mark: int = 2
+
+
+measures = Measures()
+"""The one set of measures."""
+
+
+@cache
+def _tokens() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
+    return data
+
+
+@cache
+def load_look(name: str) -> Look:
+    """Return the colours of ``dark`` or ``light``."""
+    data = _tokens()[name]
+    modes = dict(data["mode"])
+    mode_ink, user_ink = modes.pop("ink"), modes.pop("userInk")
+    return Look(
+        name=name,
+        **data["ground"],
+        **data["line"],
+        **data["text"],
+        accent=data["accent"],
+        accent_ink=data["accentInk"],
+        selection=data["selection"],
+        selection_inactive=data["selectionInactive"],
+        focus=data["focus"],
+        trough=data["trough"],
+        plot_ground=data["plotGround"],
+        scrim=data["scrim"],
+        modes=modes,
+        mode_ink=mode_ink,
+        user_ink=user_ink,
+        families={key: Family(**value) for key, value in data["family"].items()},
+        plots=data["plot"],
+    )
+
+
+@cache
+def state_look(kind: str, state: str) -> StateLook:
+    """Return how a state of a job, task, render or flag is shown; KeyError for one there is not."""
+    data = _tokens()["state"][kind][state]
+    word = data["word"]
+    return StateLook(data["family"], "glyph-" + data["glyph"], word["full"], word["brief"], word["abbr"])
+
+
+def order_of_need() -> list[str]:
+    """Return the states of jobs, what needs somebody first."""
+    return list(_tokens()["jobOrderOfNeed"])

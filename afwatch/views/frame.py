@@ -1,0 +1,323 @@
+"""The sidebar with the places to go to, and the status bar with mode, person, selection, last word and connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QListView,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+)
+
+from afcore.states import Role, TaskState
+from afwatch import words
+from afwatch.delegates.cells import draw_text
+from afwatch.session import Session
+from afwatch.theme.paint import Theme, colour, draw_icon
+from afwatch.theme.tokens import measures
+from afwatch.views.parts import Glyph, label
+
+__all__ = ["Place", "Sidebar", "StatusBar"]
+
+_Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+
+
+@dataclass(slots=True)
+class Place:
+    """A destination: its title, icon, count, and how many of them need somebody."""
+
+    key: str
+    title: str
+    icon: str
+    count: int = 0
+    trouble: int = 0
+
+
+class _Places(QAbstractListModel):
+    def __init__(self, places: list[Place]) -> None:
+        super().__init__()
+        self.places = places
+
+    def rowCount(self, parent: _Index = _NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.places)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        place = self.places[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return place.title
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{place.title}, {place.count}" + (f", {place.trouble} in trouble" if place.trouble else "")
+        return place if role == Qt.ItemDataRole.UserRole else None
+
+
+class _PlaceDelegate(QStyledItemDelegate):
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(measures.sidebar, self._theme.row_height(28) + 2)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        look, place = self._theme.look, index.data(Qt.ItemDataRole.UserRole)
+        rect = option.rect.adjusted(8, 1, -8, -1)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        if selected or option.state & QStyle.StateFlag.State_MouseOver:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setBrush(colour(look.bg3 if selected else look.bg2))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawRoundedRect(rect, 5, 5)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if selected:
+            painter.fillRect(option.rect.left(), rect.top() + 4, 3, rect.height() - 8, colour(look.accent))
+        ink = look.text1 if selected else look.text2
+        draw_icon(painter, place.icon, ink, rect.left() + 8, rect.center().y() - 7, 16)
+        inner = rect.adjusted(34, 0, -8, 0)
+        font = self._theme.font("strong" if selected else "body")
+        count = words.number(place.count)
+        width = draw_text(painter, inner, count, self._theme.font(), look.text3, right=True)
+        if place.trouble:
+            bad = look.families["bad"].ink
+            right = inner.adjusted(0, 0, -width - 10, 0)
+            wide = draw_text(painter, right, str(place.trouble), self._theme.font("strong"), bad, right=True)
+            draw_icon(painter, "glyph-octagon-cross", bad, right.right() - wide - 16, rect.center().y() - 5, 12)
+            width += wide + 28
+        draw_text(painter, inner.adjusted(0, 0, -width - 8, 0), place.title, font, ink)
+        painter.restore()
+
+
+class _Slots(QFrame):
+    """The farm's slots: used of all."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._figures = (0, 0, 0, 0, 0)
+        self.setFixedHeight(76)
+        self.setAccessibleName("Slots in use")
+
+    def show_figures(self, used: int, slots: int, busy: int, free: int, off: int) -> None:
+        """Show how busy the farm is."""
+        if self._figures != (used, slots, busy, free, off):
+            self._figures = (used, slots, busy, free, off)
+            self.setAccessibleDescription(f"{used} of {slots} slots in use, {busy} busy, {free} free, {off} off")
+            self.update()
+
+    def paintEvent(self, event: Any) -> None:
+        """Paint the meter."""
+        look, (used, slots, busy, free, off) = self._theme.look, self._figures
+        painter = QPainter(self)
+        left, right = 12, self.width() - 12
+        painter.fillRect(0, 0, self.width(), 1, colour(look.line1))
+        upper = QRect(left, 8, right - left, 20)
+        draw_text(painter, upper, "Slots in use", self._theme.font("small"), look.text2)
+        draw_text(painter, upper, f"{used} / {slots}", self._theme.font("strong"), look.text1, right=True)
+        painter.fillRect(left, 33, right - left, 6, colour(look.trough))
+        if slots:
+            width = round((right - left) * min(1, used / slots))
+            painter.fillRect(left, 33, width, 6, colour(look.families["live"].fill))
+        x = left
+        for state, value, word in (("BUSY", busy, "busy"), ("FREE", free, "free"), ("OFFLINE", off, "off")):
+            shown, ink = self._theme.state("render", state)
+            draw_icon(painter, shown.glyph, ink, x, 51, 10)
+            text = QRect(x + 14, 46, 60, 20)
+            x += 22 + draw_text(painter, text, f"{value} {word}", self._theme.font("small"), look.text2)
+        painter.end()
+
+
+class Sidebar(QFrame):
+    """Places to go to, and the farm's slots at the foot."""
+
+    went = Signal(str)
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("sidebar")
+        self.setFixedWidth(measures.sidebar)
+        self._session, self._theme = session, theme
+        self.model = _Places([
+            Place("mine", "My jobs", "jobs"), Place("jobs", "All jobs", "jobs"), Place("farm", "Farm", "farm"),
+            Place("users", "Users", "users"),
+        ])  # fmt: skip
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 1, 4)
+        column.setSpacing(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(14, 12, 12, 10)
+        head.setSpacing(10)
+        head.addWidget(Glyph(theme, "afwatch", theme.look.accent, 26))
+        names = QVBoxLayout()
+        names.setSpacing(0)
+        self._farm = label("Afwatch")
+        self._where = label("render farm", tone="quiet")
+        names.addWidget(self._farm)
+        names.addWidget(self._where)
+        head.addLayout(names, 1)
+        column.addLayout(head)
+        self.view = QListView()
+        self.view.setObjectName("navigation")
+        self.view.setAccessibleName("Places")
+        self.view.setModel(self.model)
+        self._delegate = _PlaceDelegate(theme)
+        self.view.setItemDelegate(self._delegate)
+        self.view.setMouseTracking(True)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.view.selectionModel().currentChanged.connect(
+            lambda index, before: self.went.emit(self.model.places[index.row()].key) if index.isValid() else None
+        )
+        column.addWidget(self.view, 1)
+        self._slots = _Slots(theme)
+        column.addWidget(self._slots)
+        session.changed.connect(lambda changes: self.refresh())
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+        self.refresh()
+
+    def _on_theme(self) -> None:
+        self._farm.setFont(self._theme.font("bold"))
+        self._where.setFont(self._theme.font("small"))
+
+    def go(self, key: str) -> None:
+        """Go to a place."""
+        for row, place in enumerate(self.model.places):
+            if place.key == key:
+                self.view.setCurrentIndex(self.model.index(row))
+
+    def mark(self, key: str) -> None:
+        """Show where we are, without going there."""
+        for row, place in enumerate(self.model.places):
+            if place.key == key and self.view.currentIndex().row() != row:
+                chosen = self.view.selectionModel()
+                before = chosen.blockSignals(True)
+                self.view.setCurrentIndex(self.model.index(row))
+                chosen.blockSignals(before)
+                self.view.viewport().update()
+
+    def refresh(self) -> None:
+        """Count anew."""
+        state = self._session.state
+        user = self._session.user
+        failing = [row for row in state.jobs.values() if row.counts[TaskState.ERROR] and row.state != "done"]
+        renders = [(row, words.render_state(row)) for row in state.renders.values()]
+        figures = {
+            "mine": (sum(row.user == user for row in state.jobs.values()), sum(row.user == user for row in failing)),
+            "jobs": (len(state.jobs), len(failing)),
+            "farm": (len(renders), sum(shown == "SICK" for _, shown in renders)),
+            "users": (len(state.users), 0),
+        }
+        before = [(place.count, place.trouble) for place in self.model.places]
+        for place in self.model.places:
+            place.count, place.trouble = figures[place.key]
+        if before != [(place.count, place.trouble) for place in self.model.places]:
+            self.model.dataChanged.emit(self.model.index(0), self.model.index(len(self.model.places) - 1))
+        online = [row for row, shown in renders if shown != "OFFLINE"]
+        self._slots.show_figures(
+            sum(row.running for row in online), sum(max(row.max_tasks, 0) for row in online),
+            sum(shown == "BUSY" for _, shown in renders), sum(shown == "FREE" for _, shown in renders),
+            len(renders) - len(online),
+        )  # fmt: skip
+        self._where.setText(state.server or "no connection yet")
+
+
+class StatusBar(QFrame):
+    """The line at the foot of the window."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("status")
+        self.setFixedHeight(measures.status_bar)
+        self._session, self._theme = session, theme
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 12, 0)
+        row.setSpacing(10)
+        self.badge = QPushButton()
+        self.badge.setObjectName("mode")
+        self.badge.setFixedHeight(measures.status_bar - 1)
+        self.badge.clicked.connect(self._choose)
+        self._who = label(tone="help")
+        self._selection = label(tone="help")
+        self._message = label()
+        self._message.setObjectName("last-message")
+        self._glyph = Glyph(theme)
+        self._connection = label(name="connection")
+        row.addWidget(self.badge)
+        row.addWidget(self._who)
+        row.addWidget(self._selection)
+        row.addSpacing(24)
+        row.addWidget(self._message, 1)
+        row.addWidget(self._glyph)
+        row.addWidget(self._connection)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(8000)
+        self._timer.timeout.connect(lambda: self._message.setText(""))
+        session.mode_changed.connect(self.refresh)
+        theme.changed.connect(self.refresh)
+        self.refresh()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence for eight seconds."""
+        self._message.setText(sentence)
+        self._message.setToolTip(sentence)
+        self._timer.start()
+
+    def select(self, text: str) -> None:
+        """Say what is selected."""
+        self._selection.setText(text)
+
+    def refresh(self) -> None:
+        """Show mode, person and connection as they are."""
+        session, look = self._session, self._theme.look
+        mode = session.mode
+        ink = look.user_ink if mode is Role.USER else look.mode_ink
+        icon = {Role.USER: "user", Role.VISOR: "visor", Role.GOD: "god"}.get(mode, "user")
+        self.badge.setIcon(self._theme.icon(icon, ink))
+        self.badge.setText(mode.name)
+        self.badge.setAccessibleName(f"Mode: {mode.name}")
+        self.badge.setToolTip(f"You act as {mode.name}. Click to change the mode.")
+        self.badge.setStyleSheet(
+            f"#mode {{ background: {look.modes.get(mode.name, look.bg3)}; color: {ink}; border: 0; border-radius: 0;"
+            f" padding: 0 14px; font-weight: 600; }} #mode:focus {{ border: 2px solid {look.focus}; padding: 0 12px; }}"
+        )
+        self._who.setText(session.user)
+        state = session.state
+        if state.connected:
+            self._glyph.show_icon("glyph-check", look.families["good"].ink)
+            self._connection.setText(f"{state.server} · live")
+            self._connection.setToolTip(state.welcome.server if state.welcome is not None else "")
+        elif state.lost_at:
+            self._glyph.show_icon("glyph-dashed-ring", look.families["attn"].ink)
+            since = words.clock_text(state.lost_at, session.clock())
+            self._connection.setText(f"{state.server} · lost since {since}, trying again")
+            self._connection.setToolTip(state.trouble)
+        else:
+            self._glyph.show_icon("glyph-dashed-ring", look.families["wait"].ink)
+            self._connection.setText("looking for the farm")
+            self._connection.setToolTip(state.trouble)
+
+    def _choose(self) -> None:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for role, icon, what in (
+            (Role.USER, "user", "change what is yours"), (Role.VISOR, "visor", "change everybody's jobs"),
+            (Role.GOD, "god", "change everything"),
+        ):  # fmt: skip
+            entry = menu.addAction(self._theme.icon(icon), f"{role.name}: {what}")
+            entry.triggered.connect(lambda checked=False, role=role: self._session.choose_mode(role))
+            if role > self._session.granted:
+                entry.setEnabled(False)
+                entry.setToolTip(f"The server gives you {self._session.granted.name} at most.")
+        menu.exec(self.badge.mapToGlobal(self.badge.rect().topLeft()) - menu.rect().bottomLeft())
+        menu.deleteLater()

@@ -1,0 +1,363 @@
+"""A pane of rows: header with actions, search line, chips of states, the table, and words when there is nothing.
+
+Rules of this file:
+- Buttons never move and never vanish: what cannot be done is disabled and says why.
+- Changes are shown at most ten times a second; a hidden pane only marks itself stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from afwatch import words
+from afwatch.actions import Action, Asking, reason_against
+from afwatch.changes import ChangeSet
+from afwatch.delegates.cells import CellDelegate
+from afwatch.models.columns import Shown
+from afwatch.models.filters import parse_query
+from afwatch.models.rows import RowModel
+from afwatch.session import Session
+from afwatch.theme.paint import Theme
+from afwatch.theme.tokens import measures
+from afwatch.views.parts import Chip, Empty, Shrinking, button, label
+from afwatch.views.table import TableView
+
+__all__ = ["ListPane", "SearchLine", "bar"]
+
+_REFRESH_MS = 100
+
+
+def bar(name: str, height: int) -> tuple[QFrame, QHBoxLayout]:
+    """Return a strip of a pane and the row to fill."""
+    frame = QFrame()
+    frame.setObjectName(name)
+    frame.setFixedHeight(height)
+    row = QHBoxLayout(frame)
+    row.setContentsMargins(16, 0, 16, 0)
+    row.setSpacing(8)
+    return frame, row
+
+
+class SearchLine(QLineEdit):
+    """The search line: tells its text shortly after the last key."""
+
+    searched = Signal(str)
+
+    def __init__(self, theme: Theme, placeholder: str) -> None:
+        super().__init__()
+        self.setPlaceholderText(placeholder)
+        self.setAccessibleName("Search")
+        self.setClearButtonEnabled(True)
+        self._icon = self.addAction(theme.icon("search", theme.look.text3), QLineEdit.ActionPosition.LeadingPosition)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(150)
+        self._timer.timeout.connect(lambda: self.searched.emit(self.text()))
+        self.textChanged.connect(lambda text: self._timer.start())
+        self.returnPressed.connect(lambda: self.searched.emit(self.text()))
+
+
+class ListPane(QWidget):
+    """Rows of one kind."""
+
+    chosen = Signal(object)
+    """The rows that are selected, in order."""
+    opened = Signal(object)
+    """A row was opened."""
+    told = Signal(str)
+    """Something for the status bar."""
+
+    def __init__(
+        self,
+        window: Asking,
+        theme: Theme,
+        shown: Shown,
+        actions: tuple[Action, ...],
+        *,
+        title: str,
+        noun: str,
+        row_height: int,
+        lines: int = 1,
+        base: Callable[[Any], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("main")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.session: Session = window.session
+        self.theme = theme
+        self.noun = noun
+        self.title = title
+        self._window, self._shown, self._actions = window, shown, actions
+        self._least_row, self._lines = row_height, lines
+        self.model = RowModel(shown, self.session.state.rows(shown.kind), self.session.clock)
+        if base is not None:
+            self.model.set_base(base)
+        self.table = TableView(self.model, theme.row_height(row_height, lines), title)
+        self.table.setItemDelegate(CellDelegate(theme, shown.columns, shown.look, self.session.clock, self.table))
+        for place, column in enumerate(shown.columns):
+            self.table.setColumnWidth(place, column.width)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(1 if shown.kind == "renders" else 0, Qt.SortOrder.AscendingOrder)
+        self.table.chosen.connect(self._on_chosen)
+        self.table.opened.connect(self._on_opened)
+        self.table.asked.connect(self._menu)
+        self.table.resized.connect(self._fit_columns)
+        self._title = label(title)
+        self._count = label(tone="quiet")
+        self._buttons: dict[str, QPushButton] = {}
+        self._chips: dict[str, Chip] = {}
+        self._pending = ChangeSet()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REFRESH_MS)
+        self._timer.timeout.connect(self._refresh)
+        self.search = SearchLine(theme, shown.placeholder)
+        self.search.searched.connect(lambda text: self._filter())
+        self._problem = Shrinking()
+        self._moved = button("", self.table.sort_now, shape="flat", tip="Rows stay under the pointer; F5 sorts them")
+        self._empty = Empty(theme, self)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self._empty)
+        self._lay_out()
+        self.model.counted.connect(self._recount)
+        self.session.changed.connect(self._on_changed)
+        self.session.mode_changed.connect(self._enable)
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+        self._recount()
+        self._enable()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        header, row = bar("header", measures.view_header)
+        row.addWidget(self._title)
+        row.addWidget(self._count)
+        row.addStretch(1)
+        for action in self._actions:
+            self._add_action(action, row if action.in_header else None)
+        column.addWidget(header)
+        line, row = bar("search-row", measures.search_row)
+        row.addWidget(self.search)
+        column.addWidget(line)
+        chips, row = bar("chips", measures.chip_row)
+        for state in self._shown.chips:
+            chip = self._chips[state] = Chip(self.theme, self._shown.look, state)
+            chip.clicked.connect(partial(self._on_chip, state))
+            row.addWidget(chip)
+        row.addWidget(self._problem, 1)
+        row.addWidget(self._moved)
+        if not self._shown.chips:
+            chips.setFixedHeight(8)
+        column.addWidget(chips)
+        column.addWidget(self._stack, 1)
+
+    def _add_action(self, action: Action, row: QHBoxLayout | None) -> None:
+        act = QAction(action.title, self)
+        act.setShortcut(QKeySequence(action.shortcut))
+        act.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        act.triggered.connect(lambda: self.do(action))
+        # Letters are keys of the table alone: in the search line they are text.
+        self.table.addAction(act)
+        if row is not None:
+            made = button(action.title, lambda: self.do(action))
+            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            self._buttons[action.key] = made
+            row.addWidget(made)
+
+    # What is selected, and what can be done to it
+
+    def selected(self) -> list[Any]:
+        """Return the selected rows, in the table's order."""
+        found = [self.model.row_at(place) for place in self.table.selected_places()]
+        return [row for row in found if row is not None]
+
+    def do(self, action: Action) -> None:
+        """Do an action to what is selected, or say why not."""
+        rows = self.selected()
+        reason = reason_against(action, self.session, rows)
+        if reason:
+            self.told.emit(f"{action.title.rstrip('…')}: {reason}")
+        else:
+            action.run(self._window, rows)
+
+    def _on_chosen(self) -> None:
+        self._enable()
+        self.chosen.emit(self.selected())
+
+    def _on_opened(self, place: int) -> None:
+        row = self.model.row_at(place)
+        if row is not None:
+            self.opened.emit(row)
+
+    def _enable(self) -> None:
+        rows = self.selected()
+        for action in self._actions:
+            made = self._buttons.get(action.key)
+            if made is not None:
+                reason = reason_against(action, self.session, rows)
+                made.setEnabled(not reason)
+                made.setToolTip(f"{action.title} ({action.shortcut})" + (f"\n{reason}" if reason else ""))
+
+    def _menu(self, at: QPoint) -> None:
+        menu = self.build_menu()
+        menu.exec(at)
+        menu.deleteLater()
+
+    def build_menu(self) -> QMenu:
+        """Return the menu of what is selected."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        rows = self.selected()
+        if self._shown.kind == "jobs" and len(rows) == 1:
+            menu.addAction("Open tasks\tEnter", lambda: self.opened.emit(rows[0]))
+            menu.addSeparator()
+        bad = self.theme.look.families["bad"].ink
+        for action in self._actions:
+            reason = reason_against(action, self.session, rows)
+            entry = menu.addAction(
+                self.theme.icon(action.icon, bad if action.danger else ""),
+                f"{action.title}\t{action.shortcut}",
+                partial(self.do, action),
+            )
+            entry.setEnabled(not reason)
+            entry.setToolTip(reason)
+        return menu
+
+    # Filters
+
+    def show_query(self, text: str) -> None:
+        """Put a query into the search line and apply it."""
+        self.search.setText(text)
+        self._filter()
+
+    def _on_chip(self, state: str, checked: bool) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        if not QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier:
+            for other, chip in self._chips.items():
+                chip.setChecked(checked and other == state)
+        self._filter()
+
+    def _filter(self) -> None:
+        query = parse_query(self.search.text(), list(self._shown.fields))
+        self._problem.setText("; ".join(f"{problem.what}: {problem.hint}" for problem in query.problems))
+        self.model.set_filter(query, [state for state, chip in self._chips.items() if chip.isChecked()])
+
+    def clear_filter(self) -> None:
+        """Show every row again."""
+        for chip in self._chips.values():
+            chip.setChecked(False)
+        self.search.clear()
+        self._filter()
+
+    # Changes
+
+    def _on_changed(self, changes: ChangeSet) -> None:
+        kind = self._shown.kind
+        if changes.connection:
+            self._enable()
+            self._recount()
+        if changes.touches(kind):
+            self._pending.merge(ChangeSet(
+                {kind: set(changes.changed.get(kind, ()))}, {kind: set(changes.gone.get(kind, ()))}
+            ))  # fmt: skip
+            if self.isVisible() and not self._timer.isActive():
+                self._timer.start()
+
+    def showEvent(self, event: Any) -> None:
+        """Catch up with what changed while hidden."""
+        super().showEvent(event)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        changes, self._pending = self._pending, ChangeSet()
+        if changes:
+            self.model.apply(changes)
+            self._enable()
+            rows = self.selected()
+            touched = changes.changed.get(self._shown.kind, set())
+            if any(row.id in touched for row in rows):
+                self.chosen.emit(rows)
+
+    def _recount(self) -> None:
+        counts = self.model.state_counts()
+        for state, chip in self._chips.items():
+            chip.set_count(counts.get(state, 0))
+        total, shown = self.model.total, len(self.model.ids)
+        text = words.plural(total, self.noun)
+        self._count.setText(text if shown == total else f"{text}, {words.number(shown)} shown")
+        moved = self.model.moved
+        self._moved.setText(f"{moved} moved · Sort now (F5)" if moved else "")
+        self._moved.setVisible(bool(moved))
+        if shown:
+            self._stack.setCurrentWidget(self.table)
+        else:
+            self._say_empty(total)
+            self._stack.setCurrentWidget(self._empty)
+
+    def _say_empty(self, total: int) -> None:
+        state = self.session.state
+        if not state.is_complete(self._shown.kind):
+            if state.connected:
+                self._empty.say("info", f"The farm is telling its {self.noun}s.")
+            else:
+                trouble = state.trouble or "Looking for the farm."
+                self._empty.say("farm", f"{trouble}", more="The monitor connects by itself as soon as it answers.")
+        elif total:
+            self._empty.say(
+                "search", f"No {self.noun} matches. {words.plural(total, self.noun)} without the filter.",
+                action="Clear filter", done=self.clear_filter,
+            )  # fmt: skip
+        elif self._shown.kind == "renders":
+            self._empty.say(
+                "farm", "No render has joined this farm. On a machine that should work for it run the line below.",
+                more=f"afrender --server {state.server}",
+            )
+        elif self._shown.kind == "jobs":
+            self._empty.say(
+                "jobs", "There are no jobs here yet. Submit one from your program, or by the line below.",
+                more="afcmd job submit JOB.json",
+            )
+        else:
+            self._empty.say("info", f"There are no {self.noun}s yet.")
+
+    def _on_theme(self) -> None:
+        self._title.setFont(self.theme.font("title2"))
+        self.table.set_row_height(self.theme.row_height(self._least_row, self._lines))
+        for action in self._actions:
+            if action.key in self._buttons:
+                self._buttons[action.key].setIcon(self.theme.icon(action.icon))
+        for chip in self._chips.values():
+            chip.refresh()
+        self._recount()
+        self.table.viewport().update()
+
+    # Room
+
+    def _fit_columns(self) -> None:
+        """Let the stretching column take what is left; hide the last columns where it is narrow."""
+        columns = self._shown.columns
+        room = self.table.viewport().width()
+        stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
+        least = 220
+        fixed = 0
+        for place, column in enumerate(columns):
+            if place == stretch:
+                continue
+            width = self.table.columnWidth(place) or column.width
+            hide = fixed + width + least > room and place > 3
+            self.table.setColumnHidden(place, hide)
+            if hide:
+                self.table.setColumnWidth(place, column.width)
+            else:
+                fixed += self.table.columnWidth(place)
+        self.table.setColumnWidth(stretch, max(least, room - fixed))

@@ -1,0 +1,227 @@
+"""The window of one task: what it is, how it stands, its command, and its output, live while it runs.
+
+Rules of this file:
+- A running task is followed; of one that is over the newest kept log is read, its end first.
+- At most a few megabytes of output are held; what is left out is said.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QFont, QTextCursor
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+
+from afcore.errors import AfError
+from afcore.states import TaskState
+from afwatch import words
+from afwatch.changes import ChangeSet, Lines
+from afwatch.session import Session
+from afwatch.theme.paint import Theme
+from afwatch.theme.tokens import state_look
+from afwatch.views.parts import Glyph, button, label
+
+__all__ = ["TaskWindow"]
+
+_KEPT_BYTES = 262_144
+_MOST_LINES = 50_000
+
+
+class TaskWindow(QWidget):
+    """One task."""
+
+    closed = Signal(object)
+
+    def __init__(self, session: Session, theme: Theme, job: int, block: int, task: int, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Window)
+        self.key = (job, block, task)
+        self._session, self._theme = session, theme
+        self._following = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._run = 0
+        self._state = ""
+        self.setObjectName("inspector")
+        self.resize(1040, 720)
+        self._glyph = Glyph(theme)
+        self._word = label()
+        self._title = label(f"task {task}")
+        self._facts = label(tone="help")
+        self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._command = QPlainTextEdit()
+        self._command.setReadOnly(True)
+        self._command.setAccessibleName("Command")
+        self._command.setMaximumHeight(64)
+        self.output = QPlainTextEdit()
+        self.output.setReadOnly(True)
+        self.output.setAccessibleName("Output")
+        self.output.setMaximumBlockCount(_MOST_LINES)
+        self.output.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._note = label(tone="quiet")
+        self._follow_end = QCheckBox("Stay at the end")
+        self._follow_end.setChecked(True)
+        self._find = QLineEdit()
+        self._find.setPlaceholderText("Find in the output, Enter for the next")
+        self._find.setAccessibleName("Find in the output")
+        self._find.returnPressed.connect(self._find_next)
+        self._lay_out()
+        session.changed.connect(self._on_changed)
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+        self.reload()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.setSpacing(10)
+        head = QHBoxLayout()
+        for part in (self._glyph, self._word, self._title):
+            head.addWidget(part)
+        head.addStretch(1)
+        again = button("Read again", self.reload, icon=self._theme.icon("restart"), tip="Read the newest output (F5)")
+        again.setShortcut("F5")
+        head.addWidget(again)
+        column.addLayout(head)
+        column.addWidget(self._facts)
+        column.addWidget(self._command)
+        tools = QFrame()
+        row = QHBoxLayout(tools)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._find, 1)
+        row.addWidget(self._follow_end)
+        column.addWidget(tools)
+        column.addWidget(self.output, 1)
+        column.addWidget(self._note)
+
+    def _on_theme(self) -> None:
+        self._title.setFont(self._theme.font("title2"))
+        self._word.setFont(self._theme.font("strong"))
+        mono: QFont = self._theme.font("mono")
+        self.output.setFont(mono)
+        self._command.setFont(mono)
+
+    # What is shown
+
+    def reload(self) -> None:
+        """Ask for the task and its output anew."""
+        job, block, task = self.key
+        pending = self._session.ask("task.show", job=job, block=block, task=task)
+        pending.success(lambda body: self._show(body["row"])).failure(self._failed)
+
+    def _show(self, row: dict[str, Any]) -> None:
+        job, block, task = self.key
+        state = row["state"].upper()
+        shown = state_look("task", state)
+        ink = self._theme.look.families[shown.family].ink
+        self._glyph.show_icon(shown.glyph, ink)
+        self._word.setText(shown.brief)
+        self._word.setStyleSheet(f"color: {ink};")
+        known = self._session.state.jobs.get(job)
+        name = known.name if known is not None else f"job {job}"
+        where = known.blocks[block].name if known is not None else f"block {block}"
+        self._title.setText(row["name"])
+        self.setWindowTitle(f"{row['name']} · {where} · {name}")
+        now = self._session.clock()
+        took = ""
+        if row["started"]:
+            end = row["finished"] if row["finished"] >= row["started"] else now
+            length = words.duration(end - row["started"]) if end > row["started"] else "less than 1 s"
+            took = f"took {length}" if end != now else length
+        facts = [
+            name, where, f"on {row['render']}" if row["render"] else "", words.plural(row["starts"], "start"),
+            words.plural(row["errors"], "error") if row["errors"] else "",
+            f"started {words.clock_text(row['started'], now)}" if row["started"] else "", took,
+        ]  # fmt: skip
+        self._facts.setText(" · ".join(fact for fact in facts if fact))
+        command = row["command"]
+        self._command.setPlainText(command if isinstance(command, str) else " ".join(command))
+        fresh = (state, row["starts"]) != (self._state, self._run)
+        self._state, self._run = state, row["starts"]
+        if fresh or not self.output.toPlainText():
+            self._begin_output(state, row["starts"])
+
+    def _begin_output(self, state: str, run: int) -> None:
+        self._leave()
+        self.output.clear()
+        self._decoder.reset()
+        job, block, task = self.key
+        if not run:
+            self._note.setText(f"Not started yet. {state_look('task', state).full}.")
+        elif state == "RUNNING":
+            self._note.setText(f"Output of run {run}, as it comes.")
+            self._following = self._session.follow(job, block, task, 0, self._on_lines)
+        else:
+            self._note.setText("Reading…")
+            pending = self._session.ask("task.log", job=job, block=block, task=task, offset=-_KEPT_BYTES,
+                                        limit=_KEPT_BYTES)  # fmt: skip
+            pending.success(self._on_log).failure(self._failed)
+
+    def _on_log(self, body: dict[str, Any]) -> None:
+        self.output.setPlainText(body["text"])
+        left_out = body["offset"]
+        note = f"Output of run {body['run']}, {words.number(body['size'])} bytes."
+        if left_out > 0:
+            note += f" The first {words.number(left_out)} are left out here."
+        self._note.setText(note if body["size"] else f"Run {body['run']} wrote nothing.")
+        self._to_end()
+
+    def _on_lines(self, lines: Lines | AfError) -> None:
+        if isinstance(lines, AfError):
+            self._following = 0
+            self._failed(lines)
+            return
+        cursor = QTextCursor(self.output.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(self._decoder.decode(lines.data, lines.last))
+        self._to_end()
+        if lines.last:
+            self._following = 0
+            self._note.setText(f"Output of run {lines.run}. The run is over.")
+
+    def _to_end(self) -> None:
+        if self._follow_end.isChecked():
+            scroll = self.output.verticalScrollBar()
+            scroll.setValue(scroll.maximum())
+
+    def _failed(self, error: AfError) -> None:
+        self._note.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
+
+    def _find_next(self) -> None:
+        text = self._find.text()
+        if text and not self.output.find(text):
+            self.output.moveCursor(QTextCursor.MoveOperation.Start)
+            if not self.output.find(text):
+                self._note.setText(f'The output has no "{text}".')
+
+    # Changes
+
+    def _on_changed(self, changes: ChangeSet) -> None:
+        job, block, task = self.key
+        opened = self._session.state.opened.get(job)
+        if opened is None or block not in opened.blocks:
+            return
+        if any(part.job == job and part.block == block and part.first <= task < part.end for part in changes.tasks):
+            columns = opened.blocks[block].columns
+            state = _state_of(int(columns["state"][task]))
+            if (state, int(columns["starts"][task])) != (self._state, self._run):
+                self.reload()
+
+    def _leave(self) -> None:
+        if self._following:
+            self._session.unfollow(self._following)
+            self._following = 0
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop following."""
+        self._leave()
+        self._session.changed.disconnect(self._on_changed)
+        self._theme.changed.disconnect(self._on_theme)
+        self.closed.emit(self.key)
+        super().closeEvent(event)
+        self.deleteLater()
+
+
+def _state_of(number: int) -> str:
+    """Return the name of a task's state."""
+    return TaskState(number).name
