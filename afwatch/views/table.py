@@ -110,8 +110,9 @@ class TableView(QTableView):
         """Select one row and show it."""
         if 0 <= place < self.model().rowCount():
             index = self.model().index(place, 0)
-            self.setCurrentIndex(index)
-            self.selectRow(place)
+            # Not by selectRow, which does what the keys held down just now mean.
+            flag = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(index, flag.ClearAndSelect | flag.Rows)
             self.scrollTo(index)
 
     def sort_now(self) -> None:
