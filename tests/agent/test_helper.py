@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
+import psutil
 import pytest
 
 from afcore.ids import RunKey
@@ -266,3 +269,31 @@ def test_helpers_end_with_the_agent_and_are_used_again(act, own):
 
     act(scene, helpers=helpers)
     assert not helpers.all
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a hanging helper outlives a killed agent")
+def test_a_hanging_helper_ends_with_an_agent_that_is_killed(own):
+    code = """
+    import asyncio, sys
+    from afrender.helper.pool import HelperPool, HelperSettings
+    from tests.agent.farm import spec
+    async def play():
+        pool = HelperPool(HelperSettings(sys.argv[1], seconds=60))
+        reader = await pool.prepare(spec(0, "x", parser="hangs"))
+        reader.feed(b"one\\n", 1)
+        print(next(iter(pool.all)).pid, flush=True)
+        await asyncio.sleep(60)
+    asyncio.run(play())
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code), str(own)]
+    agent = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    try:
+        assert agent.stdout is not None
+        helper = psutil.Process(int(agent.stdout.readline()))
+        assert "afrender.helper.main" in helper.cmdline()
+    finally:
+        agent.kill()
+        agent.wait()
+        if agent.stdout is not None:
+            agent.stdout.close()
+    helper.wait(20)
