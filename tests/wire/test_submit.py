@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -239,6 +240,32 @@ def test_a_copy_of_the_folder_needs_nothing_else(server: Server, tmp_path: Path)
     assert done.stderr == "" or "AF_SERVER" in done.stderr
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
     assert server.asked[0]["body"]["job"]["name"] == "example job"
+
+
+def interpreters() -> list[str]:
+    """Return a Python of every version from 3.9 on that is at hand, this one first."""
+    found = {sys.version_info[:2]: sys.executable}
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for minor in range(9, 16):
+        for path in (shutil.which(f"python3.{minor}"), *map(str, pyenv.glob(f"3.{minor}.*/bin/python3.{minor}"))):
+            # A name on PATH may be a stand-in that only tells how to choose a version.
+            if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+                found.setdefault((3, minor), path)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
+def test_every_python_at_hand_can_submit(python: str, server: Server, tmp_path: Path) -> None:
+    package = af_folder(tmp_path / "plugins")
+    for folder in (package.parent, ROOT / "afnet" / "python"):
+        script = f"import sys; sys.path.insert(0, {str(folder)!r}); import runpy; runpy.run_path({str(SCRIPT)!r})"
+        done = subprocess.run(
+            [python, "-I", "-S", "-B", "-W", "error", "-c", script],
+            env={"AF_SERVER": server.name, "PATH": os.environ["PATH"]},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert server.asked.pop()["body"]["job"]["name"] == "example job"
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
