@@ -102,12 +102,14 @@ class SqliteDatabase:
         if key not in self._inserts:
             names = ", ".join((*into.fields, *(name for name, _ in into.seconds)))
             width = len(into.fields)
-            groups = []
-            for first in range(1, 1 + size * width, width):
-                values = [f"?{first + place}" for place in range(width)]
-                values += [f"?{first + into.fields.index(field)}/1000" for _, field in into.seconds]
-                groups.append(f"({','.join(values)})")
-            self._inserts[key] = f"INSERT INTO {into.table.name} ({names}) VALUES {','.join(groups)}"
+            # Bound in their order: numbered places are going to be refused by Python's sqlite3.
+            group = f"({','.join('?' * width)})"
+            taken = [f"column{place}" for place in range(1, width + 1)]
+            taken += [f"column{1 + into.fields.index(field)}/1000" for _, field in into.seconds]
+            self._inserts[key] = (
+                f"INSERT INTO {into.table.name} ({names}) "
+                f"SELECT {','.join(taken)} FROM (VALUES {','.join([group] * size)})"
+            )
         return self._inserts[key]
 
     def tidy(self, connection: Connection) -> bool:
