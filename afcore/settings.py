@@ -94,6 +94,16 @@ _ALL = (
     Setting("af_render_cut_domain_name", "bool", True, "cut the domain from the name of a render"),
     Setting("af_user_cut_domain_name", "bool", True, "cut the domain from the name of a user"),
     Setting("spool_bytes_max", "int", _GIB, "space for reports and logs that wait at the agent", "bytes", 0),
+    # When a workstation leaves the farm by itself.
+    Setting("nimby_kind", "text", "nimby", "state that rules ask for: nimby (only own tasks) or NIMBY (nobody's)"),
+    Setting("nimby_idle_minutes", "float", 0.0, "time without input until it comes back; 0 is no rule", "min", 0.0),
+    Setting("nimby_active_seconds", "float", 4.0, "how long there must be input before it leaves", "s", 0.0),
+    Setting("nimby_hours", "texts", (), "hours in which it is away: mon-fri 09:00-19:00"),
+    Setting("nimby_programs", "texts", (), "programs that keep it away while they run"),
+    Setting("nimby_cpu", "int", -1, "processor used by other programs that keeps it away; -1 none", "%", -1, 100),
+    Setting("nimby_memory", "int", -1, "memory used by other programs that keeps it away; -1 none", "%", -1, 100),
+    Setting("nimby_busy_seconds", "float", 60.0, "how long such a load must last before it leaves", "s", 0.0),
+    Setting("nimby_quiet_seconds", "float", 300.0, "how long it must be gone before it comes back", "s", 0.0),
     # Everybody.
     Setting("pathsmap", "pairs", (), "paths of this machine and of the farm: [[client, server], …]"),
 )

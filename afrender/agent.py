@@ -23,6 +23,7 @@ from afrender.states import LIVING, TRANSITIONS, Deed, RunEvent, RunState, final
 from afrender.stimuli import (
     Action,
     Connected,
+    Eject,
     Enrol,
     Forget,
     Keep,
@@ -118,6 +119,7 @@ class Agent:
             ProcessExited: self._process_exited,
             ProgressSeen: self._progress_seen,
             VerdictReached: self._verdict_reached,
+            Eject: self._eject,
             Leave: self._leave,
             Tick: self._tick,
         }
@@ -153,6 +155,16 @@ class Agent:
     def runs(self) -> dict[RunKey, RunState]:
         """The state of every run the agent knows."""
         return {key: run.state for key, run in self._runs.items()}
+
+    def spec(self, key: RunKey) -> RunSpec | None:
+        """Return what a run is that is not finished."""
+        run = self._runs.get(key)
+        return run.spec if run else None
+
+    def began(self, key: RunKey) -> float:
+        """Return when the process of a run began, by the steady clock; 0 when it has none."""
+        run = self._runs.get(key)
+        return run.began if run else 0.0
 
     def report(self, key: RunKey) -> Report | None:
         """Return the report of a finished run that is not acknowledged."""
@@ -346,6 +358,13 @@ class Agent:
         self._tell(now, None, f"leaving: {told.reason}")
         for run in list(self._runs.values()):
             self._stop_run(run, now, actions)
+
+    def _eject(self, told: Eject, now: float, actions: list[Action]) -> None:
+        self._tell(now, None, "ejecting all tasks" + ("" if told.but is None else f" but those of {told.but}"))
+        for key in list(self._alive.values()):
+            run = self._runs[key]
+            if run.spec is not None and (told.but is None or run.spec.user_name != told.but):
+                self._stop_run(run, now, actions)
 
     def _tick(self, told: Tick, now: float, actions: list[Action]) -> None:
         beat = self._beat_at is not None and self._beat_at <= now

@@ -32,8 +32,12 @@ from afnet.wire.messages import (
     Refused,
     Register,
     Registered,
+    Reply,
+    Request,
+    Rows,
     Start,
     Stop,
+    Subscribe,
     Unfollow,
     Welcome,
 )
@@ -49,6 +53,7 @@ from afrender.reader import Applications
 from afrender.reports import ReportSpool
 from afrender.stimuli import (
     Connected,
+    Eject,
     Enrol,
     Forget,
     Keep,
@@ -66,9 +71,12 @@ from afrender.stimuli import (
 )
 from afrender.works import Works, WorkSettings
 
-__all__ = ["AgentLoop", "LinkLike", "LoopSettings"]
+__all__ = ["AgentLoop", "LinkLike", "LoopSettings", "Watcher"]
 
 log = logging.getLogger(__name__)
+
+_OWN_ROW = 1
+"""Number of the subscription to this render's own row."""
 
 
 class LinkLike(Protocol):
@@ -87,6 +95,19 @@ class LinkLike(Protocol):
 
     def send_chunk(self, chunk: FileChunk) -> bool:
         """Send a piece of a file; False when there is no room."""
+
+
+class Watcher(Protocol):
+    """Who wants to know what the farm thinks of this render: the desk of its person."""
+
+    def registered(self) -> None:
+        """The farm knows this render."""
+
+    def lost(self) -> None:
+        """The farm is away."""
+
+    def rows(self, rows: list[Any]) -> None:
+        """The row of this render is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,9 @@ class AgentLoop:
         self._trouble = ""
         self._was_registered = False
         self._registering: asyncio.Task[None] | None = None
+        self._watcher: Watcher | None = None
+        self._asked: dict[int, Callable[[Reply | Refused], None]] = {}
+        self._last_asked = _OWN_ROW
         self._addresses: dict[Address | None, tuple[str, int]] = {}
         self.machine = HostWatch(host, clock)
         """The readings of this machine."""
@@ -191,6 +215,25 @@ class AgentLoop:
     def log_paths(self) -> list[str]:
         """Files of logs that the server does not have yet."""
         return [self.works.log_path(key) for key in self.delivery.uploads.waiting]
+
+    def watch_farm(self, watcher: Watcher) -> None:
+        """Tell ``watcher`` what the farm thinks of this render. Before the link starts."""
+        self._watcher = watcher
+
+    def ask(self, operation: str, arguments: dict[str, Any], answer: Callable[[Reply | Refused], None]) -> bool:
+        """Do an operation of the registry as this render; False while there is no server.
+
+        ``answer`` is called once, unless the connection breaks before.
+        """
+        self._last_asked += 1
+        if not self.agent.render or not self._send(Request(self._last_asked, operation, arguments)):
+            return False
+        self._asked[self._last_asked] = answer
+        return True
+
+    def eject(self, *, but: str | None = None) -> None:
+        """End the tasks that run here and give them back; those of the user ``but`` go on."""
+        self.tell(Eject(but))
 
     async def settle(self, seconds: float) -> None:
         """Wait until every report and log is delivered, at most so long, and not at all without a server."""
@@ -240,6 +283,14 @@ class AgentLoop:
             if anew:
                 log.info("Registered as render %d, named %s.", message.render, self._identity.name)
                 self.delivery.uploads.connected()
+            if self._watcher is not None:
+                self._send(Subscribe(_OWN_ROW, "renders", {"ids": [message.render]}, interval=0.5))
+                self._watcher.registered()
+        elif isinstance(message, Reply | Refused) and message.id in self._asked:
+            self._asked.pop(message.id)(message)
+        elif isinstance(message, Rows):
+            if self._watcher is not None and message.id == _OWN_ROW:
+                self._watcher.rows(message.rows)
         elif isinstance(message, Refused):
             self._be_refused(message)
 
@@ -250,6 +301,9 @@ class AgentLoop:
             self._registering.cancel()
         self.tell(Lost())
         self.delivery.lost()
+        self._asked.clear()
+        if self._watcher is not None:
+            self._watcher.lost()
 
     def unreachable(self, error: AfError) -> None:
         """No server answers, or we may not speak with it; said once for each reason."""

@@ -32,15 +32,18 @@ from afnet.client.link import Link
 from afnet.client.servers import Address, find_servers
 from afnet.wire.messages import Hello
 from afrender.agent import Agent
+from afrender.desk import Desk
 from afrender.folder import AgentFolder
 from afrender.helper.pool import HelperPool, HelperSettings
 from afrender.host.fake import FakeHost
 from afrender.host.local import LocalHost
 from afrender.host.probe import HostProbe
 from afrender.loop import AgentLoop, LoopSettings
+from afrender.nimby.rules import read_rules
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
 from afrender.reports import ReportSpool
+from afrender.showing import TrayStarter
 from afrender.works import WorkSettings
 
 __all__ = ["main", "render_name"]
@@ -63,6 +66,7 @@ class Options:
     servers: Sequence[Address]
     config: Config
     nimby: str = ""
+    headless: bool = False
     fake_host: str = ""
 
 
@@ -134,6 +138,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> O
         servers=find_servers(arguments.server, environment, configured),
         config=config,
         nimby=arguments.nimby or "",
+        headless=arguments.headless,
         fake_host=arguments.fake_host or "",
     )
 
@@ -170,6 +175,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
     running = asyncio.get_running_loop()
     running.set_default_executor(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="afrender"))
     config = options.config
+    rules = read_rules(config)
     with contextlib.ExitStack() as stack:
         host: HostProbe
         if options.fake_host:
@@ -209,15 +215,21 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
         link = Link(options.servers, hello, loop, chance=random.Random())
         loop.link = link
+        desk = Desk(loop, name=options.name, user=user, folder=folder.path, rules=rules)
+        tray = TrayStarter(folder.path, desk.channel, os.environ, headless=options.headless)
         _listen_to_signals(running, loop)
         log.info("This is render %s, looking for the farm at %s.", options.name, ", ".join(map(str, options.servers)))
         gc.freeze()
         link.start()
+        await desk.open()
+        tray.start()
         try:
             reason = await loop.over
             log.info("Leaving: %s.", reason.rstrip("."))
             await loop.settle(SETTLE_TIME)
         finally:
+            await tray.close()
+            await desk.close()
             await link.close("the agent leaves")
             await loop.close()
         return 1 if loop.refused is not None else 0

@@ -11,6 +11,7 @@ from afnet.wire.messages import Report, RunSpec
 __all__ = [
     "Action",
     "Connected",
+    "Eject",
     "Enrol",
     "Forget",
     "Keep",
@@ -107,6 +108,12 @@ class Leave(_Told, frozen=True):
     """End all tasks and be done."""
 
     reason: str
+
+
+class Eject(_Told, frozen=True):
+    """End the tasks that run here, and let the farm give them to others; those of the user ``but`` go on."""
+
+    but: str | None = None
 
 
 class Tick(_Told, frozen=True):

@@ -149,6 +149,9 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
     who = f'"{principal.name}"' if principal.name else "An unnamed caller"
     if access is None or access.role is Role.SYSTEM:
         raise NotAllowed(f"{who} may not do {name}: only the server itself does.")
+    if principal.role is Role.NODE and isinstance(command, SetRenders):
+        _check_own_nimby(principal, command, who)
+        return
     if access.role is Role.NODE:
         _check_node(principal, command, who, name)
         return
@@ -169,3 +172,9 @@ def _check_node(principal: Principal, command: Any, who: str, name: str) -> None
         return
     if command.render != principal.render:
         raise NotAllowed(f"{who} may not do {name} for render {command.render}.", hint="A render speaks of itself.")
+
+
+def _check_own_nimby(principal: Principal, command: SetRenders, who: str) -> None:
+    """A render may say whether its person works there, for itself; nothing else about any render."""
+    if command.names != [principal.name] or not set(command.parameters) <= {"nimby", "NIMBY"}:
+        raise NotAllowed(f"{who} may not do SetRenders but for its own nimby.", hint="A render speaks of itself.")

@@ -60,10 +60,11 @@ CAPABILITIES = ("files", "follow")
 _ANY = frozenset({Ping, Pong, Goodbye, Refused})
 
 ACCEPTED: dict[tuple[str, str], frozenset[type]] = {
-    ("server", "agent"): _ANY | {Register, Report, Readings, FileChunk, LogLines},
+    ("server", "agent"): _ANY
+    | {Register, Report, Readings, FileChunk, LogLines, Request, Subscribe, Unsubscribe},
     ("server", "client"): _ANY | {Request, Subscribe, Unsubscribe, Follow, Unfollow},
     ("agent", "server"): _ANY
-    | {NotLeader, Registered, Start, Stop, Drop, Acknowledge, FileAccepted, Follow, Unfollow},
+    | {NotLeader, Registered, Start, Stop, Drop, Acknowledge, FileAccepted, Follow, Unfollow, Reply, Rows},
     ("client", "server"): _ANY | {NotLeader, Reply, Rows, LogLines},
 }
 """What (this kind) takes from (that kind) in OPEN."""

@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Rooms that the contracts name before they are built. This set only shrinks: a name goes when its module is there.
 PLANNED = {
-    "afrender.tray",
     "afwatch.embed",
 }
 

@@ -19,6 +19,7 @@ PARTS: dict[str, list[str]] = {
     "aiohttp": ["afnet.client.link", "afnet.server", "afnet.transport"],
     "alembic": ["afcore.store"],
     "cryptography": ["afnet.server"],
+    "jeepney": ["afrender.nimby"],
     "msgspec": ["afcore", "afnet", "afrender", "afwatch"],
     "numpy": ["afrender.demo", "afwatch"],
     "platformdirs": ["afnet.cli", "afnet.client", "afnet.demo", "afnet.server", "afrender", "afwatch"],

@@ -12,6 +12,7 @@ from afnet.wire.codec import LIMIT_TO_SERVER, encode
 from afnet.wire.messages import (
     Acknowledge,
     Drop,
+    Follow,
     Goodbye,
     Hello,
     Message,
@@ -175,16 +176,17 @@ def test_nothing_is_said_before_the_greeting_is_over() -> None:
     assert isinstance(refused[0], Refused)
 
 
-def test_only_an_agent_reports_and_only_a_client_asks() -> None:
+def test_only_an_agent_reports_and_only_a_client_follows() -> None:
     wire = Wire("client").greet()
     assert wire.to_server(Readings({}, []), Request(4, "x", {})) == [Request(4, "x", {})]
     [refused] = wire.to_caller()
     assert isinstance(refused, Refused) and refused.code == "not_allowed" and "Readings" in refused.sentence
     wire = Wire("agent").greet()
-    assert wire.to_server(Request(9, "x", {})) == []
+    assert wire.to_server(Request(8, "x", {}), Follow(9, 2, 0, 0)) == [Request(8, "x", {})]
     [refused] = wire.to_caller()
     assert isinstance(refused, Refused) and refused.id == 9
-    assert wire.to_caller(Start([]), Acknowledge([(1, 2, 3, 4)]), Reply(1)) == [Start([]), Acknowledge([(1, 2, 3, 4)])]
+    orders = [Start([]), Acknowledge([(1, 2, 3, 4)])]
+    assert wire.to_caller(*orders, Readings({}, [])) == orders
 
 
 def test_an_unknown_kind_of_caller_is_refused() -> None:

@@ -1,0 +1,98 @@
+"""Starts the tray beside the agent, where somebody can see it: a process of its own, in a session of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from afrender.status import StatusChannel
+
+__all__ = ["TrayStarter", "has_display"]
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2.5
+"""Seconds in which the tray of an earlier agent may come back before a new one is started."""
+
+
+def has_display(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Say whether windows can be shown: by the variables of a session, or always where there are no such."""
+    if platform in ("win32", "darwin"):
+        return True
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+LOOK = 1.0
+"""Seconds between two looks at whether the tray still runs."""
+
+END_TIME = 3.0
+
+
+class TrayStarter:
+    """Starts one tray for the agent in ``folder``, unless it is ``headless`` or there is nothing to show it with."""
+
+    def __init__(
+        self,
+        folder: Path,
+        channel: StatusChannel,
+        environment: Mapping[str, str],
+        *,
+        headless: bool = False,
+        patience: float = PATIENCE,
+        words: Sequence[str] = (sys.executable, "-m", "afrender.tray"),
+    ) -> None:
+        self._folder = folder
+        self._channel = channel
+        self._wanted = not headless and has_display(environment) and importlib.util.find_spec("PySide6") is not None
+        self._patience = patience
+        self._words = words
+        self._starting: asyncio.Task[None] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it soon, unless one comes by itself."""
+        if self._wanted:
+            self._starting = asyncio.create_task(self._start())
+
+    async def _start(self) -> None:
+        await asyncio.sleep(self._patience)
+        if len(self._channel):
+            return
+        try:
+            self.process = subprocess.Popen(
+                [*self._words, str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            log.info("The tray cannot be started (%s); the agent goes on without.", error)
+            return
+        while self.process.poll() is None:
+            await asyncio.sleep(LOOK)
+        if self.process.returncode:
+            log.info("The tray ended with status %d; the agent goes on without.", self.process.returncode)
+
+    async def close(self) -> None:
+        """Ask the tray to end; it hears of it by the channel, too."""
+        if self._starting is not None:
+            self._starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._starting
+        process = self.process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_TIME):
+                while process.poll() is None:
+                    await asyncio.sleep(0.02)
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -1,0 +1,109 @@
+"""Colours, words and shapes of the tray, from ``tokens.json`` (the one source of the project's look)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+
+__all__ = ["ICON_SIZES", "STATES", "Theme", "draw_glyph", "state_icon", "word"]
+
+ICON_SIZES = (16, 22, 24, 32)
+
+STATES = {
+    "free": ("good", "Free"),
+    "busy": ("live", "Busy"),
+    "nimby": ("wait", "nimby"),
+    "NIMBY": ("wait", "NIMBY"),
+    "paused": ("held", "Paused"),
+    "offline": ("held", "No server"),
+    "sick": ("bad", "Sick"),
+}
+"""Family of colours and word of each state."""
+
+
+def word(state: str) -> str:
+    """Return the word of a state."""
+    return STATES[state][1]
+
+
+@cache
+def _tokens() -> dict[str, Any]:
+    text = resources.files("afrender.tray").joinpath("tokens.json").read_text(encoding="utf-8")
+    tokens: dict[str, Any] = json.loads(text)
+    return tokens
+
+
+class Theme:
+    """The colours on a dark or a light ground."""
+
+    def __init__(self, *, dark: bool) -> None:
+        self.dark = dark
+        self._data = _tokens()["dark" if dark else "light"]
+
+    def __call__(self, *path: str) -> QColor:
+        """Return a colour by its path, such as ``("text", "text2")``."""
+        value: Any = self._data
+        for name in path:
+            value = value[name]
+        return QColor(str(value))
+
+    def ink(self, state: str) -> QColor:
+        """Return the colour of a state's glyph and word."""
+        return self("family", STATES[state][0], "ink")
+
+
+def draw_glyph(painter: QPainter, state: str, box: QRectF, colour: QColor, ground: QColor | None = None) -> None:
+    """Draw the shape of a state in a square; ``ground`` is the colour of what is cut out of it."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    side = box.width()
+    painter.translate(box.topLeft())
+    painter.scale(side / 16.0, side / 16.0)
+    pen = QPen(colour, 2.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    if state == "busy":
+        painter.drawPolygon(QPolygonF([QPointF(3.5, 2.0), QPointF(14.0, 8.0), QPointF(3.5, 14.0)]))
+    elif state in ("nimby", "NIMBY"):
+        shoulders = QPainterPath(QPointF(2.5, 14.0))
+        shoulders.cubicTo(QPointF(2.5, 8.2), QPointF(13.5, 8.2), QPointF(13.5, 14.0))
+        if state == "NIMBY":
+            shoulders.closeSubpath()
+        else:
+            painter.setPen(pen)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QPointF(8.0, 5.0), 2.9, 2.9)
+        painter.drawPath(shoulders)
+    elif state == "paused":
+        painter.drawRect(QRectF(3.0, 2.0, 3.5, 12.0))
+        painter.drawRect(QRectF(9.5, 2.0, 3.5, 12.0))
+    elif state == "sick":
+        painter.drawRect(QRectF(1.5, 1.5, 13.0, 13.0))
+        painter.setPen(QPen(ground or QColor(Qt.GlobalColor.white), 2.4))
+        painter.drawLine(QPointF(8.0, 4.5), QPointF(8.0, 11.5))
+        painter.drawLine(QPointF(4.5, 8.0), QPointF(11.5, 8.0))
+    else:
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QPointF(8.0, 8.0), 5.5, 5.5)
+        if state == "offline":
+            painter.drawLine(QPointF(4.2, 11.8), QPointF(11.8, 4.2))
+    painter.restore()
+
+
+def state_icon(state: str, theme: Theme) -> QIcon:
+    """Return the icon of a state in every size."""
+    icon = QIcon()
+    for size in ICON_SIZES:
+        picture = QPixmap(size, size)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        draw_glyph(painter, state, QRectF(0, 0, size, size), theme.ink(state), theme("ground", "bg1"))
+        painter.end()
+        icon.addPixmap(picture)
+    return icon
