@@ -12,7 +12,7 @@ __all__ = ["clarisse"]
 class clarisse(Parser):
     """``Saving Image:`` completes a frame."""
 
-    @on("Progress for ", r"Progress for .*: (\d{1,3})%")
+    @on("Progress for ", r"^.{0,80}?Progress for .*: (\d{1,3})%")
     def _progress(self, found: re.Match[str]) -> None:
         self.frame_percent(int(found[1]))
 

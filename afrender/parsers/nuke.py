@@ -16,7 +16,7 @@ class nuke(Parser):
 
     _file = ""
 
-    @on("Writing ", r"Writing (.{1,3900}\.[A-Za-z]\w{1,5}) ", partial=True)
+    @on("Writing ", r"^.{0,80}?Writing (.{1,3900}\.[A-Za-z]\w{1,5}) ", partial=True)
     def _writing(self, found: re.Match[str]) -> None:
         if found[1] != self._file:
             self._file = found[1]

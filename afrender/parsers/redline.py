@@ -12,7 +12,7 @@ __all__ = ["redline"]
 class redline(Parser):
     """``Export Job frame complete. 0.25`` is a quarter; the last number of a line counts."""
 
-    @on(" 0.", r".*\s0\.(\d\d)(?!\S)")
+    @on(" 0.", r"^.*\s0\.(\d\d)(?!\S)")
     def _progress(self, found: re.Match[str]) -> None:
         self.frame_percent(int(found[1]))
 

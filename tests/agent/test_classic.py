@@ -237,3 +237,30 @@ def test_existing_and_missing_files_of_a_classic_service(folder):
         msgspec.json.encode(spec(4, "x @AF_HOSTS@", service="plain")).decode(),
     )
     assert out == "good\n"
+
+
+def test_the_examples_of_the_documents_work(folder):
+    """Those of docs/services.md, as they stand there."""
+    blocks = (ROOT / "docs" / "services.md").read_text("utf-8").split("```python\n")[1:]
+    service, parser = (block.partition("```")[0] for block in blocks)
+    (folder / "services" / "nuke.py").write_text(service)
+    (folder / "parsers" / "simulator.py").write_text(parser)
+    out = play(
+        folder,
+        """
+        import sys, msgspec
+        from afnet.wire.messages import RunSpec
+        from afrender.classic.load import OwnClasses
+        from afrender.process.spawn import Exit
+        from afrender.reader import Applications
+        run = msgspec.json.decode(sys.argv[2], type=RunSpec)
+        reader = Applications(own=OwnClasses(sys.argv[1], {}, [])).prepare(run)
+        reader.feed(b"step 3 of 4\\n", 1)
+        judged = reader.judge(Exit(3))
+        print(reader.plan.command, reader.progress, int(judged.status), list(judged.post))
+        reader.feed(b"it Diverged\\n", 1)
+        print(reader.verdict.name)
+        """,
+        msgspec.json.encode(spec(4, "nuke x", service="nuke", parser="simulator")).decode(),
+    )
+    assert out == "nice nuke x (75, 0, 75) 1 []\nPARSER_ERROR\n"
