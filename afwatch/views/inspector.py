@@ -21,9 +21,17 @@ from afwatch.delegates.strip import StripPainter
 from afwatch.session import Session
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures, state_look
-from afwatch.views.parts import Glyph, button, label
+from afwatch.views.parts import Glyph, Shrinking, button, label
 
 __all__ = ["Inspector"]
+
+
+def _line(text: str) -> Shrinking:
+    """Return a line that gives way to what stands at its right."""
+    made = Shrinking()
+    made.setProperty("tone", "")
+    made.setText(text)
+    return made
 
 
 class _Strip(QWidget):
@@ -116,10 +124,12 @@ class Inspector(QFrame):
             self._progress([counts], counts)
 
     def _title(self, text: str, kind: str, state: str, more: str = "") -> None:
-        title = label(text)
+        # A long name without spaces is broken anywhere: the marks for it are invisible and only on the screen.
+        title = label("\u200b".join(text[at : at + 12] for at in range(0, len(text), 12)))
         title.setFont(self._theme.font("title3"))
         title.setWordWrap(True)
-        title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        title.setToolTip(text)
+        title.setAccessibleName(text)
         self._column.addWidget(title)
         if not state:
             return
@@ -173,17 +183,21 @@ class Inspector(QFrame):
         over = counts[TaskState.DONE] + counts[TaskState.SKIPPED]
         self._heading("Progress", f"{words.number(over)} of {words.plural(sum(counts), 'task')}")
         self._column.addWidget(_Strip(self._theme, blocks))
-        row = QHBoxLayout()
-        row.setSpacing(4)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        there = 0
         for state in (TaskState.DONE, TaskState.RUNNING, TaskState.ERROR, TaskState.READY, TaskState.WAIT_DEP,
                       TaskState.SKIPPED):  # fmt: skip
             if counts[state]:
                 shown, ink = self._theme.state("task", state.name)
+                row = QHBoxLayout()
+                row.setSpacing(6)
                 row.addWidget(Glyph(self._theme, shown.glyph, ink))
                 row.addWidget(self._figure(counts[state], shown.brief.lower()))
-                row.addSpacing(8)
-        row.addStretch(1)
-        self._column.addLayout(row)
+                row.addStretch(1)
+                grid.addLayout(row, there // 3, there % 3)
+                there += 1
+        self._column.addLayout(grid)
 
     def _figure(self, value: int, word: str) -> QLabel:
         text = label(f"{words.number(value)} {word}", tone="help")
@@ -205,13 +219,12 @@ class Inspector(QFrame):
             line = QHBoxLayout()
             line.setSpacing(8)
             line.addWidget(Glyph(self._theme, service_icon(block.service), size=16))
-            line.addWidget(label(block.name))
-            line.addStretch(1)
+            line.addWidget(_line(block.name), 1)
             what = words.plural(block.tasks, "task")
             if block.errors:
                 what += f", {block.errors} with errors"
             if block.waiting:
-                what += f", waits for {block.depend_mask}" if block.depend_mask else ", waits"
+                what += ", waits"
             line.addWidget(label(what, tone="quiet"))
             self._column.addLayout(line)
             self._column.addWidget(_Strip(self._theme, [block.counts]))
@@ -254,7 +267,7 @@ class Inspector(QFrame):
         column.addLayout(head)
         where = ", ".join(block.name for block in row.blocks if block.counts[TaskState.ERROR])
         avoided = max((block.avoided_hosts for block in row.blocks), default=0)
-        column.addWidget(label(f"In {where}." + (f" {words.plural(avoided, 'host')} avoided." if avoided else "")))
+        column.addWidget(_line(f"In {where}." + (f" {words.plural(avoided, 'host')} avoided." if avoided else "")))
         buttons = QHBoxLayout()
         buttons.addWidget(
             button(f"Retry {words.plural(errors, 'task')}", self.retry.emit, icon=self._theme.icon("retry"))
@@ -275,8 +288,7 @@ class Inspector(QFrame):
         for run in row.runs[:16]:
             line = QHBoxLayout()
             line.addWidget(Glyph(self._theme, service_icon(run.service), size=16))
-            line.addWidget(label(f"{run.job_name} {run.name}"))
-            line.addStretch(1)
+            line.addWidget(_line(f"{run.job_name} {run.name}"), 1)
             line.addWidget(label(f"{run.percent} % · {words.duration(max(0.0, now - run.started))}", tone="quiet"))
             self._column.addLayout(line)
             if run.last_line or run.activity:

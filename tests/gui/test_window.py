@@ -196,3 +196,15 @@ def test_the_window_comes_back_as_it_was(farm: FarmProcess, watch: Watch) -> Non
     watch.window.go("farm")
     watch.window.close()
     assert '"place": "farm"' in (farm.folder.parent / "watch.json").read_text()
+
+
+def test_the_inspector_cuts_nothing_off(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
+    farm.start_server()
+    id = farm.submit({**BLOCK, "name": "b" * 150}, {**BLOCK, "name": "second", "depend_mask": "b+"}, name="n" * 190)
+    pane = jobs_of(watch, spin, 1)
+    select(pane, id)
+    area = watch.window.inspector._area
+    spin(lambda: area.widget() is not None and area.widget().width() > 0, "the page")
+    assert area.widget().minimumSizeHint().width() <= area.viewport().width()
+    watch.window.inspector.show_rows([], "job")
+    assert watch.window.status._selection.text() == "1 selected"
