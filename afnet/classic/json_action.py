@@ -1,60 +1,98 @@
-"""The classic ``action`` message, as far as it is there: setting the slots of the root pool."""
+"""The classic ``action`` message: which nodes it means, and the commands and the answer it comes to.
 
-from typing import Any
+Rules of this file:
+- Reads the farm, changes nothing: an action becomes a ``Plan``, or the answer that says what is wrong with it.
+- The order of the checks, and their words, are the reference's.
+"""
 
-from afcore.commands import SetPools
+import re
+from typing import Any, NamedTuple
+
+from afcore.errors import Rejected
+from afcore.masks import mask_problem
+from afcore.model.farm import Farm
+from afnet.classic.action_jobs import plan_blocks, plan_jobs
+from afnet.classic.action_nodes import plan_branches, plan_pools, plan_renders, plan_users
 from afnet.classic.framing import info
+from afnet.classic.json_get import TYPES, whole_numbers
+from afnet.classic.plan import Plan, check_operation
 
-__all__ = ["POOL_PARAMETERS", "done_answer", "read_action"]
-
-POOL_PARAMETERS = ("capacity_host", "max_tasks_host")
-"""What may be set on pools so far."""
-
-_TYPES = ("jobs", "renders", "users", "branches", "pools", "monitors")
+__all__ = ["Action", "chosen_ids", "done_answer", "plan_action", "read_action"]
 
 
-def read_action(request: dict[str, Any]) -> SetPools | dict[str, Any]:
-    """Return the command of an action, or the answer that says what is wrong with it or not there yet.
+class Action(NamedTuple):
+    """An action, as far as it can be checked without a farm."""
 
-    The order of the checks, and their words, are the reference's.
-    """
+    kind: str
+    ids: list[int]
+    mask: str
+    user_name: str
+    host_name: str
+    given: dict[str, Any]
+    """The whole object."""
+
+
+def read_action(request: dict[str, Any]) -> Action | dict[str, Any]:
+    """Return the action, or the answer that says what is wrong with it."""
     action = request["action"]
     if not isinstance(action, dict) or not isinstance(action.get("type"), str):
         return info("Invalid action.")
     mask = action.get("mask")
-    if not action.get("ids") and not (isinstance(mask, str) and mask):
+    ids = whole_numbers(action.get("ids")) or []
+    if not ids and not (isinstance(mask, str) and mask):
         return info("JSON action should have nodes ids or mask to operate with.")
     for key in ("user_name", "host_name"):
         if not isinstance(action.get(key), str) or not action[key]:
             return info(f'Action should have a not empty "{key}" string.')
     kind = action["type"]
-    if kind not in _TYPES:
+    if kind not in TYPES:
         return info(f"Action has unknown type: '{kind}'")
-    parameters = action.get("params")
-    if "operation" in action or kind != "pools":
-        return info(_not_yet(f"actions on {kind}" if kind != "pools" else "operations on pools"))
-    if parameters is None:
-        return info('Action should have an "operation" or(and) "params" object.')
-    if not isinstance(parameters, dict):
-        return info('Action "params" should be an object.')
-    if action.get("ids") or mask != "/":
-        return info(_not_yet("actions on pools by ids or by another mask than /"))
-    unknown = sorted(set(parameters) - set(POOL_PARAMETERS))
-    if unknown:
-        return info(_not_yet(f"setting {', '.join(unknown)} of pools"))
-    wrong = [key for key, value in parameters.items() if not isinstance(value, int) or isinstance(value, bool)]
-    if wrong:
-        return info(f"{', '.join(wrong)} of a pool must be a whole number.")
-    return SetPools(paths=["/"], parameters=dict(parameters))
+    return Action(kind, ids, mask if isinstance(mask, str) else "", action["user_name"], action["host_name"], action)
+
+
+def chosen_ids(action: Action, names: dict[int, str]) -> list[int]:
+    """Return the nodes that are meant: by ids, else by a regular expression over whole names.  Raises Rejected."""
+    if action.ids:
+        for id in action.ids:
+            if id not in names and not (id == 1 and action.kind == "jobs"):
+                raise Rejected(f"Action node ID not found: {id}.")
+        return list(dict.fromkeys(action.ids))
+    if mask_problem(action.mask):
+        raise Rejected(f"AfContainer::action: Name pattern '{action.mask}' is invalid: {mask_problem(action.mask)}")
+    pattern = re.compile(action.mask)
+    found = [id for id, name in names.items() if pattern.fullmatch(name)]
+    if not found:
+        raise Rejected(f"{action.kind.capitalize()}: No node matches '{action.mask}' found.")
+    return found
+
+
+def plan_action(farm: Farm, action: Action) -> Plan | dict[str, Any]:
+    """Return what an action on anything but monitors comes to, or the answer that says what is wrong with it."""
+    things: dict[int, Any] = getattr(farm, action.kind)
+    attribute = "path" if action.kind in ("branches", "pools") else "name"
+    given = action.given
+    try:
+        ids = chosen_ids(action, {id: getattr(thing, attribute) for id, thing in things.items()})
+        operation, parameters = check_operation(given)
+        if action.kind == "jobs":
+            if 1 in ids and 1 not in farm.jobs:
+                # The job of the system, which is none here.
+                deletes = operation is not None and operation["type"] == "delete"
+                raise Rejected("System job can't be deleted." if deletes else "Action node ID not found: 1.")
+            if given.get("block_ids") is not None or given.get("block_mask"):
+                return plan_blocks(farm, ids, given, operation, parameters)
+            return plan_jobs(farm, ids, operation, parameters)
+        if action.kind == "renders":
+            return plan_renders(farm, ids, operation, parameters)
+        if action.kind == "users":
+            return plan_users(farm, ids, operation, parameters)
+        if action.kind == "branches":
+            return plan_branches(farm, ids, operation, parameters)
+        return plan_pools(farm, ids, operation, parameters)
+    except Rejected as wrong:
+        return info(str(wrong))
 
 
 def done_answer() -> dict[str, Any]:
     """Return the answer to an action that was done."""
     return info("Action processed.", kind="log")
-
-
-def _not_yet(what: str) -> str:
-    return (
-        f"Afwatch does not answer {what} in the classic dialect yet; "
-        'so far it takes "params" capacity_host and max_tasks_host of the pool /. Use afcmd instead.'
-    )

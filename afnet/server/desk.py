@@ -5,13 +5,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from afcore.commands import SubmitJob
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotFound
 from afcore.model.farm import Farm
 from afcore.store.base import RunQuery, Store
 from afnet.classic.dialect import error_answer, read_request
-from afnet.classic.json_action import done_answer
+from afnet.classic.json_action import Action, plan_action
 from afnet.classic.json_get import Get, LogLine, Reading, Sources, get_answer, kept_answer, not_yet
 from afnet.classic.json_job import submitted_answer
 from afnet.server.audit import Audit
@@ -45,12 +44,23 @@ class ClassicDesk:
         if isinstance(wish, Get):
             return await self._get(wish, principal)
         try:
+            if isinstance(wish, Action):
+                return await self._act(wish, principal)
             reply = await self._do(wish, principal)
         except AfError as error:
             return error_answer(wish, error)
-        if isinstance(wish, SubmitJob):
-            return submitted_answer(id=reply["id"], serial=reply["serial"])
-        return done_answer()
+        return submitted_answer(id=reply["id"], serial=reply["serial"])
+
+    async def _act(self, action: Action, principal: Principal) -> dict[str, Any]:
+        if action.kind == "monitors":
+            return not_yet("actions on monitors")
+        plan = plan_action(self._farm, action)
+        if isinstance(plan, dict):
+            return plan
+        reply: Any = None
+        for command in plan.commands:
+            reply = await self._do(command, principal)
+        return {"object": reply} if plan.gives_object else plan.answer
 
     async def _do(self, command: Any, principal: Principal) -> Any:
         """Give a command to the farm; return its reply when it is durable."""

@@ -110,3 +110,41 @@ def test_what_is_refused_and_what_is_not_there_yet(farm_process: FarmProcess) ->
         assert "yet" in ask(farm, request)["info"]["text"]
     wrong = {"action": {**SLOTS["action"], "params": {"capacity_host": -7}}}
     assert ask(farm, wrong)["info"]["kind"] == "error"
+
+
+def test_a_day_of_actions(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    who = {"user_name": "protouser", "host_name": "protohost"}
+
+    def act(kind: str, **more: Any) -> Any:
+        return ask(farm, {"action": {**who, "type": kind, **more}})
+
+    def job() -> Any:
+        return ask(farm, {"get": {"type": "jobs", "ids": [id], "mode": "full"}})["jobs"][0]
+
+    id = ask(farm, json.loads((SAMPLES / "job-submit.request.json").read_text()))["id"]
+    processed = {"info": {"kind": "log", "text": "Action processed."}}
+    assert act("jobs", ids=[id], operation={"type": "pause"}) == processed
+    assert act("jobs", mask="proto_.*", params={"priority": 120, "annotation": 'x "y"'}) == processed
+    found = job()
+    assert (found["state"], found["priority"], found["annotation"]) == (" RDY OFF", 120, 'x "y"')
+    assert act("jobs", ids=[id], block_ids=[0], operation={"type": "skip", "task_ids": [1]}) == processed
+    assert job()["blocks"][0]["p_tasks_skipped"] == 1
+    tasks = [{"name": "x", "command": "echo x"}, {"name": "y"}]
+    appended = act("jobs", ids=[id], block_ids=[1], operation={"type": "append_tasks", "tasks": tasks})
+    assert appended == {"object": {"task_ids": [2, 3]}}
+    block = {"name": "d", "service": "generic", "command": "echo @#@", "flags": 1, "frame_first": 1, "frame_last": 3}
+    assert act("jobs", ids=[id], operation={"type": "append_blocks", "blocks": [block]}) == {
+        "object": {"block_ids": [2]}
+    }
+    assert [each["tasks_num"] for each in job()["blocks"]] == [4, 4, 3]
+    assert act("pools", ids=[1], operation={"type": "add_pool", "name": "proto pool!"})["info"] == {
+        "kind": "info",
+        "text": "Pool '/proto_pool_' added to pool '/'",
+    }
+    assert [each["name"] for each in ask(farm, {"get": {"type": "pools"}})["pools"]] == ["/", "/proto_pool_"]
+    assert act("jobs", ids=[999], operation={"type": "pause"})["info"]["text"] == "Action node ID not found: 999."
+    bad = act("jobs", ids=[id], params={"depend_mask": "(["})
+    assert bad["info"]["kind"] == "error" and "depend_mask" in bad["info"]["text"]
+    assert act("jobs", ids=[id], operation={"type": "delete"}) == processed
+    assert ask(farm, {"get": {"type": "jobs"}}) == {"jobs": []}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from afcore.commands import SetPools, SubmitJob
-from afcore.errors import BadSpec, NotAllowed, Problem
+from afcore.commands import SubmitJob
+from afcore.errors import BadSpec, Problem
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
@@ -17,7 +17,6 @@ from afcore.model.tree import Branch, User
 from afcore.states import TaskFlag, TaskState
 from afnet.classic.dialect import error_answer, read_request
 from afnet.classic.framing import encode_pieces, parse_request
-from afnet.classic.json_action import done_answer
 from afnet.classic.json_get import Get, Lines, Sources, get_answer
 from afnet.classic.json_job import submitted_answer
 
@@ -185,42 +184,10 @@ def test_a_refused_job_says_all_that_is_wrong() -> None:
     assert read_request({"job": 5})["error"] == "job: must be an object, not a number"  # type: ignore[index]
 
 
-POOL_ACTION = {
-    "type": "pools",
-    "mask": "/",
-    "user_name": "protouser",
-    "host_name": "protohost",
-    "params": {"capacity_host": 4000, "max_tasks_host": 64},
-}
-
-
-def test_setting_the_slots_of_the_root_pool() -> None:
-    assert read_request({"action": POOL_ACTION}) == SetPools(["/"], {"capacity_host": 4000, "max_tasks_host": 64})
-    assert done_answer() == sample("action-pool-params")
-    assert error_answer(SetPools(["/"], {}), NotAllowed("Not you.")) == {"info": {"kind": "error", "text": "Not you."}}
-
-
-@pytest.mark.parametrize(
-    ("name", "action"),
-    [
-        ("action-error-no-ids", {"type": "jobs"}),
-        ("action-error-no-user", {"type": "jobs", "ids": [3]}),
-        ("action-error-no-host", {"type": "jobs", "ids": [3], "user_name": "protouser"}),
-        ("action-error-unknown-type", {**POOL_ACTION, "type": "foo", "ids": [1], "operation": {"type": "x"}}),
-    ],
-)
-def test_actions_that_are_wrong_are_answered_in_the_same_words(name: str, action: dict[str, Any]) -> None:
-    assert read_request({"action": action}) == sample(name)
-
-
 @pytest.mark.parametrize(
     "request_",
     [
         {"get": {"type": "jobs", "ids": [2], "binary": True}},
-        {"action": {**POOL_ACTION, "type": "jobs", "ids": [2]}},
-        {"action": {**POOL_ACTION, "mask": "/pool"}},
-        {"action": {**POOL_ACTION, "params": {"priority": 5}}},
-        {"action": {**POOL_ACTION, "operation": {"type": "delete"}}},
         {"monitor": {}},
         {"user": {"name": "x"}},
         {"announce": "x"},
