@@ -110,6 +110,7 @@ class Desk:
         except OSError as error:
             log.warning("There will be no tray: its channel cannot be opened (%s).", error)
         self._watching = asyncio.create_task(self._watch())
+        self._watching.add_done_callback(_tell_of_end)
 
     async def close(self) -> None:
         """Let the tray know that the agent leaves."""
@@ -273,6 +274,13 @@ class Desk:
                 self._file.write_text(json.dumps(known), encoding="utf-8")
             except OSError as error:
                 log.warning("%s cannot be written (%s): what rules did will not be taken back.", self._file, error)
+
+
+def _tell_of_end(watching: asyncio.Task[None]) -> None:
+    """Say that nobody looks after the person any more; tasks are not concerned."""
+    error = None if watching.cancelled() else watching.exception()
+    if error is not None:
+        log.error("Nimby by rules and the tray stop here, this is a mistake in the program.", exc_info=error)
 
 
 def others_load(reading: dict[str, Any]) -> tuple[float | None, float | None]:
