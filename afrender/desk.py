@@ -116,8 +116,7 @@ class Desk:
         """Let the tray know that the agent leaves."""
         if self._watching is not None:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait({self._watching})
         self.channel.send({"leaving": True})
         await self.channel.close()
 
