@@ -21,9 +21,13 @@ from afcore.states import RenderState
 __all__ = [
     "MEASURED",
     "Matches",
+    "OWN",
     "Reason",
+    "STATIC",
+    "block_needs",
     "block_reason",
     "coefficient",
+    "holder_needs",
     "holder_reason",
     "job_reason",
     "minimum_capacity",
@@ -63,6 +67,16 @@ class Reason(IntEnum):
 MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
 """Reasons that the next reading of a render may take away."""
 
+OWN = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK})
+"""Reasons that one job has and another one that asks for the same has not."""
+STATIC = frozenset(
+    {
+        *(Reason.HOSTS_MASK, Reason.HOSTS_MASK_EXCLUDE, Reason.OS, Reason.PROPERTIES, Reason.POWER),
+        *(Reason.POOL, Reason.SERVICE),
+    }
+)
+"""Reasons that stay until somebody edits the render, its pools or the job."""
+
 Needs = tuple[str, str, str, str, str, int]
 _NO_NEEDS: Needs = ("", "", "", "", "", -1)
 
@@ -96,31 +110,52 @@ class Matches:
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
-        self._needs: dict[tuple[int, Needs], Reason] = {}
-        self._services: dict[tuple[int, str], bool] = {}
+        self._needs: dict[int, dict[Needs, Reason]] = {}
+        self._services: dict[int, dict[str, bool]] = {}
+        self._nowhere: dict[Needs, bool] = {}
+        self.version = 0
+        """Grows whenever something is forgotten."""
 
-    def forget(self) -> None:
-        """Forget everything: a render or a pool changed."""
+    def forget(self, render: int = 0) -> None:
+        """Forget a render that changed, or everything because a pool did."""
+        self._nowhere.clear()
+        self.version += 1
+        if render:
+            self._needs.pop(render, None)
+            self._services.pop(render, None)
+            return
         self._needs.clear()
         self._services.clear()
 
     def service(self, render: Render, service: str) -> bool:
         """Say whether a service may run on a render."""
-        key = (render.id, service)
-        known = self._services.get(key)
+        answers = self._services.get(render.id)
+        if answers is None:
+            answers = self._services[render.id] = {}
+        known = answers.get(service)
         if known is None:
-            known = self._services[key] = service_allowed(self._farm, render, service)
+            known = answers[service] = service_allowed(self._farm, render, service)
         return known
 
     def needs(self, render: Render, needs: Needs) -> Reason:
         """Return what the masks and properties of a holder or block say about a render."""
         if needs == _NO_NEEDS:
             return Reason.NONE
-        key = (render.id, needs)
-        known = self._needs.get(key)
+        answers = self._needs.get(render.id)
+        if answers is None:
+            answers = self._needs[render.id] = {}
+        known = answers.get(needs)
         if known is None:
-            known = self._needs[key] = self._ask(render, needs)
+            known = answers[needs] = self._ask(render, needs)
         return known
+
+    def nowhere(self, needs: Needs) -> bool:
+        """Say whether no render there is satisfies masks and properties."""
+        if needs == _NO_NEEDS:
+            return False
+        if needs not in self._nowhere:
+            self._nowhere[needs] = all(self.needs(render, needs) for render in self._farm.renders.values())
+        return self._nowhere[needs]
 
     def _ask(self, render: Render, needs: Needs) -> Reason:
         mask, exclude, kind, os, properties, power = needs
@@ -136,6 +171,25 @@ class Matches:
         if power > 0 and power > power_of(self._farm, render):
             return Reason.POWER
         return Reason.NONE
+
+
+def holder_needs(holder: Limits) -> Needs:
+    """Return what a holder asks of a render by name, system, properties and power."""
+    return (
+        holder.hosts_mask,
+        holder.hosts_mask_exclude,
+        holder.hosts_mask_type,
+        holder.need_os,
+        holder.need_properties,
+        holder.need_power,
+    )
+
+
+def block_needs(job: Job, block: Block) -> Needs:
+    """Return what a block asks of a render by name, properties and power."""
+    spec = block.spec
+    mode = job.hosts_mask_type
+    return (spec.hosts_mask, spec.hosts_mask_exclude, mode, "", spec.need_properties, spec.need_power)
 
 
 def pool_offset(pools: dict[str, int], path: str) -> int | None:
@@ -165,17 +219,7 @@ def holder_reason(farm: Farm, matches: Matches, holder: Limits, render: Render) 
     per_host = holder.max_running_tasks_per_host
     if per_host >= 0 and holder.running_per_host.get(render.id, 0) >= per_host:
         return Reason.PER_HOST_LIMIT
-    found = matches.needs(
-        render,
-        (
-            holder.hosts_mask,
-            holder.hosts_mask_exclude,
-            holder.hosts_mask_type,
-            holder.need_os,
-            holder.need_properties,
-            holder.need_power,
-        ),
-    )
+    found = matches.needs(render, holder_needs(holder))
     if found:
         return found
     if holder.need_memory > 0 and holder.need_memory > _resource(render, "mem_free_mb"):
@@ -228,17 +272,7 @@ def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: R
     needed = _needed_resources(block, render)
     if needed:
         return needed
-    return matches.needs(
-        render,
-        (
-            spec.hosts_mask,
-            spec.hosts_mask_exclude,
-            job.hosts_mask_type,
-            "",
-            spec.need_properties,
-            spec.need_power,
-        ),
-    )
+    return matches.needs(render, block_needs(job, block))
 
 
 def _needed_resources(block: Block, render: Render) -> Reason:

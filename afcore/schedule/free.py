@@ -2,13 +2,13 @@
 
 Rules of this file:
 - ``free`` holds exactly the renders that are online, not sick, with a free slot and some free capacity.
-- ``changed`` holds those that came to have room, or to be different, since the last finished pass.
+- ``changed`` holds those that came to have room, or to be different, since the last finished pass; ``log`` holds the
+  same for readers that each go their own way through it.
 Source of the order: greater pool priority, fewer running tasks, more free capacity, greater priority, longest without
 a change, greater capacity, more slots, smaller name.
 """
 
-import heapq
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, insort
 
 from afcore.events import (
     Event,
@@ -27,14 +27,17 @@ from afcore.events import (
 from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_priority
 from afcore.model.farm import Farm
 from afcore.model.render import Render
-from afcore.schedule.fit import pool_offset
 from afcore.states import RenderState
 
-__all__ = ["FreeRenders", "Preference", "RenderQueue"]
+__all__ = ["EVERY", "FreeRenders", "Preference"]
 
 _ONLINE = int(RenderState.ONLINE)
 _AWAKE = int(RenderState.ONLINE | RenderState.SICK | RenderState.WOL_FALLING)
 # Plain numbers: an enum's own operators cost a microsecond each, and this is asked at every start and end.
+
+EVERY = -1
+"""Every render, where one is named."""
+_LONGEST_LOG = 50_000
 
 Preference = tuple[int, int, int, int, float, int, int, str]
 """Sorts ascending: the smallest is the render liked best."""
@@ -49,6 +52,18 @@ class FreeRenders:
         """Render to (capacity, most tasks, pool priority)."""
         self.free: dict[int, None] = {}
         self.changed: dict[int, None] = {}
+        self.log: list[int] = []
+        """The renders that changed and have room, in the order in which they did; the oldest are cut off."""
+        self.log_base = 0
+        """How many were cut off the log."""
+        self.log_end = 0
+        """How many ever were in it."""
+        self.stamps: dict[int, int] = {}
+        """When each free render changed last, in counts of the log."""
+        self.in_pools: dict[int, list[tuple[Preference, int]]] = {}
+        """The free renders of each pool, the one liked best first."""
+        self._listed: dict[int, tuple[int, Preference]] = {}
+        """In which pool's list a render is, and with what liking."""
         self.measures_matter = False
         """Whether memory, disk or the like kept a task away, so that a new reading is a change."""
         for render in farm.renders:
@@ -77,38 +92,68 @@ class FreeRenders:
         if found is not None and self.has_room(found):
             self.free[render] = None
             self.changed[render] = None
+            self.log.append(render)
+            self.log_end += 1
+            self.stamps[render] = self.log_end
+            self._list(found)
+            if len(self.log) > _LONGEST_LOG:
+                half = len(self.log) // 2
+                del self.log[:half]
+                self.log_base += half
         else:
             self.free.pop(render, None)
             self.changed.pop(render, None)
+            self._unlist(render)
 
-    def note(self, event: Event) -> bool:
-        """Take in what happened; return whether remembered matches of names and properties are out of date."""
+    def _list(self, render: Render) -> None:
+        liked = self._preference(render)
+        if self._listed.get(render.id) == (render.pool, liked):
+            return
+        self._unlist(render.id)
+        self._listed[render.id] = render.pool, liked
+        insort(self.in_pools.setdefault(render.pool, []), (liked, render.id))
+
+    def _unlist(self, render: int) -> None:
+        listed = self._listed.pop(render, None)
+        if listed is not None:
+            pool, liked = listed
+            order = self.in_pools[pool]
+            del order[bisect_left(order, (liked, render))]
+
+    def note(self, event: Event) -> int:
+        """Take in what happened; return of which render what is remembered of names and properties is out of date.
+
+        0 is for none, ``EVERY`` for all of them.
+        """
         kind = type(event)
         if kind is RunStarted or kind is RunFinished or kind is RunAdopted:
             self.look(event.render)  # type: ignore[union-attr]
             for held in getattr(event, "captured", ()):
                 self.look(held.render)
-            return False
+            return 0
         if isinstance(event, RenderMeasured):
             if self.measures_matter and event.render in self.free:
                 self.look(event.render)
-            return False
+            return 0
         if isinstance(event, RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted):
             self._size.pop(event.render, None)
             self.look(event.render)
-            return True
+            return event.render
         if isinstance(event, PoolEdited | FarmRecovered):
             self._size.clear()
             for render in self._farm.renders:
                 self.look(render)
-            return True
-        return False
+            return EVERY
+        return 0
 
-    def preference(self, render: Render, offset: int) -> Preference:
-        """Return how much a candidate whose pools map adds ``offset`` likes a render."""
+    def liking(self, render: int) -> Preference:
+        """Return how much a candidate without a pools map likes a free render."""
+        return self._listed[render][1]
+
+    def _preference(self, render: Render) -> Preference:
         capacity, most, priority = self.size(render)
         return (
-            -(priority + offset),
+            -priority,
             len(render.runs),
             render.used_capacity - capacity,
             -render.priority,
@@ -117,52 +162,3 @@ class FreeRenders:
             -most,
             render.name,
         )
-
-
-class RenderQueue:
-    """Some free renders in the order of preference for one pools map, kept right while tasks start."""
-
-    def __init__(self, farm: Farm, renders: FreeRenders, members: Iterable[int], pools: dict[str, int]) -> None:
-        self._farm = farm
-        self._renders = renders
-        self._pools = pools
-        self._heap: list[tuple[Preference, int]] = []
-        self._offsets: dict[int, int] = {}
-        for render in members:
-            self._push(render)
-        heapq.heapify(self._heap)
-
-    def _push(self, render: int, *, sift: bool = False) -> None:
-        found = self._farm.renders[render]
-        offset = 0
-        if self._pools:
-            allowed = pool_offset(self._pools, self._farm.pools[found.pool].path)
-            if allowed is None:
-                return
-            offset = allowed
-        item = (self._renders.preference(found, offset), render)
-        if sift:
-            heapq.heappush(self._heap, item)
-        else:
-            self._heap.append(item)
-        self._offsets[render] = offset
-
-    def __iter__(self) -> Iterator[Render]:
-        """Yield the renders that still have room, best first; those seen are put back when the walk ends."""
-        seen: list[tuple[Preference, int]] = []
-        heap = self._heap
-        try:
-            while heap:
-                kept, id = heapq.heappop(heap)
-                if id not in self._renders.free:
-                    continue
-                render = self._farm.renders[id]
-                now = self._renders.preference(render, self._offsets[id])
-                if now != kept:
-                    heapq.heappush(heap, (now, id))
-                    continue
-                seen.append((kept, id))
-                yield render
-        finally:
-            for item in seen:
-                heapq.heappush(heap, item)

@@ -30,7 +30,6 @@ from afcore.events import (
 from afcore.frames import OrderCursor, SequentialOrder
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
-from afcore.schedule.fit import minimum_capacity
 from afcore.schedule.limits import job_offers
 from afcore.states import TaskState
 
@@ -58,13 +57,15 @@ _MANY = 64
 class Offers:
     """The jobs that could start something, by their own state; and a cursor for each block that was asked.
 
-    ``ready`` maps job id to the least capacity units a task of the job takes; ``changed`` holds jobs that may be
-    offered to renders they were not offered to before.
+    ``ready`` holds the jobs that could start something; ``changed`` those that may be offered to renders they were
+    not offered to before.
     """
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
-        self.ready: dict[int, int] = {}
+        self.ready: dict[int, None] = {}
+        self.touched: dict[int, None] = {}
+        """Jobs that were looked at since somebody last emptied this."""
         self.changed: dict[int, None] = {}
         self._held: dict[int, None] = {}
         """Jobs that wait for other jobs."""
@@ -81,11 +82,12 @@ class Offers:
         self.ready.pop(job, None)
         self.changed.pop(job, None)
         self._held.pop(job, None)
+        self.touched[job] = None
         found = self._farm.jobs.get(job)
         if found is None:
             return
         if job_offers(found, at):
-            self.ready[job] = min(minimum_capacity(block) for block in found.blocks)
+            self.ready[job] = None
             self.changed[job] = None
             return
         if found.waits_for:
@@ -114,7 +116,8 @@ class Offers:
             self.refresh(event.job, at)
         elif isinstance(event, JobFinished | JobDeleted):
             self.refresh(event.job, at)
-            for job in list(self._held):
+            jobs = self._farm.jobs
+            for job in [job for job in self._held if job not in jobs or not jobs[job].waits_for]:
                 self.refresh(job, at)
             if kind is JobDeleted:
                 for key in [key for key in self._cursors if key[0] == event.job]:
@@ -124,11 +127,13 @@ class Offers:
 
     def _started(self, event: RunStarted) -> None:
         job = self._farm.jobs[event.job]
+        self.touched[event.job] = None
         if not job.blocks[event.block].tasks.counts[TaskState.READY] and not job_offers(job, float("inf")):
             self.ready.pop(event.job, None)
             self.changed.pop(event.job, None)
 
     def _finished(self, event: RunFinished, at: float) -> None:
+        self.touched[event.job] = None
         if event.state == TaskState.READY:
             self._wake(event.job, event.block, event.task)
             self.refresh(event.job, at)
