@@ -1,6 +1,6 @@
 """What a classic request asks for: the first of its known keys decides, the rest says that it is not there yet."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from afcore.commands import SubmitJob
 from afcore.errors import AfError
@@ -9,12 +9,20 @@ from afnet.classic.json_action import Action, read_action
 from afnet.classic.json_get import Get, read_get
 from afnet.classic.json_job import read_job, refused_answer
 
-__all__ = ["Wish", "error_answer", "read_request"]
+__all__ = ["SMALL", "Small", "Wish", "error_answer", "read_request"]
 
-Wish = SubmitJob | Action | Get
+SMALL = ("monitor", "user", "reload_config", "announce", "save")
+"""The messages beside get, action and job, in the order in which they are looked for."""
+
+
+class Small(NamedTuple):
+    """One of the small messages, by its key."""
+
+    key: str
+
+
+Wish = SubmitJob | Action | Get | Small
 """What this version understands."""
-
-_LATER = ("monitor", "user", "reload_config", "announce", "save")
 
 
 def read_request(request: dict[str, Any]) -> "Wish | dict[str, Any]":
@@ -31,12 +39,9 @@ def read_request(request: dict[str, Any]) -> "Wish | dict[str, Any]":
             return read_job(request)
         except AfError as wrong:
             return refused_answer(wrong)
-    for key in _LATER:
+    for key in SMALL:
         if key in request:
-            return info(
-                f'Afwatch does not answer "{key}" in the classic dialect yet; so far it takes "job", "get" and '
-                '"action". Use afcmd instead.'
-            )
+            return Small(key)
     return info("Invalid action.")
 
 

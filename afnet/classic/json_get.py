@@ -27,7 +27,20 @@ from afnet.classic.json_tasks import (
     task_answer,
 )
 
-__all__ = ["TYPES", "Get", "Lines", "LogLine", "Reading", "Sources", "get_answer", "kept_answer", "not_yet", "read_get"]
+__all__ = [
+    "TYPES",
+    "Get",
+    "Lines",
+    "LogLine",
+    "Reading",
+    "Sources",
+    "get_answer",
+    "kept_answer",
+    "node_log",
+    "not_yet",
+    "read_get",
+    "whole_numbers",
+]
 
 TYPES = ("jobs", "renders", "users", "branches", "pools", "monitors")
 """Containers, as gets and actions name them."""
@@ -170,7 +183,12 @@ def _chosen(things: dict[int, Any], wish: Get) -> list[Any]:
 
 
 def _log(kind: str, id: int, name: str, sources: Sources) -> dict[str, Any]:
-    newest = list(sources.lines(kind, id))[-_LOG_LINES:]
+    return node_log(kind, name, sources.lines(kind, id), sources)
+
+
+def node_log(kind: str, name: str, lines: "Iterable[LogLine]", sources: Sources) -> dict[str, Any]:
+    """Return the newest lines about a node."""
+    newest = list(lines)[-_LOG_LINES:]
     return message(
         name,
         "log",

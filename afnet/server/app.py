@@ -194,10 +194,20 @@ class FarmServer:
             files=self.files,
             coming=coming,
         )
+        self.classic = ClassicDesk(
+            farm,
+            self.requests,
+            clock,
+            audit=audit,
+            store=store,
+            board=self.board,
+            version=f"afserver {VERSION}",
+            port=lambda: self.door.addresses[0].port,
+        )
         self.door = Door(
             listen,
             on_native=self.callers,
-            on_classic=ClassicDesk(farm, self.requests, clock, audit=audit, store=store).answer,
+            on_classic=self.classic.answer,
             limits=Limits(
                 first_byte_time=config["first_byte_timeout"],
                 connections_per_address=config["peer_connections_max"],
@@ -250,6 +260,7 @@ class FarmServer:
         if self._checking is not None:
             self._checking.cancel()
         await self.door.close()
+        self.classic.monitors.close()
         await self.http.stop()
         if self._exit == 0 and self.writer.state is WriterState.READY:
             await self._last_snapshot()

@@ -29,8 +29,8 @@ from afnet.transport.httphead import Head
 
 __all__ = ["ClassicAnswer", "ClassicConnection"]
 
-ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any]]]
-"""Answers one request of the classic dialect with the object to send back; may raise AfError."""
+ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any] | None]]
+"""Answers one request of the classic dialect with the object to send back, None for no answer; may raise AfError."""
 
 _SLICE = 0.002
 _log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class ClassicConnection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._respond(body))
 
     async def _respond(self, body: bytes) -> None:
+        answer: dict[str, Any] | None
         try:
             if isinstance(self._principal, NotAllowed):
                 raise self._principal
@@ -106,7 +107,10 @@ class ClassicConnection(asyncio.Protocol):
             answer = await self._answer(parse_request(body), self._principal)
         except AfError as refused:
             answer = info(str(refused))
-        self._write(await self._encode(answer))
+        if answer is not None:
+            self._write(await self._encode(answer))
+        elif self._transport is not None:
+            self._transport.close()
 
     async def _encode(self, answer: dict[str, Any]) -> bytes:
         pieces: list[bytes] = []

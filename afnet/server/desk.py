@@ -1,19 +1,35 @@
 """The desk where classic requests are served: the same farm, the same commands, the dialect's own answers."""
 
 import asyncio
+import platform
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from afcore.commands import AddUser, SetUsers
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotFound
 from afcore.model.farm import Farm
 from afcore.store.base import RunQuery, Store
-from afnet.classic.dialect import error_answer, read_request
+from afnet.classic.dialect import Small, error_answer, read_request
 from afnet.classic.json_action import Action, plan_action
-from afnet.classic.json_get import Get, LogLine, Reading, Sources, get_answer, kept_answer, not_yet
+from afnet.classic.json_get import Get, LogLine, Reading, Sources, get_answer, kept_answer
 from afnet.classic.json_job import submitted_answer
+from afnet.classic.json_nodes import user_object
+from afnet.classic.json_other import (
+    announced,
+    config_answer,
+    files_answer,
+    read_announcement,
+    read_user,
+    reload_answer,
+    save_answer,
+)
+from afnet.classic.plan import read_parameters, with_mask_type
 from afnet.server.audit import Audit
+from afnet.server.board import Board
+from afnet.server.classicmonitors import ClassicMonitors
 from afnet.server.clock import Clock
 from afnet.server.requests import Requests
 
@@ -29,21 +45,38 @@ _FARM_WORDS = {"users": "user", "renders": "render", "pools": "pool", "branches"
 class ClassicDesk:
     """Answers requests of the classic dialect."""
 
-    def __init__(self, farm: Farm, requests: Requests, clock: Clock, *, audit: Audit, store: Store) -> None:
+    def __init__(
+        self,
+        farm: Farm,
+        requests: Requests,
+        clock: Clock,
+        *,
+        audit: Audit,
+        store: Store,
+        board: Board,
+        version: str,
+        port: Callable[[], int],
+    ) -> None:
         self._farm = farm
         self._requests = requests
         self._clock = clock
         self._audit = audit
         self._store = store
+        self._version = version
+        self._port = port
+        self.monitors = ClassicMonitors(farm, board, clock)
+        """Who is registered."""
 
-    async def answer(self, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
-        """Return the object to send back."""
+    async def answer(self, request: dict[str, Any], principal: Principal) -> dict[str, Any] | None:
+        """Return the object to send back; None for a request that has no answer."""
         wish = read_request(request)
         if isinstance(wish, dict):
             return wish
         if isinstance(wish, Get):
             return await self._get(wish, principal)
         try:
+            if isinstance(wish, Small):
+                return await self._small(wish.key, request, principal)
             if isinstance(wish, Action):
                 return await self._act(wish, principal)
             reply = await self._do(wish, principal)
@@ -51,9 +84,37 @@ class ClassicDesk:
             return error_answer(wish, error)
         return submitted_answer(id=reply["id"], serial=reply["serial"])
 
-    async def _act(self, action: Action, principal: Principal) -> dict[str, Any]:
+    async def _small(self, key: str, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
+        if key == "monitor":
+            return self.monitors.register(request, principal)
+        if key == "user":
+            return await self._add_user(request, principal)
+        if key == "announce":
+            text = read_announcement(request)
+            if isinstance(text, dict):
+                return text
+            self.monitors.announce(text)
+            return announced()
+        return save_answer(request) if key == "save" else reload_answer()
+
+    async def _add_user(self, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
+        found = read_user(request)
+        if isinstance(found, dict):
+            return found
+        name, parameters = found
+        farm = self._farm
+        if name in farm.users_by_name:
+            return {"error": "exists", "user": user_object(farm, farm.users[farm.users_by_name[name]])}
+        reply = await self._do(AddUser(name), principal)
+        user = farm.users[reply["id"]]
+        own = with_mask_type(read_parameters("users", parameters)[0], user.hosts_mask_type)
+        if own:
+            await self._do(SetUsers([user.name], own), principal)
+        return {"user": user_object(farm, user)}
+
+    async def _act(self, action: Action, principal: Principal) -> dict[str, Any] | None:
         if action.kind == "monitors":
-            return not_yet("actions on monitors")
+            return self.monitors.act(action, principal)
         plan = plan_action(self._farm, action)
         if isinstance(plan, dict):
             return plan
@@ -69,9 +130,15 @@ class ClassicDesk:
         return await future
 
     async def _get(self, wish: Get, principal: Principal) -> dict[str, Any]:
-        if wish.kind in ("monitors", "files", "config"):
-            return not_yet(f"get of {wish.kind}")
-        answer = get_answer(self._farm, wish, Sources(self._clock.now(), self._lines, _moment))
+        sources = Sources(self._clock.now(), self._lines, _moment)
+        if wish.kind == "monitors":
+            return self.monitors.get(wish, sources)
+        if wish.kind == "files":
+            return files_answer(wish)
+        if wish.kind == "config":
+            system = f"{sys.platform},{platform.machine()}"
+            return config_answer(port=self._port(), version=self._version, platform=system, hostname=platform.node())
+        answer = get_answer(self._farm, wish, sources)
         if not isinstance(answer, Reading):
             return answer
         text = await (self._output(answer, principal) if answer.mode == "output" else self._sessions(answer))

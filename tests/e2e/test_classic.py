@@ -106,8 +106,8 @@ def test_what_is_refused_and_what_is_not_there_yet(farm_process: FarmProcess) ->
     refused = ask(farm, {"job": {"name": "x", "user_name": "me", "blocks": []}})
     assert (refused["id"], refused["serial"]) == (0, 0) and "block" in refused["error"]
     assert ask(farm, {"get": {"type": "jobs", "ids": [998]}}) == {"info": {"kind": "error", "text": "Invalid ID"}}
-    for request in ({"monitor": {}}, {"user": {"name": "x"}}):
-        assert "yet" in ask(farm, request)["info"]["text"]
+    assert "yet" in ask(farm, {"get": {"type": "jobs", "binary": True}})["info"]["text"]
+    assert "no file" in ask(farm, {"save": {"path": "../x", "object": {}}})["info"]["text"]
     wrong = {"action": {**SLOTS["action"], "params": {"capacity_host": -7}}}
     assert ask(farm, wrong)["info"]["kind"] == "error"
 
@@ -148,3 +148,49 @@ def test_a_day_of_actions(farm_process: FarmProcess) -> None:
     assert bad["info"]["kind"] == "error" and "depend_mask" in bad["info"]["text"]
     assert act("jobs", ids=[id], operation={"type": "delete"}) == processed
     assert ask(farm, {"get": {"type": "jobs"}}) == {"jobs": []}
+
+
+def test_a_monitor_hears_what_happens(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    who = {"user_name": "protouser", "host_name": "protohost"}
+    assert ask(farm, {"user": {"name": "protouser", "priority": 7}})["user"]["priority"] == 7
+    assert ask(farm, {"user": {"name": "protouser"}})["error"] == "exists"
+    monitor = post(farm, {"monitor": {**who, "engine": "proto"}})["monitor"]
+    assert (monitor["name"], monitor["uid"]) == ("protouser@protohost", 1)
+
+    def act(operation: dict[str, Any]) -> Any:
+        return ask(farm, {"action": {**who, "type": "monitors", "ids": [monitor["id"]], "operation": operation}})
+
+    def poll() -> Any:
+        return ask(farm, {"get": {"type": "monitors", "ids": [monitor["id"]], "mode": "events"}})
+
+    for kind in ("jobs", "users"):
+        subscribed = act({"type": "watch", "class": kind, "status": "subscribe"})
+        assert subscribed == {"info": {"kind": "log", "text": f"Subscribed on '{kind}'"}}
+    assert poll() == json.loads((SAMPLES / "monitor-events-none.json").read_text())
+    id = ask(farm, json.loads((SAMPLES / "job-submit.request.json").read_text()))["id"]
+    assert poll() == {"events": {"jobs_add": [id], "users_change": [1]}}
+    act({"type": "watch", "class": "tasks", "status": "subscribe", "ids": [id]})
+    skip = {"type": "skip", "task_ids": [1]}
+    ask(farm, {"action": {**who, "type": "jobs", "ids": [id], "block_ids": [0], "operation": skip}})
+    heard = poll()["events"]
+    assert heard["jobs_change"] == [id]
+    assert heard["tasks_progress"] == [
+        {"job_id": id, "blocks": [0], "tasks": [1], "progress": [{"state": " DON SKP", "st": 272}]}
+    ]
+    assert heard["block_ids"] == {"job_id": [id], "block_num": [0], "mode": ["progress"]}
+    change = {"capacity": 123}
+    ask(farm, {"action": {**who, "type": "jobs", "ids": [id], "block_ids": [0], "params": change}})
+    assert poll()["events"]["block_ids"]["mode"] == ["properties"]
+    assert ask(farm, {"announce": "hello all"}) == {"status": "success", "announce": "OK", "success": "OK"}
+    assert poll() == json.loads((SAMPLES / "monitor-events-announce.json").read_text())
+    ask(farm, {"action": {**who, "type": "jobs", "ids": [id], "operation": {"type": "delete"}}})
+    assert poll()["events"]["jobs_del"] == [id]
+    # A monitor that says goodbye gets no answer.
+    body = json.dumps(
+        {"action": {**who, "type": "monitors", "ids": [monitor["id"]], "operation": {"type": "deregister"}}}
+    ).encode()
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as one:
+        one.sendall(b"AFANASY %d JSON%s" % (len(body), body))
+        assert one.recv(100) == b""
+    assert poll() == {"monitor": {"id": 0}}

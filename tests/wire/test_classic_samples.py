@@ -188,9 +188,6 @@ def test_a_refused_job_says_all_that_is_wrong() -> None:
     "request_",
     [
         {"get": {"type": "jobs", "ids": [2], "binary": True}},
-        {"monitor": {}},
-        {"user": {"name": "x"}},
-        {"announce": "x"},
     ],
 )
 def test_everything_else_says_that_it_is_not_there_yet(request_: dict[str, Any]) -> None:

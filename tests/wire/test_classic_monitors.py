@@ -1,0 +1,185 @@
+"""Classic monitors and the small messages, beside what the reference really said."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from afcore import events
+from afcore.envelope import Principal
+from afcore.model.farm import Farm
+from afcore.model.tree import Pool
+from afcore.states import Role, TaskState
+from afnet.classic.dialect import read_request
+from afnet.classic.json_action import Action
+from afnet.classic.json_get import Get
+from afnet.classic.json_other import announced, files_answer, read_announcement, reload_answer, save_answer
+from afnet.server.board import Board
+from afnet.server.classicmonitors import ZOMBIE_TIME, ClassicMonitors
+from tests.wire.test_classic_samples import make_farm, sample, sources, submitted, without
+
+ME = Principal("me", Role.GOD, "127.0.0.1")
+MOMENTS = ("id", "time_register", "time_launch", "time_update", "time_activity")
+
+
+class StillClock:
+    """A clock that goes when it is told."""
+
+    time = 1795245250.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class Desk:
+    """Monitors over a farm with one job of user 1, whose board is marked by hand."""
+
+    def __init__(self) -> None:
+        states = [[TaskState.READY] * 4, [TaskState.READY] * 2]
+        self.farm: Farm = make_farm(submitted("job-submit"), id=15, serial=1, states=states, created=1795245246)
+        self.farm.users_by_name["protouser"] = 1
+        self.farm.pools[1] = Pool(id=1, path="/")
+        self.board = Board(self.farm, first_version=1000)
+        self.clock = StillClock()
+        self.monitors = ClassicMonitors(self.farm, self.board, self.clock)  # type: ignore[arg-type]
+
+    def register(self, user: str = "protouser") -> dict[str, Any]:
+        request = {"monitor": {"user_name": user, "host_name": "sampler2", "engine": "Firefox"}}
+        return self.monitors.register(request, ME)
+
+    def act(self, operation: dict[str, Any], **chosen: Any) -> Any:
+        action = {"user_name": "protouser", "host_name": "protohost", "type": "monitors", "operation": operation}
+        found = read_request({"action": {**action, **(chosen or {"ids": [1]})}})
+        assert isinstance(found, Action)
+        return self.monitors.act(found, ME)
+
+    def watch(self, kind: str, **more: Any) -> Any:
+        return self.act({"type": "watch", "class": kind, "status": "subscribe", **more})
+
+    def poll(self, id: int = 1) -> Any:
+        return self.get(mode="events", ids=[id])
+
+    def get(self, **more: Any) -> Any:
+        return self.monitors.get(Get("monitors", **more), sources())
+
+
+def with_desk(test: Callable[[Desk], None]) -> Callable[[], None]:
+    """Run a test on an event loop, with a desk that is closed afterwards."""
+
+    async def run() -> None:
+        desk = Desk()
+        test(desk)
+        desk.monitors.close()
+        assert not desk.board.watched
+
+    def wrapped() -> None:
+        asyncio.run(run())
+
+    wrapped.__name__ = test.__name__
+    return wrapped
+
+
+@with_desk
+def test_registering(desk: Desk) -> None:
+    assert desk.get() == sample("get-monitors-empty")
+    found = desk.register()
+    assert without(found["monitor"], *MOMENTS, "uid") == without(sample("monitor-register")["monitor"], *MOMENTS, "uid")
+    assert list(found["monitor"]) == list(sample("monitor-register")["monitor"])
+    assert found["monitor"]["uid"] == 1
+    assert desk.register("nobody")["monitor"]["uid"] == -1
+    assert desk.register()["monitor"]["name"] == "protouser@sampler2-1"
+    assert [each["id"] for each in desk.get()["monitors"]] == [1, 2, 3]
+
+
+@with_desk
+def test_subscriptions_are_answered_in_the_same_words(desk: Desk) -> None:
+    desk.register()
+    assert desk.watch("jobs") == sample("action-monitor-watch-jobs")
+    assert desk.watch("foo") == sample("action-monitor-watch-badclass")
+    assert desk.watch("perm", uid=0) == sample("action-monitor-watch-perm")
+    assert desk.act({"type": "exit"}) == sample("action-monitor-exit")
+    assert desk.poll() == sample("monitor-events-instruction")
+    assert desk.poll() == sample("monitor-events-none")
+    assert desk.poll(999) == sample("get-monitors-events-badid")
+    assert desk.act({"type": "message", "text": 'Hi "there"\nnew'}, mask=".*") == sample("action-monitor-message")
+    assert desk.poll()["events"]["message"] == 'Hi "there"\nnew\n - protouser@protohost 127.0.0.1'
+    assert "Unknown operation 'x'." in str(desk.act({"type": "x"}))
+    assert "yet" in str(desk.watch("listen", job=15))
+    lines = desk.get(ids=[1], mode="log")["message"]["list"]
+    assert len(lines) == 4 and lines[0].endswith("monitors: protouser@sampler2: Subscribed on 'jobs'")
+    for kind in ("users", "renders", "pools", "branches", "monitors"):
+        desk.watch(kind)
+    (found,) = desk.get()["monitors"]
+    assert found["events"] == sample("get-monitors")["monitors"][0]["events"]
+
+
+@with_desk
+def test_events_of_jobs_reach_their_owner_and_who_sees_all(desk: Desk) -> None:
+    desk.register()
+    desk.register("nobody")
+    desk.watch("jobs")
+    desk.act({"type": "watch", "class": "jobs", "status": "subscribe"}, ids=[2])
+    edited = events.JobEdited(15, {"priority": 99}, {"priority": 5})
+    desk.board.mark([edited])
+    assert desk.poll() == {"events": {"jobs_change": [15]}}
+    assert desk.poll(2) == {"events": None}
+    desk.act({"type": "watch", "class": "perm", "uid": 0}, ids=[2])
+    desk.board.mark([edited])
+    assert desk.poll(2) == {"events": {"jobs_change": [15]}}
+    desk.farm.users[1].jobs.clear()
+    del desk.farm.jobs[15]
+    desk.board.mark([events.JobDeleted(15)])
+    assert desk.poll() == desk.poll(2) == sample("monitor-events-job-del")
+
+
+@with_desk
+def test_only_the_tasks_that_changed_are_told(desk: Desk) -> None:
+    desk.register()
+    desk.watch("tasks", ids=[15])
+    block = desk.farm.jobs[15].blocks[0]
+    block.tasks.state[2] = TaskState.SKIPPED
+    block.tasks.counts = block.tasks.recount()
+    desk.board.mark([events.TasksChanged(15, 0, int(TaskState.SKIPPED), [(2, 2)])])
+    heard = desk.poll()["events"]
+    assert heard["tasks_progress"] == [
+        {"job_id": 15, "blocks": [0], "tasks": [2], "progress": [{"state": " DON SKP", "st": 272}]}
+    ]
+    assert heard["block_ids"] == {"job_id": [15], "block_num": [0], "mode": ["progress"]}
+    block.spec.capacity = 123
+    desk.board.mark([events.BlockEdited(15, 0, {}, {})])
+    assert desk.poll() == {"events": {"block_ids": sample("monitor-events-blocks-properties")["events"]["block_ids"]}}
+    assert desk.poll() == {"events": None}
+
+
+@with_desk
+def test_who_says_nothing_is_forgotten(desk: Desk) -> None:
+    desk.register()
+    desk.register()
+    desk.act({"type": "watch", "class": "monitors", "status": "subscribe"}, ids=[2])
+    desk.clock.time += ZOMBIE_TIME
+    assert desk.poll(2) == {"events": None}
+    desk.clock.time += 1
+    desk.monitors._forget_silent()
+    assert desk.poll(2) == {"events": {"monitors_del": [1]}}
+    assert desk.poll(1) == {"monitor": {"id": 0}}
+    assert desk.act({"type": "deregister"}, ids=[2]) is None
+    assert not desk.board.watched
+
+
+def test_announcements_and_what_is_refused() -> None:
+    assert read_announcement({"announce": "Announced text"}) == "Announced text"
+    assert announced() == sample("announce")
+    for wrong in ("", 5):
+        assert read_announcement({"announce": wrong}) == {"info": {"kind": "error", "text": "Invalid action."}}
+    # The keys of a failure; a server that reads its settings at the start cannot say that it did it.
+    assert set(reload_answer()) == {"status", "reload_config", "error"}
+    assert save_answer({"save": 5})["info"]["text"] == '"save" is not an object.'
+    assert save_answer({"save": {}})["info"]["text"] == '"path" is not an string.'
+    assert save_answer({"save": {"path": "x"}})["info"]["text"] == '"object" is not an object.'
+    assert "writes no file" in save_answer({"save": {"path": "x", "object": {}}})["info"]["text"]
+
+
+@pytest.mark.parametrize("path", ["/etc", "", "..", "a:b", "\\x"])
+def test_paths_outside_are_empty(path: str) -> None:
+    assert files_answer(Get("files", path=path)) == {**sample("get-files-refused"), "path": path}
