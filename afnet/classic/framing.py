@@ -173,11 +173,12 @@ def encode_pieces(answer: dict[str, Any]) -> Iterator[bytes]:
     """Yield the JSON of an answer in pieces that each cost little, so that others are served between them.
 
     Only jobs, blocks and their tasks can be many: a piece is a job's or a block's own keys, or 1,024 tasks.
+    Jobs may be any iterable: each is made when it is encoded.
     """
     if len(answer) == 1:
         (kind,) = answer
         value = answer[kind]
-        if kind in ("jobs", "blocks") and isinstance(value, list):
+        if kind in ("jobs", "blocks"):
             yield b'{"%s":[' % kind.encode()
             for number, one in enumerate(value):
                 yield b",\n" if number else b"\n"

@@ -5,7 +5,7 @@ Rules of this file:
 - What must be read from a disk is returned as a ``Reading``: the desk reads it and calls ``kept_answer``.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from afcore.masks import Mask
@@ -226,7 +226,16 @@ def _of_users(farm: Farm, ids: Collection[int]) -> list[Job]:
 
 
 def _jobs(farm: Farm, jobs: Iterable[Job], full: bool, now: float) -> dict[str, Any]:
-    return {"jobs": [job_object(farm, job, full=full, now=now) for job in jobs]}
+    return {"jobs": _made(farm, list(jobs), full, now)}
+
+
+def _made(farm: Farm, jobs: list[Job], full: bool, now: float) -> Iterator[dict[str, Any]]:
+    """Yield jobs as the encoder asks for them; others are served meanwhile, so some may be gone."""
+    users = {job.user for job in jobs} if len(jobs) > 10 else ()
+    places = {id: place for user in users for place, id in enumerate(farm.users[user].jobs)}
+    for job in jobs:
+        if farm.jobs.get(job.id) is job:
+            yield job_object(farm, job, full=full, now=now, place=places.get(job.id, -1))
 
 
 def _one_job(farm: Farm, job: Job, wish: Get, sources: Sources) -> dict[str, Any] | Reading | None:

@@ -42,8 +42,8 @@ def job_state(job: Job, now: float) -> int:
     )
 
 
-def job_object(farm: Farm, job: Job, *, full: bool, now: float) -> dict[str, Any]:
-    """Return a job with its blocks; ``now`` is unix seconds."""
+def job_object(farm: Farm, job: Job, *, full: bool, now: float, place: int = -1) -> dict[str, Any]:
+    """Return a job with its blocks; ``now`` is unix seconds, ``place`` its place among its user's jobs if known."""
     spec = job.spec
     user = farm.users[job.user]
     bits = job_state(job, now)
@@ -79,7 +79,9 @@ def job_object(farm: Farm, job: Job, *, full: bool, now: float) -> dict[str, Any
     for key in ("project", "department"):
         put(data, key, getattr(spec, key), "")
     data["branch"] = farm.branches[job.branch].path
-    data["user_list_order"] = user.jobs.index(job.id) if job.id in user.jobs else 0
+    if place < 0:
+        place = user.jobs.index(job.id) if job.id in user.jobs else 0
+    data["user_list_order"] = place
     data["time_creation"] = int(job.time_creation)
     for key in ("time_wait", "time_started", "time_done"):
         put(data, key, int(getattr(job, key)), 0)

@@ -240,6 +240,11 @@ def progress_bar(state: bytes | bytearray, flags: bytes | bytearray) -> str:
     if not size:
         return " " * BAR_LENGTH
     flagged = flags.count(0) != size
+    if not flagged and state.count(state[0]) == size:
+        return _LETTERS[TaskState(state[0])] * BAR_LENGTH
+    if size <= BAR_LENGTH:
+        own = [_letter_of_pairs(state[task : task + 1], flags[task : task + 1]) for task in range(size)]
+        return "".join([own[place * size // BAR_LENGTH] for place in range(BAR_LENGTH)])
     letters: list[str] = []
     for place in range(BAR_LENGTH):
         first = place * size // BAR_LENGTH
