@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from afcore.effects import CutRender, Effect, RemoveJobFiles, StartRun, StopRun
-from afcore.events import JobDeleted, RenderWentOffline, RunStarted, RunStopRequested
+from afcore.effects import CutRender, Effect, RemoveJobFiles, StartRun, StopRun, StopRuns
+from afcore.events import JobDeleted, RenderWentOffline, RunsStopRequested, RunStarted, RunStopRequested
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
+from afcore.model.tasks import unpack_indices, unpack_runs
 
 __all__ = ["CONSEQUENCES"]
 
@@ -20,6 +21,10 @@ def _stop(farm: Farm, event: RunStopRequested) -> Effect:
     return StopRun(farm.runs[key].render, key)
 
 
+def _stop_many(farm: Farm, event: RunsStopRequested) -> Effect:
+    return StopRuns(event.job, event.block, unpack_indices(event.indices), unpack_runs(event.runs))
+
+
 def _remove_files(farm: Farm, event: JobDeleted) -> Effect:
     return RemoveJobFiles(event.job)
 
@@ -31,6 +36,7 @@ def _cut(farm: Farm, event: RenderWentOffline) -> Effect:
 CONSEQUENCES: dict[type, Callable[[Farm, Any], Effect]] = {
     RunStarted: _start,
     RunStopRequested: _stop,
+    RunsStopRequested: _stop_many,
     JobDeleted: _remove_files,
     RenderWentOffline: _cut,
 }

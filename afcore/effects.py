@@ -5,11 +5,13 @@ Rules of this file:
 - Effects to renders are safe to repeat and safe to lose: a register or report brings both sides together again.
 """
 
+from array import array
+
 import msgspec
 
 from afcore.ids import RunKey
 
-__all__ = ["CutRender", "DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun", "TuneRender"]
+__all__ = ["CutRender", "DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun", "StopRuns", "TuneRender"]
 
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):
@@ -24,6 +26,16 @@ class StopRun(msgspec.Struct, frozen=True, gc=False):
 
     render: int
     key: RunKey
+
+
+class StopRuns(msgspec.Struct, frozen=True):
+    """Tell every render of some runs of one block to stop them: a ``StopRun`` for each that is still to be stopped."""
+
+    job: int
+    block: int
+    tasks: "array[int]"
+    runs: "array[int]"
+    """Run numbers, one for each task."""
 
 
 class DropRun(msgspec.Struct, frozen=True, gc=False):
@@ -51,5 +63,5 @@ class TuneRender(msgspec.Struct, frozen=True, gc=False):
     render: int
 
 
-Effect = StartRun | StopRun | DropRun | RemoveJobFiles | CutRender | TuneRender
+Effect = StartRun | StopRun | StopRuns | DropRun | RemoveJobFiles | CutRender | TuneRender
 """Everything the farm may ask of the world."""

@@ -53,6 +53,7 @@ __all__ = [
     "RunProgressed",
     "RunStarted",
     "RunStopRequested",
+    "RunsStopRequested",
     "TaskWarned",
     "TasksAppended",
     "TasksChanged",
@@ -301,6 +302,21 @@ class RunStopRequested(Fact, tag=32, frozen=True):
     """The RunStatus it will be recorded with (STOPPED, RUN_TIME_EXCEEDED, NO_PROGRESS)."""
 
 
+class RunsStopRequested(Fact, tag=40, frozen=True):
+    """Several running tasks of a block are to be stopped, as by a ``RunStopRequested`` of each: one fact for all.
+
+    ``indices`` are the tasks in ascending order, an ``array('I')`` as bytes in machine-independent little-endian
+    order; ``runs`` are their run numbers in the same order and form, zlib-compressed, because most are alike.
+    """
+
+    job: int
+    block: int
+    indices: bytes
+    runs: bytes
+    then: int
+    status: int
+
+
 class RunAdopted(Fact, tag=33, frozen=True):
     """After a server restart a render brought a run back: WAIT_RECONNECT to RUNNING, same run number."""
 
@@ -471,8 +487,8 @@ FACTS = (
     PoolDeleted, BranchDeleted, UserDeleted, JobsReordered, BlocksAppended, TasksAppended,
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
-    RunFinished, RunStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned, TasksGivenUp,
-    TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
+    RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
+    TasksGivenUp, TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
     FarmRecovered, FarmFounded,
 )  # fmt: skip
 """Every event that is journaled."""
@@ -484,7 +500,8 @@ Event = (
     PoolDeleted | BranchDeleted | UserDeleted | JobsReordered | BlocksAppended | TasksAppended
     | UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
-    | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunAdopted | TasksReleased | TasksHeld
+    | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
+    | TasksHeld
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
     | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
 )  # fmt: skip

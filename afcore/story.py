@@ -5,14 +5,16 @@ Rules of this file:
 - Rings are bounded in length and in number: the job that was quiet for longest is forgotten first.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from typing import Any
 
 import msgspec
 
 from afcore.envelope import Envelope
-from afcore.events import Event, JobDeleted, JobSubmitted, Reading
+from afcore.events import Event, JobDeleted, JobSubmitted, Reading, RunsStopRequested
 from afcore.ids import RunKey
+from afcore.model.tasks import unpack_indices, unpack_runs
 
 __all__ = ["RING", "Story", "StoryLine"]
 
@@ -77,7 +79,17 @@ class Story:
             for line in self._jobs.get(key.job, ())
             if (getattr(line.event, "block", -1), getattr(line.event, "task", -1), getattr(line.event, "run", -1))
             == key[1:]
+            or (isinstance(line.event, RunsStopRequested) and _stops(line.event, key))
         ]
+
+
+def _stops(event: RunsStopRequested, key: RunKey) -> bool:
+    """Return whether a run is among those that were asked to stop together."""
+    if event.block != key.block:
+        return False
+    tasks = unpack_indices(event.indices)
+    place = bisect_left(tasks, key.task)
+    return place < len(tasks) and tasks[place] == key.task and unpack_runs(event.runs)[place] == key.run
 
 
 def _append(rings: OrderedDict[int, deque[StoryLine]], id: int, line: StoryLine, most: int) -> None:

@@ -12,6 +12,7 @@ from afcore.events import (
     RunAdopted,
     RunFinished,
     RunProgressed,
+    RunsStopRequested,
     RunStarted,
     RunStopRequested,
     TaskWarned,
@@ -21,6 +22,7 @@ from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
 from afcore.model.render import Run
+from afcore.model.tasks import unpack_indices
 from afcore.model.tree import Limits
 from afcore.states import TaskFlag, TaskState
 
@@ -262,6 +264,15 @@ def _run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
     farm.jobs[event.job].version = farm.jobs[event.job].blocks[event.block].version = farm.version
 
 
+def _runs_stop_requested(farm: Farm, event: RunsStopRequested, at: float) -> None:
+    """Remember for many runs what their tasks become."""
+    then, status = event.then, event.status
+    block = touched(farm, event.job, event.block)
+    for run in farm.runs_of(block, unpack_indices(event.indices)):
+        run.stopping = then
+        run.stop_status = status
+
+
 def _run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:
     """Let a run go on that its render brought back."""
     run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
@@ -311,6 +322,7 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     RunStarted: _run_started,
     RunFinished: _run_finished,
     RunStopRequested: _run_stop_requested,
+    RunsStopRequested: _runs_stop_requested,
     RunAdopted: _run_adopted,
     RunProgressed: _run_progressed,
     TaskWarned: _task_warned,

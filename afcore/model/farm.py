@@ -1,5 +1,6 @@
 """The farm: every container, index and counter in one place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from afcore.errors import NotFound
@@ -10,6 +11,9 @@ from afcore.model.render import Render, Run
 from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["Farm"]
+
+_MANY = 8
+"""With a share of all runs greater than one in this, walking over all is faster than finding each by its key."""
 
 
 @dataclass(slots=True)
@@ -61,3 +65,13 @@ class Farm:
             last = len(found.blocks) - 1
             raise NotFound(f"Job {job} has no block {block}.", hint=f"Its blocks are 0 to {last}.")
         return found.blocks[block]
+
+    def runs_of(self, block: Block, tasks: Sequence[int]) -> list[Run]:
+        """Return the runs of tasks of a block that all have one now, in no order."""
+        runs, job, index, starts = self.runs, block.job, block.index, block.tasks.starts
+        if _MANY * len(tasks) < len(runs):
+            return [runs[RunKey(job, index, task, starts[task])] for task in tasks]
+        if len(tasks) == len(runs):
+            return list(runs.values())
+        wanted = set(tasks)
+        return [run for (of, at, task, _), run in runs.items() if of == job and at == index and task in wanted]

@@ -7,11 +7,12 @@ Rules of this file:
 """
 
 import sys
+import zlib
 from array import array
 
 from afcore.states import STATE_COUNT, TaskState
 
-__all__ = ["COLUMN_NAMES", "TaskTable", "pack_indices", "unpack_indices"]
+__all__ = ["COLUMN_NAMES", "TaskTable", "pack_indices", "pack_runs", "unpack_indices", "unpack_runs"]
 
 COLUMN_NAMES = ("state", "flags", "percent", "errors", "starts", "render", "started", "finished")
 """The columns in the order in which snapshots and frames hold them."""
@@ -62,6 +63,16 @@ def pack_indices(indices: "array[int]") -> bytes:
 def unpack_indices(packed: bytes) -> "array[int]":
     """Return the task indices that ``pack_indices`` wrote."""
     return _little(array("I", packed))
+
+
+def pack_runs(runs: "array[int]") -> bytes:
+    """Return run numbers, an ``array('I')``, as compressed bytes in little-endian order."""
+    return zlib.compress(pack_indices(runs), 1)
+
+
+def unpack_runs(packed: bytes) -> "array[int]":
+    """Return the run numbers that ``pack_runs`` wrote."""
+    return unpack_indices(zlib.decompress(packed))
 
 
 def _little(indices: "array[int]") -> "array[int]":

@@ -1,12 +1,14 @@
 """What a person may do to tasks: restart, skip, done, suspend, continue, on any selection at once.
 
 Rules of this file:
-- One TasksChanged per block, however many tasks; states are searched and counted as columns, never task by task.
+- One TasksChanged and one RunsStopRequested per block, however many tasks; states are searched and counted as columns,
+  never task by task.
 - A task that runs is asked to stop and becomes what was asked for when its run has ended; so does one that waits for
   its render after a server restart, because its process may still live: when its render has come back and ended it,
   or has not come back in time.  Only the run of a job that is being deleted is over at once.
 """
 
+import re
 import zlib
 from array import array
 from collections.abc import Generator, Iterator, Sequence
@@ -15,11 +17,11 @@ from typing import NamedTuple
 
 from afcore.commands import ChangeTasks, Ranges, ResetErrorHosts
 from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
-from afcore.events import ErrorHostsReset, Event, RunStopRequested, TasksChanged
+from afcore.events import ErrorHostsReset, Event, RunsStopRequested, RunStopRequested, TasksChanged
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
-from afcore.model.tasks import pack_indices, unpack_indices
+from afcore.model.tasks import pack_indices, pack_runs, unpack_indices
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import held_or_released, settle_dependents, with_obstacles
 from afcore.rules.failures import Verdict, ready_or_waiting
@@ -132,7 +134,7 @@ def change_tasks(context: Context, command: ChangeTasks) -> Steps:
 def change_block(farm: Farm, job: Job, block: Block, happening: Happening, which: Selection) -> Changes:
     """Yield what an action does to a block and to what waits for it; return (tasks changed, tasks asked to stop)."""
     target = _target(happening)
-    changed, stopping = 0, 0
+    changed = 0
     event = _change(block, which, target)
     if event is not None:
         changed = _size(block, event)
@@ -142,10 +144,10 @@ def change_block(farm: Farm, job: Job, block: Block, happening: Happening, which
             yield from held_or_released(farm, job, block, first, last)
         yield from settle_dependents(farm, job, block, first, last)
         yield from follow(farm, job, block)
-    for task in _live(block, which):
-        stopping += 1
-        yield from _stop(farm, job, block, task, target)
-    return changed, stopping
+    live = _live(block, which)
+    if live:
+        yield from _stop(farm, job, block, live, target)
+    return changed, len(live)
 
 
 def _target(happening: Happening) -> TaskState:
@@ -156,27 +158,32 @@ def _target(happening: Happening) -> TaskState:
 def _live(block: Block, which: Selection) -> list[int]:
     """Return the tasks of a selection that run, or wait for the render that ran them: at most as many as slots."""
     table = block.tasks
-    found = []
-    for state in sorted(LIVE_STATES & which.states):
-        if not table.counts[state]:
-            continue
-        for first, last in which.ranges:
-            task = table.state.find(state, first, last + 1)
-            while task >= 0:
-                if not which.warned or table.flags[task] & TaskFlag.WARNING:
-                    found.append(task)
-                task = table.state.find(state, task + 1, last + 1)
-    return sorted(found)
+    states = bytes(sorted(state for state in LIVE_STATES & which.states if table.counts[state]))
+    if not states:
+        return []
+    one_of = re.compile(b"[" + re.escape(states) + b"]")
+    found = [at.start() for first, last in which.ranges for at in one_of.finditer(table.state, first, last + 1)]
+    return [task for task in found if table.flags[task] & TaskFlag.WARNING] if which.warned else found
 
 
-def _stop(farm: Farm, job: Job, block: Block, task: int, target: TaskState) -> Iterator[Event]:
-    table = block.tasks
-    run = farm.runs[RunKey(job.id, block.index, task, table.starts[task])]
-    if run.waiting_since and job.deleting:
-        state = ready_or_waiting(farm, run.key, target)
-        yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
-    elif run.stopping != target:
-        yield RunStopRequested(*run.key, int(target), int(RunStatus.STOPPED))
+def _stop(farm: Farm, job: Job, block: Block, tasks: list[int], target: TaskState) -> Iterator[Event]:
+    """Ask what runs of a block to stop, in one fact; of a job that is being deleted, end what waits for its render."""
+    table, then = block.tasks, int(target)
+    if job.deleting and table.counts[TaskState.WAIT_RECONNECT]:
+        waiting = [task for task in tasks if table.state[task] == TaskState.WAIT_RECONNECT]
+        tasks = [task for task in tasks if table.state[task] != TaskState.WAIT_RECONNECT]
+        for task in waiting:
+            run = farm.runs[RunKey(job.id, block.index, task, table.starts[task])]
+            state = ready_or_waiting(farm, run.key, target)
+            yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
+    told = {run.key.task for run in farm.runs_of(block, tasks) if run.stopping == then}
+    asked = array("I", [task for task in tasks if task not in told] if told else tasks)
+    if len(asked) == 1:
+        key = RunKey(job.id, block.index, asked[0], table.starts[asked[0]])
+        yield RunStopRequested(*key, then, int(RunStatus.STOPPED))
+    elif asked:
+        runs = pack_runs(array("I", [table.starts[task] for task in asked]))
+        yield RunsStopRequested(job.id, block.index, pack_indices(asked), runs, then, int(RunStatus.STOPPED))
 
 
 def _change(block: Block, which: Selection, target: TaskState) -> TasksChanged | None:

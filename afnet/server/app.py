@@ -181,7 +181,7 @@ class FarmServer:
             loop=loop,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
-        self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming)
+        self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
         self.callers = Callers(

@@ -84,6 +84,10 @@ def _tasks(event: events.TasksChanged) -> str:
     return f"set {count} task{'' if count == 1 else 's'} of block {event.block} {state}"
 
 
+def _stops(event: events.RunsStopRequested) -> str:
+    return f"asked {len(event.indices) // 4} running tasks of block {event.block} to stop"
+
+
 _Words = Callable[[Any], str]
 
 _WORDS: dict[type, _Words] = {
@@ -97,6 +101,7 @@ _WORDS: dict[type, _Words] = {
     events.JobDeleted: lambda event: f"deleted job {event.job}",
     events.ErrorHostsReset: lambda event: f"forgot the hosts that failed block {event.block}",
     events.TasksChanged: _tasks,
+    events.RunsStopRequested: _stops,
     events.UserAdded: lambda event: f"added user {event.name}",
     events.UserEdited: lambda event: f"user {event.user}: {_edited(event)}",
     events.PoolEdited: lambda event: f"pool {event.pool}: {_edited(event)}",

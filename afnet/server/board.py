@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from afcore import events
 from afcore.model.farm import Farm
+from afcore.model.tasks import unpack_indices, unpack_runs
 
 __all__ = ["CHUNK", "KINDS", "Board", "Changes"]
 
@@ -23,6 +24,9 @@ KINDS = ("jobs", "renders", "users", "pools", "branches", "runs")
 
 _MOST_TOMBSTONES = 20_000
 """Tombstones kept of each kind; a subscriber that is older than the oldest gets everything anew."""
+
+_MOST_MARKS = 1000
+"""Runs that one event marks one by one; when more changed at once, subscribers get all runs anew."""
 
 
 class Changes(NamedTuple):
@@ -223,6 +227,18 @@ class Board:
         self._kinds["runs"].mark((event.job, event.block, event.task, event.run), self.version)
         self._tasks(event.job, event.block, event.task, event.task)
 
+    def _runs_changed(self, event: events.RunsStopRequested) -> None:
+        self._kinds["jobs"].mark(event.job, self.version)
+        kind, tasks = self._kinds["runs"], unpack_indices(event.indices)
+        if len(tasks) > _MOST_MARKS:
+            kind.known_since = self.version
+        else:
+            for task, run in zip(tasks, unpack_runs(event.runs), strict=True):
+                kind.mark((event.job, event.block, task, run), self.version)
+        if event.job in self._chunks:
+            for chunk in {task // CHUNK for task in tasks}:
+                self._tasks(event.job, event.block, chunk * CHUNK, chunk * CHUNK)
+
     def _tasks_changed(self, event: Any) -> None:
         self._job(event.job)
         if event.job not in self._chunks:
@@ -291,6 +307,7 @@ _MARKERS: dict[type, _Marker] = {
     events.RunStarted: Board._run_started,
     events.RunFinished: Board._run_finished,
     events.RunStopRequested: Board._run_changed,
+    events.RunsStopRequested: Board._runs_changed,
     events.RunAdopted: Board._run_started,
     events.TasksReleased: Board._tasks_changed,
     events.TasksHeld: Board._tasks_changed,

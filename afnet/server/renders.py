@@ -6,8 +6,11 @@ Rules of this file:
 - What one commit has for an agent leaves as few messages: starts together, acknowledgements together.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -42,6 +45,11 @@ _log = logging.getLogger(__name__)
 
 _Key = tuple[int, int, int, int]
 
+_SLICE = 0.002
+"""Seconds that telling many renders to stop may take of one turn of the loop."""
+_LOOK_EVERY = 32
+"""Runs between two looks at the clock."""
+
 
 class _Agent:
     """One registered connection, and what is gathered for it until the end of a release."""
@@ -61,14 +69,23 @@ class Renders:
     """Every agent that is connected."""
 
     def __init__(
-        self, farm: Farm, runner: Runner, *, remove_files: Callable[[int], None], coming: ComingLogs
+        self,
+        farm: Farm,
+        runner: Runner,
+        *,
+        remove_files: Callable[[int], None],
+        coming: ComingLogs,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._farm = farm
         self._runner = runner
         self._remove_files = remove_files
         self._coming = coming
+        self._loop = loop
         self._agents: dict[int, _Agent] = {}
         self._gathered: list[_Agent] = []
+        self._stops: deque[Iterator[None]] = deque()
+        """What is left to say of stops that are too many for one turn."""
 
     def __len__(self) -> int:
         return len(self._agents)
@@ -205,6 +222,10 @@ class Renders:
                     # Starts first: a run that is started and stopped in one batch must be known to be stopped.
                     self._send_starts(agent)
                     agent.peer.send(Stop(*effect.key))
+            elif type(effect) is effects.StopRuns:
+                self._stops.append(self._stop_many(effect))
+                if len(self._stops) == 1:
+                    self._go_on_stopping()
             elif type(effect) is effects.DropRun:
                 agent = agents.get(effect.render)
                 if agent is not None:
@@ -221,6 +242,37 @@ class Renders:
                     agent.peer.close("This render was silent for too long: its tasks were given to others.")
             elif type(effect) is effects.RemoveJobFiles:
                 self._remove_files(effect.job)
+
+    def _go_on_stopping(self) -> None:
+        """Say stops for one slice of time; the rest in later turns of the loop."""
+        end = time.perf_counter() + _SLICE
+        stops = self._stops
+        while stops:
+            for _ in stops[0]:
+                if time.perf_counter() > end:
+                    self._loop.call_soon(self._go_on_stopping)
+                    return
+            stops.popleft()
+
+    def _stop_many(self, effect: effects.StopRuns) -> Iterator[None]:
+        """Send the stops of one effect, together for each render; yield where the loop may have its turn.
+
+        A run that has ended meanwhile is left out, and so is one whose render hears of it by registering.
+        """
+        runs = self._farm.runs
+        by_render: dict[int, list[RunKey]] = {}
+        for number, (task, start) in enumerate(zip(effect.tasks, effect.runs, strict=True), 1):
+            run = runs.get(RunKey(effect.job, effect.block, task, start))
+            if run is not None:
+                by_render.setdefault(run.render, []).append(run.key)
+            if not number % _LOOK_EVERY:
+                yield
+        for render, keys in by_render.items():
+            agent = self._agents.get(render)
+            if agent is not None:
+                self._send_starts(agent)
+                agent.peer.send(*(Stop(*key) for key in keys if key in runs))
+            yield
 
     def send_gathered(self) -> None:
         """Send what was gathered: one message of each kind for each agent."""

@@ -20,7 +20,7 @@ from afcore import commands
 from afcore.codec import encode_entry, entry_of
 from afcore.commands import ProgressReading, RunningRun
 from afcore.core import Core
-from afcore.effects import DropRun, StartRun, StopRun
+from afcore.effects import DropRun, StartRun, StopRun, StopRuns
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.errors import Rejected
 from afcore.ids import RunKey
@@ -116,6 +116,12 @@ class Walk:
 
     def _deliver(self, effect: Any) -> None:
         """Carry an effect to its agent; without a connection, or with bad luck, it is lost."""
+        if isinstance(effect, StopRuns):
+            for task, number in zip(effect.tasks, effect.runs, strict=True):
+                run = self.core.farm.runs.get(RunKey(effect.job, effect.block, task, number))
+                if run is not None:
+                    self._deliver(StopRun(run.render, run.key))
+            return
         if not isinstance(effect, StartRun | StopRun | DropRun):
             return
         agent = next((each for each in self.agents.values() if each.render == effect.render), None)

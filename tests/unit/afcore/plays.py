@@ -8,7 +8,7 @@ from afcore import commands
 from afcore.codec import encode_entry, entry_of
 from afcore.commands import Command, RunningRun
 from afcore.core import Core
-from afcore.effects import DropRun, RemoveJobFiles, StartRun, StopRun
+from afcore.effects import DropRun, RemoveJobFiles, StartRun, StopRun, StopRuns
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.events import Event
 from afcore.ids import RunKey
@@ -69,7 +69,7 @@ class FarmPlay:
         (event,) = [event for event in self.outcome.events if type(event) is kind]
         return event
 
-    def effects(self, kind: type[StartRun | StopRun | DropRun | RemoveJobFiles]) -> list[Any]:
+    def effects(self, kind: type[StartRun | StopRun | StopRuns | DropRun | RemoveJobFiles]) -> list[Any]:
         """Return the effects of one kind that came out last."""
         return [effect for effect in self.outcome.effects if type(effect) is kind]
 

@@ -19,10 +19,11 @@ from afcore.commands import (
     StopJobs,
     SubmitJob,
 )
-from afcore.effects import StopRun
+from afcore.effects import StopRuns
 from afcore.envelope import Principal
 from afcore.errors import BadSpec, Conflict, NotFound
 from afcore.events import BlockEdited, JobEdited, JobSubmitted, UserEdited
+from afcore.ids import RunKey
 from afcore.jobspec import BlockSpec
 from afcore.rules.submit import filter_branch, unique_name
 from afcore.states import Role, RunStatus
@@ -201,7 +202,9 @@ def test_stop_pauses_and_stops_what_runs(farm: FarmPlay) -> None:
     farm.register(cores=2)
     keys = farm.solve()
     farm.do(StopJobs([shot.id]))
-    assert farm.outcome.reply == {"jobs": 1, "stopping": 2} and len(farm.effects(StopRun)) == 2
+    assert farm.outcome.reply == {"jobs": 1, "stopping": 2}
+    (stop,) = farm.effects(StopRuns)
+    assert [RunKey(stop.job, stop.block, *each) for each in zip(stop.tasks, stop.runs, strict=True)] == keys
     for key in keys:
         farm.report(key, RunStatus.STOPPED)
     assert farm.states(shot) == "RRR" and shot.offline

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from afcore import story
-from afcore.commands import DeleteJobs, MeasureRender, PauseJobs, StartJobs
+from afcore.commands import ChangeTasks, DeleteJobs, MeasureRender, PauseJobs, StartJobs
 from afcore.envelope import Principal
-from afcore.states import Role
+from afcore.states import Role, RunStatus
 from afcore.story import RING
 from tests.unit.afcore.plays import FarmPlay, block, job
 
@@ -28,6 +28,21 @@ def test_causes_are_told_with_who_and_what(farm: FarmPlay) -> None:
     kinds = [type(line.event).__name__ for line in farm.core.story.of_render(render.id)]
     assert kinds == ["RenderAdded", "RenderWentOnline", "RunStarted", "RunFinished"]
     assert farm.core.story.of_job(99) == [] and farm.core.story.of_render(99) == []
+
+
+def test_a_stop_of_many_is_in_the_story_of_each(farm: FarmPlay) -> None:
+    shot = farm.submit(job(block(), block("other", first=1, last=1)))
+    farm.register(cores=4)
+    keys = farm.solve()
+    stopped, other = keys[1], keys[3]
+    farm.do(ChangeTasks(shot.id, "restart", [0], [(1, 2)]))
+    story = farm.core.story
+    assert [line.command for line in story.of_run(stopped)] == ["Solve", "ChangeTasks"]
+    for key in (keys[0], other):
+        assert [line.command for line in story.of_run(key)] == ["Solve"]
+    farm.report(stopped, RunStatus.STOPPED)
+    (again,) = farm.solve()
+    assert again.task == stopped.task and [line.command for line in story.of_run(again)] == ["Solve"]
 
 
 def test_rings_are_bounded(farm: FarmPlay) -> None:

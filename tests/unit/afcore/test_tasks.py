@@ -6,11 +6,12 @@ import zlib
 
 import pytest
 
-from afcore.commands import ChangeTasks, ResetErrorHosts, RestartJobs
-from afcore.effects import StopRun
+from afcore.commands import ChangeTasks, DeleteJobs, ResetErrorHosts, RestartJobs
+from afcore.effects import StopRun, StopRuns
 from afcore.errors import BadSpec, NotFound
-from afcore.events import JobFinished, JobReopened, RunStopRequested, TasksChanged
+from afcore.events import JobFinished, JobReopened, RunsStopRequested, RunStopRequested, TasksChanged
 from afcore.model.job import Job
+from afcore.model.tasks import unpack_indices, unpack_runs
 from afcore.states import RunStatus, TaskState
 from tests.unit.afcore.plays import FarmPlay, block, job
 
@@ -100,6 +101,45 @@ def test_a_running_task_becomes_what_was_asked_when_it_has_ended(farm: FarmPlay,
     assert farm.states(shot) == state
     assert shot.blocks[0].tasks.errors[0] == 0, "an end that was asked for is no error"
     assert farm.outcome.runs[0]["status"] == "stopped"
+
+
+@pytest.mark.parametrize("others", [0, 40])
+def test_many_running_tasks_are_asked_to_stop_in_one_fact(farm: FarmPlay, others: int) -> None:
+    farm.submit(job(block(last=max(1, others)), name="other", offline=not others))
+    shot = farm.submit(job(block(last=5), priority=120))
+    farm.register(cores=5 + others)
+    keys = [key for key in farm.solve() if key.job == shot.id]
+    assert len(keys) == 5 and len(farm.core.farm.runs) == 5 + others
+    farm.do(ChangeTasks(shot.id, "restart", tasks=[(1, 1)]))
+    assert farm.names() == ["RunStopRequested"], "one alone as ever"
+    farm.do(ChangeTasks(shot.id, "restart", tasks=[(0, 3)]))
+    assert farm.names() == ["RunsStopRequested"] and farm.outcome.reply == {"tasks": 4, "stopping": 4}
+    event, (stop,) = farm.last(RunsStopRequested), farm.effects(StopRuns)
+    assert list(unpack_indices(event.indices)) == list(stop.tasks) == [0, 2, 3], "who was told is not told again"
+    assert list(unpack_runs(event.runs)) == list(stop.runs) == [1, 1, 1]
+    farm.do(ChangeTasks(shot.id, "skip", tasks=[(0, 1)]))
+    asked = {key.task: run.stopping for key, run in farm.core.farm.runs.items() if run.stopping >= 0}
+    ready, skipped = TaskState.READY, TaskState.SKIPPED
+    assert asked == {0: skipped, 1: skipped, 2: ready, 3: ready}
+    assert farm.replayed().digest() == farm.core.digest()
+    for key in keys:
+        farm.report(key, RunStatus.STOPPED if key.task < 4 else RunStatus.SUCCESS)
+    assert farm.states(shot) == "SSRRD"
+
+
+def test_a_deleted_job_stops_what_runs_and_ends_what_is_waited_for(farm: FarmPlay) -> None:
+    shot = farm.submit(job(block(last=4)))
+    farm.register("gone", cores=2)
+    lost = farm.solve()
+    farm.crash()
+    farm.register("here", cores=2)
+    live = farm.solve()
+    farm.do(DeleteJobs([shot.id]))
+    assert set(farm.core.farm.runs) == set(live) and farm.outcome.reply["stopping"] == len(lost) + len(live) == 4
+    assert list(farm.last(RunsStopRequested).indices) and len(farm.effects(StopRuns)[0].tasks) == 2
+    for key in live:
+        farm.report(key, RunStatus.STOPPED)
+    assert shot.id not in farm.core.farm.jobs
 
 
 def test_the_last_order_counts(farm: FarmPlay) -> None:

@@ -181,7 +181,9 @@ class House:
             settings=list, now=self.clock.now, loop=loop, coming=self.coming,
         )  # fmt: skip
         self.requests = Requests(self.runner, self.queries, services=["generic"])
-        self.renders = Renders(self.core.farm, self.runner, remove_files=self.files.remove_job, coming=self.coming)
+        self.renders = Renders(
+            self.core.farm, self.runner, remove_files=self.files.remove_job, coming=self.coming, loop=loop
+        )
         self.fanout = Fanout(self.core.farm, self.board, now=self.clock.now, loop=loop)
         self.followers = Followers(self.core.farm, self.queries, agent_of=self.renders.running_on)
         self.callers = Callers(

@@ -10,6 +10,7 @@ import pytest
 from afcore import events
 from afcore.rows import JobRow, TaskColumns
 from afcore.states import TaskState
+from afnet.server import board
 from afnet.server.board import _MARKERS, CHUNK
 from afnet.wire.messages import Refused, Rows, Start, Subscribe, Unsubscribe
 from tests.unit.afnet.pieces import FakePeer, House
@@ -44,6 +45,21 @@ def test_all_first_then_only_what_changed(house: House) -> None:
     (later,) = peer.taken(Rows)
     assert [(row.id, row.priority) for row in later.rows] == [(second, 5)]
     assert not later.whole and later.version > rows.version and later.initiators == ["screen-3"]
+
+
+@pytest.mark.parametrize("most", [1000, 2])
+def test_runs_that_were_stopped_together_are_told(house: House, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(board, "_MOST_MARKS", most)
+    id = house.submit(3)
+    house.agent(slots=3)
+    house.loop.turn()
+    peer, tasks = subscribe(house, "runs"), subscribe(house, "tasks", job=id)
+    (rows,) = peer.taken(Rows)
+    assert len(rows.rows) == 3 and tasks.taken(Rows) is not None
+    house.ask("job.stop", ids=[id])
+    house.loop.pass_time(1)
+    (later,) = peer.taken(Rows)
+    assert later.whole == (most == 2) and [row.stopping for row in later.rows] == [True] * 3
 
 
 def test_rows_come_at_most_as_often_as_wanted_and_then_the_newest(house: House) -> None:

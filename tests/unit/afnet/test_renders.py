@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from afcore import commands
 from afcore.commands import ProgressReading
 from afcore.errors import NotFound
 from afcore.states import RunStatus, TaskState
+from afnet.server import renders
 from afnet.wire.messages import (
     Acknowledge,
     Drop,
@@ -24,7 +26,7 @@ from afnet.wire.messages import (
     Stop,
     Unfollow,
 )
-from tests.unit.afnet.pieces import FakePeer, House
+from tests.unit.afnet.pieces import ANN, FakePeer, House
 
 
 @pytest.fixture
@@ -99,6 +101,31 @@ def test_a_stop_goes_to_the_render_that_runs_it(house: House) -> None:
     assert (stop.job, stop.task, stop.run) == (id, 0, run.run)
     house.say(agent, report(run, RunStatus.STOPPED))
     assert house.core.farm.jobs[id].blocks[0].tasks.counts[TaskState.READY] == 1
+
+
+def test_many_stops_leave_in_slices_and_only_for_runs_that_still_go_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renders, "_SLICE", 0.0)
+    id = house.submit(80)
+    first, second, gone = house.agent("r1", slots=40), house.agent("r2", slots=39), house.agent("r3", slots=1)
+    runs = started(first)
+    assert (len(runs), len(started(second))) == (40, 39)
+    gone.is_open = False
+    house.callers.lost(gone, "gone")
+    house.loop.turn()
+    turns: list[int] = []
+    call_soon = house.loop.call_soon
+    house.commit_at_once = False
+    house.runner.post(commands.StopJobs([id]), ANN)
+    house.loop.turn()
+    assert first.sent == second.sent == [], "not before it is durable"
+    house.say(first, report(runs[0]))
+    monkeypatch.setattr(house.loop, "call_soon", lambda call: (turns.append(1), call_soon(call)))
+    house.commit()
+    assert len(turns) > 3, "in several turns of the loop"
+    assert {stop.task for stop in first.taken(Stop)} == {run.task for run in runs[1:]}
+    assert len(second.taken(Stop)) == 39 and not gone.taken(Stop)
 
 
 def test_a_lost_agent_keeps_its_tasks_until_the_zombie_time_and_one_that_left_does_not(house: House) -> None:
