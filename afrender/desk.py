@@ -32,7 +32,7 @@ __all__ = ["Desk", "desk_state", "minute_of_week"]
 log = logging.getLogger(__name__)
 
 PERIOD = 1.0
-"""Seconds between two looks."""
+"""Seconds between two looks, while there is a rule to follow or a tray to tell."""
 
 PROGRAMS_PERIOD = 5.0
 OPEN_PANEL_PERIOD = 1.0
@@ -101,6 +101,7 @@ class Desk:
         self._said = ""
         self._trouble = ""
         self._watching: asyncio.Task[None] | None = None
+        self._tray_came = asyncio.Event()
         loop.watch_farm(self)
 
     async def open(self) -> None:
@@ -155,6 +156,7 @@ class Desk:
 
     def _joined(self) -> None:
         self._said = ""
+        self._tray_came.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         """Take what the tray says: an order of the person, or what it sees of them."""
@@ -181,6 +183,10 @@ class Desk:
 
     async def _watch(self) -> None:
         while True:
+            if self.policy.rules.are_off and not len(self.channel):
+                # Nobody to look for: sleep until a tray comes.
+                self._tray_came.clear()
+                await self._tray_came.wait()
             await asyncio.sleep(self._period)
             if not self.policy.rules.are_off:
                 self._wish(self.policy.observe(await self._see(), self._clock()))

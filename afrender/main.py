@@ -215,21 +215,26 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
         link = Link(options.servers, hello, loop, chance=random.Random())
         loop.link = link
-        desk = Desk(loop, name=options.name, user=user, folder=folder.path, rules=rules)
-        tray = TrayStarter(folder.path, desk.channel, os.environ, headless=options.headless)
+        # A render node has nobody at it: without rules it neither listens for a tray nor follows its own row.
+        desk = tray = None
+        if not (options.headless and rules.are_off):
+            desk = Desk(loop, name=options.name, user=user, folder=folder.path, rules=rules)
+            tray = TrayStarter(folder.path, desk.channel, os.environ, headless=options.headless)
         _listen_to_signals(running, loop)
         log.info("This is render %s, looking for the farm at %s.", options.name, ", ".join(map(str, options.servers)))
         gc.freeze()
         link.start()
-        await desk.open()
-        tray.start()
+        if desk is not None and tray is not None:
+            await desk.open()
+            tray.start()
         try:
             reason = await loop.over
             log.info("Leaving: %s.", reason.rstrip("."))
             await loop.settle(SETTLE_TIME)
         finally:
-            await tray.close()
-            await desk.close()
+            if desk is not None and tray is not None:
+                await tray.close()
+                await desk.close()
             await link.close("the agent leaves")
             await loop.close()
         return 1 if loop.refused is not None else 0

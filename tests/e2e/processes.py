@@ -77,9 +77,10 @@ class FarmProcess:
             return False
         return True
 
-    def start_agent(self, name: str = "r1", *arguments: str) -> None:
-        """Start an agent."""
-        self.agents[name] = self.spawn(f"{name}.log", "afrender.main", "--headless", "--name", name, *arguments)
+    def start_agent(self, name: str = "r1", *arguments: str, headless: bool = True) -> None:
+        """Start an agent, as on a render node or (not ``headless``) as on a workstation."""
+        words = ["--headless"] if headless else []
+        self.agents[name] = self.spawn(f"{name}.log", "afrender.main", *words, "--name", name, *arguments)
 
     def kill_server(self) -> None:
         """Kill the server as a power cut would (without the disk)."""

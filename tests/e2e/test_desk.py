@@ -41,8 +41,11 @@ class Person:
 
 
 @pytest.fixture
-def person(farm_process: FarmProcess) -> Iterator[Person]:
-    farm_process.start_agent()
+def person(farm_process: FarmProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    # As on a workstation, but without a display, so that no tray of its own comes.
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    farm_process.start_agent(headless=False)
     (address,) = wait_for_files(farm_process)
     person = Person(json.loads(address)["unix"])
     yield person
