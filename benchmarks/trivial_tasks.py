@@ -36,7 +36,10 @@ def _job(name: str, tasks: int) -> af.Job:
 
 
 async def _until_done(farm: Farm, job: int) -> float:
-    """Follow the job until it is done; the moment when that was known."""
+    """Follow the job until it is done and kept; the moment when that was known.
+
+    Screens may be ahead of the journal; the answer to a durable operation says that everything before it is committed.
+    """
     progress = JobProgress(started=time.perf_counter())
     deadline = time.perf_counter() + MOST_SECONDS
     async with Follower(farm.address, job, progress, interval=0.02, kinds=("jobs", "tasks")) as follower:
@@ -45,6 +48,7 @@ async def _until_done(farm: Farm, job: int) -> float:
             farm.check()
             if time.perf_counter() > deadline:
                 raise CheckFailed(f"{progress.blocks[0].done if progress.blocks else 0} tasks were done in time.")
+        await follower.ask("pool.set", paths=["/"], parameters={"annotation": f"job {job} is done"})
     return time.perf_counter()
 
 
