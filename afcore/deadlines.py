@@ -162,9 +162,8 @@ class Deadlines:
         if forgive <= 0:
             return
         newest = {render: errors.last for render, errors in block.error_hosts.items()}
-        for hosts in block.task_error_hosts.values():
-            for render, errors in hosts.items():
-                newest[render] = max(errors.last, newest.get(render, 0.0))
+        for _, render, _, last in block.task_error_hosts.rows():
+            newest[render] = max(last, newest.get(render, 0.0))
         for render, last in newest.items():
             self.push_host(last + forgive, (job.id, block.index, render))
 

@@ -17,8 +17,10 @@ from msgspec import structs
 from afcore.codec import columns_of, table_of
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
-from afcore.model.job import Block, HostErrors, Job
+from afcore.model.hosterrors import HostErrors
+from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
+from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import COLUMN_NAMES as COLUMNS
 from afcore.model.tasks import TaskTable
 from afcore.model.tree import Branch, Pool, User
@@ -143,11 +145,7 @@ def _block_values(block: Block) -> dict[str, Any]:
     return {
         **_values(block, _BLOCK_KEPT),
         "error_hosts": [[id, errors.count, errors.last] for id, errors in sorted(block.error_hosts.items())],
-        "task_error_hosts": [
-            [task, id, errors.count, errors.last]
-            for task, hosts in sorted(block.task_error_hosts.items())
-            for id, errors in sorted(hosts.items())
-        ],
+        "task_error_hosts": list(block.task_error_hosts.rows()),
     }
 
 
@@ -213,10 +211,7 @@ def _load_block(block: Block, kept: dict[str, Any]) -> Block:
         setattr(block, name, kept[name])
     for render, count, last in kept["error_hosts"]:
         block.error_hosts[render] = HostErrors(count, last)
-    own: dict[int, int] = {}
-    for task, render, count, last in kept["task_error_hosts"]:
-        render = own.setdefault(render, render)
-        block.task_error_hosts.setdefault(task, {})[render] = HostErrors(count, last)
+    block.task_error_hosts = TaskErrors(kept["task_error_hosts"])
     return block
 
 

@@ -22,6 +22,7 @@ from afcore.events import (
     TasksReleased,
 )
 from afcore.evolve import HANDLERS
+from afcore.evolve.ranges import forgive_hosts
 from afcore.evolve.tasks import make_run, record_finish, record_start
 from afcore.ids import RunKey
 from afcore.image import Stored, load_farm
@@ -34,7 +35,7 @@ from afcore.states import Role, TaskState
 
 __all__ = ["Replay", "recover"]
 
-_TaskKey = tuple[int, int, int]
+_BlockKey = tuple[int, int]
 
 _READY, _RUNNING, _DONE = int(TaskState.READY), int(TaskState.RUNNING), int(TaskState.DONE)
 _MOST_STARTS = 0xFFFF
@@ -116,8 +117,10 @@ class Replay:
         self.deleted: list[int] = []
         self._counted = False
         """Whether what is derived was built once; only rare events ask for it on the way."""
-        self._live: dict[_TaskKey, tuple[RunStarted, float]] = {}
-        """Starts whose run was not made yet: most of them end before anybody asks."""
+        self._live: dict[_BlockKey, dict[int, tuple[RunStarted, float]]] = {}
+        """Starts whose run was not made yet, by block and task: most of them end before anybody asks."""
+        self._forgiven: dict[_BlockKey, set[int]] = {}
+        """Hosts of a block that were forgiven and are not forgotten yet: all at once, before a host fails again."""
         self._solved: dict[int, int] = {}
         """Newest start number by job: stamps for ``last_solved``."""
         self._touched: dict[int, float] = {}
@@ -126,39 +129,56 @@ class Replay:
     def entries(self, entries: Iterable[Entry]) -> None:
         """Let the facts of some journal entries happen."""
         farm, live, touched, solved = self.farm, self._live, self._touched, self._solved
-        jobs, runs = farm.jobs, farm.runs
+        jobs, runs, forgiven = farm.jobs, farm.runs, self._forgiven
+        # Names at hand: the loop below is the time that a recovery takes.
+        node, on_act = int(Role.NODE), self._on_act
         short = _Short(farm)
+        started: dict[int, tuple[RunStarted, float]] = {}
         for entry in entries:
             at = entry.at
-            if entry.role < Role.NODE and self._on_act is not None:
-                self._on_act(entry)
+            if entry.role < node and on_act is not None:
+                on_act(entry)
             for event in entry.events:
                 farm.version += 1
                 if type(event) is RunStarted:
                     job = event.job
                     if short.job != job or short.block != event.block:
                         short.turn_to(jobs[job].blocks[event.block])
+                        started = live.setdefault((job, event.block), {})
                     short.start(event, at)
-                    live[job, event.block, event.task] = event, at
+                    started[event.task] = event, at
                     farm.starts += 1
                     solved[job] = farm.starts
                     touched[event.render] = at
                     for held in event.captured:
                         touched[held.render] = at
+                elif type(event) is HostForgiven:
+                    forgiven.setdefault((event.job, event.block), set()).add(event.render)
                 elif type(event) is RunFinished:
                     job = event.job
                     if short.job != job or short.block != event.block:
                         short.turn_to(jobs[job].blocks[event.block])
-                    if live.pop((job, event.block, event.task), None) is None:
+                        started = live.setdefault((job, event.block), {})
+                    if started.pop(event.task, None) is None:
                         runs.pop(RunKey(job, event.block, event.task, event.run), None)
+                    if forgiven and event.host_error:
+                        self._forgive()
                     short.finish(event, at)
                     touched[event.render] = at
                 else:
                     self._other(event, at)  # type: ignore[arg-type]
                     short = _Short(farm)
 
+    def _forgive(self) -> None:
+        """Forget the hosts that were forgiven since a host last failed: a thousand are forgiven in one look."""
+        for (job, block), renders in self._forgiven.items():
+            forgive_hosts(self.farm, job, block, renders)
+        self._forgiven.clear()
+
     def _other(self, event: Fact, at: float) -> None:
-        if not isinstance(event, TasksReleased | TasksHeld | HostForgiven):
+        if self._forgiven:
+            self._forgive()
+        if not isinstance(event, TasksReleased | TasksHeld):
             self._make_runs()
             if not self._counted:
                 recount(self.farm)
@@ -170,9 +190,10 @@ class Replay:
         HANDLERS[type(event)](self.farm, event, at)
 
     def _make_runs(self) -> None:
-        for event, at in self._live.values():
-            run = make_run(event, at)
-            self.farm.runs[run.key] = run
+        for started in self._live.values():
+            for event, at in started.values():
+                run = make_run(event, at)
+                self.farm.runs[run.key] = run
         self._live.clear()
 
     def _stamp(self) -> None:
@@ -193,6 +214,7 @@ class Replay:
 
     def finish(self) -> None:
         """Build what is derived: afterwards the farm is as it was."""
+        self._forgive()
         self._make_runs()
         self._stamp()
         for id, at in self._touched.items():

@@ -2,7 +2,8 @@
 
 Rules of this file:
 - Nothing here is true by itself or kept over a restart; the journal has everything.
-- Rings are bounded in length and in number: the job that was quiet for longest is forgotten first.
+- Rings are bounded in length and in number, and when there are many they share a bounded number of lines: the job
+  that was quiet for longest is forgotten first.
 """
 
 from bisect import bisect_left
@@ -20,6 +21,10 @@ __all__ = ["RING", "Story", "StoryLine"]
 
 RING = 100
 """Lines kept of one thing."""
+_FEW = 16
+"""Lines that everything may keep, however many things there are."""
+_LINES = 20_000
+"""Lines that all jobs, or all renders, share when there are more than this has rings."""
 _JOBS = 1000
 _RENDERS = 2000
 
@@ -100,4 +105,7 @@ def _append(rings: OrderedDict[int, deque[StoryLine]], id: int, line: StoryLine,
             rings.popitem(last=False)
     else:
         rings.move_to_end(id)
+    share = max(_FEW, _LINES // len(rings))
+    while len(ring) >= share:
+        ring.popleft()
     ring.append(line)

@@ -7,7 +7,7 @@ Rules of this file:
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from afcore.events import (
@@ -25,7 +25,7 @@ from afcore.model.job import Block, Job
 from afcore.model.tasks import TaskTable, unpack_indices
 from afcore.states import STATE_COUNT, TaskFlag, TaskState
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "forgive_hosts"]
 
 _ERROR = int(TaskState.ERROR)
 
@@ -156,14 +156,15 @@ def _error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
 
 def _host_forgiven(farm: Farm, event: HostForgiven, at: float) -> None:
     """Forget one host that failed a block or its tasks long ago."""
-    block = touched(farm, event.job, event.block)
-    block.error_hosts.pop(event.render, None)
-    render = event.render
-    for task in [task for task, hosts in block.task_error_hosts.items() if render in hosts]:
-        hosts = block.task_error_hosts[task]
-        del hosts[render]
-        if not hosts:
-            del block.task_error_hosts[task]
+    forgive_hosts(farm, event.job, event.block, (event.render,))
+
+
+def forgive_hosts(farm: Farm, job: int, block: int, renders: Collection[int]) -> None:
+    """Forget several hosts of one block at once: all its failed tasks are looked over once."""
+    found = touched(farm, job, block)
+    for render in renders:
+        found.error_hosts.pop(render, None)
+    found.task_error_hosts.forgive(renders)
 
 
 def _try_next_changed(farm: Farm, event: TryNextChanged, at: float) -> None:

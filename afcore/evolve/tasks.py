@@ -93,7 +93,7 @@ def record_finish(farm: Farm, block: Block, event: RunFinished, at: float) -> No
     _remember_failure(farm, block, event)
     if event.host_error:
         _count_error(block.error_hosts, event.render, at)
-        _count_error(block.task_error_hosts.setdefault(task, {}), event.render, at)
+        block.task_error_hosts.note(task, event.render, at)
     if state == _DONE:
         block.run_time_sum_ms += event.duration_ms
         if not block.time_done and block.over:

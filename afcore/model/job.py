@@ -4,19 +4,13 @@ from dataclasses import dataclass, field
 
 from afcore.frames import BlockFrames
 from afcore.jobspec import BlockSpec, JobSpec
+from afcore.model.hosterrors import HostErrors
+from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import TaskTable
 from afcore.model.tree import Limits
 from afcore.states import TaskState
 
 __all__ = ["Block", "HostErrors", "Job"]
-
-
-@dataclass(slots=True)
-class HostErrors:
-    """How often a host failed a block, and when last."""
-
-    count: int = 0
-    last: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +28,7 @@ class Block:
     running_per_host: dict[int, int] = field(default_factory=dict)
     error_hosts: dict[int, HostErrors] = field(default_factory=dict)
     """By render id."""
-    task_error_hosts: dict[int, dict[int, HostErrors]] = field(default_factory=dict)
+    task_error_hosts: TaskErrors = field(default_factory=TaskErrors)
     """By task index, then by render id: sparse, only tasks that failed."""
     depends_on: list[int] = field(default_factory=list)
     """Blocks (indices) matched by ``depend_mask``: all their tasks must be over."""

@@ -108,8 +108,8 @@ def _forgive(context: Context, key: Key) -> Steps:
         return
     block = job.blocks[key[1]]
     render = key[2]
-    found = [block.error_hosts.get(render), *(hosts.get(render) for hosts in block.task_error_hosts.values())]
-    last = max((errors.last for errors in found if errors is not None), default=0.0)
+    of_block = block.error_hosts.get(render)
+    last = max(of_block.last if of_block is not None else 0.0, block.task_error_hosts.newest(render))
     forgive = forgive_time(farm, job, block)
     if not last or forgive <= 0:
         return

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
+from afcore.model.taskerrors import TaskErrors
 from afcore.model.tree import Limits
 from afcore.schedule.fit import (
     STATIC,
@@ -71,7 +72,7 @@ def _bare(block: Block) -> Block:
     bare = copy.copy(block)
     bare.spec = copy.copy(block.spec)
     bare.running_tasks = 0
-    bare.running_per_host, bare.error_hosts, bare.task_error_hosts = {}, {}, {}
+    bare.running_per_host, bare.error_hosts, bare.task_error_hosts = {}, {}, TaskErrors()
     return bare
 
 

@@ -310,11 +310,10 @@ class Scheduler:
         return None if found is None else found[1]
 
     def _avoids(self, job: Job, block: Block, task: int, render: Render) -> bool:
-        hosts = block.task_error_hosts.get(task)
-        failed = hosts.get(render.id) if hosts else None
-        if failed is None:
+        failed = block.task_error_hosts.count(task, render.id)
+        if not failed:
             return False
         limit = block.spec.errors_task_same_host
         if limit < 0:
             limit = self._farm.users[job.user].errors_task_same_host
-        return 0 < limit <= failed.count
+        return 0 < limit <= failed

@@ -66,3 +66,15 @@ def test_the_job_that_was_quiet_for_longest_is_forgotten(farm: FarmPlay, monkeyp
     farm.do(PauseJobs([first.id]))
     farm.submit()
     assert farm.core.story.of_job(first.id) and not farm.core.story.of_job(second.id)
+
+
+def test_many_things_share_their_lines(farm: FarmPlay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story, "_FEW", 3)
+    monkeypatch.setattr(story, "_LINES", 10)
+    first, second = farm.submit(), farm.submit()
+    for _ in range(6):
+        farm.do(PauseJobs([first.id, second.id]))
+        farm.do(StartJobs([first.id, second.id]))
+    assert len(farm.core.story.of_job(first.id)) == len(farm.core.story.of_job(second.id)) == 5
+    kinds = [type(line.event).__name__ for line in farm.core.story.of_job(first.id)]
+    assert kinds[-1] == type(farm.core.story.of_job(second.id)[-1].event).__name__, "the newest are kept"

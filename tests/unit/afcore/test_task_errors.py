@@ -1,0 +1,39 @@
+"""The packed list of who failed what: the same as the plain mapping it stands for, whatever is done to it."""
+
+import random
+
+from afcore.model.hosterrors import HostErrors
+from afcore.model.taskerrors import TaskErrors
+
+
+def test_it_is_what_a_plain_mapping_would_be() -> None:
+    chance = random.Random(5)
+    packed = TaskErrors()
+    plain: dict[int, dict[int, list[float]]] = {}
+    for step in range(3000):
+        task, render, at = chance.randrange(60), chance.randrange(1, 12), 1000.5 + step
+        what = chance.random()
+        if what < 0.85:
+            packed.note(task, render, at)
+            errors = plain.setdefault(task, {}).setdefault(render, [0, 0.0])
+            errors[0], errors[1] = errors[0] + 1, at
+        elif what < 0.95:
+            packed.pop(task, None)
+            plain.pop(task, None)
+        else:
+            renders = {render, chance.randrange(1, 12)} if what < 0.98 else {render}
+            packed.forgive(renders)
+            for hosts in plain.values():
+                for each in renders:
+                    hosts.pop(each, None)
+            plain = {task: hosts for task, hosts in plain.items() if hosts}
+        last = [hosts[render][1] for hosts in plain.values() if render in hosts]
+        assert packed.newest(render) == max(last, default=0.0)
+        assert packed.count(task, render) == plain.get(task, {}).get(render, [0])[0]
+    assert plain and {task: dict(hosts) for task, hosts in packed.items()} == {
+        task: {render: HostErrors(int(count), last) for render, (count, last) in hosts.items()}
+        for task, hosts in plain.items()
+    }
+    assert list(TaskErrors(packed.rows()).rows()) == list(packed.rows())
+    packed.clear()
+    assert not packed and list(packed.rows()) == []
