@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 _PIECE = 131_072
 """Tasks in one piece of columns."""
 
+_KEPT = frozenset({"history.runs"})
+"""Queries that read the database instead of the farm."""
+
 _EXACT = ("state", "percent", "errors", "starts")
 """What ``job.tasks`` tells of every task."""
 
@@ -101,6 +104,11 @@ class Queries:
     def names(self) -> frozenset[str]:
         """Every operation that is answered here."""
         return frozenset(self._handlers) | frozenset(self._slow_handlers)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The queries that read what is committed: asked at once, they would not know what screens already show."""
+        return _KEPT
 
     def answer(self, name: str, arguments: dict[str, Any], answer: Answer) -> None:
         """Answer a query, now or when a thread has read what it needs; Rejected is given to ``answer``."""

@@ -46,11 +46,18 @@ class Requests:
                     command = operation.make_command(arguments)
                 self.post(command, principal, answer, initiator=initiator)
             elif operation.kind == "query":
-                self._queries.answer(name, operation.bind(arguments), self._with_warning(answer))
+                self._query(name, operation.bind(arguments), self._with_warning(answer))
             else:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:
             answer(None, error)
+
+    def _query(self, name: str, arguments: dict[str, Any], answer: Answer) -> None:
+        """Answer a query; one about what is kept waits for what screens already show, else it would know less."""
+        if name in self._queries.kept and self._runner.away is None:
+            self._runner.after_commit(lambda: self._queries.answer(name, arguments, answer))
+        else:
+            self._queries.answer(name, arguments, answer)
 
     def _with_warning(self, answer: Answer) -> Answer:
         """Return what answers with a warning added while the database is away: everybody who asks is told."""
