@@ -122,6 +122,10 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
         return _follow(client, given)
     if name == "task.log" and not json:
         return _print_log(client, given)
+    if name == "file.read" and not json:
+        sys.stdout.buffer.write(ask(client, name, given)["data"])
+        sys.stdout.buffer.flush()
+        return 0
     if name == "job.tasks" and not json:
         from afnet.cli.tasks import show_tasks
 
@@ -137,7 +141,7 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
 
 
 def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
-    from afnet.cli.show import as_json, sentence, table_for
+    from afnet.cli.show import as_json, empty_sentence, sentence, table_for
     from afnet.cli.text import describe, terminal_width
 
     if json or name == "job.spec":
@@ -151,8 +155,9 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         blocks = row.pop("blocks")
         row.pop("counts", None)
         print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif name == "config.show":
-        print("\n".join(table_for(name, reply["rows"], width=terminal_width())))
+    elif name in ("config.show", "task.files", "job.thumbnails"):
+        lines = table_for(name, reply["rows"], width=terminal_width())
+        print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
     elif isinstance(reply, dict) and "row" in reply:
         print("\n".join(describe(reply["row"])))
     elif OPERATIONS[name].kind == "command":

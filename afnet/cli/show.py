@@ -135,6 +135,13 @@ _SETTING: tuple[Column, ...] = (
     ("FROM", lambda row: row["source"]),
 )
 
+_FILE: tuple[Column, ...] = (
+    ("ID", lambda row: row["id"]),
+    ("RUN", lambda row: row["run"]),
+    ("BYTES", lambda row: row["size"]),
+    ("NAME", lambda row: row["name"]),
+)
+
 _TABLES: dict[str, tuple[Column, ...]] = {
     "job.list": _JOB,
     "blocks": _BLOCK,
@@ -147,6 +154,8 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "history.runs": _HISTORY,
     "job.log": _LINE,
     "config.show": _SETTING,
+    "task.files": _FILE,
+    "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
 }
 
 
@@ -160,6 +169,8 @@ _EMPTY = {
     "branch.list": "There are no branches.",
     "history.runs": "No run has ended.",
     "job.log": "Nothing is known of it.",
+    "task.files": "No files are kept of it.",
+    "job.thumbnails": "None of them has a thumbnail.",
 }
 
 _DID = {

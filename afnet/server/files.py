@@ -19,6 +19,16 @@ from typing import NamedTuple
 
 from afcore.errors import NotFound
 from afnet.server.packs import LOG, Pack, find_entries, list_packs, read_piece
+from afnet.server.runfiles import (
+    RunFile,
+    file_id,
+    find_thumbnail,
+    is_picture,
+    is_proper_name,
+    list_files,
+    note_thumbnail,
+    read_file,
+)
 from afnet.wire.messages import FileAccepted, FileChunk
 
 __all__ = ["FileStore", "Reading"]
@@ -28,6 +38,8 @@ _log = logging.getLogger(__name__)
 _OPEN_PACKS = 64
 _LARGEST_PIECE = 4 * 1024 * 1024
 """Raw bytes one piece may hold: more is an agent gone wrong."""
+_LARGEST_NAMED = 4 * 1024 * 1024
+"""Bytes that a file beside the log may have: those are pictures and notes."""
 _RETRY = 2.0
 """Seconds between two tries to write to a disk that refuses."""
 _COMPRESS_FROM = 256
@@ -75,6 +87,8 @@ class FileStore:
         self._growing: dict[tuple[int, int, int, int, str], int] = {}
         """Kept size of the files that are not complete yet."""
         self._kept = 0
+        self._pictured: set[int] = set()
+        """Jobs that have a thumbnail, as far as that was asked since the start."""
         self._in_trouble = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="files", daemon=True)
@@ -138,6 +152,18 @@ class FileStore:
             parts.append(part)
             wanted -= len(part)
         return Reading(run, size, offset, b"".join(parts), complete)
+
+    def list_files(self, job: int, block: int, task: int, *, run: int = 0) -> list[RunFile]:
+        """Return the complete files beside the log of a task's run (the newest with files for 0); for any thread."""
+        return list_files(self._folder, job, block, task, run)
+
+    def read_file(self, id: str) -> tuple[RunFile, bytes]:
+        """Return a file by its id with its bytes; NotFound when there is none; for any thread."""
+        return read_file(self._folder, id)
+
+    def thumbnail(self, job: int) -> RunFile | None:
+        """Return the picture that stands for a job: the first that came; for any thread."""
+        return find_thumbnail(self._folder, job)
 
     # The writing thread
 
@@ -214,6 +240,10 @@ class FileStore:
             if raw >= _COMPRESS_FROM:
                 data, compressed = zlib.compress(data, 1), True
         last = chunk.last
+        if chunk.name != LOG and (not is_proper_name(chunk.name) or kept + raw > _LARGEST_NAMED):
+            # It stays without its end, so nobody is shown a half.
+            self._growing.pop(key, None)
+            return kept + raw, True
         if kept + raw > self._largest_file and not (last and raw == 0):
             data = f"\n[the log was cut here: a log may have {self._largest_file} bytes]\n".encode()
             raw, compressed, last = len(data), False, True
@@ -223,6 +253,9 @@ class FileStore:
             touched[chunk.job, chunk.block] = pack
         if last:
             self._growing.pop(key, None)
+            if chunk.job not in self._pictured and kept + raw and is_picture(chunk.name):
+                note_thumbnail(self._folder, file_id(*key))
+                self._pictured.add(chunk.job)
         else:
             self._growing[key] = kept + raw
         return kept + raw, last
@@ -284,6 +317,7 @@ class FileStore:
             self._packs.pop(place).close()
         for key in [key for key in self._growing if key[0] == job]:
             del self._growing[key]
+        self._pictured.discard(job)
         folder = self._folder / str(job)
         if folder.exists():
             self._kept -= sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -9,7 +9,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -20,6 +22,7 @@ from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afnet.registry import OPERATIONS
 from afnet.server.httpguard import guard
 from afnet.server.requests import Requests, describe_error
+from afnet.server.runfiles import PICTURES
 
 __all__ = ["build_http", "operation_table"]
 
@@ -50,6 +53,7 @@ def build_http(
     app.router.add_post("/api/op/{operation}", pages.operation)
     app.router.add_get("/api/status", pages.status)
     app.router.add_get("/api/operations", pages.operations)
+    app.router.add_get("/api/files/{id}", pages.file)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 
@@ -125,6 +129,19 @@ class _Pages:
         """``GET /api/operations``: the registry."""
         self._principal_of(request.transport)
         return _json({"operations": operation_table()})
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/files/ID``: a kept file of a task; pictures as such, all else as bytes to be saved."""
+        found = await self._do(request, "file.read", {"id": request.match_info["id"]})
+        kind = PICTURES.get(PurePath(found["name"]).suffix.lower())
+        headers = {
+            # What a render sent is shown as a picture or saved, never run as a page.
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cache-Control": "private, max-age=86400, immutable",
+            "Content-Disposition": f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(found['name'], safe='')}",
+        }
+        return web.Response(body=found["data"], content_type=kind or "application/octet-stream", headers=headers)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/jobs/J/blocks/B/tasks/T/log``: the kept output as text; ``?run=``, ``?offset=`` choose."""

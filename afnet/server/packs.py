@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BROKEN_NOTE", "ENTRY", "LOG", "Entry", "Pack", "find_entries", "list_packs", "name_tag", "read_piece"]
+__all__ = [
+    "BROKEN_NOTE", "ENTRY", "LOG", "Entry", "Pack", "each_entry", "find_entries", "list_packs", "name_tag",
+    "piece_name", "read_piece",
+]  # fmt: skip
 
 ENTRY = struct.Struct("<IIQIIII")
 """task, run, position in the pack, stored bytes, raw bytes, offset in the file, flags and name: 32 bytes.
@@ -147,14 +150,14 @@ def find_entries(
     pieces: list[tuple[Path, Entry]] = []
     tag = name_tag(name)
     for _, _, stem in reversed(list_packs(folder, block)):
-        segment = [(stem, entry) for entry in _search(stem.with_suffix(".index"), task, run) if entry.tag == tag]
+        segment = [(stem, entry) for entry in each_entry(stem.with_suffix(".index"), task, run) if entry.tag == tag]
         if run == 0 and segment:
             run = max(entry.run for _, entry in segment)
         pieces = [piece for piece in segment if piece[1].run == run] + pieces
     return run, pieces
 
 
-def _search(path: Path, task: int, run: int) -> Iterator[Entry]:
+def each_entry(path: Path, task: int, run: int) -> Iterator[Entry]:
     """Yield entries of a task (and run, if not 0) from one index file, oldest first."""
     key = struct.pack("<II", task, run) if run else struct.pack("<I", task)
     with path.open("rb") as file:
@@ -169,6 +172,16 @@ def _search(path: Path, task: int, run: int) -> Iterator[Entry]:
                     place = index.find(key, place + ENTRY.size)
                 else:
                     place = index.find(key, place + 1)
+
+
+def piece_name(stem: Path, entry: Entry) -> str:
+    """Return the name of the file that a piece is of."""
+    if not entry.flags & _NAMED:
+        return LOG
+    with stem.with_suffix(".pack").open("rb") as file:
+        file.seek(entry.position)
+        head = file.read(min(entry.stored, 256))
+    return head[1 : 1 + head[0]].decode(errors="replace") if head else LOG
 
 
 def read_piece(stem: Path, entry: Entry) -> tuple[str, bytes]:

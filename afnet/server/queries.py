@@ -37,6 +37,9 @@ _PIECE = 131_072
 _KEPT = frozenset({"history.runs"})
 """Queries that read the database instead of the farm."""
 
+_THUMBNAILS_MOST = 1000
+"""Jobs whose thumbnails are told in one answer."""
+
 _EXACT = ("state", "percent", "errors", "starts")
 """What ``job.tasks`` tells of every task."""
 
@@ -97,6 +100,9 @@ class Queries:
         self._slow_handlers: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
             "job.tasks": self._job_tasks,
             "task.log": self._task_log,
+            "task.files": self._task_files,
+            "file.read": self._file_read,
+            "job.thumbnails": self._job_thumbnails,
             "history.runs": self._history_runs,
         }
 
@@ -239,6 +245,32 @@ class Queries:
                 "length": len(found.data),
                 "complete": found.complete,
             }
+
+        return read
+
+    def _task_files(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        job, block, task, run = arguments["job"], arguments["block"], arguments["task"], arguments["run"]
+        self._check_task(job, block, task)
+
+        def read() -> dict[str, Any]:
+            rows = [found._asdict() for found in self._files.list_files(job, block, task, run=run)]
+            return {"rows": rows, "next": None}
+
+        return read
+
+    def _file_read(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        def read() -> dict[str, Any]:
+            found, data = self._files.read_file(arguments["id"])
+            return {**found._asdict(), "data": data}
+
+        return read
+
+    def _job_thumbnails(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        jobs = [id for id in arguments["ids"][:_THUMBNAILS_MOST] if id in self._farm.jobs]
+
+        def read() -> dict[str, Any]:
+            found = ((job, self._files.thumbnail(job)) for job in jobs)
+            return {"rows": [{"job": job, **one._asdict()} for job, one in found if one is not None], "next": None}
 
         return read
 

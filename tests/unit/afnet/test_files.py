@@ -161,6 +161,58 @@ def test_other_files_of_a_run_do_not_mix_with_its_log(kept) -> None:
     assert holder.store.read(2, 0, 1, name="thumb.png").data == b"picture"
 
 
+def named(task: int, name: str, data: bytes, *, offset: int = 0, run: int = 1, last: bool = True) -> FileChunk:
+    return FileChunk(2, 0, task, run, name, offset, data, last=last)
+
+
+def test_files_of_a_task_are_listed_and_read_by_an_id_that_stays(kept) -> None:
+    first = kept()
+    first.start(2)
+    first.send(
+        named(1, "old.jpg", b"of the first run"), chunk(1, b"log", run=2),
+        named(1, "a b.jpg", b"first ", run=2, last=False), named(1, "a b.jpg", b"half", offset=6, run=2),
+        named(1, "notes.txt", b"x" * 999, run=2), named(1, "cut.jpg", b"no end", run=2, last=False),
+    )  # fmt: skip
+    rows = first.store.list_files(2, 0, 1)
+    assert [(row.run, row.name, row.size) for row in rows] == [(2, "a b.jpg", 10), (2, "notes.txt", 999)]
+    assert [row.name for row in first.store.list_files(2, 0, 1, run=1)] == ["old.jpg"]
+    first.store.stop()
+    second = kept()
+    second.start(2)
+    assert second.store.read_file(rows[0].id) == (rows[0], b"first half")
+    assert second.store.read_file(rows[1].id)[1] == b"x" * 999
+    for wrong in ("", "2.0.1.2.00000000", "../2", "2.0.1.2." + "0" * 80, rows[0].id + "\n"):
+        with pytest.raises(NotFound):
+            second.store.read_file(wrong)
+    second.store.remove_job(2)
+    second.send(FileChunk(3, 0, 0, 1, "log", 0, b"of another", last=True))
+    with pytest.raises(NotFound):
+        second.store.read_file(rows[0].id)
+
+
+def test_the_first_picture_is_the_thumbnail_of_its_job(kept) -> None:
+    holder = kept()
+    holder.start(2)
+    holder.send(named(4, "notes.txt", b"no picture"))
+    assert holder.store.thumbnail(2) is None
+    holder.send(named(4, "frame.0004.exr.jpg", b"four"), named(1, "frame.0001.exr.jpg", b"one"))
+    found = holder.store.thumbnail(2)
+    assert found is not None and (found.name, found.size) == ("frame.0004.exr.jpg", 4)
+
+
+def test_names_with_paths_and_files_too_large_are_refused_and_forgotten(kept) -> None:
+    holder = kept(largest=1 << 24)
+    holder.start(2)
+    big = b"x" * (3 << 20)
+    for wrong in (named(1, "../evil.jpg", b"x"), named(1, "n" * 201, b"x"), named(1, "a\nb", b"x")):
+        (answer,) = holder.send(wrong)
+        assert answer.done
+    holder.send(named(1, "big.jpg", big, last=False))
+    (answer,) = holder.send(named(1, "big.jpg", big, offset=len(big)))
+    assert answer.done, "the agent may forget it"
+    assert holder.store.list_files(2, 0, 1) == []
+
+
 def test_a_torn_index_is_cut_at_the_next_start(kept, tmp_path: Path) -> None:
     first = kept()
     first.start(2)
