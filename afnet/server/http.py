@@ -134,12 +134,13 @@ class _Pages:
         """``GET /api/files/ID``: a kept file of a task; pictures as such, all else as bytes to be saved."""
         found = await self._do(request, "file.read", {"id": request.match_info["id"]})
         kind = PICTURES.get(PurePath(found["name"]).suffix.lower())
+        shown = "inline" if kind else "attachment"
         headers = {
             # What a render sent is shown as a picture or saved, never run as a page.
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, max-age=86400, immutable",
-            "Content-Disposition": f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(found['name'], safe='')}",
+            "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(found['name'], safe='')}",
         }
         return web.Response(body=found["data"], content_type=kind or "application/octet-stream", headers=headers)
 
