@@ -66,7 +66,7 @@ def list_files(folder: Path, job: int, block: int, task: int, run: int = 0) -> l
     """
     found = _collect(folder / str(job), block, task, run)
     newest = run or max((key[0] for key in found), default=0)
-    files = []
+    files: list[RunFile] = []
     for (of, name), pieces in found.items():
         if of == newest and (size := _whole(pieces)) is not None and len(files) < _FILES_MOST:
             files.append(RunFile(file_id(job, block, task, of, name), of, name, size))
