@@ -27,6 +27,13 @@ class Asking(Protocol):
 
     session: Session
 
+    @property
+    def offers_agent(self) -> bool:
+        """Whether this machine could work for the farm and does not."""
+
+    def start_agent(self) -> None:
+        """Let this machine work for the farm."""
+
     def confirm(self, deed: str, names: Sequence[str], cost: str, button: str) -> bool:
         """Ask before something that cannot be taken back."""
 

@@ -18,6 +18,7 @@ from afnet.client.link import Connect
 from afnet.client.servers import Address
 from afnet.wire.messages import Hello
 from afwatch.bridge import Bridge
+from afwatch.farm import EmbeddedFarm
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.theme.paint import Theme
@@ -51,7 +52,11 @@ class Watch:
         settings_file: Path | None = None,
         scheme: str = "",
         connect: Connect | None = None,
+        farm: EmbeddedFarm | None = None,
     ) -> None:
+        """``farm``: the server is inside, and joined by memory."""
+        if farm is not None:
+            connect = farm.server.connect
         settings = Settings(settings_file)
         self.theme = Theme(scheme or settings.text("scheme"), settings.number("text", 100))
         self.theme.apply()
@@ -59,7 +64,7 @@ class Watch:
         self.session.choose_mode(mode)
         hello = Hello([], "afwatch", "client", user=user, host=socket.gethostname())
         self._bridge = Bridge(servers, hello, self.session.receive, chance=random.Random(), connect=connect)
-        self.window = MainWindow(self.session, self.theme, settings)
+        self.window = MainWindow(self.session, self.theme, settings, farm=farm)
         self.window.closing.connect(self.close)
         self._closed = False
 
@@ -70,6 +75,11 @@ class Watch:
         """Show the window and begin to connect."""
         self._bridge.start()
         self.window.show()
+
+    def leave(self) -> None:
+        """Close the window without asking, as at the end of a desktop session."""
+        self.window.asks_before_closing = False
+        self.window.close()
 
     def close(self) -> None:
         """End the link and its thread; the window may be closed already."""

@@ -1,14 +1,17 @@
-"""Entry of the ``afwatch`` command: the monitor window of a farm.
+"""Entry of the ``afwatch`` command: the monitor window of a farm, with the farm's server inside when none is named.
 
-The order of a start: arguments and settings first, so that a mistake is a sentence in the terminal; only then Qt.
+The order of a start: arguments and settings first, so that a mistake is a sentence in the terminal; then the embedded
+server, if any; only then Qt.
 """
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,27 +21,75 @@ from afcore.errors import AfError
 from afcore.states import Role
 
 if TYPE_CHECKING:
+    from afcore.config import Config
     from afnet.client.servers import Address
+    from afwatch.farm import EmbeddedFarm
 
-__all__ = ["main"]
+__all__ = ["main", "open_embedded"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Open the monitor and return its exit status when the window is closed."""
     options = _parser().parse_args(arguments)
     try:
-        servers = _servers(options.server, options.config)
+        from afnet.api.configfiles import load_config
+
+        config = load_config(file=options.config)
+        servers = _servers(options.server, config)
+        if not _has_display(os.environ):
+            print("afwatch: there is no display; `afcmd job watch` shows jobs in the terminal.", file=sys.stderr)
+            return 2
+        if not servers:
+            words = ["--config", options.config] if options.config else []
+            return _open_farm(config, options, words=words, agent=options.agent)
     except AfError as error:
-        hint = getattr(error, "hint", "")
-        print(f"afwatch: {error.sentence}" + (f"\n  {hint}" if hint else ""), file=sys.stderr)
-        return 2
-    if not _has_display(os.environ):
-        print("afwatch: there is no display; `afcmd job watch` shows jobs in the terminal.", file=sys.stderr)
-        return 2
+        return _complain("afwatch", error, 2)
     return _open(options, servers)
 
 
-def _open(options: argparse.Namespace, servers: list[Address]) -> int:
+def open_embedded(config: Config, *, words: Sequence[str] = (), agent: bool = False) -> int:
+    """Open the monitor with the server of ``config`` inside (``afserver`` without ``--headless``).
+
+    ``words`` are the options that a server without a window needs to take over; ``agent`` lets this machine work.
+    Raises AfError when the server cannot start.
+    """
+    if not _has_display(os.environ):
+        print("afserver: there is no display for its window; `afserver --headless` runs without.", file=sys.stderr)
+        return 2
+    return _open_farm(config, _parser().parse_args([]), words=words, agent=agent)
+
+
+def _complain(program: str, error: AfError, code: int) -> int:
+    hint = getattr(error, "hint", "")
+    print(f"{program}: {error.sentence}" + (f"\n  {hint}" if hint else ""), file=sys.stderr)
+    return code
+
+
+def _open_farm(config: Config, options: argparse.Namespace, *, words: Sequence[str], agent: bool) -> int:
+    """Open the monitor with the server inside."""
+    from afwatch.embed import EmbeddedServer
+    from afwatch.farm import EmbeddedFarm
+
+    line = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=line)
+    server = EmbeddedServer(config)
+    server.start()
+    farm = EmbeddedFarm(server, words=words)
+    shown = ", ".join(str(address) for address in server.addresses)
+    print(f"afserver: serves at {shown}; its data is in {server.data}.", file=sys.stderr, flush=True)
+    try:
+        if agent:
+            farm.agent.start()
+        options.mode = "GOD" if options.mode is None else options.mode
+        code = _open(options, server.addresses, farm)
+    finally:
+        end = farm.close()
+    if end:
+        print(end, file=sys.stderr, flush=True)
+    return code or server.exit_code
+
+
+def _open(options: argparse.Namespace, servers: Sequence[Address], farm: EmbeddedFarm | None = None) -> int:
     import platformdirs
     from PySide6.QtCore import QTimer
 
@@ -47,12 +98,12 @@ def _open(options: argparse.Namespace, servers: list[Address]) -> int:
     application = make_application()
     folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
     watch = Watch(
-        servers, user=options.as_user or _user(), mode=Role[options.mode], settings_file=folder / "watch.json",
-        scheme=options.scheme,
+        servers, user=options.as_user or _user(), mode=Role[options.mode or "USER"],
+        settings_file=folder / "watch.json", scheme=options.scheme, farm=farm,
     )  # fmt: skip
     # Python looks at signals between two of Qt's events only: a slow timer gives it a chance.
-    signal.signal(signal.SIGINT, lambda *_: watch.window.close())
-    signal.signal(signal.SIGTERM, lambda *_: watch.window.close())
+    signal.signal(signal.SIGINT, lambda *_: watch.leave())
+    signal.signal(signal.SIGTERM, lambda *_: watch.leave())
     chance = QTimer()
     chance.timeout.connect(lambda: None)
     chance.start(500)
@@ -63,13 +114,25 @@ def _open(options: argparse.Namespace, servers: list[Address]) -> int:
         watch.close()
 
 
-def _servers(option: str | None, config_file: str | None) -> list[Address]:
-    from afnet.api.configfiles import load_config
-    from afnet.client.servers import find_servers
+def _servers(option: str | None, config: Config) -> list[Address]:
+    """Return the servers to join; none when nobody named one and none runs on this machine."""
+    from afnet.client.servers import Address, find_servers
 
-    config = load_config(file=config_file)
-    configured = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in config.servers()]
+    default = config.source("servers") == "default" and config.source("af_servername") == "default"
+    configured = [] if default else [str(Address(host, port)) for host, port in config.servers()]
+    if option is None and not configured and not os.environ.get("AF_SERVER", "").strip():
+        here = Address("127.0.0.1", config["af_serverport"])
+        return [here] if _answers(here) else []
     return find_servers(option, os.environ, configured)
+
+
+def _answers(address: Address) -> bool:
+    """Say whether somebody serves there already."""
+    try:
+        socket.create_connection(address, timeout=0.5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _has_display(environment: Mapping[str, str]) -> bool:
@@ -88,14 +151,16 @@ def _user() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="afwatch", description="The monitor window of an Afwatch farm.")
-    parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings")
+    parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings;"
+                        " when nobody names one, the window is the server too")
     parser.add_argument("--config", metavar="FILE", help="settings")
     modes = parser.add_mutually_exclusive_group()
     for role, what in (("USER", "what is yours"), ("VISOR", "everybody's jobs"), ("GOD", "everything")):
         modes.add_argument(f"--{role.lower()}", dest="mode", action="store_const", const=role, help=f"change {what}")
     parser.add_argument("--as-user", metavar="NAME", help="who you are; else the user of this session")
     parser.add_argument("--scheme", choices=("dark", "light"), default="", help="dark or light; else as the system")
-    parser.set_defaults(mode="USER")
+    parser.add_argument("--agent", action="store_true", help="with the server inside: this machine works for it too")
+    parser.set_defaults(mode=None)
     return parser
 
 

@@ -8,12 +8,12 @@ Rules of this file:
 import argparse
 import asyncio
 import gc
+import importlib
 import logging
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afcore.config import Config
@@ -21,9 +21,7 @@ from afcore.errors import AfError
 from afnet.api.configfiles import load_config
 
 if TYPE_CHECKING:
-    from afcore.store.base import Store
-    from afnet.client.servers import Address
-    from afnet.server.clock import Clock
+    from afnet.server.ground import Ground
 
 __all__ = ["main"]
 
@@ -38,13 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if not options.headless:
-        print("afserver: the window comes in a later version; this server runs headless.", file=sys.stderr)
     try:
         config = load_config(
             {"listen": options.listen, "data_dir": options.data, "database": options.database}, file=options.config
         )
-        return _run(config)
+        return _run(config) if options.headless else _open_window(config, options)
     except AfError as error:
         print(f"afserver: {error.sentence}", file=sys.stderr)
         if error.hint:
@@ -61,6 +57,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="`afserver service install` writes what a system needs to start it by itself.",
     )
     parser.add_argument("--headless", action="store_true", help="without a window")
+    parser.add_argument("--agent", action="store_true", help="with the window: let this machine work for the farm too")
     parser.add_argument(
         "--listen", action="append", metavar="HOST:PORT", help="address to listen at; may be given several times"
     )
@@ -70,12 +67,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _data_folder(config: Config) -> Path:
-    if config["data_dir"]:
-        return Path(config["data_dir"]).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("afwatch")) / "server"
+def _open_window(config: Config, options: argparse.Namespace) -> int:
+    """Open the monitor with this server inside; imported late and by name, since nothing of afnet knows windows."""
+    words: list[str] = ["--config", options.config] if options.config else []
+    words += ["--database", options.database] if options.database else []
+    code: int = importlib.import_module("afwatch.main").open_embedded(config, words=words, agent=options.agent)
+    return code
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -88,55 +85,23 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(config: Config) -> int:
-    from afcore.store.opening import open_store
-    from afnet.client.servers import Address, parse_address
-    from afnet.server.clock import Clock
-    from afnet.server.listen import raise_file_limit
+    from afnet.server.ground import open_ground
     from afnet.server.memory import keep_little
 
     sys.setswitchinterval(0.0005)
     gc.disable()  # until the farm is there: nothing made so far is garbage
     keep_little()
-    raise_file_limit()
-    clock = Clock()
-    data = _data_folder(config)
-    source = config.source("listen")
-    listen = [parse_address(text, source=source, key="listen", any_port=True) for text in config["listen"]]
-    if not listen:
-        listen = [Address("127.0.0.1", config["af_serverport"])]
-        if not config["af_ipv6_disable"] and _has_ipv6_loopback():
-            listen.append(Address("::1", config["af_serverport"]))
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         loop = runner.get_loop()
-        store = open_store(config["database"], data=data, now=clock.now())
+        ground = open_ground(config)
         try:
-            return runner.run(_serve(config, clock, store, data, listen, loop))
+            return runner.run(_serve(ground, loop))
         finally:
-            store.close()
+            ground.store.close()
 
 
-def _has_ipv6_loopback() -> bool:
-    import socket
-
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-async def _serve(
-    config: Config,
-    clock: "Clock",
-    store: "Store",
-    data: Path,
-    listen: "Sequence[Address]",
-    loop: asyncio.AbstractEventLoop,
-) -> int:
-    from afnet.server.app import build_server
-
-    server = build_server(config, clock=clock, store=store, data=data, listen=listen, loop=loop)
+async def _serve(ground: "Ground", loop: asyncio.AbstractEventLoop) -> int:
+    server = ground.build(loop)
     server.bind()
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,7 +110,7 @@ async def _serve(
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(server.ask_to_stop))
     await server.start()
     shown = ", ".join(str(address) for address in server.door.addresses)
-    print(f"afserver: serves at {shown}; its data is in {data}.", file=sys.stderr, flush=True)
+    print(f"afserver: serves at {shown}; its data is in {ground.data}.", file=sys.stderr, flush=True)
     try:
         return await server.wait()
     finally:

@@ -27,6 +27,7 @@ __all__ = [
     "build_request",
     "identify",
     "identify_socket",
+    "own_principal",
     "parse_answer",
     "parse_proc_line",
     "principal_of",
@@ -193,6 +194,12 @@ def principal_of(user: PeerUser | None, origin: str, *, own: PeerUser | None = N
             hint=f"Run the program as {server.name}, or start a server of your own on another port (--listen).",
         )
     return Principal(user.name, Role.GOD, origin)
+
+
+def own_principal(origin: str) -> Principal:
+    """Return who a part of the server's own process is: its own user."""
+    own = _own_user()
+    return principal_of(own, origin, own=own)
 
 
 def identify_socket(accepted: socket.socket) -> Principal:

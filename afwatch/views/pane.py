@@ -321,6 +321,8 @@ class ListPane(QWidget):
             self._empty.say(
                 "farm", "No render has joined this farm. On a machine that should work for it run the line below.",
                 more=f"afrender --server {state.server}",
+                action="Start an agent on this machine" if self._window.offers_agent else "",
+                done=self._window.start_agent,
             )
         elif self._shown.kind == "jobs":
             self._empty.say(

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from afcore.states import Role
 from afwatch import words
 from afwatch.actions import JOB_ACTIONS, RENDER_ACTIONS
+from afwatch.farm import EmbeddedFarm
 from afwatch.models.columns import JOBS, RENDERS, USERS
 from afwatch.ops.pending import Pending
 from afwatch.session import Session
@@ -34,6 +35,7 @@ from afwatch.settings import Settings
 from afwatch.theme.paint import Theme, colour
 from afwatch.theme.tokens import measures
 from afwatch.views.ask import ConfirmDialog, NumberDialog
+from afwatch.views.closing import ClosingDialog
 from afwatch.views.frame import Sidebar, StatusBar
 from afwatch.views.inspector import Inspector
 from afwatch.views.pane import ListPane
@@ -70,8 +72,13 @@ class MainWindow(QMainWindow):
 
     closing = Signal()
 
-    def __init__(self, session: Session, theme: Theme, settings: Settings) -> None:
+    def __init__(
+        self, session: Session, theme: Theme, settings: Settings, *, farm: EmbeddedFarm | None = None
+    ) -> None:
+        """``farm``: the server is inside this program; closing asks what becomes of it."""
         super().__init__()
+        self._farm = farm
+        self.asks_before_closing = farm is not None
         self.session, self.theme, self._settings = session, theme, settings
         self.setWindowTitle("Afwatch")
         self.setMinimumSize(960, 600)
@@ -343,6 +350,17 @@ class MainWindow(QMainWindow):
         self.status.say(reason)
         self.note(reason)
 
+    @property
+    def offers_agent(self) -> bool:
+        """Whether this machine could work for the farm and does not: the server is inside, no agent was started."""
+        return self._farm is not None and not self._farm.agent.running
+
+    def start_agent(self) -> None:
+        """Let this machine work for the farm, by an agent that is a process of its own."""
+        if self._farm is not None:
+            self._farm.agent.start()
+            self.tell_reason("An agent starts on this machine; it appears under Farm in a moment.")
+
     def note(self, sentence: str) -> None:
         """Keep a sentence under Messages."""
         self.messages.appendPlainText(f"{time.strftime('%H:%M:%S')}  {sentence}")
@@ -374,8 +392,26 @@ class MainWindow(QMainWindow):
         self.sidebar.go(place if place in ("mine", "jobs", "farm", "users") else "jobs")
         self.go(place if place in ("mine", "jobs", "farm", "users") else "jobs")
 
+    def _ask_closing(self, farm: EmbeddedFarm) -> bool:
+        """Ask what becomes of the farm; False when the window stays."""
+        renders = [row for row in self.session.state.renders.values() if "online" in row.words]
+        dialog = ClosingDialog(
+            self.theme, self, running=sum(row.running for row in renders), renders=len(renders),
+            own_agent=farm.agent.running,
+        )  # fmt: skip
+        try:
+            dialog.exec()
+            if dialog.ending is not None:
+                farm.ending = dialog.ending
+            return dialog.ending is not None
+        finally:
+            dialog.deleteLater()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the window's state and tell the program."""
+        """Keep the window's state and tell the program; ask first when the server is inside."""
+        if self.asks_before_closing and self._farm is not None and not self._ask_closing(self._farm):
+            event.ignore()
+            return
         self._ticker.stop()
         self._settings.put("geometry", bytes(self.saveGeometry().toBase64().data()).decode())
         self._settings.put("text", self.theme.size_percent)
