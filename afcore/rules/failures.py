@@ -24,8 +24,9 @@ from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
 from afcore.rules.depends import is_clear
 from afcore.rules.transitions import Happening, after
-from afcore.schedule.fit import MEASURED, Matches, Reason, block_reason, holder_reason
+from afcore.schedule.fit import Matches, block_reason, holder_reason
 from afcore.schedule.limits import holders_of
+from afcore.schedule.reasons import MEASURED, Reason
 from afcore.states import RenderState, RunStatus, TaskFlag, TaskState
 
 __all__ = ["Verdict", "given_up", "judge", "ready_or_waiting", "returned"]

@@ -1,13 +1,12 @@
 """Whether one render may take a task of one block of one job, and if not, the first reason why.
 
 Rules of this file:
-- The same checks serve the solver and every explanation: ask here, never beside it.
+- The same checks serve the solver (is there a reason) and ``explain`` (which one): ask here, never beside it.
+- A new check gets a ``Reason``; ``explain`` has a sentence and a change for each, and a test says when one is missing.
 - Checks of names, masks and properties do not depend on what runs, so their answers are remembered (``Matches``)
   and forgotten when a render or a pool changes.
 Source of the order: gates B and C of the scheduling facts.
 """
-
-from enum import IntEnum
 
 from afcore.masks import Mask
 from afcore.model.effective import power_of, properties_of, service_allowed
@@ -15,15 +14,12 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.model.tree import Limits
+from afcore.schedule.reasons import Reason
 from afcore.schedule.tickets import host_ticket_missing, pool_ticket_holder
 from afcore.states import RenderState
 
 __all__ = [
-    "MEASURED",
     "Matches",
-    "OWN",
-    "Reason",
-    "STATIC",
     "block_needs",
     "block_reason",
     "coefficient",
@@ -34,48 +30,6 @@ __all__ = [
     "pool_offset",
 ]
 
-
-class Reason(IntEnum):
-    """Why a render may not take a task; 0 is that it may."""
-
-    NONE = 0
-    PER_HOST_LIMIT = 1
-    HOSTS_MASK = 2
-    HOSTS_MASK_EXCLUDE = 3
-    OS = 4
-    PROPERTIES = 5
-    POWER = 6
-    MEMORY = 7
-    DISK = 8
-    POOL = 9
-    NIMBY = 10
-    PAUSED = 11
-    SICK = 12
-    CAPACITY = 13
-    SERVICE = 14
-    BLOCK_LIMIT = 15
-    AVOIDED_BY_BLOCK = 16
-    AVOIDED_BY_TASK = 17
-    GPU_MEMORY = 18
-    CPU_FREQUENCY = 19
-    CPU_CORES = 20
-    CPU_FREQUENCY_CORES = 21
-    HOST_TICKET = 22
-    POOL_TICKET = 23
-
-
-MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
-"""Reasons that the next reading of a render may take away."""
-
-OWN = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK})
-"""Reasons that one job has and another one that asks for the same has not."""
-STATIC = frozenset(
-    {
-        *(Reason.HOSTS_MASK, Reason.HOSTS_MASK_EXCLUDE, Reason.OS, Reason.PROPERTIES, Reason.POWER),
-        *(Reason.POOL, Reason.SERVICE),
-    }
-)
-"""Reasons that stay until somebody edits the render, its pools or the job."""
 
 Needs = tuple[str, str, str, str, str, int]
 _NO_NEEDS: Needs = ("", "", "", "", "", -1)

@@ -27,10 +27,12 @@ from afcore.events import (
 from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_priority
 from afcore.model.farm import Farm
 from afcore.model.render import Render
+from afcore.schedule.reasons import Reason
 from afcore.states import RenderState
 
 __all__ = ["EVERY", "FreeRenders", "Preference"]
 
+_SICK = int(RenderState.SICK)
 _ONLINE = int(RenderState.ONLINE)
 _AWAKE = int(RenderState.ONLINE | RenderState.SICK | RenderState.WOL_FALLING)
 # Plain numbers: an enum's own operators cost a microsecond each, and this is asked at every start and end.
@@ -79,17 +81,34 @@ class FreeRenders:
             known = self._size[render.id] = (capacity_of(farm, render), most, pool_priority(farm, render.pool))
         return known
 
-    def has_room(self, render: Render) -> bool:
-        """Say whether a render could take one more task of some size."""
-        if render.state & _AWAKE != _ONLINE:
-            return False
-        capacity, most, _ = self.size(render)
-        return len(render.runs) < most and render.used_capacity < capacity
+    def room_reason(self, render: Render) -> Reason:
+        """Return why a render can take no task of whatever size, or ``Reason.NONE``."""
+        if render.state & _AWAKE == _ONLINE:
+            capacity, most, _ = self.size(render)
+            if len(render.runs) < most:
+                return Reason.NONE if render.used_capacity < capacity else Reason.FULL
+            return self._no_slot(render, most)
+        if not render.state & _ONLINE:
+            return Reason.OFFLINE
+        return Reason.SICK if render.state & _SICK else Reason.ASLEEP
+
+    def _no_slot(self, render: Render, most: int) -> Reason:
+        """Return why a render has no slot left, or has none at all."""
+        if most > 0:
+            return Reason.SLOTS
+        if render.priority <= 0:
+            return Reason.RENDER_PRIORITY_ZERO
+        for pool in pool_chain(self._farm, render.pool):
+            if pool.paused:
+                return Reason.POOL_PAUSED
+            if pool.priority <= 0:
+                return Reason.POOL_PRIORITY_ZERO
+        return Reason.SLOTS
 
     def look(self, render: int) -> None:
         """Look at one render again."""
         found = self._farm.renders.get(render)
-        if found is not None and self.has_room(found):
+        if found is not None and not self.room_reason(found):
             self.free[render] = None
             self.changed[render] = None
             self.log.append(render)

@@ -16,9 +16,7 @@ from afcore.model.render import Render
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tree import Limits
 from afcore.schedule.fit import (
-    STATIC,
     Matches,
-    Reason,
     block_needs,
     block_reason,
     holder_needs,
@@ -27,6 +25,7 @@ from afcore.schedule.fit import (
 )
 from afcore.schedule.free import FreeRenders, Preference
 from afcore.schedule.limits import holders_of
+from afcore.schedule.reasons import STATIC, Reason
 from afcore.states import TaskState
 
 __all__ = ["Kind", "KindKey", "kind_of", "offering"]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Limits
+from afcore.schedule.reasons import Reason
 from afcore.states import TaskState
 
-__all__ = ["Holder", "block_offers", "branch_chain", "holders_of", "job_offers", "may_start"]
+__all__ = ["Holder", "block_start_reason", "branch_chain", "holders_of", "job_start_reason", "start_reason"]
 
 Holder = Limits
 """What holds limits: a branch, a user or a job."""
@@ -29,35 +30,46 @@ def holders_of(farm: Farm, job: Job) -> list[Holder]:
     return [job, farm.users[job.user], *branch_chain(farm, job.branch)]
 
 
-def may_start(holder: Holder) -> bool:
-    """Say whether the counts of a holder leave room for one more task."""
+def start_reason(holder: Holder) -> Reason:
+    """Return why a holder may start nothing by its own state and counts, or ``Reason.NONE``."""
     most = holder.max_running_tasks
-    return (
-        holder.priority > 0
-        and (most < 0 or holder.running_tasks < most)
-        and holder.max_running_tasks_per_host != 0
-        and holder.max_tasks_per_second != 0
-        and not getattr(holder, "paused", False)
-    )
+    if holder.priority <= 0:
+        return Reason.PRIORITY_ZERO
+    if 0 <= most <= holder.running_tasks:
+        return Reason.RUNNING_LIMIT
+    if holder.max_running_tasks_per_host == 0:
+        return Reason.PER_HOST_ZERO
+    if holder.max_tasks_per_second == 0:
+        return Reason.RATE
+    if getattr(holder, "paused", False):
+        return Reason.TREE_PAUSED
+    return Reason.NONE
 
 
-def block_offers(block: Block) -> bool:
-    """Say whether a block has a ready task that its own count allows to start."""
+def block_start_reason(block: Block) -> Reason:
+    """Return why a block offers no task, or ``Reason.NONE``."""
     most = block.spec.max_running_tasks
-    return (
-        block.tasks.counts[TaskState.READY] > 0
-        and not block.waiting
-        and (most < 0 or block.running_tasks < most)
-        and block.spec.max_running_tasks_per_host != 0
-    )
+    if not block.tasks.counts[TaskState.READY]:
+        return Reason.NOTHING_READY
+    if block.waiting:
+        return Reason.WAITS_FOR_BLOCKS
+    if 0 <= most <= block.running_tasks:
+        return Reason.BLOCK_LIMIT
+    if block.spec.max_running_tasks_per_host == 0:
+        return Reason.PER_HOST_ZERO
+    return Reason.NONE
 
 
-def job_offers(job: Job, at: float) -> bool:
-    """Say whether a job has something to start by its own state; limits of its user and branch are not asked."""
-    return (
-        not job.offline
-        and not job.deleting
-        and not job.waits_for
-        and job.time_wait <= at
-        and any(block.tasks.counts[TaskState.READY] and not block.waiting for block in job.blocks)
-    )
+def job_start_reason(job: Job, at: float) -> Reason:
+    """Return why a job has nothing to start by its own state; limits of its user and branch are not asked."""
+    if job.offline:
+        return Reason.JOB_PAUSED
+    if job.deleting:
+        return Reason.DELETING
+    if job.waits_for:
+        return Reason.WAITS_FOR_JOBS
+    if job.time_wait > at:
+        return Reason.WAIT_TIME
+    if not any(block.tasks.counts[TaskState.READY] and not block.waiting for block in job.blocks):
+        return Reason.NOTHING_READY
+    return Reason.NONE

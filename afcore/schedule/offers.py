@@ -30,7 +30,7 @@ from afcore.events import (
 from afcore.frames import OrderCursor, SequentialOrder
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
-from afcore.schedule.limits import job_offers
+from afcore.schedule.limits import job_start_reason
 from afcore.states import TaskState
 
 __all__ = ["Offers", "waits_for_approval"]
@@ -86,7 +86,7 @@ class Offers:
         found = self._farm.jobs.get(job)
         if found is None:
             return
-        if job_offers(found, at):
+        if not job_start_reason(found, at):
             self.ready[job] = None
             self.changed[job] = None
             return
@@ -128,7 +128,7 @@ class Offers:
     def _started(self, event: RunStarted) -> None:
         job = self._farm.jobs[event.job]
         self.touched[event.job] = None
-        if not job.blocks[event.block].tasks.counts[TaskState.READY] and not job_offers(job, float("inf")):
+        if not job.blocks[event.block].tasks.counts[TaskState.READY] and job_start_reason(job, float("inf")):
             self.ready.pop(event.job, None)
             self.changed.pop(event.job, None)
 

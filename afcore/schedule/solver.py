@@ -30,13 +30,14 @@ from afcore.events import (
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.schedule.fit import MEASURED, OWN, Matches, Reason, block_reason, coefficient, holder_reason, job_reason
+from afcore.schedule.fit import Matches, block_reason, coefficient, holder_reason, job_reason
 from afcore.schedule.free import EVERY, FreeRenders
 from afcore.schedule.kinds import Kind, offering
-from afcore.schedule.limits import Holder, block_offers, holders_of, may_start
+from afcore.schedule.limits import Holder, block_start_reason, holders_of, start_reason
 from afcore.schedule.offers import Offers
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.rates import Rates
+from afcore.schedule.reasons import MEASURED, OWN, Reason
 from afcore.states import RenderState, TaskState
 
 __all__ = ["Scheduler"]
@@ -185,7 +186,7 @@ class Scheduler:
         self._renders.changed.clear()
 
     def _allows(self, holder: Holder) -> bool:
-        return may_start(holder) and self._rates.allows(holder, self._at)
+        return not start_reason(holder) and self._rates.allows(holder, self._at)
 
     def _next(self, place: Place) -> RunStarted | None:
         """Try what is below a branch or user, best first."""
@@ -211,7 +212,7 @@ class Scheduler:
         ranking = self._ranking
         entry = ranking.entry(job.id)
         holders = holders_of(self._farm, job)
-        blocks = [job.blocks[index] for index in entry.blocks if block_offers(job.blocks[index])]
+        blocks = [job.blocks[index] for index in entry.blocks if not block_start_reason(job.blocks[index])]
         if job.ppa:
             blocks = [block for block in blocks if self._offers.next_task(block) is not None]
         if not blocks or not all(self._allows(holder) for holder in holders):
