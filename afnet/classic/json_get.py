@@ -91,6 +91,10 @@ class Get(NamedTuple):
     tasks: list[int] | None = None
     number: int = 0
     path: str = ""
+    binary: bool = False
+    """Answer with a binary message."""
+    monitor: int = 0
+    """Monitor that shall hear what has to be fetched from an agent first."""
 
 
 class Reading(NamedTuple):
@@ -121,10 +125,8 @@ def read_get(request: dict[str, Any]) -> Get | dict[str, Any]:
     kind = get.get("type")
     if not isinstance(kind, str) or kind not in (*TYPES, "files", "config"):
         return info(f"Invalid get type = '{kind if isinstance(kind, str) else ''}'")
-    if get.get("binary") is True:
-        return not_yet("in binary")
     mode, users, mask = get.get("mode"), get.get("users"), get.get("mask")
-    number, path = get.get("number"), get.get("path")
+    number, path, monitor = get.get("number"), get.get("path"), get.get("mon_id")
     return Get(
         kind,
         mode if isinstance(mode, str) else "",
@@ -138,6 +140,8 @@ def read_get(request: dict[str, Any]) -> Get | dict[str, Any]:
         tasks=whole_numbers(get.get("task_ids")),
         number=number if isinstance(number, int) and not isinstance(number, bool) else 0,
         path=path if isinstance(path, str) else "",
+        binary=get.get("binary") is True,
+        monitor=monitor if isinstance(monitor, int) and not isinstance(monitor, bool) else 0,
     )
 
 

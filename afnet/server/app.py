@@ -382,6 +382,7 @@ class FarmServer:
             "renders": len(farm.renders),
             "renders_connected": len(self.renders),
             "connections": len(self.door.peers),
+            "closed_late": self.door.lingering.closed,
             "subscriptions": len(self.fanout),
             "commands": self.runner.applied,
             "batch": self.runner.committed_seq,

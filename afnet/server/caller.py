@@ -18,6 +18,7 @@ from afcore.envelope import Principal
 from afcore.errors import NotAllowed, TheirFault
 from afnet.server.classic import ClassicAnswer, ClassicConnection
 from afnet.server.guard import browser_refusal_of
+from afnet.server.linger import LINGER_TIME, Lingering, PatientTransport
 from afnet.server.native import NativePeers
 from afnet.transport.httphead import Head, find_end, parse_head, response
 from afnet.transport.websocket import WebSocketConnection
@@ -45,6 +46,8 @@ class Limits(NamedTuple):
     """Open connections from one address."""
     accept_batch: int = 64
     """Connections accepted in one turn of the loop."""
+    linger_time: float = LINGER_TIME
+    """Seconds that a client has to close its connection after its answer."""
 
 
 class Desk(Protocol):
@@ -55,6 +58,7 @@ class Desk(Protocol):
     on_classic: ClassicAnswer | None
     limits: Limits
     tls: ssl.SSLContext | None
+    lingering: Lingering
 
     def enter(self, caller: "Caller") -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
@@ -79,6 +83,8 @@ class Caller(asyncio.Protocol):
         self._socket: socket.socket | None = accepted
         self._data = bytearray()
         self._inner: asyncio.BaseProtocol | None = None
+        self._finished = False
+        self._said_all = False
         self._task: asyncio.Task[None] | None = None
         self._principal: Principal | None = None
         self._refusal: NotAllowed | None = None
@@ -172,6 +178,8 @@ class Caller(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Collect what is needed to know the language, then hand everything over."""
+        if self._finished:
+            return
         inner = self._inner
         if inner is not None:
             cast(asyncio.Protocol, inner).data_received(data)
@@ -247,7 +255,7 @@ class Caller(asyncio.Protocol):
         self._inner = inner
         early = bytes(self._data)
         self._data.clear()
-        inner.connection_made(self.transport)
+        inner.connection_made(PatientTransport(self.transport, self._finish))
         if early:
             inner.data_received(early)
 
@@ -259,10 +267,24 @@ class Caller(asyncio.Protocol):
         self._timer.cancel()
         if self.transport is not None:
             self.transport.write(data)
+            self._finish()
+
+    def _finish(self) -> None:
+        """There is nothing more to say: wait for the caller to close."""
+        if self.transport is None or self._finished:
+            return
+        self._finished = True
+        if self._said_all:
             self.transport.close()
+            return
+        self.transport.resume_reading()
+        self._door.lingering.wait(self.transport)
 
     def eof_received(self) -> bool | None:
         """Pass on that the caller has said all."""
+        self._said_all = True
+        if self._finished:
+            return False
         keep = cast(asyncio.Protocol, self._inner).eof_received() if self._inner is not None else False
         # TLS has no half-closed connections.
         return keep and self.transport is not None and self.transport.get_extra_info("sslcontext") is None
@@ -281,6 +303,7 @@ class Caller(asyncio.Protocol):
         """Pass on that it is over, and count the caller out."""
         self._timer.cancel()
         inner, self._inner = self._inner, None
+        self._door.lingering.left(self.transport)
         self._door.leave(self)
         self.transport = None
         if inner is not None:

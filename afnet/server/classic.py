@@ -1,4 +1,4 @@
-"""A classic connection: one request in, one answer out, within the dialect's 12 seconds.
+"""A classic connection: one request in, one answer out, in text, HTTP or binary framing, within 12 seconds.
 
 Rules of this file:
 - The dialect itself is in ``afnet.classic``; here are only bytes, time and the end of the connection.
@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
+from afnet.classic.binary import BinaryMessage, Kind, encode_binary, encode_header, read_binary
 from afnet.classic.framing import (
     RECEIVE_TIME,
     Hopeless,
@@ -25,14 +26,19 @@ from afnet.classic.framing import (
     read_post_size,
     read_text,
 )
+from afnet.server.linger import PatientTransport
 from afnet.transport.httphead import Head
 
 __all__ = ["ClassicAnswer", "ClassicConnection"]
 
-ClassicAnswer = Callable[[dict[str, Any], Principal], Awaitable[dict[str, Any] | None]]
-"""Answers one request of the classic dialect with the object to send back, None for no answer; may raise AfError."""
+ClassicAnswer = Callable[[dict[str, Any] | BinaryMessage, Principal], Awaitable[dict[str, Any] | BinaryMessage | None]]
+"""Answers one request of the classic dialect with what to send back, None for no answer; may raise AfError."""
 
 _SLICE = 0.002
+
+_REFUSED_BYTES = 65536
+"""Bytes of a request that are read of somebody who may not ask anything."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +59,7 @@ class ClassicConnection(asyncio.Protocol):
         self._receive_time = receive_time
         self._data = bytearray()
         self._size = -1
+        self._binary = False
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -61,13 +68,19 @@ class ClassicConnection(asyncio.Protocol):
         """Start the 12 seconds."""
         # Not asked by isinstance: uvloop's transports are none of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
-        self._timer = asyncio.get_running_loop().call_later(self._receive_time, transport.close)
+        self._timer = asyncio.get_running_loop().call_later(self._receive_time, self._close_unanswered)
         if self._head is not None:
             size = read_post_size(self._head.headers)
             if isinstance(size, Hopeless):
                 self._give_up(size)
             else:
                 self._size = size
+                self._refuse_early()
+
+    def _refuse_early(self) -> None:
+        """Whoever is refused anyway need not send a large request first."""
+        if isinstance(self._principal, NotAllowed) and self._size > _REFUSED_BYTES:
+            self._give_up(Hopeless(info(str(self._principal))))
 
     def data_received(self, data: bytes) -> None:
         """Collect the request; what comes after it is never looked at."""
@@ -78,39 +91,61 @@ class ClassicConnection(asyncio.Protocol):
             if len(self._data) >= self._size:
                 self._begin(bytes(self._data[: self._size]))
             return
-        if self._data[0] == 0:
-            self._give_up(Hopeless(info("Afwatch does not speak the binary form of the classic dialect yet.")))
-            return
         if len(self._data) < self._size:
             return
-        found = read_text(self._data)
+        self._binary = self._data[0] == 0
+        found = read_binary(self._data) if self._binary else read_text(self._data)
         if isinstance(found, Hopeless):
+            self._binary = False
             self._give_up(found)
         elif isinstance(found, Incomplete):
             self._size = found.need
+            self._refuse_early()
+        elif isinstance(found, bytes):
+            self._begin(found)
+        elif found.kind == Kind.JSON:
+            self._begin(found.body)
+        elif found.kind == Kind.VERSION_MISMATCH:
+            self._write(encode_binary(found))
         else:
+            self._binary = False
             self._begin(found)
 
-    def _begin(self, body: bytes) -> None:
+    def _begin(self, body: bytes | BinaryMessage) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._data.clear()
         self._task = asyncio.get_running_loop().create_task(self._respond(body))
 
-    async def _respond(self, body: bytes) -> None:
-        answer: dict[str, Any] | None
+    async def _respond(self, body: bytes | BinaryMessage) -> None:
+        answer: dict[str, Any] | BinaryMessage | None
         try:
             if isinstance(self._principal, NotAllowed):
                 raise self._principal
             if self._answer is None:
                 raise NotAllowed("This server does not answer the classic dialect.")
-            answer = await self._answer(parse_request(body), self._principal)
+            request = parse_request(body) if isinstance(body, bytes) else body
+            answer = await self._answer(request, self._principal)
         except AfError as refused:
             answer = info(str(refused))
-        if answer is not None:
-            self._write(await self._encode(answer))
+        if isinstance(answer, BinaryMessage):
+            self._write(encode_binary(answer))
+        elif answer is not None:
+            self._write(self._frame(await self._encode(answer)))
+        else:
+            self._close_unanswered()
+
+    def _close_unanswered(self) -> None:
+        """A client that gets no answer waits for the end of the connection."""
+        if isinstance(self._transport, PatientTransport):
+            self._transport.close_now()
         elif self._transport is not None:
             self._transport.close()
+
+    def _frame(self, body: bytes) -> bytes:
+        if self._head is not None:
+            return encode_http(body)
+        return encode_header(Kind.JSON, len(body)) + body if self._binary else encode_text(body)
 
     async def _encode(self, answer: dict[str, Any]) -> bytes:
         pieces: list[bytes] = []
@@ -124,15 +159,15 @@ class ClassicConnection(asyncio.Protocol):
 
     def _give_up(self, hopeless: Hopeless) -> None:
         if hopeless.answer is not None:
-            self._write(b"".join(encode_pieces(hopeless.answer)))
-        elif self._transport is not None:
-            self._transport.close()
+            self._write(self._frame(b"".join(encode_pieces(hopeless.answer))))
+        else:
+            self._close_unanswered()
 
-    def _write(self, body: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
-            self._transport.write(encode_text(body) if self._head is None else encode_http(body))
+            self._transport.write(data)
             self._transport.close()
 
     def eof_received(self) -> bool:

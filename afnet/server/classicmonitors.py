@@ -219,6 +219,13 @@ class ClassicMonitors:
 
     # The end
 
+    def forget(self, id: int) -> bool:
+        """Forget a monitor that says so; return whether it was known."""
+        if id not in self._monitors:
+            return False
+        self._remove(id)
+        return True
+
     def _remove(self, id: int) -> None:
         del self._monitors[id]
         self._logs.pop(id, None)

@@ -1,6 +1,7 @@
 """The desk where classic requests are served: the same farm, the same commands, the dialect's own answers."""
 
 import asyncio
+import logging
 import platform
 import sys
 import time
@@ -12,7 +13,17 @@ from afcore.envelope import Principal
 from afcore.errors import AfError, NotFound
 from afcore.model.farm import Farm
 from afcore.store.base import RunQuery, Store
+from afnet.classic.binary import (
+    BinaryMessage,
+    Kind,
+    encode_resources,
+    encode_statistics,
+    read_name,
+    unknown_answer,
+)
+from afnet.classic.binary_get import in_binary, jobs_weight
 from afnet.classic.dialect import Small, error_answer, read_request
+from afnet.classic.framing import info
 from afnet.classic.json_action import Action, plan_action
 from afnet.classic.json_get import Get, LogLine, Reading, Sources, get_answer, kept_answer
 from afnet.classic.json_job import submitted_answer
@@ -34,6 +45,8 @@ from afnet.server.clock import Clock
 from afnet.server.requests import Requests
 
 __all__ = ["ClassicDesk"]
+
+_log = logging.getLogger(__name__)
 
 _MOST_TEXT = 1 << 20
 """Bytes of an output that are sent: its end, when it is longer."""
@@ -67,13 +80,18 @@ class ClassicDesk:
         self.monitors = ClassicMonitors(farm, board, clock)
         """Who is registered."""
 
-    async def answer(self, request: dict[str, Any], principal: Principal) -> dict[str, Any] | None:
-        """Return the object to send back; None for a request that has no answer."""
+    async def answer(
+        self, request: dict[str, Any] | BinaryMessage, principal: Principal
+    ) -> dict[str, Any] | BinaryMessage | None:
+        """Return what to send back; None for a request that has no answer."""
+        if isinstance(request, BinaryMessage):
+            return await self._binary(request, principal)
         wish = read_request(request)
         if isinstance(wish, dict):
             return wish
         if isinstance(wish, Get):
-            return await self._get(wish, principal)
+            answer = await self._get(wish, principal)
+            return in_binary(self._farm, wish, answer) if wish.binary else answer
         try:
             if isinstance(wish, Small):
                 return await self._small(wish.key, request, principal)
@@ -83,6 +101,24 @@ class ClassicDesk:
         except AfError as error:
             return error_answer(wish, error)
         return submitted_answer(id=reply["id"], serial=reply["serial"])
+
+    async def _binary(self, message: BinaryMessage, principal: Principal) -> dict[str, Any] | BinaryMessage:
+        """Answer one of the small binary requests."""
+        if message.kind == Kind.JOBS_WEIGHT_REQUEST:
+            return jobs_weight(self._farm, self._audit.of_job)
+        if message.kind == Kind.STATISTICS_REQUEST:
+            return BinaryMessage(Kind.STATISTICS, encode_statistics({}))
+        if message.kind == Kind.RENDERS_RESOURCES_REQUEST:
+            name, ids = read_name(message.body)
+            answer = await self._get(Get("renders", "resources", ids=ids, mask=name), principal)
+            return BinaryMessage(Kind.RENDERS_RESOURCES, encode_resources(answer["renders"]))
+        if message.kind == Kind.MONITOR_UPDATE_ID:
+            return BinaryMessage(Kind.MONITOR_ID, number=0)
+        if message.kind == Kind.MONITOR_DEREGISTER and self.monitors.forget(message.number):
+            return info("Deregistered.", kind="log")
+        if message.kind == Kind.STRING:
+            _log.info("%s: %s", principal.name or principal.origin, message.body[4:-1].decode("utf-8", "replace"))
+        return unknown_answer(message)
 
     async def _small(self, key: str, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
         if key == "monitor":

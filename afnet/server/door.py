@@ -18,6 +18,7 @@ from afcore.errors import NotAllowed
 from afnet.client.servers import Address
 from afnet.server.caller import Caller, Limits
 from afnet.server.classic import ClassicAnswer
+from afnet.server.linger import Lingering, PatientTransport
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers
 from afnet.server.peer import identify_socket
@@ -54,6 +55,8 @@ class Door:
         self.on_http = on_http
         self.on_classic = on_classic
         self.limits = limits or Limits()
+        self.lingering = Lingering(self.limits.linger_time)
+        """Callers who were answered and shall close first."""
         self._listen = list(listen)
         self.tls = tls
         self.identify = identify_peer or identify_socket
@@ -86,6 +89,7 @@ class Door:
             listener.close()
         self._listeners.clear()
         self.peers.close(reason)
+        self.lingering.stop()
         for caller in list(self._callers):
             caller.close_soon()
         for _ in range(100):
@@ -99,6 +103,8 @@ class Door:
 
     def principal_of(self, transport: asyncio.BaseTransport | None) -> Principal:
         """Return who is behind the transport of an HTTP request; NotAllowed when it is none of the door's."""
+        if isinstance(transport, PatientTransport):
+            transport = transport.real
         principal = self._principals.get(id(transport))
         if principal is None:
             raise NotAllowed("This connection did not come through the farm's door.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.classic import call, frame
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 
@@ -20,15 +21,7 @@ SAMPLES = Path(__file__).parents[1] / "wire" / "samples"
 
 def ask(farm: FarmProcess, request: dict[str, Any]) -> Any:
     """Send one request in text framing and return the answer's object."""
-    body = json.dumps(request).encode()
-    with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as one:
-        one.sendall(b"AFANASY %d JSON%s" % (len(body), body))
-        data = b""
-        while piece := one.recv(65536):
-            data += piece
-    head, _, answer = data.partition(b"JSON")
-    assert head == b"AFANASY %d " % len(answer)
-    return json.loads(answer)
+    return json.loads(call(farm.port, "text", frame("text", request)).partition(b"JSON")[2])
 
 
 def post(farm: FarmProcess, request: dict[str, Any]) -> Any:
@@ -106,7 +99,7 @@ def test_what_is_refused_and_what_is_not_there_yet(farm_process: FarmProcess) ->
     refused = ask(farm, {"job": {"name": "x", "user_name": "me", "blocks": []}})
     assert (refused["id"], refused["serial"]) == (0, 0) and "block" in refused["error"]
     assert ask(farm, {"get": {"type": "jobs", "ids": [998]}}) == {"info": {"kind": "error", "text": "Invalid ID"}}
-    assert "yet" in ask(farm, {"get": {"type": "jobs", "binary": True}})["info"]["text"]
+    assert "JSON only" in ask(farm, {"get": {"type": "jobs", "binary": True}})["info"]["text"]
     assert "no file" in ask(farm, {"save": {"path": "../x", "object": {}}})["info"]["text"]
     wrong = {"action": {**SLOTS["action"], "params": {"capacity_host": -7}}}
     assert ask(farm, wrong)["info"]["kind"] == "error"

@@ -184,18 +184,6 @@ def test_a_refused_job_says_all_that_is_wrong() -> None:
     assert read_request({"job": 5})["error"] == "job: must be an object, not a number"  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {"get": {"type": "jobs", "ids": [2], "binary": True}},
-    ],
-)
-def test_everything_else_says_that_it_is_not_there_yet(request_: dict[str, Any]) -> None:
-    found = read_request(request_)
-    assert isinstance(found, dict)
-    assert found["info"]["kind"] == "error" and "yet" in found["info"]["text"]
-
-
 @pytest.mark.parametrize("request_", [{}, {"get": 5}, {"nothing": {}}])
 def test_what_is_no_request_at_all(request_: dict[str, Any]) -> None:
     assert read_request(request_) == {"info": {"kind": "error", "text": "Invalid action."}}
