@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from afcore.hostpatterns import Description
 from afcore.jobspec import JobSpec
 from afcore.states import RunStatus
 
@@ -30,6 +31,7 @@ __all__ = [
     "DeleteRenders",
     "DeleteUsers",
     "DeregisterRender",
+    "DescribeFarm",
     "EjectTasks",
     "HealRenders",
     "LoseRender",
@@ -179,6 +181,15 @@ class AddPool(msgspec.Struct, tag="add_pool", frozen=True):
 
     path: str
     parameters: dict[str, Any] = {}
+
+
+class DescribeFarm(msgspec.Struct, tag="describe_farm", frozen=True):
+    """Let the farm be as a farm file says: pools of its patterns, renders in them, limits of services.
+
+    Reply: ``{"patterns", "limits", "pools": how many changed, "renders": how many moved}``.
+    """
+
+    description: Description
 
 
 class DeletePools(msgspec.Struct, tag="delete_pools", frozen=True):
@@ -398,7 +409,7 @@ Command = (
     SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
     | TryNext | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders
     | MoveJobs | AppendBlocks | AppendTasks | AddPool | DeletePools | DeleteBranches | DeleteUsers | MoveRenders
-    | ChangePoolServices | ChangeRenderServices | RestoreRenders | HealRenders | EjectTasks
+    | DescribeFarm | ChangePoolServices | ChangeRenderServices | RestoreRenders | HealRenders | EjectTasks
     | RegisterRender | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
 )  # fmt: skip
 """Everything that may be asked."""

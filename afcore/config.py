@@ -51,6 +51,8 @@ class Config:
 
     def __init__(self, layers: Iterable[Layer] = (), *, windows: bool = False) -> None:
         self.windows = windows
+        self.read_again: Callable[[], Config] = lambda: self
+        """Reads what this one was read from anew; set by the reader, else it is this one. Raises ConfigError."""
         self._values: dict[str, tuple[Any, str, int]] = {}
         for rank, layer in enumerate(layers):
             for name, value in layer.values.items():

@@ -21,9 +21,10 @@ from afcore.events import BranchAdded, Event, FarmFounded, JobDeleted, PoolAdded
 from afcore.evolve import HANDLERS
 from afcore.history import job_rows, run_row
 from afcore.image import FarmImage, digest, farm_bytes, job_bytes
+from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
-from afcore.rules import access, append, jobs, order, pools, renders, runs, submit, tasks, time, tree, trynext
+from afcore.rules import access, append, hosts, jobs, order, pools, renders, runs, submit, tasks, time, tree, trynext
 from afcore.rules.base import Context, Rule
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
@@ -50,6 +51,7 @@ RULES: dict[type, Rule] = {
     commands.DeleteBranches: pools.delete_branches,
     commands.DeleteUsers: pools.delete_users,
     commands.MoveRenders: pools.move_renders,
+    commands.DescribeFarm: hosts.describe_farm,
     commands.ChangePoolServices: pools.change_pool_services,
     commands.ChangeRenderServices: pools.change_render_services,
     commands.RestoreRenders: pools.restore_renders,
@@ -160,6 +162,12 @@ class Core:
         for event in events:
             self._happen(event, envelope, outcome)
         self._founding = outcome.events
+
+    def adopt(self, defaults: Defaults) -> None:
+        """Take the studio's settings anew: what they decide counts from now on."""
+        self.farm.defaults = defaults
+        self.scheduler = Scheduler(self.farm)
+        self.deadlines = Deadlines(self.farm)
 
     # Time
 

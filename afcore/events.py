@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from afcore.hostpatterns import Description
 from afcore.jobspec import JobSpec
 from afcore.reservation import Reservation
 
@@ -26,6 +27,7 @@ __all__ = [
     "ErrorHostsReset",
     "Event",
     "Fact",
+    "FarmDescribed",
     "FarmFounded",
     "FarmRecovered",
     "HostForgiven",
@@ -483,13 +485,20 @@ class RenderDisconnected(Reading, tag=102, frozen=True):
     session: int
 
 
+class FarmDescribed(Fact, tag=80, frozen=True):
+    """A farm file was loaded; what it changed of pools and renders are events before this one."""
+
+    old: Description
+    new: Description
+
+
 FACTS = (
     PoolDeleted, BranchDeleted, UserDeleted, JobsReordered, BlocksAppended, TasksAppended,
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
     TasksGivenUp, TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
-    FarmRecovered, FarmFounded,
+    FarmRecovered, FarmFounded, FarmDescribed,
 )  # fmt: skip
 """Every event that is journaled."""
 
@@ -503,6 +512,7 @@ Event = (
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
     | TasksHeld
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
-    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | RunProgressed | RenderMeasured | RenderDisconnected
+    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed
+    | RunProgressed | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from afcore.codec import columns_of, table_of
+from afcore.hostpatterns import Description
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
@@ -100,6 +101,7 @@ class _FarmParts(msgspec.Struct):
     pools: list[dict[str, Any]]
     renders: list[dict[str, Any]]
     runs: list[Run]
+    description: Description = Description()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -133,6 +135,7 @@ def _farm_values(farm: Farm, run_values: Callable[[Run], Any] = _run_values) -> 
         "pools": [_values(pool, _POOL) for pool in farm.pools.values()],
         "renders": [_values(render, _RENDER) for render in farm.renders.values()],
         "runs": [run_values(run) for run in farm.runs.values()],
+        "description": farm.description,
     }
 
 
@@ -160,7 +163,7 @@ def load_farm(stored: Stored) -> Farm:
     Raises ``msgspec.ValidationError``, ``KeyError`` or ``ValueError`` when the image is damaged.
     """
     parts = _farm_decoder.decode(stored.farm)
-    farm = Farm(**_values(parts, _NUMBERS))
+    farm = Farm(**_values(parts, _NUMBERS), description=parts.description)
     for user in parts.users:
         farm.users[user["id"]] = User(**_known(user, _USER))
         farm.users_by_name[user["name"]] = user["id"]
@@ -215,22 +218,43 @@ def _load_block(block: Block, kept: dict[str, Any]) -> Block:
     return block
 
 
+def _usual(kind: type) -> dict[str, Any]:
+    """Return the values that things of a kind usually have."""
+    usual: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            usual[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            usual[field.name] = field.default_factory()
+    return usual
+
+
+_USUAL = {"users": _usual(User), "branches": _usual(Branch), "pools": _usual(Pool), "renders": _usual(Render)}
+_JOB_USUAL = _usual(Job)
+
+
 def digest(farm: Farm) -> str:
     """Return a short text that two farms share exactly when everything true of them is the same.
 
-    Derived counters count too; version stamps and readings do not.
+    Derived counters count too; version stamps and readings do not.  What is as it usually is does not count either, so
+    that a field that a later version adds leaves the text of an older farm as it was.
     """
     sum = hashlib.blake2b(digest_size=16)
     values = _farm_values(farm)
     for render in values["renders"]:
         del render["resources"]
-    for kind in ("users", "branches", "pools", "renders"):
-        values[kind].sort(key=lambda each: each["id"])
+    for kind, usual in _USUAL.items():
+        changed = [{name: value for name, value in each.items() if value != usual.get(name)} for each in values[kind]]
+        values[kind] = sorted(changed, key=lambda each: each["id"])
+    if values["description"] == Description():
+        del values["description"]
     values["runs"].sort(key=lambda each: each["key"])
     sum.update(_encoder.encode(values))
     for id in sorted(farm.jobs):
         job = farm.jobs[id]
-        sum.update(job_bytes(job))
+        usual = _JOB_USUAL.get
+        fields = {name: value for name, value in _values(job, _JOB).items() if value != usual(name)}
+        sum.update(_encoder.encode([job.spec.to_wire(), fields, [_block_values(block) for block in job.blocks]]))
         for block in job.blocks:
             for name, column in zip(COLUMNS, columns_of(block.tasks), strict=True):
                 if name != "percent":

@@ -44,6 +44,7 @@ _ALL = (
     Setting("listen", "texts", (), "addresses the server listens at, HOST:PORT each; none is loopback"),
     Setting("data_dir", "text", "", "folder of the server's data; empty is the platform's usual place"),
     Setting("database", "text", "", "URL of the farm's database; empty is SQLite in the data folder"),
+    Setting("farm_file", "text", "", "what the farm's hosts are; empty is farm.xml beside the configuration"),
     Setting("af_ipv6_disable", "bool", False, "listen at IPv4 addresses only"),
     Setting("journal_keep_days", "float", 14.0, "how long journal and old snapshots are kept", "days", 0.0),
     Setting("journal_keep_bytes", "int", 2 * _GIB, "how large journal and old snapshots may grow", "bytes", 0),

@@ -13,8 +13,8 @@ from afcore.errors import BadSpec, Problem, did_you_mean
 
 __all__ = ["Argument", "Kind", "Parameter", "bind", "parse_identifiers", "parse_ranges"]
 
-Kind = Literal["integer", "number", "text", "flag", "identifiers", "names", "ranges", "parameters", "job"]
-"""What an argument holds; ``job`` is a job as a JSON object (``afcmd`` reads it from a file)."""
+Kind = Literal["integer", "number", "text", "flag", "identifiers", "names", "ranges", "parameters", "job", "file"]
+"""What an argument holds; ``job`` is a job as a JSON object and ``file`` a text (``afcmd`` reads both from a file)."""
 
 _SAID = {
     "integer": "a whole number",
@@ -26,6 +26,7 @@ _SAID = {
     "ranges": "a list of task numbers or of [first, last] pairs",
     "parameters": "an object of parameters by name",
     "job": "a job as an object",
+    "file": "the text of a file",
 }
 _LARGEST = 2**63 - 1
 """What every part of the farm can hold."""
@@ -134,7 +135,7 @@ def _convert(argument: Argument, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(_wrong(kind, value))
         return float(_bounded(argument, value))
-    if kind == "text":
+    if kind in ("text", "file"):
         if not isinstance(value, str):
             raise ValueError(_wrong(kind, value))
         if argument.choices and value not in argument.choices:

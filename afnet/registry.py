@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from afcore import commands
-from afcore.errors import NotFound, did_you_mean
+from afcore.errors import BadSpec, ConfigError, NotFound, Problem, did_you_mean
+from afcore.farmfile import parse_farm
+from afcore.hostpatterns import described
 from afcore.jobspec import JobSpec
 from afcore.states import Role
 from afnet.arguments import Argument, Parameter, bind
@@ -25,8 +27,9 @@ class Operation:
 
     name: str
     """Dotted: ``job.restart`` is ``afcmd job restart`` and ``POST /api/op/job.restart``."""
-    kind: Literal["command", "query", "view"]
-    """``command`` changes the farm, ``query`` reads it, ``view`` is made of queries by the program that shows it."""
+    kind: Literal["command", "query", "view", "server"]
+    """``command`` changes the farm, ``query`` reads it, ``view`` is made of queries by the program that shows it, and
+    ``server`` is done by the server itself: it reads files of its own."""
     help: str
     role: Role
     """The least role that may use it."""
@@ -40,7 +43,7 @@ class Operation:
     """Who did it, when and from where is kept."""
     arguments: tuple[Argument, ...] = ()
     command: type | None = None
-    """The command of ``afcore.commands`` that the core applies; None for queries and views."""
+    """The command of ``afcore.commands`` that the core applies; None for all others."""
     build: Callable[[dict[str, Any]], Any] | None = None
     """Makes the command from bound arguments, where it is more than ``command(**arguments)``."""
 
@@ -190,6 +193,20 @@ def _query(name: str, help: str, *arguments: Argument, kind: Literal["query", "v
         name=name, kind=kind, help=help, arguments=arguments, owner="any", role=Role.USER,
         durable=False, undoable=False, audited=False,
     )  # fmt: skip
+
+
+def _server(name: str, help: str, *arguments: Argument) -> Operation:
+    return Operation(
+        name=name, kind="server", help=help, arguments=arguments, owner="farm", role=Role.GOD,
+        durable=False, undoable=False, audited=True,
+    )  # fmt: skip
+
+
+def _describe_farm(bound: dict[str, Any]) -> commands.DescribeFarm:
+    try:
+        return commands.DescribeFarm(described(parse_farm(bound["text"], file="the farm file")))
+    except ConfigError as error:
+        raise BadSpec([Problem(error.key, error.what, error.hint)]) from None
 
 
 def _submit(bound: dict[str, Any]) -> commands.SubmitJob:
@@ -383,6 +400,16 @@ _OPERATIONS: Iterable[Operation] = (
     _command("branch.delete", "Remove branches without jobs.", commands.DeleteBranches, _PATHS, owner="farm",
              role=Role.GOD, undoable=False),
     # The farm
+    _command(
+        "farm.load", "Let the farm be as a farm file says; running tasks go on.", commands.DescribeFarm,
+        Argument(name="text", kind="file", positional=True, required=True, help="Farm file (XML); - reads the input."),
+        owner="farm", role=Role.GOD, undoable=False, build=_describe_farm,
+    ),
+    _server("farm.reload", "Read the server's own farm file again; running tasks go on."),
+    _query("farm.export", "Print the farm file of the farm as it is now."),
+    _query("farm.check", "Show which patterns of the farm file take hosts, and what they come to.",
+           Argument(name="names", kind="names", positional=True, required=True, help="Names of hosts.")),
+    _server("config.reload", "Read the server's configuration files again, and say what needs a restart."),
     _query("run.list", "List what runs now.", _LIMIT,
            Argument(name="after", kind="integer", default=0, least=0, help="Leave out this many of the first.")),
     _query("history.runs", "List finished runs from the database, newest first.",

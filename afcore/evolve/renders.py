@@ -13,6 +13,7 @@ from afcore.events import (
     RenderWentOffline,
     RenderWentOnline,
 )
+from afcore.evolve.tasks import count_in_pools
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.states import RenderState, TaskState
@@ -66,11 +67,23 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
     render.version = farm.version
     for name, value in event.new.items():
         if name == "pool":
-            farm.pools[render.pool].renders.remove(render.id)
-            farm.pools[value].renders.append(render.id)
-        setattr(render, name, value)
+            _move(farm, render, value)
+        else:
+            setattr(render, name, value)
     if "state" in event.new and not event.new["state"] & RenderState.SICK:
         render.failed_users.clear()
+
+
+def _move(farm: Farm, render: Render, pool: int) -> None:
+    """Put a render into a pool, with what its runs hold there."""
+    runs = list(render.runs.values())
+    for run in runs:
+        count_in_pools(farm, run, render.id, -1)
+    farm.pools[render.pool].renders.remove(render.id)
+    farm.pools[pool].renders.append(render.id)
+    render.pool = pool
+    for run in runs:
+        count_in_pools(farm, run, render.id, 1)
 
 
 def _render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:

@@ -29,6 +29,7 @@ from afcore.states import TaskFlag, TaskState
 __all__ = [
     "HANDLERS",
     "acquit_hosts",
+    "count_in_pools",
     "give_back",
     "make_run",
     "record_finish",
@@ -164,13 +165,27 @@ def _count(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks
     host = farm.renders[render]
     host.version = version
     host.used_capacity += capacity
-    above = host.pool
+    _count_pools(farm, host.pool, capacity, tasks)
+
+
+def _count_pools(farm: Farm, above: int, capacity: int, tasks: int) -> None:
     while above:
         pool = farm.pools[above]
-        pool.version = version
+        pool.version = farm.version
         pool.running_tasks += tasks
         pool.running_capacity += capacity
         above = pool.parent
+
+
+def count_in_pools(farm: Farm, run: Run, render: int, tasks: int) -> None:
+    """Count (1) what a run holds on one of its renders in that render's pools and tickets, or take it off (-1)."""
+    if run.render == render:
+        _count_pools(farm, farm.renders[render].pool, tasks * run.capacity, tasks)
+        count_tickets(farm, render, run.tickets, tasks)
+    for held in run.captured:
+        if held.render == render:
+            _count_pools(farm, farm.renders[render].pool, tasks * held.capacity, 0)
+            count_tickets(farm, render, held.tickets.items(), tasks)
 
 
 def take(farm: Farm, job: Job, block: Block, run: Run, tasks: int) -> None:

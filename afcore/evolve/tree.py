@@ -7,6 +7,7 @@ from afcore.events import (
     BranchAdded,
     BranchDeleted,
     BranchEdited,
+    FarmDescribed,
     FarmFounded,
     JobsReordered,
     PoolAdded,
@@ -25,6 +26,11 @@ __all__ = ["HANDLERS"]
 def _farm_founded(farm: Farm, event: FarmFounded, at: float) -> None:
     """Fix the second from which the task columns count."""
     farm.epoch = event.epoch
+
+
+def _farm_described(farm: Farm, event: FarmDescribed, at: float) -> None:
+    """Keep what the farm file says."""
+    farm.description = event.new
 
 
 def _user_added(farm: Farm, event: UserAdded, at: float) -> None:
@@ -116,6 +122,7 @@ def _jobs_reordered(farm: Farm, event: JobsReordered, at: float) -> None:
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     FarmFounded: _farm_founded,
+    FarmDescribed: _farm_described,
     UserAdded: _user_added,
     BranchAdded: _branch_added,
     PoolAdded: _pool_added,

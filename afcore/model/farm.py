@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from afcore.errors import NotFound
+from afcore.hostpatterns import Description
 from afcore.ids import RunKey
 from afcore.model.defaults import Defaults
 from afcore.model.job import Block, Job
@@ -38,6 +39,8 @@ class Farm:
     """By job: the jobs that wait for it, the other side of ``Job.waits_for``; derived."""
     runs: dict[RunKey, Run] = field(default_factory=dict)
     """Every run that is going on."""
+    description: Description = field(default_factory=Description)
+    """What the farm file says, as it was last loaded."""
     next_job: int = 2
     next_serial: int = 1
     next_user: int = 1

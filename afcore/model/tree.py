@@ -88,6 +88,8 @@ class Pool:
     """Tasks at once on each render; -1 at the root: one per core."""
     power_host: int = -1
     properties_host: str = ""
+    os_host: str = ""
+    """What jobs that need a system ask about, instead of the one that the host names."""
     services: list[str] = field(default_factory=list)
     services_disabled: list[str] = field(default_factory=list)
     paused: bool = False
@@ -113,6 +115,8 @@ class Pool:
     renders: list[int] = field(default_factory=list)
     running_tasks: int = 0
     running_capacity: int = 0
+    patterns: list[str] = field(default_factory=list)
+    """Names of the farm file's patterns that it stands for; empty for one that was made by hand."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Settings a later version defines, kept through an older one."""
     version: int = 0

@@ -40,7 +40,7 @@ from afcore.model.render import Render
 from afcore.model.tree import Pool
 from afcore.rules.base import Context, Steps
 from afcore.rules.parameters import POOL, edit
-from afcore.rules.renders import pool_for
+from afcore.rules.places import pool_of_host
 from afcore.rules.tree import named
 from afcore.states import RenderState, RunStatus, TaskState
 
@@ -153,7 +153,7 @@ def move_renders(context: Context, command: MoveRenders) -> Steps:
     moved = 0
     for id in ids:
         render = farm.renders[id]
-        pool = target or pool_for(farm, render.name)
+        pool = target or (yield from pool_of_host(farm, render.name))
         if pool == render.pool:
             continue
         moved += 1

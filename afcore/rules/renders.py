@@ -9,7 +9,6 @@ Rules of this file:
   lost on the way), and else its task is ready again without an error.
 """
 
-import re
 from typing import Any
 
 from afcore.commands import (
@@ -36,6 +35,7 @@ from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.rules.base import Context, Steps
 from afcore.rules.parameters import RENDER, edit
+from afcore.rules.places import pool_of_host
 from afcore.rules.runs import return_run
 from afcore.rules.tree import named
 from afcore.states import RenderState, RunStatus
@@ -44,30 +44,10 @@ __all__ = [
     "delete_renders",
     "deregister_render",
     "lose_render",
-    "pool_for",
     "register_render",
     "set_renders",
     "take_offline",
 ]
-
-_ROOT = 1
-
-
-def pool_for(farm: Farm, name: str) -> int:
-    """Return the pool of a new render: the first whose pattern matches its whole name, searched from the root down.
-
-    Inside a pool that takes it, its children are asked first, in the order in which they were made.
-    """
-
-    def accepting(pool: int) -> int:
-        for child in farm.pools[pool].children:
-            pattern = farm.pools[child].pattern
-            if pattern and re.fullmatch(pattern, name, re.IGNORECASE):
-                return accepting(child)
-        return pool
-
-    return accepting(_ROOT)
-
 
 def register_render(context: Context, command: RegisterRender) -> Steps:
     """Take a render online and agree on what runs there.
@@ -80,7 +60,7 @@ def register_render(context: Context, command: RegisterRender) -> Steps:
     id = farm.renders_by_name.get(command.name)
     if id is None:
         id = farm.next_render
-        pool = pool_for(farm, command.name)
+        pool = yield from pool_of_host(farm, command.name)
         yield RenderAdded(id, command.name, pool, command.user_name, _first_state(farm, pool, command.nimby))
     render = farm.renders[id]
     _refuse_second(render, command)

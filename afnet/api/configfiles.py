@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def load_config(
             _read(Path(named), layers, seen, systems(platform))
     layers.append(parse_env(env))
     layers.append(parse_options(options or {}))
-    return Config(layers, windows=platform == "win32")
+    config = Config(layers, windows=platform == "win32")
+    config.read_again = partial(load_config, options, file=file, environ=environ, platform=platform)
+    return config
 
 
 def _read(path: Path, layers: list[Layer], seen: set[Path], names: Iterable[str]) -> None:

@@ -78,9 +78,9 @@ def _run(options: "argparse.Namespace") -> int:
     config = _config(options)
     if options.thing == "config" and options.where is None:
         return _show_config(config, options)
-    name = "config.show" if options.thing == "config" else options.operation
+    name = f"config.{options.where}" if options.thing == "config" else options.operation
     operation = OPERATIONS[name]
-    given = {} if name == "config.show" else given_arguments(operation, options)
+    given = {} if options.thing == "config" else given_arguments(operation, options)
     operation.bind(given)
     with _client(config, options) as client:
         return _do(client, name, given, options)
@@ -146,6 +146,10 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
 
     if json or name == "job.spec":
         print(as_json(reply))
+    elif name == "farm.export":
+        print(reply["text"], end="")
+    elif name == "config.reload" and not reply["rows"]:
+        print("The configuration is read again: nothing changed.")
     elif name == "job.submit":
         print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
     elif name == "user.add":
@@ -155,12 +159,12 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         blocks = row.pop("blocks")
         row.pop("counts", None)
         print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif name in ("config.show", "task.files", "job.thumbnails"):
+    elif name in ("config.show", "config.reload", "farm.check", "task.files", "job.thumbnails"):
         lines = table_for(name, reply["rows"], width=terminal_width())
         print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
     elif isinstance(reply, dict) and "row" in reply:
         print("\n".join(describe(reply["row"])))
-    elif OPERATIONS[name].kind == "command":
+    elif OPERATIONS[name].kind in ("command", "server"):
         print(sentence(name, reply))
     else:
         print("\n".join(describe(reply)))

@@ -31,6 +31,7 @@ _GROUPS = {
     "run": "what runs now",
     "history": "finished runs",
     "server": "the server itself",
+    "farm": "what the farm's hosts are: farm file, its patterns and limits",
 }
 
 
@@ -98,7 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_arguments(submit, OPERATIONS["job.submit"])
     submit.set_defaults(operation="job.submit")
     config = things.add_parser("config", help=_OWN["config"], parents=[common])
-    config.add_argument("where", nargs="?", choices=("show",), help="show: the settings of the server instead")
+    config.add_argument(
+        "where", nargs="?", choices=("show", "reload"),
+        help="show: the settings of the server instead; reload: let the server read its files again",
+    )  # fmt: skip
     folder = things.add_parser("af-folder", help=_OWN["af-folder"], parents=[common])
     folder.add_argument("folder", metavar="DIR", help="folder that gets the folder `af`")
     return parser
@@ -177,7 +181,7 @@ def _add_positional(leaf: argparse.ArgumentParser, argument: Argument) -> None:
     if argument.kind in ("identifiers", "names", "ranges"):
         nargs = "+" if argument.required else "*"
         leaf.add_argument(argument.name, nargs=nargs, metavar=argument.name.upper(), help=argument.help)
-    elif argument.kind == "job":
+    elif argument.kind in ("job", "file"):
         leaf.add_argument(argument.name, metavar="FILE", help=argument.help)
     else:
         kind: Any = _whole if argument.kind == "integer" else str
@@ -220,6 +224,8 @@ def given_arguments(operation: Operation, options: argparse.Namespace) -> dict[s
             given[argument.name] = _read_job(value)
             if options.pause:
                 given[argument.name]["offline"] = True
+        elif argument.kind == "file":
+            given[argument.name] = _read_text(value)
         elif argument.kind in ("identifiers", "ranges") and isinstance(value, list):
             if value:
                 given[argument.name] = ",".join(value)
@@ -245,16 +251,25 @@ def _parameters(argument: Argument, options: argparse.Namespace) -> dict[str, An
     return parameters
 
 
-def _read_job(name: str) -> dict[str, Any]:
-    """Return the job of a JSON file (or of the standard input for ``-``), with or without ``{"job": ...}`` around."""
-    shown = "the standard input" if name == "-" else name
+def _shown(name: str) -> str:
+    return "the standard input" if name == "-" else name
+
+
+def _read_text(name: str) -> str:
+    """Return the text of a file, or of the standard input for ``-``."""
+    shown = _shown(name)
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadSpec([Problem(shown, "is no UTF-8 text", "save it as UTF-8")]) from None
     except OSError as error:
         raise BadSpec([Problem(shown, f"cannot be read: {error.strerror}", "check the path")]) from None
+
+
+def _read_job(name: str) -> dict[str, Any]:
+    """Return the job of a JSON file (or of the standard input for ``-``), with or without ``{"job": ...}`` around."""
+    shown, text = _shown(name), _read_text(name)
     try:
         job = json.loads(text)
         if "\\u" in text:

@@ -141,6 +141,21 @@ _FILE: tuple[Column, ...] = (
     ("BYTES", lambda row: row["size"]),
     ("NAME", lambda row: row["name"]),
 )
+_CHANGED: tuple[Column, ...] = (
+    ("SETTING", lambda row: row["name"]),
+    ("VALUE", lambda row: f"{json.dumps(row['value'], ensure_ascii=False)} {row['unit']}".rstrip()),
+    ("WAS", lambda row: json.dumps(row["was"], ensure_ascii=False)),
+    ("FROM", lambda row: row["source"]),
+    ("COUNTS", lambda row: row["counts"]),
+)
+_HOST: tuple[Column, ...] = (
+    ("HOST", lambda row: row["name"]),
+    ("PATTERNS", lambda row: ", ".join(row["patterns"]) or "none takes it"),
+    ("SETS", lambda row: ", ".join(f"{name} {value}" for name, value in row["parameters"].items()) or "-"),
+    ("SERVICES", lambda row: ", ".join(f"{name} {most}" if most else name for name, most in row["services"].items())
+        or "-"),
+    ("IN POOL", lambda row: row["pool"] or "not registered"),
+)  # fmt: skip
 
 _TABLES: dict[str, tuple[Column, ...]] = {
     "job.list": _JOB,
@@ -156,6 +171,8 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "config.show": _SETTING,
     "task.files": _FILE,
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
+    "config.reload": _CHANGED,
+    "farm.check": _HOST,
 }
 
 
@@ -184,6 +201,8 @@ _DID = {
     "stop": "Stopped",
     "delete": "Deleted",
     "set": "Changed",
+    "load": "Loaded",
+    "reload": "Loaded",
 }
 
 

@@ -22,8 +22,8 @@ from afcore.commands import AcceptRestart
 from afcore.config import Config
 from afcore.core import Core
 from afcore.effects import Effect
-from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
-from afcore.errors import AfError, StoreError
+from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
+from afcore.errors import AfError, ConfigError, StoreError
 from afcore.events import Event
 from afcore.invariants import check
 from afcore.outcome import Entry
@@ -42,6 +42,7 @@ from afnet.server.defaults import defaults_of
 from afnet.server.desk import ClassicDesk
 from afnet.server.door import Door
 from afnet.server.fanout import Fanout
+from afnet.server.farmfile import changed_settings, refusal, reload_command, start_command
 from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
@@ -50,7 +51,7 @@ from afnet.server.memory import give_back
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
-from afnet.server.runner import Runner
+from afnet.server.runner import Answer, Runner
 from afnet.wire.messages import FileAccepted, Welcome
 
 if TYPE_CHECKING:
@@ -176,11 +177,12 @@ class FarmServer:
             store=store,
             audit=self.audit,
             status=self.status,
-            settings=lambda: [each._asdict() for each in config.explain()],
+            settings=lambda: [each._asdict() for each in self._config.explain()],
             now=clock.now,
             loop=loop,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
+        self.requests.own = {"farm.reload": self._reload_farm, "config.reload": self._reload_config}
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
@@ -227,6 +229,9 @@ class FarmServer:
         self.writer.start()
         self.files.start(list(self.core.farm.jobs))
         self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
+        described = start_command(self._config, self.core.farm.description)
+        if described is not None:
+            self.runner.post(described, SYSTEM_PRINCIPAL, self._farm_loaded)
         self.door.on_http = self.http
         await self.door.open()
         self.http.start()
@@ -346,6 +351,26 @@ class FarmServer:
         self.runner.on_back()
 
     # What others ask
+
+    def _farm_loaded(self, reply: Any, error: AfError | None) -> None:
+        if error is not None:
+            _log.error("the farm file is not loaded, the farm stays as it was: %s", error)
+
+    def _reload_farm(self, principal: Principal, answer: Answer) -> None:
+        self.requests.post(reload_command(self._config), principal, answer)
+
+    def _reload_config(self, principal: Principal, answer: Answer) -> None:
+        try:
+            new = self._config.read_again()
+        except ConfigError as error:
+            raise refusal(error) from None
+        rows = changed_settings(self._config, new)
+        self._config = new
+        self.core.adopt(defaults_of(new))
+        self.requests.offer(frozenset((*SERVICES, *new["services"])))
+        self.runner.wake()
+        _log.info("%s read the configuration again: %d settings changed", principal.name, len(rows))
+        answer({"rows": rows, "next": None}, None)
 
     def _files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
         self._on_loop(partial(self.callers.files_accepted, answers))

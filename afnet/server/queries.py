@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from afcore.errors import AfError, NotFound, Rejected, Unavailable, did_you_mean
+from afcore.farmexport import farm_text
+from afcore.hostpatterns import chain_of, resolved
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.rows import TaskColumns
@@ -94,6 +96,8 @@ class Queries:
             "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
             "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),
             "run.list": self._run_list,
+            "farm.export": lambda arguments: {"text": farm_text(self._farm)},
+            "farm.check": self._farm_check,
             "server.status": lambda arguments: self._status(),
             "config.show": lambda arguments: {"rows": self._settings(), "next": None},
         }
@@ -319,6 +323,20 @@ class Queries:
         keys = list(islice(self._farm.runs, after, after + limit + 1))
         rows = [make(self._farm, key, 0.0) for key in keys[:limit]]
         return {"rows": as_builtins(rows), "next": after + limit if len(keys) > limit else None}
+
+    def _farm_check(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        patterns = self._farm.description.patterns
+        rows = []
+        for name in arguments["names"]:
+            chain = chain_of(patterns, name)
+            parameters, services = resolved(chain)
+            id = self._farm.renders_by_name.get(name)
+            pool = "" if id is None else self._farm.pools[self._farm.renders[id].pool].path
+            rows.append(
+                {"name": name, "patterns": [each.name for each in chain], "parameters": parameters,
+                 "services": services, "pool": pool}
+            )  # fmt: skip
+        return {"rows": rows, "next": None}
 
     def _history_runs(self, arguments: dict[str, Any]) -> Callable[[], Any]:
         query = RunQuery(

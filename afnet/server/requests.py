@@ -27,6 +27,12 @@ class Requests:
         self._runner = runner
         self._queries = queries
         self._services = services
+        self.own: dict[str, Callable[[Principal, Answer], None]] = {}
+        """What the server does itself, by the name of the operation."""
+
+    def offer(self, services: Collection[str]) -> None:
+        """Let these be the names of services that a submitted block may have."""
+        self._services = services
 
     def do(
         self, name: str, arguments: dict[str, Any], principal: Principal, answer: Answer, *, initiator: str = ""
@@ -47,6 +53,9 @@ class Requests:
                 self.post(command, principal, answer, initiator=initiator)
             elif operation.kind == "query":
                 self._query(name, operation.bind(arguments), self._with_warning(answer))
+            elif operation.kind == "server":
+                operation.bind(arguments)
+                self.own[name](principal, answer)
             else:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:

@@ -20,7 +20,7 @@ from afcore.errors import BadSpec, Conflict, NotFound
 from afcore.events import PoolAdded, RenderAdded, RunAdopted, RunFinished, TaskWarned
 from afcore.evolve import evolve
 from afcore.ids import RunKey
-from afcore.rules.renders import pool_for
+from afcore.rules.places import pool_for
 from afcore.states import RenderState, RunStatus, TaskFlag
 from tests.unit.afcore.plays import FarmPlay, block, job
 

@@ -36,7 +36,8 @@ def test_every_entry_says_who_may_and_what_is_kept(name: str) -> None:
     assert operation.role in Role and Role.USER <= operation.role <= Role.GOD
     assert operation.owner in ("own", "any", "farm")
     assert (operation.kind == "command") == (operation.command is not None)
-    assert operation.durable == operation.audited == (operation.kind == "command")
+    assert operation.durable == (operation.kind == "command")
+    assert operation.audited == (operation.kind in ("command", "server"))
     assert not operation.undoable or operation.durable
     names = [argument.name for argument in operation.arguments]
     assert len(names) == len(set(names))
