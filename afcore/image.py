@@ -252,8 +252,8 @@ def digest(farm: Farm) -> str:
     sum.update(_encoder.encode(values))
     for id in sorted(farm.jobs):
         job = farm.jobs[id]
-        usual = _JOB_USUAL.get
-        fields = {name: value for name, value in _values(job, _JOB).items() if value != usual(name)}
+        of = _JOB_USUAL.get
+        fields = {name: value for name, value in _values(job, _JOB).items() if value != of(name)}
         sum.update(_encoder.encode([job.spec.to_wire(), fields, [_block_values(block) for block in job.blocks]]))
         for block in job.blocks:
             for name, column in zip(COLUMNS, columns_of(block.tasks), strict=True):
