@@ -7,6 +7,7 @@ Rules of this file:
 
 from afcore.evolve.jobs import link_blocks, link_job
 from afcore.evolve.tasks import take
+from afcore.evolve.tickets import find_limited
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Pool, User
@@ -29,6 +30,7 @@ def recount(farm: Farm) -> None:
         render.used_capacity = 0
         render.tickets_used = {}
         render.runs = {}
+    farm.limited = find_limited(farm)
     farm.waiters.clear()
     farm.masked_jobs.clear()
     for job in farm.jobs.values():

@@ -14,6 +14,7 @@ from afcore.events import (
     RenderWentOnline,
 )
 from afcore.evolve.tasks import count_in_pools
+from afcore.evolve.tickets import limit_services
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.states import RenderState, TaskState
@@ -70,6 +71,8 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
             _move(farm, render, value)
         else:
             setattr(render, name, value)
+    if "tickets_host" in event.new:
+        limit_services(farm)
     if "state" in event.new and not event.new["state"] & RenderState.SICK:
         render.failed_users.clear()
 
@@ -91,6 +94,8 @@ def _render_deleted(farm: Farm, event: RenderDeleted, at: float) -> None:
     render = farm.renders.pop(event.render)
     del farm.renders_by_name[render.name]
     farm.pools[render.pool].renders.remove(render.id)
+    if render.tickets_host:
+        limit_services(farm)
 
 
 def _render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:

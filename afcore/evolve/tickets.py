@@ -8,9 +8,10 @@ Rules of this file:
 from collections.abc import Iterable
 from typing import TypeVar
 
+from afcore.hostpatterns import SERVICE_TICKET
 from afcore.model.farm import Farm
 
-__all__ = ["count_tickets"]
+__all__ = ["count_tickets", "find_limited", "limit_services"]
 
 _Key = TypeVar("_Key", str, int)
 
@@ -31,6 +32,26 @@ def count_tickets(farm: Farm, on: int, tickets: Iterable[tuple[str, int]], sign:
             if not hosts:
                 del pool.ticket_hosts[name]
             above = pool.parent
+
+
+def find_limited(farm: Farm) -> dict[str, str]:
+    """Return the services that have a ticket of their own anywhere, to that ticket's name."""
+    names = {name for pool in farm.pools.values() for table in (pool.tickets, pool.tickets_host) for name in table}
+    names.update(name for render in farm.renders.values() if render.tickets_host for name in render.tickets_host)
+    return {name.removeprefix(SERVICE_TICKET): name for name in sorted(names) if name.startswith(SERVICE_TICKET)}
+
+
+def limit_services(farm: Farm) -> None:
+    """Take in that tickets were defined or are no more: what runs already holds the ticket of its service too."""
+    before, farm.limited = farm.limited, find_limited(farm)
+    new = {service: name for service, name in farm.limited.items() if service not in before}
+    if not new:
+        return
+    for key, run in farm.runs.items():
+        name = new.get(farm.jobs[key.job].blocks[key.block].spec.service)
+        if name is not None and name not in dict(run.tickets):
+            run.tickets = (*run.tickets, (name, 1))
+            count_tickets(farm, run.render, ((name, 1),), 1)
 
 
 def _add(counts: dict[_Key, int], key: _Key, amount: int) -> None:

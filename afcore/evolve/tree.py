@@ -17,6 +17,7 @@ from afcore.events import (
     UserDeleted,
     UserEdited,
 )
+from afcore.evolve.tickets import limit_services
 from afcore.model.farm import Farm
 from afcore.model.tree import Branch, Pool, User
 
@@ -62,6 +63,8 @@ def _pool_added(farm: Farm, event: PoolAdded, at: float) -> None:
     farm.next_pool = max(farm.next_pool, pool.id + 1)
     if pool.parent:
         farm.pools[pool.parent].children.append(pool.id)
+    if "tickets" in event.parameters or "tickets_host" in event.parameters:
+        limit_services(farm)
 
 
 def _user_edited(farm: Farm, event: UserEdited, at: float) -> None:
@@ -83,6 +86,8 @@ def _pool_edited(farm: Farm, event: PoolEdited, at: float) -> None:
     pool = farm.pools[event.pool]
     pool.version = farm.version
     _set(pool, event.new)
+    if "tickets" in event.new or "tickets_host" in event.new:
+        limit_services(farm)
 
 
 def _set(thing: User | Branch | Pool, parameters: dict[str, Any]) -> None:
@@ -95,6 +100,8 @@ def _pool_deleted(farm: Farm, event: PoolDeleted, at: float) -> None:
     pool = farm.pools.pop(event.pool)
     del farm.pools_by_path[pool.path]
     farm.pools[pool.parent].children.remove(pool.id)
+    if pool.tickets or pool.tickets_host:
+        limit_services(farm)
 
 
 def _branch_deleted(farm: Farm, event: BranchDeleted, at: float) -> None:

@@ -6,11 +6,13 @@ are 1,000 capacity units for each core of the host; and one task for each core.
 
 from collections.abc import Iterator
 
+from afcore.jobspec import BlockSpec
 from afcore.model.farm import Farm
 from afcore.model.render import Render, Run
 from afcore.model.tree import Pool
 
 __all__ = [
+    "block_tickets",
     "capacity_of",
     "cores_of",
     "host_ticket",
@@ -111,6 +113,12 @@ def pool_priority(farm: Farm, pool: int) -> int:
     if not found.parent:
         return found.priority
     return (found.priority + pool_priority(farm, found.parent)) // 2
+
+
+def block_tickets(farm: Farm, spec: BlockSpec) -> dict[str, int]:
+    """Return what one task of a block holds: its tickets, and one of its service where that is limited."""
+    name = farm.limited.get(spec.service)
+    return spec.tickets if name is None or name in spec.tickets else {**spec.tickets, name: 1}
 
 
 def host_ticket(farm: Farm, render: Render, name: str) -> int:

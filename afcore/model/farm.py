@@ -39,6 +39,8 @@ class Farm:
     """By job: the jobs that wait for it, the other side of ``Job.waits_for``; derived."""
     runs: dict[RunKey, Run] = field(default_factory=dict)
     """Every run that is going on."""
+    limited: dict[str, str] = field(default_factory=dict)
+    """Services with a ticket of their own that some pool or render defines, to the ticket's name; derived."""
     description: Description = field(default_factory=Description)
     """What the farm file says, as it was last loaded."""
     next_job: int = 2

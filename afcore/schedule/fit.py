@@ -9,7 +9,7 @@ Source of the order: gates B and C of the scheduling facts.
 """
 
 from afcore.masks import Mask
-from afcore.model.effective import power_of, properties_of, service_allowed
+from afcore.model.effective import block_tickets, power_of, properties_of, service_allowed
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -211,10 +211,11 @@ def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: R
         return Reason.CAPACITY
     if not matches.service(render, spec.service):
         return Reason.SERVICE
-    if spec.tickets:
-        if host_ticket_missing(farm, render, spec.tickets):
+    tickets = block_tickets(farm, spec)
+    if tickets:
+        if host_ticket_missing(farm, render, tickets):
             return Reason.HOST_TICKET
-        if pool_ticket_holder(farm, render, spec.tickets) is not None:
+        if pool_ticket_holder(farm, render, tickets) is not None:
             return Reason.POOL_TICKET
     if 0 <= spec.max_running_tasks <= block.running_tasks:
         return Reason.BLOCK_LIMIT

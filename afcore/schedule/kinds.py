@@ -10,6 +10,7 @@ import copy
 import heapq
 from collections.abc import Iterable, Iterator
 
+from afcore.model.effective import block_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -60,7 +61,7 @@ def kind_of(farm: Farm, job: Job, blocks: tuple[int, ...]) -> KindKey:
                 *(spec.need_memory, spec.need_power, spec.need_hdd, spec.need_cpu_freq_mgz, spec.need_cpu_cores),
                 *(spec.need_cpu_freq_cores, spec.need_gpu_mem_mb, spec.need_properties),
                 *(spec.hosts_mask, spec.hosts_mask_exclude),
-                tuple(spec.tickets.items()),
+                tuple(block_tickets(farm, spec).items()),
             )
         )
     return tuple(key)
@@ -94,7 +95,7 @@ class Kind:
         for holder in self._holders:
             holder.running_per_host = {}
         self._pools = [holder.pools for holder in self._holders if holder.pools]
-        self.tickets = [block.spec.tickets for block in self._blocks]
+        self.tickets = [block_tickets(farm, block.spec) for block in self._blocks]
         self.short = False
         """Every block lacks a ticket, as ``Ranking`` found; until one is given back."""
         self._asks = {holder_needs(holder) for holder in self._holders}

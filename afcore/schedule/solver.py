@@ -27,6 +27,7 @@ from afcore.events import (
     UserDeleted,
     UserEdited,
 )
+from afcore.model.effective import block_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -62,11 +63,14 @@ class Scheduler:
         self._ranking = Ranking(farm, self._renders, self._matches)
         self._stale = True
         """Whether everything has to be ranked anew before the next pass."""
-        self._tickets = {key[:3]: tuple(dict(run.tickets)) for key, run in farm.runs.items() if run.tickets}
+        self._tickets = self._held()
         """Names of the tickets each run holds."""
         self._again = False
         """Whether something ended that others may have waited for."""
         self._at = 0.0
+
+    def _held(self) -> dict[tuple[int, ...], tuple[str, ...]]:
+        return {key[:3]: tuple(dict(run.tickets)) for key, run in self._farm.runs.items() if run.tickets}
 
     @property
     def wanted(self) -> bool:
@@ -113,6 +117,8 @@ class Scheduler:
             self._finished(event)  # type: ignore[arg-type]
         elif isinstance(event, _OF_TREE):
             self._stale = True
+            if self._farm.limited:
+                self._tickets = self._held()  # a limit of a service may be new: what runs holds its ticket now
             self._offers.touched.clear()
             self._offers.changed.update(dict.fromkeys(self._offers.ready))
         else:
@@ -295,7 +301,7 @@ class Scheduler:
             render=render.id,
             capacity=max(1, block.spec.capacity) * max(1, factor),
             coefficient=factor,
-            tickets=block.spec.tickets,
+            tickets=block_tickets(self._farm, block.spec),
         )
 
     def _task(self, job: Job, block: Block, render: Render, wanted: int) -> int | None:

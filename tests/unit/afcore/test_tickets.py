@@ -139,3 +139,43 @@ def test_a_pool_ticket_on_a_render_is_refused(farm: FarmPlay) -> None:
     farm.register("a")
     with pytest.raises(BadSpec, match="no such parameter"):
         farm.do(commands.SetRenders(["a"], {"tickets": {"LIC": [1, -1]}}))
+
+
+def test_a_limit_of_a_service_holds_for_blocks_that_ask_for_no_ticket(farm: FarmPlay) -> None:
+    farm.do(commands.SetPools(["/"], {"tickets": {"service:nuke": [3, 2]}}))
+    for name in ("a", "b", "c"):
+        farm.register(name, instance=name, cores=4)
+    farm.submit(job(block("n", 1, 9, service="nuke"), block("g", 1, 2)))
+    started = farm.solve()
+    assert [key.block for key in started].count(0) == 3 and [key.block for key in started].count(1) == 2
+    root = farm.core.farm.pools[1]
+    assert root.tickets_used == {"service:nuke": 3} and len(root.ticket_hosts["service:nuke"]) <= 2
+    farm.report(next(key for key in started if key.block == 0))
+    assert [key.block for key in farm.solve()] == [0], "a task that ends gives its place to the next"
+
+
+def test_a_limit_set_later_counts_what_runs_already(farm: FarmPlay) -> None:
+    for name in ("a", "b"):
+        farm.register(name, instance=name, cores=4)
+    farm.submit(job(block("n", 1, 9, service="nuke", max_running_tasks=5)))
+    running = farm.solve()
+    assert len(running) == 5
+    farm.do(commands.SetPools(["/"], {"tickets": {"service:nuke": [2, -1]}}))
+    assert farm.core.farm.pools[1].tickets_used == {"service:nuke": 5}, "nobody is stopped"
+    for key in running[:3]:
+        farm.report(key)
+        assert farm.solve() == []
+    farm.report(running[3])
+    assert len(farm.solve()) == 1, "two at once from now on"
+    farm.do(commands.SetPools(["/"], {"tickets": {"service:nuke": [-1, -1]}}))
+    assert len(farm.solve()) == 3, "without the limit the block's own counts"
+    farm.run_all()
+
+
+def test_a_limit_of_a_service_on_one_host(farm: FarmPlay) -> None:
+    farm.register("a", cores=4)
+    farm.submit(job(block("n", 1, 9, service="max")))
+    farm.do(commands.SetRenders(["a"], {"tickets_host": {"service:max": 1}}))
+    assert len(farm.solve()) == 1
+    farm.do(commands.SetRenders(["a"], {"tickets_host": {"service:max": -1}}))
+    assert len(farm.solve()) == 3
