@@ -24,8 +24,24 @@ from afcore.image import FarmImage, digest, farm_bytes, job_bytes
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
-from afcore.rules import access, append, hosts, jobs, order, pools, renders, runs, submit, tasks, time, tree, trynext
+from afcore.rules import (
+    access,
+    append,
+    hosts,
+    jobs,
+    order,
+    pools,
+    renders,
+    runs,
+    submit,
+    sysjob,
+    tasks,
+    time,
+    tree,
+    trynext,
+)
 from afcore.rules.base import Context, Rule
+from afcore.rules.reactions import REACTIONS
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
 
@@ -106,6 +122,7 @@ class Core:
         command: Command = envelope.command
         name = type(command).__name__
         access.check(envelope.principal, command, self.farm)
+        sysjob.guard(command)
         if not self.farm.branches:
             self._found(envelope)
         outcome = Outcome()
@@ -140,6 +157,8 @@ class Core:
         elif kind is JobDeleted:
             outcome.jobs.extend(job_rows(farm, farm.jobs[event.job], at))  # type: ignore[union-attr]
             self._deleted.append(event.job)  # type: ignore[union-attr]
+        reaction = REACTIONS.get(kind)
+        following = None if reaction is None else reaction(farm, event, at)
         farm.version += 1
         HANDLERS[kind](farm, event, at)
         outcome.events.append(event)
@@ -149,6 +168,9 @@ class Core:
         self.scheduler.note(event, at)
         self.deadlines.note(event, at)
         self.story.note(event, envelope)
+        if following is not None:
+            for each in following:
+                self._happen(each, envelope, outcome)
 
     def _found(self, envelope: Envelope[Any]) -> None:
         """Make the farm's root branch and root pool; the next outcome tells it."""

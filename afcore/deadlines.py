@@ -24,6 +24,7 @@ from afcore.events import (
     RunAdopted,
     RunFinished,
     RunStarted,
+    SystemTaskKept,
     UserEdited,
 )
 from afcore.ids import RunKey
@@ -32,6 +33,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
 from afcore.states import RenderState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = [
     "Deadlines",
@@ -62,13 +64,17 @@ class Due(IntEnum):
     """Runs that nobody brought back: ()."""
     FORGIVE = 5
     """How long ago a host failed a block: (job, block, render)."""
+    SYSTEM_AGE = 6
+    """How old a task of the system job is that is tried again: (block, task)."""
 
 
 Key = tuple[int, ...]
 
 
 def life_end(farm: Farm, job: Job) -> float | None:
-    """Return when a job is deleted by its age, or None for never."""
+    """Return when a job is deleted by its age, or None for never; the system job stays."""
+    if job.id == SYSTEM_JOB:
+        return None
     life = job.time_life if job.time_life >= 0 else farm.users[job.user].jobs_life_time
     return job.time_creation + life if life > 0 else None
 
@@ -149,6 +155,10 @@ class Deadlines:
         self.push(back, Due.RECONNECT, ())
         for render in farm.renders.values():
             self.push(silence_end(farm, render), Due.RENDER, (render.id,))
+        for index, queue in enumerate(farm.system):
+            for slot, task in queue.tasks.items():
+                if task.since:
+                    self.push(task.since + farm.defaults.system_tasklife, Due.SYSTEM_AGE, (index, slot))
         self._built = len(self._heap)
 
     def _push_run(self, block: Block, run: Run) -> None:
@@ -221,6 +231,10 @@ class Deadlines:
     def _render_seen(self, event: RenderWentOnline | RenderDisconnected) -> None:
         self.push(silence_end(self._farm, self._farm.renders[event.render]), Due.RENDER, (event.render,))
 
+    def _system_task_kept(self, event: SystemTaskKept) -> None:
+        end = event.since + self._farm.defaults.system_tasklife
+        self.push(end, Due.SYSTEM_AGE, (event.block, event.task))
+
     def _farm_recovered(self, event: FarmRecovered) -> None:
         self.rebuild()
 
@@ -236,5 +250,6 @@ _NOTES: dict[type, Callable[[Deadlines, Any], None]] = {
     PoolEdited: Deadlines._pool_edited,
     RenderWentOnline: Deadlines._render_seen,
     RenderDisconnected: Deadlines._render_seen,
+    SystemTaskKept: Deadlines._system_task_kept,
     FarmRecovered: Deadlines._farm_recovered,
 }

@@ -15,6 +15,7 @@ import msgspec
 from afcore.hostpatterns import Description
 from afcore.jobspec import JobSpec
 from afcore.reservation import Reservation
+from afcore.systemcommand import SystemCommand
 
 __all__ = [
     "FACTS",
@@ -35,6 +36,7 @@ __all__ = [
     "JobDeletionRequested",
     "JobEdited",
     "JobFinished",
+    "JobPrepared",
     "JobReopened",
     "JobStarted",
     "JobSubmitted",
@@ -56,6 +58,12 @@ __all__ = [
     "RunStarted",
     "RunStopRequested",
     "RunsStopRequested",
+    "SystemCommandsQueued",
+    "SystemQueueReset",
+    "SystemServicesSet",
+    "SystemTaskKept",
+    "SystemTaskLeft",
+    "SystemTaskMade",
     "TaskWarned",
     "TasksAppended",
     "TasksChanged",
@@ -439,6 +447,64 @@ class RenderDeleted(Fact, tag=54, frozen=True):
     name: str
 
 
+# The system job
+
+
+class SystemServicesSet(Fact, tag=60, frozen=True):
+    """The configuration names these services for the blocks of the system job; the first time, its queues begin."""
+
+    job: int
+    services: list[str]
+
+
+class SystemCommandsQueued(Fact, tag=61, frozen=True):
+    """Commands are to be run by a block of the system job, after those that wait already."""
+
+    job: int
+    block: int
+    commands: list[SystemCommand]
+
+
+class SystemTaskMade(Fact, tag=62, frozen=True):
+    """The command of a block of the system job that waited longest is now the task ``task`` and ready."""
+
+    job: int
+    block: int
+    task: int
+
+
+class SystemTaskKept(Fact, tag=63, frozen=True):
+    """A task of the system job has come back without success and is tried again; its age counts from ``since``."""
+
+    job: int
+    block: int
+    task: int
+    since: float
+
+
+class SystemTaskLeft(Fact, tag=64, frozen=True):
+    """A command of the system job is over: its place among the tasks is free."""
+
+    job: int
+    block: int
+    task: int
+    succeeded: bool
+
+
+class SystemQueueReset(Fact, tag=65, frozen=True):
+    """The commands that wait for a block of the system job were forgotten, as somebody asked."""
+
+    job: int
+    block: int
+
+
+class JobPrepared(Fact, tag=66, frozen=True):
+    """One of the commands that a job waits for is over; when it did not succeed, the job is paused."""
+
+    job: int
+    succeeded: bool
+
+
 # The farm
 
 
@@ -498,7 +564,8 @@ FACTS = (
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
     TasksGivenUp, TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
-    FarmRecovered, FarmFounded, FarmDescribed,
+    FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade, SystemTaskKept,
+    SystemTaskLeft, SystemQueueReset, JobPrepared,
 )  # fmt: skip
 """Every event that is journaled."""
 
@@ -512,7 +579,9 @@ Event = (
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
     | TasksHeld
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
-    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed
-    | RunProgressed | RenderMeasured | RenderDisconnected
+    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed | SystemServicesSet
+    | SystemCommandsQueued | SystemTaskMade | SystemTaskKept | SystemTaskLeft | SystemQueueReset | JobPrepared
+    | RunProgressed
+    | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

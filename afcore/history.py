@@ -12,6 +12,7 @@ from afcore.jobspec import BlockSpec
 from afcore.model.farm import Farm
 from afcore.model.job import Job
 from afcore.states import RunStatus, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["job_rows", "run_row"]
 
@@ -24,6 +25,8 @@ def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict
     render = farm.renders.get(event.render)
     run = farm.runs.get(RunKey(event.job, event.block, event.task, event.run))
     report = command if isinstance(command, ReportRun) else None
+    task = farm.system[event.block].tasks.get(event.task) if event.job == SYSTEM_JOB else None
+    owner = task.command.user_name if task is not None else farm.users[job.user].name
     done = round(at * 1000)
     return {
         "job": event.job,
@@ -38,7 +41,7 @@ def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict
         "starts_count": block.tasks.starts[event.task],
         "started_ms": done - event.duration_ms if report else round(run.started * 1000) if run else done,
         "done_ms": done,
-        "username": farm.users[job.user].name,
+        "username": owner,
         "hostname": render.name if render else "",
         "render": event.render,
         "pool": farm.pools[render.pool].path if render else "",

@@ -9,7 +9,7 @@ from typing import NamedTuple, NewType
 __all__ = ["BlockIndex", "BranchId", "JobId", "PoolId", "RenderId", "RunKey", "TaskIndex", "UserId"]
 
 JobId = NewType("JobId", int)
-"""A job, from 1; the system job of a later version is 1, so submitted jobs start at 2."""
+"""A job, from 1; the system job is 1, so submitted jobs start at 2."""
 BlockIndex = NewType("BlockIndex", int)
 """A block of a job, from 0 in the order of submission."""
 TaskIndex = NewType("TaskIndex", int)

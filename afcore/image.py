@@ -21,6 +21,7 @@ from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
+from afcore.model.system import SystemQueue
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import COLUMN_NAMES as COLUMNS
 from afcore.model.tasks import TaskTable
@@ -102,6 +103,7 @@ class _FarmParts(msgspec.Struct):
     renders: list[dict[str, Any]]
     runs: list[Run]
     description: Description = Description()
+    system: list[SystemQueue] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -136,6 +138,7 @@ def _farm_values(farm: Farm, run_values: Callable[[Run], Any] = _run_values) -> 
         "renders": [_values(render, _RENDER) for render in farm.renders.values()],
         "runs": [run_values(run) for run in farm.runs.values()],
         "description": farm.description,
+        "system": farm.system,
     }
 
 
@@ -187,6 +190,7 @@ def load_farm(stored: Stored) -> Farm:
         run.render = own.setdefault(run.render, run.render)
         run.capacity = own.setdefault(run.capacity, run.capacity)
         farm.runs[run.key] = run
+    farm.system = parts.system
     return farm
 
 
@@ -248,6 +252,8 @@ def digest(farm: Farm) -> str:
         values[kind] = sorted(changed, key=lambda each: each["id"])
     if values["description"] == Description():
         del values["description"]
+    if not values["system"]:
+        del values["system"]
     values["runs"].sort(key=lambda each: each["key"])
     sum.update(_encoder.encode(values))
     for id in sorted(farm.jobs):

@@ -15,6 +15,7 @@ from afcore.model.tree import Branch, Limits, Pool, User
 from afcore.rules.depends import is_clear
 from afcore.schedule.limits import branch_chain
 from afcore.states import LIVE_STATES, RenderState, TaskFlag, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["check", "over_full"]
 
@@ -33,7 +34,26 @@ def check(farm: Farm) -> list[str]:
         *_tickets(farm),
         *_indexes(farm),
         *_waiting_jobs(farm),
+        *_system(farm),
     ]
+
+
+def _system(farm: Farm) -> Iterator[str]:
+    """Compare what the system job has to do with its tables and with the jobs it holds."""
+    held: Counter[int] = Counter()
+    for index, queue in enumerate(farm.system):
+        table = farm.jobs[SYSTEM_JOB].blocks[index].tasks
+        taken = {task for task in range(table.size) if table.state[task] != TaskState.DONE}
+        if taken != set(queue.tasks):
+            yield f"block {index} of the system job has tasks {sorted(queue.tasks)}, its table says {sorted(taken)}"
+        fresh = any(not task.since and table.state[slot] == TaskState.READY for slot, task in queue.tasks.items())
+        if queue.waiting and not queue.tasks and not fresh:
+            yield f"block {index} of the system job has commands that wait, and no task"
+        held.update(command.holds for command in queue.waiting)
+        held.update(task.command.holds for task in queue.tasks.values())
+    for job in farm.jobs.values():
+        if job.pre != held.get(job.id, 0):
+            yield f"job {job.id} waits for {job.pre} commands before it, there are {held.get(job.id, 0)}"
 
 
 def _jobs(farm: Farm) -> Iterator[str]:
@@ -42,7 +62,7 @@ def _jobs(farm: Farm) -> Iterator[str]:
             yield from _block(farm, job, block)
         if job.time_done and not job.over:
             yield f"job {job.id} is done, but not all of its tasks are over"
-        if not job.time_done and job.over and job.blocks:
+        if not job.time_done and job.over and job.blocks and job.id != SYSTEM_JOB:
             yield f"job {job.id} is not done, but all of its tasks are over"
         flagged = [
             (block.index, task)

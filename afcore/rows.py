@@ -52,6 +52,8 @@ class BlockRow(msgspec.Struct, array_like=True, frozen=True):
     depend_mask: str = ""
     tasks_depend_mask: str = ""
     flags: int = 0
+    queued: int = 0
+    """Commands of a block of the system job that wait without a task."""
 
 
 class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):
@@ -87,6 +89,8 @@ class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):
     try_next: list[tuple[int, int]] = []
     """(block, task) of what is offered before everything else, in this order."""
     maintenance: bool = False
+    pre: int = 0
+    """Commands that must have succeeded before it starts."""
 
 
 class RunRow(msgspec.Struct, array_like=True, frozen=True, tag="run"):

@@ -9,6 +9,7 @@ from afcore.errors import NotFound
 from afcore.frames import FrameRange
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["run_fields"]
 
@@ -24,18 +25,19 @@ def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
     of_task = frames.task(key.task)
     texts = spec.tasks
     user, render = farm.users[job.user], farm.renders[run.render]
+    system = farm.system[key.block].tasks[key.task].command if key.job == SYSTEM_JOB else None
     return {
         **key._asdict(),
-        "job_name": job.name,
+        "job_name": system.job_name if system else job.name,
         "block_name": spec.name,
         "task_name": spec.task_name(key.task),
-        "user_name": user.name,
+        "user_name": system.user_name if system else user.name,
         "service": spec.service,
         "parser": spec.parser,
         "command": spec.command,
         "task_command": "" if texts is None else texts.commands[key.task],
-        "working_directory": spec.working_directory,
-        "environment": spec.task_environment(key.task),
+        "working_directory": system.working_directory if system else spec.working_directory,
+        "environment": {**spec.environment, **system.environment} if system else spec.task_environment(key.task),
         "files": list(spec.files),
         "task_files": [] if texts is None else list(texts.files.get(key.task, ())),
         "numeric": isinstance(frames, FrameRange),

@@ -70,6 +70,12 @@ _ALL = (
     Setting("af_task_progress_change_timeout", "int", -1, "time without progress that fails a task; -1 none", "s", -1),
     Setting("af_task_reconnect_timeout", "int", 30, "how long running tasks are waited for after a restart", "s", 0),
     Setting("af_cmdprefix", "text", "", "text put before the command of every block", env=("AF_CMD_PREFIX",)),
+    # The system job.
+    Setting("af_sysjob_tasklife", "int", 1800, "age at which a system task that fails is given up", "s", 1),
+    Setting("af_sysjob_tasksmax", "int", 1000, "tasks of one system block; more commands wait", "", 1, 65535),
+    Setting("af_sysjob_postcmd_service", "text", "postcmd", "service of commands after and before jobs"),
+    Setting("af_sysjob_wol_service", "text", "wakeonlan", "service that wakes renders"),
+    Setting("af_sysjob_events_service", "text", "events", "service that tells of events"),
     # Renders.
     Setting("capacity_per_core", "int", 1000, "capacity of a render for each of its cores", "", 1),
     Setting("heartbeat_sec", "float", 5.0, "how often a render says that it lives", "s", 0.05),
@@ -121,8 +127,7 @@ CLASSIC = frozenset(
     af_render_launch_cmds af_render_launch_cmds_exit af_thumbnail_cmd af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
     af_watch_refresh_gui_sec af_watch_connection_lost_time af_watch_work_user_visible af_db_stringquotes
-    af_db_stringnamelen af_db_stringexprlen af_sysjob_tasklife af_sysjob_tasksmax af_sysjob_wol_service
-    af_sysjob_postcmd_service af_sysjob_events_service af_server_sockets_processing_threads_num
+    af_db_stringnamelen af_db_stringexprlen af_server_sockets_processing_threads_num
     af_server_sockets_readwrite_threads_num af_server_sockets_processing_threads_stack
     af_server_sockets_readwrite_threads_stack af_server_linux_epoll af_server_http_wait_close af_server_profiling_sec
     af_so_server_RCVTIMEO_sec af_so_server_SNDTIMEO_sec af_so_server_TCP_NODELAY af_so_server_REUSEADDR

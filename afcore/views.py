@@ -31,6 +31,7 @@ from afcore.rows import (
 )
 from afcore.schedule.offers import waits_for_approval
 from afcore.states import STATE_COUNT, RenderState, TaskFlag, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = [
     "MAX_PAGE",
@@ -102,6 +103,7 @@ def _block_row(farm: Farm, job: Job, block: Block) -> BlockRow:
         depend_mask=spec.depend_mask,
         tasks_depend_mask=spec.tasks_depend_mask,
         flags=spec.flags,
+        queued=len(farm.system[block.index].waiting) if job.id == SYSTEM_JOB and farm.system else 0,
     )
 
 
@@ -118,6 +120,8 @@ def job_word(job: Job, at: float = 0.0) -> str:
         return "running"
     held = job.waits_for or job.time_wait > at > 0
     if not held and any(block.tasks.counts[_READY] and not block.waiting for block in job.blocks):
+        return "ready"
+    if job.id == SYSTEM_JOB:
         return "ready"
     return "error" if counts[_ERROR] else "waiting"
 
@@ -156,6 +160,7 @@ def job_row(farm: Farm, job: Job, at: float = 0.0) -> JobRow:
         ppa=job.ppa and any(waits_for_approval(job, block) for block in job.blocks),
         try_next=list(job.try_next),
         maintenance=job.maintenance,
+        pre=job.pre,
     )
 
 
@@ -165,6 +170,7 @@ def run_row(farm: Farm, run: Run) -> RunRow:
     job = farm.jobs[key.job]
     block = job.blocks[key.block]
     render = farm.renders.get(run.render)
+    system = farm.system[key.block].tasks[key.task].command if key.job == SYSTEM_JOB else None
     return RunRow(
         job=key.job,
         block=key.block,
@@ -172,7 +178,7 @@ def run_row(farm: Farm, run: Run) -> RunRow:
         run=key.run,
         name=block.spec.task_name(key.task),
         job_name=job.name,
-        user=farm.users[job.user].name,
+        user=farm.users[job.user].name if system is None else system.user_name,
         render=render.name if render is not None else "",
         started=run.started,
         percent=block.tasks.percent[key.task],

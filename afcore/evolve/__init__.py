@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from afcore.events import Event
-from afcore.evolve import append, jobs, ranges, renders, tasks, tree
+from afcore.evolve import append, jobs, ranges, renders, system, tasks, tree
 from afcore.model.farm import Farm
 
 __all__ = ["HANDLERS", "Handler", "evolve"]
@@ -25,6 +25,7 @@ HANDLERS: dict[type, Handler] = {
     **tasks.HANDLERS,
     **ranges.HANDLERS,
     **renders.HANDLERS,
+    **system.HANDLERS,
 }
 """The one dispatch table."""
 

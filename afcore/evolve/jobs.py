@@ -26,6 +26,7 @@ from afcore.model.job import Block, Job
 from afcore.model.tasks import TaskTable
 from afcore.model.tree import Limits, User
 from afcore.states import TaskFlag, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["HANDLERS", "JOB_FIELDS", "build_block", "build_job", "link_blocks", "link_job", "unlink_job"]
 
@@ -110,8 +111,8 @@ def link_job(farm: Farm, job: Job) -> None:
 
 
 def _wait(farm: Farm, waiter: Job, other: Job) -> None:
-    """Let ``waiter`` wait for ``other`` when a mask of it says so; a job never waits for itself."""
-    if waiter is other:
+    """Let ``waiter`` wait for ``other`` when a mask of it says so; a job never waits for itself or the system job."""
+    if waiter is other or other.id == SYSTEM_JOB:
         return
     local = waiter.depend_mask and waiter.user == other.user and Mask(waiter.depend_mask).matches(other.name)
     if local or (waiter.depend_mask_global and Mask(waiter.depend_mask_global).matches(other.name)):

@@ -131,7 +131,7 @@ def acquit_hosts(block: Block, task: int) -> None:
 
     The task itself keeps its list for people to read.
     """
-    for render, errors in block.task_error_hosts[task].items():
+    for render, errors in block.task_error_hosts.get(task, {}).items():
         counted = block.error_hosts.get(render)
         if counted is not None:
             counted.count -= errors.count

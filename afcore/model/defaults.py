@@ -26,5 +26,13 @@ class Defaults:
     """After a start of the server, within which a render may bring back what it ran (at least its zombie time)."""
     progress_timeout: int = -1
     """Without progress, after which a run fails; 0 or less for never."""
+    task_capacity: int = 1000
+    """Capacity units of a task of the system job."""
+    system_services: tuple[str, str, str] = ("postcmd", "wakeonlan", "events")
+    """Services of the system job's blocks, by ``SystemBlock``."""
+    system_tasklife: float = 1800.0
+    """Seconds after its first start at which a command of the system job is given up."""
+    system_tasksmax: int = 1000
+    """Most tasks of one block of the system job; further commands wait."""
     user: dict[str, int] = field(default_factory=dict)
     """Parameters of a new user that differ from those of ``model.tree.User``."""

@@ -9,6 +9,7 @@ from afcore.ids import RunKey
 from afcore.model.defaults import Defaults
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
+from afcore.model.system import SystemQueue
 from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["Farm"]
@@ -43,6 +44,8 @@ class Farm:
     """Services with a ticket of their own that some pool or render defines, to the ticket's name; derived."""
     description: Description = field(default_factory=Description)
     """What the farm file says, as it was last loaded."""
+    system: list[SystemQueue] = field(default_factory=list)
+    """What the blocks of the system job have to do, by ``SystemBlock``; empty before there is a system job."""
     next_job: int = 2
     next_serial: int = 1
     next_user: int = 1

@@ -81,6 +81,8 @@ class Job(Limits):
     waits_for: set[int] = field(default_factory=set)
     """Ids of the unfinished jobs its masks match; derived."""
     deleting: bool = False
+    pre: int = 0
+    """Commands of the system job that must have succeeded before it starts."""
     report: str = ""
     """What a parser wants shown on the job; a reading."""
     version: int = 0

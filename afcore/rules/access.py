@@ -4,6 +4,7 @@ Rules of this file:
 - Deny by default: a command that is not in ``ACCESS`` is nobody's.
 - A role includes the smaller ones, but NODE and SYSTEM stand apart: a node may speak of itself and its own runs only,
   the system may do everything.
+- The system job is GOD's alone.
 - Owner rules: ``own`` (USER: only what is theirs; VISOR and above: anybody's), ``any`` (whoever has the role, whosever
   it is), ``farm`` (it belongs to nobody: GOD alone).
 """
@@ -57,6 +58,7 @@ from afcore.envelope import Principal
 from afcore.errors import NotAllowed
 from afcore.model.farm import Farm
 from afcore.states import Role
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["ACCESS", "Access", "check"]
 
@@ -159,12 +161,19 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
         return
     if principal.role is Role.NODE or principal.role < access.role:
         raise NotAllowed(f"{who} may not do {name}.", hint=f"It takes the role {access.role.name.lower()}.")
+    if principal.role < Role.GOD and (SYSTEM_JOB in getattr(command, "ids", ()) or _job_of(command) == SYSTEM_JOB):
+        raise NotAllowed(f"{who} may not do {name} on the system job.", hint="It takes the role god.")
     if access.owners is not None and principal.role < Role.VISOR:
         for owner in access.owners(farm, command):
             if owner != principal.name:
                 raise NotAllowed(
                     f'{who} may not do {name} on what belongs to "{owner}".', hint="It takes the role visor."
                 )
+
+
+def _job_of(command: Any) -> int:
+    job: int = getattr(command, "job", 0)
+    return job
 
 
 def _check_node(principal: Principal, command: Any, who: str, name: str) -> None:

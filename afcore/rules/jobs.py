@@ -26,8 +26,10 @@ from afcore.rules.base import Context, Steps
 from afcore.rules.depends import settle
 from afcore.rules.parameters import BLOCK, JOB, edit
 from afcore.rules.submit import filter_branch, unique_name
+from afcore.rules.sysjob import reset
 from afcore.rules.tasks import Changes, change_block, check_words, find_blocks, selection
 from afcore.rules.transitions import Happening
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = [
     "delete_job",
@@ -162,6 +164,10 @@ def restart_jobs(context: Context, command: RestartJobs) -> Steps:
     if command.pause:
         yield from _set_offline(jobs, True)
     for job in jobs:
+        if job.id == SYSTEM_JOB:
+            for block in job.blocks:
+                yield from reset(context.farm, block)
+            continue
         if not command.only and job.time_started:
             yield JobEdited(job.id, {"time_started": job.time_started}, {"time_started": 0.0})
         changed = yield from _change_all(context.farm, job, happening, command.only)

@@ -27,6 +27,7 @@ from afcore.rules.base import Context, Steps
 from afcore.rules.depends import opened_blocks, settle_dependents
 from afcore.rules.failures import Verdict, given_up, judge, returned
 from afcore.states import OVER_STATES, RenderState, RunStatus, TaskFlag, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["finish", "follow", "is_counted", "measure_render", "report_run", "return_run", "solve"]
 
@@ -114,6 +115,8 @@ def _sickened(farm: Farm, render: int) -> Iterator[Event]:
 
 def follow(farm: Farm, job: Job, block: Block) -> Iterator[Event]:
     """Yield what the change of a block means for the blocks and jobs that wait for it, and for its job."""
+    if job.id == SYSTEM_JOB:
+        return
     yield from opened_blocks(job, block)
     if job.time_done:
         if not block.over:

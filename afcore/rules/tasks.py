@@ -26,8 +26,10 @@ from afcore.rules.base import Context, Steps
 from afcore.rules.depends import held_or_released, settle_dependents, with_obstacles
 from afcore.rules.failures import Verdict, ready_or_waiting
 from afcore.rules.runs import finish, follow
+from afcore.rules.sysjob import end_tasks
 from afcore.rules.transitions import ACTIONS, APPLIES, TABLE, Happening
 from afcore.states import LIVE_STATES, RunStatus, TaskFlag, TaskState
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = [
     "Changes",
@@ -123,6 +125,10 @@ def change_tasks(context: Context, command: ChangeTasks) -> Steps:
         (job.blocks[index], selection(job.blocks[index], ranges[index], happening, command.only))
         for index in sorted(ranges)
     ]
+    if job.id == SYSTEM_JOB and happening in (Happening.RESTART, Happening.SKIP, Happening.DONE):
+        for block, which in chosen:
+            yield from end_tasks(farm, block, None if happening is Happening.RESTART else which.ranges)
+        return {"tasks": 0, "stopping": 0}
     changed = stopping = 0
     for block, which in chosen:
         more = yield from change_block(farm, job, block, happening, which)

@@ -15,6 +15,7 @@ from afcore.deadlines import Due, forgive_time, life_end, progress_end, run_end,
 from afcore.events import FarmRecovered, HostForgiven, RunStopRequested
 from afcore.ids import RunKey
 from afcore.model.effective import reconnect_end
+from afcore.rules import sysjob
 from afcore.rules.base import Context, Steps
 from afcore.rules.jobs import delete_job
 from afcore.rules.renders import take_offline
@@ -42,8 +43,13 @@ def tick(context: Context, command: Tick) -> Steps:
 
 
 def accept_restart(context: Context, command: AcceptRestart) -> Steps:
-    """Let what ran when the server stopped wait for its renders."""
+    """Let what ran when the server stopped wait for its renders; the system job is there from now on."""
     yield FarmRecovered()
+    farm = context.farm
+    yield from sysjob.start_system_job(farm, context.at)
+    yield from sysjob.settle_services(farm)
+    for block in range(len(farm.system)):
+        yield from sysjob.fill(farm, block)
 
 
 def _job_life(context: Context, key: Key) -> Steps:
@@ -119,6 +125,15 @@ def _forgive(context: Context, key: Key) -> Steps:
         context.deadlines.push_host(last + forgive, key)
 
 
+def _system_age(context: Context, key: Key) -> Steps:
+    block, task = key
+    end = sysjob.age_end(context.farm, block, task)
+    if end is not None and end > context.at:
+        context.deadlines.push(end, Due.SYSTEM_AGE, key)
+    else:
+        yield from sysjob.give_up_old(context.farm, block, task, context.at)
+
+
 _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
     Due.JOB_LIFE: _job_life,
     Due.RUN_TIME: _run_time,
@@ -126,4 +141,5 @@ _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
     Due.RENDER: _render,
     Due.RECONNECT: _reconnect,
     Due.FORGIVE: _forgive,
+    Due.SYSTEM_AGE: _system_age,
 }

@@ -68,6 +68,8 @@ def job_start_reason(job: Job, at: float) -> Reason:
         return Reason.DELETING
     if job.waits_for:
         return Reason.WAITS_FOR_JOBS
+    if job.pre:
+        return Reason.WAITS_FOR_COMMANDS
     if job.time_wait > at:
         return Reason.WAIT_TIME
     if not any(block.tasks.counts[TaskState.READY] and not block.waiting for block in job.blocks):

@@ -17,10 +17,14 @@ from afcore.events import (
     JobDeletionRequested,
     JobEdited,
     JobFinished,
+    JobPrepared,
     JobReopened,
     JobSubmitted,
     RunFinished,
     RunStarted,
+    SystemServicesSet,
+    SystemTaskLeft,
+    SystemTaskMade,
     TasksAppended,
     TasksChanged,
     TasksHeld,
@@ -49,6 +53,10 @@ _OF_ONE_JOB = (
     TryNextChanged,
     BlocksAppended,
     TasksAppended,
+    JobPrepared,
+    SystemServicesSet,
+    SystemTaskMade,
+    SystemTaskLeft,
 )
 _MANY = 64
 """More tasks than this are not woken one by one: the search begins again at the first."""
@@ -148,7 +156,7 @@ class Offers:
             self._rewind(event.job, event.block)
         elif isinstance(event, TasksChanged):
             self._rewind(event.job, event.block)
-        elif isinstance(event, BlockEdited | TasksAppended):
+        elif isinstance(event, BlockEdited | TasksAppended | SystemTaskMade | SystemTaskLeft):
             self._cursors.pop((event.job, event.block), None)
             self._names.pop((event.job, event.block), None)
 

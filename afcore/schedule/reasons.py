@@ -54,6 +54,8 @@ class Reason(IntEnum):
     WAIT_TIME = 43
     WAITS_FOR_BLOCKS = 44
     NOTHING_READY = 45
+    WAITS_FOR_COMMANDS = 46
+    """What is to be run before it starts has not succeeded yet."""
     # free: the room of a render
     OFFLINE = 50
     ASLEEP = 51

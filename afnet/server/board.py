@@ -256,7 +256,7 @@ class Board:
             for task in event.tasks:
                 self._tasks(event.job, event.block, task, task)
 
-    def _job_submitted(self, event: events.JobSubmitted | events.BlocksAppended | events.TasksAppended) -> None:
+    def _job_submitted(self, event: Any) -> None:
         self._job_and_owner(event.job)
         if event.job in self._opened and event.job in self._farm.jobs:
             self._chunks[event.job] = {
@@ -321,6 +321,13 @@ _MARKERS: dict[type, _Marker] = {
     events.RenderEdited: lambda board, event: board._render(event.render),
     events.RenderDeleted: lambda board, event: board._kinds["renders"].bury(event.render, board.version),
     events.FarmRecovered: Board._recovered,
+    events.SystemServicesSet: Board._job_submitted,
+    events.SystemCommandsQueued: lambda board, event: board._job(event.job),
+    events.SystemTaskMade: Board._job_submitted,
+    events.SystemTaskKept: lambda board, event: board._job(event.job),
+    events.SystemTaskLeft: Board._job_submitted,
+    events.SystemQueueReset: lambda board, event: board._job(event.job),
+    events.JobPrepared: lambda board, event: board._job(event.job),
     events.RunProgressed: Board._run_changed,
     events.RenderMeasured: lambda board, event: board._render(event.render),
     events.RenderDisconnected: lambda board, event: board._render(event.render),

@@ -28,5 +28,13 @@ def defaults_of(config: Config) -> Defaults:
         zombie_time=config["zombie_time"],
         reconnect_time=config["af_task_reconnect_timeout"],
         progress_timeout=config["af_task_progress_change_timeout"],
+        task_capacity=config["af_task_default_capacity"],
+        system_services=(
+            config["af_sysjob_postcmd_service"],
+            config["af_sysjob_wol_service"],
+            config["af_sysjob_events_service"],
+        ),
+        system_tasklife=config["af_sysjob_tasklife"],
+        system_tasksmax=config["af_sysjob_tasksmax"],
         user={name: config[setting] for name, setting in _USER.items() if config[setting] != getattr(plain, name)},
     )

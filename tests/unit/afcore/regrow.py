@@ -17,7 +17,8 @@ from afcore.codec import BODY_FORMAT
 from afcore.farmfile import parse_farm
 from afcore.hostpatterns import described
 from afcore.replay import recover
-from tests.unit.afcore.plays import FarmPlay
+from afcore.states import RunStatus
+from tests.unit.afcore.plays import FarmPlay, job
 
 __all__ = ["CHAPTERS", "golden_journals"]
 
@@ -30,8 +31,26 @@ def _farm_file(farm: FarmPlay) -> None:
     farm.do(commands.DescribeFarm(described(parse_farm(text))))
 
 
+def _system_job(farm: FarmPlay) -> None:
+    farm.do(commands.AcceptRestart())
+    for name in ("system-a", "system-b"):
+        farm.register(name, cores=60)
+    shot = farm.submit(job(name="golden", user="gold", command_pre="make a", command_post="rm a"))
+    farm.do(commands.SetJobs([1, shot.id], {"hosts_mask": "system-.*"}))
+    for key in farm.solve():
+        farm.report(key, RunStatus.ERROR if key.job == 1 else RunStatus.SUCCESS)
+    farm.run_all()
+    farm.do(commands.DeleteJobs([shot.id]))
+    farm.solve()
+    for number in range(3):
+        gone = farm.submit(job(name=f"golden-{number}", user="gold", command_post="rm b", offline=True))
+        farm.do(commands.DeleteJobs([gone.id]))
+    farm.do(commands.RestartJobs([1]))
+
+
 CHAPTERS: dict[str, Callable[[FarmPlay], None]] = {
     "farmfile": _farm_file,
+    "sysjob": _system_job,
 }
 """What happens in each chapter, by its name."""
 
