@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from afcore.events import (
     Event,
     FarmRecovered,
+    PoolDeleted,
     PoolEdited,
     RenderAdded,
     RenderDeleted,
@@ -158,6 +159,9 @@ class FreeRenders:
             self._size.pop(event.render, None)
             self.look(event.render)
             return event.render
+        if isinstance(event, PoolDeleted):
+            self.in_pools.pop(event.pool, None)
+            return 0
         if isinstance(event, PoolEdited | FarmRecovered):
             self._size.clear()
             for render in self._farm.renders:

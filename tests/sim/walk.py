@@ -23,6 +23,8 @@ from afcore.core import Core
 from afcore.effects import DropRun, StartRun, StopRun, StopRuns
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.errors import Rejected
+from afcore.farmfile import parse_farm
+from afcore.hostpatterns import described
 from afcore.ids import RunKey
 from afcore.image import FarmImage
 from afcore.invariants import check
@@ -47,6 +49,19 @@ _ENDS = (
     RunStatus.BAD_FILES,
     RunStatus.SKIPPED,
 )
+
+FARM_FILES = [
+    described(parse_farm(text))
+    for text in (
+        "<farm/>",
+        '<farm><service name="generic" maxcount="3"/>'
+        '<pattern name="g"><mask>.*</mask><maxtasks>3</maxtasks></pattern></farm>',
+        '<farm><pattern name="g"><mask>.*</mask><service name="generic" count="2"/></pattern>'
+        '<pattern name="a"><mask>al.*</mask><capacity>2000</capacity></pattern></farm>',
+        '<farm><pattern name="a"><mask>al.*|be.*</mask><service name="generic"/></pattern></farm>',
+    )
+]
+"""What farm files may say in a walk."""
 
 
 @dataclass
@@ -408,9 +423,10 @@ class Walk:
         dice = self.dice
         orders: tuple[Callable[[], Any], ...] = (
             lambda: commands.AddPool(dice.choice(("/a", "/a/b", "/c")), {"pattern": dice.choice(("", "al.*", ".*a"))}),
+            lambda: commands.DescribeFarm(dice.choice(FARM_FILES)),
             lambda: commands.DeletePools([dice.choice(("/a/b", "/c", "/c"))]),
             lambda: commands.DeleteBranches([dice.choice(("/show", "/show/deep"))]),
-            lambda: commands.DeleteUsers([dice.choice(("anna", "ben", "carl"))]),
+            lambda: commands.DeleteUsers([dice.choice(("anna", "ben", "carl", "carl"))]),
             lambda: commands.MoveRenders([dice.choice(("alpha", "beta"))], dice.choice(("", "/", "/a"))),
             lambda: commands.ChangePoolServices(["/"], dice.choice(("add", "clear")), "generic"),
             lambda: commands.ChangeRenderServices(["alpha"], dice.choice(("enable", "clear")), "generic"),

@@ -198,3 +198,13 @@ def test_tasks_are_ejected_and_ready_again(farm: FarmPlay) -> None:
         farm.report(key, RunStatus.STOPPED)
     assert (farm.states(mine), farm.states(theirs)) == ("RRR", "R")
     assert not any(mine.blocks[0].tasks.errors)
+
+
+def test_a_pool_that_is_gone_is_not_asked_for_room(farm: FarmPlay) -> None:
+    farm.do(commands.AddPool("/a"))
+    farm.register("one")
+    farm.do(commands.MoveRenders(["one"], "/a"))
+    farm.submit(job(pools={"/": 1}))
+    farm.do(commands.MoveRenders(["one"], "/"))
+    farm.do(commands.DeletePools(["/a"]))
+    assert len(farm.solve()) == 2
