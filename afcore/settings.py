@@ -55,6 +55,8 @@ _ALL = (
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
     Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),
     Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
+    Setting("af_http_serve_dir", "text", "", "folder with the classic browser interface; empty is none"),
+    Setting("classic_front_page", "bool", False, "the classic browser interface is the page at /"),
     # Jobs, when they say nothing else.
     Setting("af_priority", "int", 99, "priority of a job", "", 0, 255),
     Setting("af_max_running_tasks", "int", -1, "running tasks of a new user; -1 is no limit", "", -1),
@@ -119,7 +121,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}
 
 CLASSIC = frozenset(
     """
-    af_http_serve_dir af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
+    af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
     af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
     af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown

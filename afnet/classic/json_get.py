@@ -5,12 +5,13 @@ Rules of this file:
 - What must be read from a disk is returned as a ``Reading``: the desk reads it and calls ``kept_answer``.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from afcore.masks import Mask
 from afcore.model.farm import Farm
 from afcore.model.job import Job
+from afcore.model.render import Run
 from afcore.states import LIVE_STATES
 from afnet.classic.framing import info
 from afnet.classic.json_jobs import Form, block_object, job_object
@@ -33,12 +34,14 @@ __all__ = [
     "Lines",
     "LogLine",
     "Reading",
+    "RenderReading",
     "Sources",
     "get_answer",
+    "files_of_task",
     "kept_answer",
     "node_log",
-    "not_yet",
     "read_get",
+    "tasks_log",
     "whole_numbers",
 ]
 
@@ -62,6 +65,8 @@ class Sources(NamedTuple):
     """Unix seconds."""
     lines: "Lines"
     moment: Moment
+    pictures: Mapping[int, str] = {}
+    """Names of the pictures of jobs, by id."""
 
 
 class LogLine(NamedTuple):
@@ -98,18 +103,23 @@ class Get(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A file or the history of one task that has to be read: ``mode`` is ``output`` or ``log``."""
+    """What of one task has to be read from a disk or asked of an agent.
+
+    ``mode`` is ``output``, ``log`` or ``files``; ``running`` asks the agent of a running task for a monitor.
+    """
 
     mode: str
     job: int
     block: int
     task: int
     number: int = 0
+    monitor: int = 0
 
 
-def not_yet(what: str) -> dict[str, Any]:
-    """Return the answer that says what the dialect cannot do here yet."""
-    return info(f"Afwatch does not answer {what} in the classic dialect yet. Use afcmd instead.")
+class RenderReading(NamedTuple):
+    """The history of what ran on a render has to be read."""
+
+    render: int
 
 
 def whole_numbers(value: Any) -> list[int] | None:
@@ -145,7 +155,7 @@ def read_get(request: dict[str, Any]) -> Get | dict[str, Any]:
     )
 
 
-def get_answer(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Reading:
+def get_answer(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Reading | RenderReading:
     """Return the answer to a ``get`` of jobs, renders, users, branches or pools."""
     if wish.kind == "jobs":
         return _get_jobs(farm, wish, sources)
@@ -160,7 +170,7 @@ def get_answer(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Read
         if wish.mode == "jobs_order":
             return {"events": {"jobs_order": {"uids": [one], "jids": [list(things[one].jobs)]}}}
         if wish.mode == "tasks_log":
-            return not_yet("the mode tasks_log")
+            return RenderReading(one)
         return _log(wish.kind, one, _name(things[one]), sources)
     found = _chosen(things, wish)
     if wish.kind == "renders":
@@ -204,12 +214,11 @@ def node_log(kind: str, name: str, lines: "Iterable[LogLine]", sources: Sources)
 
 
 def _get_jobs(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Reading:
-    now = sources.now
     if wish.uids:
-        return _jobs(farm, _of_users(farm, wish.uids), False, now)
+        return _jobs(farm, _of_users(farm, wish.uids), False, sources)
     if wish.users is not None:
         ids = [farm.users_by_name[name] for name in wish.users if name in farm.users_by_name]
-        return _jobs(farm, _of_users(farm, ids), False, now)
+        return _jobs(farm, _of_users(farm, ids), False, sources)
     if wish.mode == "output":
         return _output(farm, wish)
     if wish.ids is not None and len(wish.ids) == 1:
@@ -221,25 +230,26 @@ def _get_jobs(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Readi
             return answer
     if wish.serials is not None:
         serials = {job.serial: job for job in farm.jobs.values()}
-        return _jobs(farm, [serials[each] for each in wish.serials if each in serials], wish.mode == "full", now)
-    return _jobs(farm, _chosen(farm.jobs, wish), wish.mode == "full", now)
+        return _jobs(farm, [serials[each] for each in wish.serials if each in serials], wish.mode == "full", sources)
+    return _jobs(farm, _chosen(farm.jobs, wish), wish.mode == "full", sources)
 
 
 def _of_users(farm: Farm, ids: Collection[int]) -> list[Job]:
     return [farm.jobs[job] for id in dict.fromkeys(ids) if id in farm.users for job in farm.users[id].jobs]
 
 
-def _jobs(farm: Farm, jobs: Iterable[Job], full: bool, now: float) -> dict[str, Any]:
-    return {"jobs": _made(farm, list(jobs), full, now)}
+def _jobs(farm: Farm, jobs: Iterable[Job], full: bool, sources: Sources) -> dict[str, Any]:
+    return {"jobs": _made(farm, list(jobs), full, sources)}
 
 
-def _made(farm: Farm, jobs: list[Job], full: bool, now: float) -> Iterator[dict[str, Any]]:
+def _made(farm: Farm, jobs: list[Job], full: bool, sources: Sources) -> Iterator[dict[str, Any]]:
     """Yield jobs as the encoder asks for them; others are served meanwhile, so some may be gone."""
     users = {job.user for job in jobs} if len(jobs) > 10 else ()
     places = {id: place for user in users for place, id in enumerate(farm.users[user].jobs)}
     for job in jobs:
         if farm.jobs.get(job.id) is job:
-            yield job_object(farm, job, full=full, now=now, place=places.get(job.id, -1))
+            picture = sources.pictures.get(job.id, "")
+            yield job_object(farm, job, full=full, now=sources.now, place=places.get(job.id, -1), picture=picture)
 
 
 def _one_job(farm: Farm, job: Job, wish: Get, sources: Sources) -> dict[str, Any] | Reading | None:
@@ -289,8 +299,7 @@ def _one_task(farm: Farm, job: Job, index: int, task: int, wish: Get, sources: S
     if wish.mode == "log":
         return Reading("log", job.id, index, task)
     if wish.mode == "files":
-        # Thumbnails are not kept yet: there are none.
-        return {"task_files": {"job_id": job.id, "block_id": index, "task_id": task, "files": []}}
+        return Reading("files", job.id, index, task)
     return {}
 
 
@@ -311,6 +320,8 @@ def _output(farm: Farm, wish: Get) -> dict[str, Any] | Reading:
     elif wish.number > starts:
         text = f"ERROR: Task was started {starts} times ( less than {wish.number} times )."
     elif tasks.state[task] in LIVE_STATES and wish.number in (0, starts):
+        if wish.monitor:
+            return Reading("running", id, index, task, monitor=wish.monitor)
         text = "ERROR: Can't get ouput of a running task."
     if text:
         return task_answer(farm, job.blocks[index], task, kind="TOutput", number=wish.number, data=text)
@@ -322,5 +333,32 @@ def kept_answer(farm: Farm, reading: Reading, text: str) -> dict[str, Any]:
     job = farm.jobs.get(reading.job)
     if job is None or reading.block >= len(job.blocks) or reading.task >= job.blocks[reading.block].tasks.size:
         return empty_task(reading.job, reading.block, reading.task, reading.number, "ERROR: Invalid job ID")
-    kind = "TOutput" if reading.mode == "output" else "TLog"
+    kind = "TLog" if reading.mode == "log" else "TOutput"
     return task_answer(farm, job.blocks[reading.block], reading.task, kind=kind, number=reading.number, data=text)
+
+
+def files_of_task(reading: Reading, names: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the answer that lists the files kept of a task, by id and name.
+
+    Where the reference writes a path of its disk there is ``/<id>/<name>``: clients put ``/@TMP@`` before it to get it.
+    """
+    files = [{"name": f"/{id}/{name}"} for id, name in names]
+    return {"task_files": {"job_id": reading.job, "block_id": reading.block, "task_id": reading.task, "files": files}}
+
+
+def tasks_log(farm: Farm, render: int, told: Iterable[LogLine], moment: Moment) -> dict[str, Any]:
+    """Return the answer about what ran and runs on a render; ``told`` is what is over, of which ``who`` is unused."""
+    known = farm.renders[render]
+    running = (LogLine(run.started, "", f"Starting task: {_run_text(farm, run)}") for run in known.runs.values())
+    lines = [*told, *running]
+    shown = [f"{moment(line.at)} : {line.what}" for line in sorted(lines, key=lambda line: line.at)]
+    return message(known.name, "tasks_log", shown[-_LOG_LINES:] or ["No tasks execution."])
+
+
+def _run_text(farm: Farm, run: Run) -> str:
+    key = run.key
+    job = farm.jobs[key.job]
+    spec = job.blocks[key.block].spec
+    user = farm.users[job.user].name
+    task = spec.task_name(key.task)
+    return f"[{spec.service}({spec.parser}):{run.capacity}] {user}: {job.name}[{spec.name}][{task}]"

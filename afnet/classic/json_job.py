@@ -24,9 +24,10 @@ def read_job(request: dict[str, Any]) -> SubmitJob:
     return SubmitJob(spec)
 
 
-def submitted_answer(*, id: int, serial: int) -> dict[str, Any]:
-    """Return the answer to a job that was taken."""
-    return {"id": id, "serial": serial}
+def submitted_answer(*, id: int, serial: int, warning: str = "") -> dict[str, Any]:
+    """Return the answer to a job that was taken, with what its sender should know about it."""
+    answer: dict[str, Any] = {"id": id, "serial": serial}
+    return {**answer, "warning": warning} if warning else answer
 
 
 def refused_answer(error: AfError) -> dict[str, Any]:

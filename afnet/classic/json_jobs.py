@@ -42,8 +42,13 @@ def job_state(job: Job, now: float) -> int:
     )
 
 
-def job_object(farm: Farm, job: Job, *, full: bool, now: float, place: int = -1) -> dict[str, Any]:
-    """Return a job with its blocks; ``now`` is unix seconds, ``place`` its place among its user's jobs if known."""
+def job_object(
+    farm: Farm, job: Job, *, full: bool, now: float, place: int = -1, picture: str = ""
+) -> dict[str, Any]:
+    """Return a job with its blocks.
+
+    ``now`` is unix seconds, ``place`` its place among its user's jobs if known, ``picture`` the name of its thumbnail.
+    """
     spec = job.spec
     user = farm.users[job.user]
     bits = job_state(job, now)
@@ -75,6 +80,7 @@ def job_object(farm: Farm, job: Job, *, full: bool, now: float, place: int = -1)
         put(data, key, getattr(job, key), False)
     for key in ("command_pre", "command_post", "description"):
         put(data, key, getattr(spec, key), "")
+    put(data, "thumb_path", picture, "")
     put(data, "report", job.report, "")
     for key in ("project", "department"):
         put(data, key, getattr(spec, key), "")

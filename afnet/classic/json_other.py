@@ -1,9 +1,10 @@
 """The smaller classic messages: users, announcements, configuration, files, and what is refused for safety."""
 
+from collections.abc import Callable
 from typing import Any
 
 from afnet.classic.framing import info
-from afnet.classic.json_get import Get, not_yet
+from afnet.classic.json_get import Get
 
 __all__ = [
     "announced",
@@ -35,8 +36,14 @@ def announced() -> dict[str, Any]:
     return {"status": "success", "announce": "OK", "success": "OK"}
 
 
-def reload_answer() -> dict[str, Any]:
-    """Return the answer to ``reload_config``: settings are read at the start of the server only."""
+def reload_answer(pages: int) -> dict[str, Any]:
+    """Return the answer to ``reload_config``: the list of ``pages`` is made anew where there are any (else it is -1).
+
+    Settings are read at the start of the server only.
+    """
+    if pages >= 0:
+        text = f"Reloaded successfully: {pages} pages. Settings are read when the server starts."
+        return {"status": "success", "reload_config": text, "success": text}
     text = "Afwatch reads its configuration when the server starts: restart it. Running tasks go on meanwhile."
     return {"status": "error", "reload_config": text, "error": text}
 
@@ -53,12 +60,12 @@ def save_answer(request: dict[str, Any]) -> dict[str, Any]:
     return info("Afwatch writes no file that a request names (save): edit the server's configuration file instead.")
 
 
-def files_answer(wish: Get) -> dict[str, Any]:
+def files_answer(wish: Get, files_in: Callable[[str], list[str]]) -> dict[str, Any]:
     """Return the answer to a ``get`` of files: none for a path that leaves the served folder."""
     path = wish.path
     if not path or path.startswith(("/", "\\")) or ".." in path or ":" in path:
         return {"path": path, "files": []}
-    return not_yet("get of files")
+    return {"path": path, "files": files_in(path)}
 
 
 def config_answer(*, port: int, version: str, platform: str, hostname: str) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
 from afnet.server.memory import give_back
+from afnet.server.pages import ClassicPages
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -196,6 +197,7 @@ class FarmServer:
             files=self.files,
             coming=coming,
         )
+        self.pages = ClassicPages(config["af_http_serve_dir"], front=config["classic_front_page"])
         self.classic = ClassicDesk(
             farm,
             self.requests,
@@ -203,6 +205,8 @@ class FarmServer:
             audit=audit,
             store=store,
             board=self.board,
+            followers=self.followers,
+            pages=self.pages,
             version=f"afserver {VERSION}",
             port=lambda: self.door.addresses[0].port,
         )
@@ -246,7 +250,10 @@ class FarmServer:
         from afnet.server.http import build_http
 
         return build_http(
-            self.requests, principal_of=self.door.principal_of, largest_body=self._config["message_bytes_max"]
+            self.requests,
+            principal_of=self.door.principal_of,
+            largest_body=self._config["message_bytes_max"],
+            classic_pages=self.pages,
         )
 
     async def wait(self) -> int:

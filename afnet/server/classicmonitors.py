@@ -26,6 +26,7 @@ from afnet.classic.json_monitors import (
 )
 from afnet.classic.plan import check_operation
 from afnet.server.board import Board
+from afnet.server.classicoutputs import ClassicOutputs
 from afnet.server.clock import Clock
 
 __all__ = ["ZOMBIE_TIME", "ClassicMonitors"]
@@ -40,10 +41,12 @@ _LOG_LINES = 100
 class ClassicMonitors:
     """Every monitor of the classic dialect."""
 
-    def __init__(self, farm: Farm, board: Board, clock: Clock) -> None:
+    def __init__(self, farm: Farm, board: Board, clock: Clock, outputs: ClassicOutputs) -> None:
         self._farm = farm
         self._board = board
         self._clock = clock
+        self.outputs = outputs
+        """Outputs of running tasks that monitors wait for."""
         self._monitors: dict[int, Monitor] = {}
         self._logs: dict[int, list[LogLine]] = {}
         self._next = 1
@@ -75,6 +78,9 @@ class ClassicMonitors:
         """Forget everybody: the server stops."""
         for id in list(self._monitors):
             self._remove(id)
+
+    def __contains__(self, id: int) -> bool:
+        return id in self._monitors
 
     def announce(self, text: str) -> None:
         """Send a message to every monitor."""
@@ -111,6 +117,7 @@ class ClassicMonitors:
             for job in changes.gone:
                 monitor.watched.pop(job, None)
             watched_tasks(self._farm, monitor, list(monitor.watched) if changes.whole else changes.changed)
+        monitor.pending.update(self.outputs.take(monitor.id))
         return events_answer(monitor)
 
     def _add_changes(self, monitor: Monitor, kind: str) -> None:
@@ -199,7 +206,8 @@ class ClassicMonitors:
                     monitor.watched.pop(id, None)
             monitor.versions["tasks"] = self._board.version
         elif subject == "listen":
-            raise Rejected("Afwatch does not send outputs to classic monitors yet. Use afcmd task follow instead.")
+            job, block, task = (_number(operation.get(key)) for key in ("job", "block", "task"))
+            self.outputs.listen(monitor.id, job, block, task, wanted=wanted)
         elif subject in CLASSES:
             if wanted and subject not in monitor.classes:
                 monitor.classes.add(subject)
@@ -228,6 +236,7 @@ class ClassicMonitors:
 
     def _remove(self, id: int) -> None:
         del self._monitors[id]
+        self.outputs.forget(id)
         self._logs.pop(id, None)
         self._tell_others("monitors_del", id)
         if not self._monitors:
@@ -243,3 +252,8 @@ class ClassicMonitors:
                 self._remove(monitor.id)
         if self._monitors:
             self._timer = asyncio.get_running_loop().call_later(ZOMBIE_TIME / 4, self._forget_silent)
+
+
+def _number(value: Any) -> int:
+    """Return a whole number of an operation; -1, which means all, when there is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -4,15 +4,14 @@ import asyncio
 import logging
 import platform
 import sys
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from afcore.commands import AddUser, SetUsers
 from afcore.envelope import Principal
-from afcore.errors import AfError, NotFound
+from afcore.errors import AfError
 from afcore.model.farm import Farm
-from afcore.store.base import RunQuery, Store
+from afcore.store.base import Store
 from afnet.classic.binary import (
     BinaryMessage,
     Kind,
@@ -25,7 +24,17 @@ from afnet.classic.binary_get import in_binary, jobs_weight
 from afnet.classic.dialect import Small, error_answer, read_request
 from afnet.classic.framing import info
 from afnet.classic.json_action import Action, plan_action
-from afnet.classic.json_get import Get, LogLine, Reading, Sources, get_answer, kept_answer
+from afnet.classic.json_get import (
+    Get,
+    LogLine,
+    Reading,
+    RenderReading,
+    Sources,
+    files_of_task,
+    get_answer,
+    kept_answer,
+    tasks_log,
+)
 from afnet.classic.json_job import submitted_answer
 from afnet.classic.json_nodes import user_object
 from afnet.classic.json_other import (
@@ -37,19 +46,21 @@ from afnet.classic.json_other import (
     reload_answer,
     save_answer,
 )
+from afnet.classic.maskwarning import mask_warning, take_users_mode
 from afnet.classic.plan import read_parameters, with_mask_type
 from afnet.server.audit import Audit
 from afnet.server.board import Board
 from afnet.server.classicmonitors import ClassicMonitors
+from afnet.server.classicoutputs import ClassicOutputs
+from afnet.server.classicreader import ClassicReader, moment, settle
 from afnet.server.clock import Clock
+from afnet.server.follow import Followers
+from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests
 
 __all__ = ["ClassicDesk"]
 
 _log = logging.getLogger(__name__)
-
-_MOST_TEXT = 1 << 20
-"""Bytes of an output that are sent: its end, when it is longer."""
 
 _FARM_WORDS = {"users": "user", "renders": "render", "pools": "pool", "branches": "branch"}
 """How the audit names the kinds of things in its lines."""
@@ -67,6 +78,8 @@ class ClassicDesk:
         audit: Audit,
         store: Store,
         board: Board,
+        followers: Followers,
+        pages: ClassicPages,
         version: str,
         port: Callable[[], int],
     ) -> None:
@@ -74,10 +87,11 @@ class ClassicDesk:
         self._requests = requests
         self._clock = clock
         self._audit = audit
-        self._store = store
+        self._reader = ClassicReader(farm, requests, store)
         self._version = version
         self._port = port
-        self.monitors = ClassicMonitors(farm, board, clock)
+        self._pages = pages
+        self.monitors = ClassicMonitors(farm, board, clock, ClassicOutputs(farm, followers))
         """Who is registered."""
 
     async def answer(
@@ -97,10 +111,12 @@ class ClassicDesk:
                 return await self._small(wish.key, request, principal)
             if isinstance(wish, Action):
                 return await self._act(wish, principal)
-            reply = await self._do(wish, principal)
+            take_users_mode(self._farm, wish.spec, as_given=request["job"])
+            warning = mask_warning(self._farm, wish.spec, as_given=request["job"])
+            reply = await self._do(wish, _named(principal, wish.spec.user_name, wish.spec.host_name))
         except AfError as error:
             return error_answer(wish, error)
-        return submitted_answer(id=reply["id"], serial=reply["serial"])
+        return submitted_answer(id=reply["id"], serial=reply["serial"], warning=warning)
 
     async def _binary(self, message: BinaryMessage, principal: Principal) -> dict[str, Any] | BinaryMessage:
         """Answer one of the small binary requests."""
@@ -131,7 +147,9 @@ class ClassicDesk:
                 return text
             self.monitors.announce(text)
             return announced()
-        return save_answer(request) if key == "save" else reload_answer()
+        if key == "save":
+            return save_answer(request)
+        return reload_answer(self._pages.reload() if self._pages.served else -1)
 
     async def _add_user(self, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
         found = read_user(request)
@@ -151,6 +169,7 @@ class ClassicDesk:
     async def _act(self, action: Action, principal: Principal) -> dict[str, Any] | None:
         if action.kind == "monitors":
             return self.monitors.act(action, principal)
+        principal = _named(principal, action.user_name, action.host_name)
         plan = plan_action(self._farm, action)
         if isinstance(plan, dict):
             return plan
@@ -162,23 +181,39 @@ class ClassicDesk:
     async def _do(self, command: Any, principal: Principal) -> Any:
         """Give a command to the farm; return its reply when it is durable."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._requests.post(command, principal, lambda reply, error: _settle(future, reply, error))
+        self._requests.post(command, principal, lambda reply, error: settle(future, reply, error))
         return await future
 
     async def _get(self, wish: Get, principal: Principal) -> dict[str, Any]:
-        sources = Sources(self._clock.now(), self._lines, _moment)
+        sources = Sources(self._clock.now(), self._lines, moment)
         if wish.kind == "monitors":
             return self.monitors.get(wish, sources)
         if wish.kind == "files":
-            return files_answer(wish)
+            return files_answer(wish, self._pages.names_in)
         if wish.kind == "config":
             system = f"{sys.platform},{platform.machine()}"
             return config_answer(port=self._port(), version=self._version, platform=system, hostname=platform.node())
+        if wish.kind == "jobs" and not wish.tasks and not wish.blocks:
+            pictures = await self._reader.pictures(wish.ids or self._farm.jobs, principal)
+            sources = sources._replace(pictures=pictures)
         answer = get_answer(self._farm, wish, sources)
+        if isinstance(answer, RenderReading):
+            return tasks_log(self._farm, answer.render, await self._reader.runs_on(answer.render), moment)
         if not isinstance(answer, Reading):
             return answer
-        text = await (self._output(answer, principal) if answer.mode == "output" else self._sessions(answer))
-        return kept_answer(self._farm, answer, text)
+        if answer.mode == "files":
+            return files_of_task(answer, await self._reader.files(answer, principal))
+        return kept_answer(self._farm, answer, await self._text(answer, principal))
+
+    async def _text(self, reading: Reading, principal: Principal) -> str:
+        if reading.mode == "running":
+            if reading.monitor not in self.monitors:
+                return f"ERROR: MonitorContainer::waitOutput: No monitor with ID = {reading.monitor}"
+            self.monitors.outputs.ask(reading.monitor, reading.job, reading.block, reading.task)
+            return "Retrieving running task output from render..."
+        if reading.mode == "output":
+            return await self._reader.output(reading, principal)
+        return await self._reader.sessions(reading)
 
     def _lines(self, kind: str, id: int) -> Iterable[LogLine]:
         if kind == "jobs":
@@ -189,51 +224,8 @@ class ClassicDesk:
         for line in found:
             yield LogLine(line.at, f"{line.who} {line.origin}".strip(), line.what)
 
-    async def _output(self, reading: Reading, principal: Principal) -> str:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        arguments = {
-            "job": reading.job,
-            "block": reading.block,
-            "task": reading.task,
-            "run": reading.number,
-            "offset": -_MOST_TEXT,
-            "limit": _MOST_TEXT,
-        }
-        self._requests.do("task.log", arguments, principal, lambda reply, error: _settle(future, reply, error))
-        try:
-            return str((await future)["text"])
-        except NotFound:
-            # A task that printed nothing has an empty output in this dialect.
-            return ""
 
-    async def _sessions(self, reading: Reading) -> str:
-        query = RunQuery(job=reading.job, block=reading.block, task=reading.task)
-
-        def read() -> list[str]:
-            history = self._store.history()
-            try:
-                rows = history.runs(query, limit=100).rows
-            finally:
-                history.close()
-            lines = []
-            for row in reversed(rows):
-                lines.append(
-                    f'{_moment(row.started_ms / 1000)}: afanasy: SESSION #{row.run}: Starting on "{row.hostname}"'
-                )
-                lines.append(f"{_moment(row.done_ms / 1000)}: afanasy: Finished {row.status.replace('_', ' ')}.")
-            return lines
-
-        return "\n".join(await asyncio.get_running_loop().run_in_executor(None, read))
-
-
-def _settle(future: "asyncio.Future[Any]", reply: Any, error: AfError | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(reply)
-    else:
-        future.set_exception(error)
-
-
-def _moment(at: float) -> str:
-    return time.strftime("%a %d %b %H:%M.%S", time.localtime(at))
+def _named(principal: Principal, user: str, host: str) -> Principal:
+    """Return who asks, with the names that the request gives itself: for logs, they prove nothing."""
+    claimed = f"{user[:64]}@{host[:64]}"
+    return Principal(principal.name, principal.role, f"{claimed} {principal.origin}".strip(), principal.render)

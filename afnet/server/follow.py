@@ -7,7 +7,7 @@ Rules of this file:
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from afcore.errors import AfError, NotFound
 from afcore.ids import RunKey
@@ -15,15 +15,33 @@ from afcore.model.farm import Farm
 from afcore.states import TaskState
 from afnet.server.native import ServerPeer
 from afnet.server.queries import Queries
-from afnet.wire.messages import Follow, LogLines, Refused, Unfollow
+from afnet.wire.messages import Follow, LogLines, Message, Refused, Unfollow
 
-__all__ = ["Followers"]
+__all__ = ["Followers", "Hearer"]
+
+
+class Hearer(Protocol):
+    """Who follows: a peer, or something else of the server that wants a run's output."""
+
+    @property
+    def slow(self) -> bool:
+        """It takes less than it is sent."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may still be said."""
+        ...
+
+    def send(self, *messages: Message) -> None:
+        """Hear lines, or why there are none."""
+        ...
 
 
 class _Follower:
     __slots__ = ("agent", "id", "key", "number", "peer")
 
-    def __init__(self, number: int, peer: ServerPeer, id: int, key: RunKey, agent: ServerPeer) -> None:
+    def __init__(self, number: int, peer: Hearer, id: int, key: RunKey, agent: ServerPeer) -> None:
         self.number = number
         self.peer = peer
         self.id = id
@@ -44,7 +62,7 @@ class Followers:
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def follow(self, peer: ServerPeer, message: Follow) -> None:
+    def follow(self, peer: Hearer, message: Follow) -> None:
         """Begin to pass on a run's output; one that is over already is read from the kept log."""
         job, block, task = message.job, message.block, message.task
         table = self._farm.block(job, block).tasks
@@ -64,7 +82,7 @@ class Followers:
         self._by_number[follower.number] = follower
         agent.send(Follow(follower.number, *key))
 
-    def unfollow(self, peer: ServerPeer, id: int) -> None:
+    def unfollow(self, peer: Hearer, id: int) -> None:
         """Stop passing on to one follower."""
         for follower in list(self._by_number.values()):
             if follower.peer is peer and follower.id == id:
@@ -96,14 +114,14 @@ class Followers:
         del self._by_number[follower.number]
         follower.agent.send(Unfollow(follower.number, *follower.key))
 
-    def _send_kept(self, peer: ServerPeer, id: int, key: RunKey, offset: int) -> None:
+    def _send_kept(self, peer: Hearer, id: int, key: RunKey, offset: int) -> None:
         arguments = {
             "job": key.job, "block": key.block, "task": key.task, "run": key.run, "offset": offset, "limit": 262144,
         }  # fmt: skip
         self._queries.answer("task.log", arguments, partial(self._sent_kept, peer, id, key, offset))
 
     def _sent_kept(
-        self, peer: ServerPeer, id: int, key: RunKey, offset: int, reply: Any, error: AfError | None
+        self, peer: Hearer, id: int, key: RunKey, offset: int, reply: Any, error: AfError | None
     ) -> None:
         if error is not None:
             peer.send(Refused(id, getattr(error, "code", "error"), error.sentence, error.hint))

@@ -21,6 +21,8 @@ from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afnet.registry import OPERATIONS
 from afnet.server.httpguard import guard
+from afnet.server.pagehttp import add_classic_pages
+from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests, describe_error
 from afnet.server.runfiles import PICTURES
 
@@ -44,7 +46,11 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build_http(
-    requests: Requests, *, principal_of: Callable[[asyncio.BaseTransport | None], Principal], largest_body: int
+    requests: Requests,
+    *,
+    principal_of: Callable[[asyncio.BaseTransport | None], Principal],
+    largest_body: int,
+    classic_pages: ClassicPages | None = None,
 ) -> web.Application:
     """Return the application for every HTTP path of the server."""
     app = web.Application(client_max_size=largest_body, middlewares=[guard, _error_page(largest_body)])
@@ -54,6 +60,10 @@ def build_http(
     app.router.add_get("/api/status", pages.status)
     app.router.add_get("/api/operations", pages.operations)
     app.router.add_get("/api/files/{id}", pages.file)
+    # Where the classic browser interface looks for pictures: it puts this before the names it was told.
+    app.router.add_get("/@TMP@/{id}/{name}", pages.file)
+    if classic_pages is not None:
+        add_classic_pages(app, classic_pages, principal_of)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 

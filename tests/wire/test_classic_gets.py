@@ -13,7 +13,16 @@ from afcore.model.tree import Branch, Pool
 from afcore.states import RenderState, TaskFlag, TaskState
 from afnet.classic.dialect import read_request
 from afnet.classic.framing import encode_pieces
-from afnet.classic.json_get import Get, LogLine, Reading, get_answer, kept_answer
+from afnet.classic.json_get import (
+    Get,
+    LogLine,
+    Reading,
+    RenderReading,
+    files_of_task,
+    get_answer,
+    kept_answer,
+    tasks_log,
+)
 from tests.wire.test_classic_samples import ask, keys_in_order, make_farm, sample, sources, submitted, without
 
 MOMENTS = ("time_register", "time_activity", "time_creation", "idle_time", "busy_time")
@@ -106,7 +115,6 @@ FRAME = {**ONE, "block_ids": [0], "task_ids": [1]}
         ("get-blocks-progress", {**ONE, "block_ids": [0, 1], "mode": ["progress", "properties"]}),
         ("get-task-error-hosts", {**TASK, "mode": "error_hosts"}),
         ("get-task-error-hosts-none", {**FRAME, "mode": "error_hosts"}),
-        ("get-task-files-none", {**TASK, "mode": "files"}),
         ("get-task-info-nonnumeric", {**TASK, "mode": "info"}),
         ("get-task-info-numeric", {**FRAME, "mode": "info"}),
         ("get-task-output-badjob", {**TASK, "ids": [998], "task_ids": [9], "mode": "output"}),
@@ -230,6 +238,56 @@ def test_outputs_and_logs_are_read_by_somebody_else(farm: Farm) -> None:
     assert masked(log) == masked(sample("get-task-log"))
     farm.jobs.clear()
     assert kept_answer(farm, reading, "x")["task"]["data"] == "ERROR: Invalid job ID"
+
+
+def test_files_are_named_by_an_opaque_id() -> None:
+    recorded = sample("get-task-files")["task_files"]
+    reading = Reading("files", recorded["job_id"], recorded["block_id"], recorded["task_id"])
+    names = [each["name"].rpartition("/")[2] for each in recorded["files"]]
+    kept = [(f"3.0.0.1.0000000{place}", name) for place, name in enumerate(names)]
+    found = files_of_task(reading, kept)["task_files"]
+    assert keys_in_order(found) == keys_in_order(recorded) and without(found, "files") == without(recorded, "files")
+    # Where the reference tells a path of its disk, an address below /@TMP@ that ends alike.
+    assert [each["name"].rpartition("/")[2] for each in found["files"]] == names
+    assert found["files"][0]["name"] == "/3.0.0.1.00000000/img.0001.jpg"
+    assert files_of_task(Reading("files", 2, 1, 1), []) == sample("get-task-files-none")
+
+
+def test_the_picture_of_a_job_stands_in_its_list(farm: Farm) -> None:
+    shown = sources()._replace(pictures={2: "/2.0.0.1.00000000/img.0001.jpg"})
+    farm.jobs[2].report = "rep"
+    found = get_answer(farm, Get("jobs", ids=[2]), shown)
+    assert isinstance(found, dict)
+    (job,) = json.loads(b"".join(encode_pieces(found)))["jobs"]
+    (recorded,) = sample("get-jobs-list-thumb-report")["jobs"]
+    order = [key for key in job if key in recorded]
+    assert order == [key for key in recorded if key in job] and {"thumb_path", "report"} <= set(order)
+
+
+def test_what_ran_and_runs_on_a_render(farm: Farm) -> None:
+    run_all(farm)
+    recorded = sample("get-renders-tasks-log")["message"]
+    assert get_answer(farm, Get("renders", "tasks_log", ids=[1]), sources()) == RenderReading(1)
+    line = LogLine(1795245240.0, "", "Finished task: [generic(none):100] protouser: proto_main[post][t one]")
+    found = tasks_log(farm, 1, [line], sources().moment)["message"]
+    assert (found["name"], found["type"]) == (recorded["name"], recorded["type"])
+    # What runs is told in the recorded words, after what is over.
+    assert found["list"] == [f"Sat 21 Nov 07:14.00 : {line.what}", *recorded["list"][:4]]
+    farm.renders[1].runs.clear()
+    assert tasks_log(farm, 1, [], sources().moment)["message"]["list"] == ["No tasks execution."]
+
+
+def test_the_output_of_a_running_task_is_fetched_for_a_monitor(farm: Farm) -> None:
+    run_all(farm)
+    for task in range(4):
+        farm.jobs[2].blocks[0].tasks.finished[task] = 0
+    wish = read_request({"get": {**FRAME, "task_ids": [0], "mode": "output", "mon_id": 1}})
+    assert isinstance(wish, Get)
+    reading = get_answer(farm, wish, sources())
+    assert reading == Reading("running", 2, 0, 0, monitor=1)
+    found = kept_answer(farm, reading, "Retrieving running task output from render...")
+    recorded = sample("get-task-output-running-monitor")
+    assert masked(found) == masked(recorded) and keys_in_order(masked(found)) == keys_in_order(masked(recorded))
 
 
 def test_logs_have_the_lines_of_the_audit(farm: Farm) -> None:

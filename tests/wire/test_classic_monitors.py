@@ -8,6 +8,7 @@ import pytest
 
 from afcore import events
 from afcore.envelope import Principal
+from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.tree import Pool
 from afcore.states import Role, TaskState
@@ -17,6 +18,8 @@ from afnet.classic.json_get import Get
 from afnet.classic.json_other import announced, files_answer, read_announcement, reload_answer, save_answer
 from afnet.server.board import Board
 from afnet.server.classicmonitors import ZOMBIE_TIME, ClassicMonitors
+from afnet.server.classicoutputs import ClassicOutputs
+from afnet.wire.messages import Follow, LogLines
 from tests.wire.test_classic_samples import make_farm, sample, sources, submitted, without
 
 ME = Principal("me", Role.GOD, "127.0.0.1")
@@ -32,6 +35,24 @@ class StillClock:
         return self.time
 
 
+class FollowedRuns:
+    """Stands for the farm's followers: who follows which run, and says what a test lets the agents say."""
+
+    def __init__(self) -> None:
+        self.by_run: dict[RunKey, Any] = {}
+
+    def follow(self, ear: Any, message: Follow) -> None:
+        self.by_run[RunKey(message.job, message.block, message.task, message.run)] = ear
+
+    def unfollow(self, ear: Any, id: int) -> None:
+        for key, known in list(self.by_run.items()):
+            if known is ear:
+                del self.by_run[key]
+
+    def say(self, key: RunKey, data: bytes, *, last: bool = False) -> None:
+        self.by_run[key].send(LogLines(*key, 0, data, last, 0))
+
+
 class Desk:
     """Monitors over a farm with one job of user 1, whose board is marked by hand."""
 
@@ -42,7 +63,9 @@ class Desk:
         self.farm.pools[1] = Pool(id=1, path="/")
         self.board = Board(self.farm, first_version=1000)
         self.clock = StillClock()
-        self.monitors = ClassicMonitors(self.farm, self.board, self.clock)  # type: ignore[arg-type]
+        self.followed = FollowedRuns()
+        outputs = ClassicOutputs(self.farm, self.followed)  # type: ignore[arg-type]
+        self.monitors = ClassicMonitors(self.farm, self.board, self.clock, outputs)  # type: ignore[arg-type]
 
     def register(self, user: str = "protouser") -> dict[str, Any]:
         request = {"monitor": {"user_name": user, "host_name": "sampler2", "engine": "Firefox"}}
@@ -105,7 +128,6 @@ def test_subscriptions_are_answered_in_the_same_words(desk: Desk) -> None:
     assert desk.act({"type": "message", "text": 'Hi "there"\nnew'}, mask=".*") == sample("action-monitor-message")
     assert desk.poll()["events"]["message"] == 'Hi "there"\nnew\n - protouser@protohost 127.0.0.1'
     assert "Unknown operation 'x'." in str(desk.act({"type": "x"}))
-    assert "yet" in str(desk.watch("listen", job=15))
     lines = desk.get(ids=[1], mode="log")["message"]["list"]
     assert len(lines) == 4 and lines[0].endswith("monitors: protouser@sampler2: Subscribed on 'jobs'")
     for kind in ("users", "renders", "pools", "branches", "monitors"):
@@ -173,7 +195,10 @@ def test_announcements_and_what_is_refused() -> None:
     for wrong in ("", 5):
         assert read_announcement({"announce": wrong}) == {"info": {"kind": "error", "text": "Invalid action."}}
     # The keys of a failure; a server that reads its settings at the start cannot say that it did it.
-    assert set(reload_answer()) == {"status", "reload_config", "error"}
+    assert set(reload_answer(-1)) == {"status", "reload_config", "error"}
+    # With pages the list of them is what is reloaded.
+    again = reload_answer(12)
+    assert again["status"] == sample("reload-config")["status"] and set(again) == set(sample("reload-config"))
     assert save_answer({"save": 5})["info"]["text"] == '"save" is not an object.'
     assert save_answer({"save": {}})["info"]["text"] == '"path" is not an string.'
     assert save_answer({"save": {"path": "x"}})["info"]["text"] == '"object" is not an object.'
@@ -182,4 +207,67 @@ def test_announcements_and_what_is_refused() -> None:
 
 @pytest.mark.parametrize("path", ["/etc", "", "..", "a:b", "\\x"])
 def test_paths_outside_are_empty(path: str) -> None:
-    assert files_answer(Get("files", path=path)) == {**sample("get-files-refused"), "path": path}
+    found = files_answer(Get("files", path=path), lambda path: ["never"])
+    assert found == {**sample("get-files-refused"), "path": path}
+
+
+def test_files_of_a_folder_of_pages() -> None:
+    recorded = sample("get-files-icons")
+    folders = {"icons/tickets": recorded["files"]}
+    assert files_answer(Get("files", path="icons/tickets"), folders.__getitem__) == recorded
+
+
+def run_frames(desk: Desk, *tasks: int) -> None:
+    """Let frames of the first block run for the first time."""
+    block = desk.farm.jobs[15].blocks[0]
+    for task in tasks:
+        block.tasks.state[task] = TaskState.RUNNING
+        block.tasks.starts[task] = 1
+    block.tasks.counts = block.tasks.recount()
+    desk.farm.jobs[15].running_tasks = block.running_tasks = len(tasks)
+
+
+@with_desk
+def test_a_monitor_listens_to_what_runs_and_to_what_begins_to_run(desk: Desk) -> None:
+    desk.register()
+    run_frames(desk, 0)
+    assert desk.watch("listen", job=15, block=0) == sample("action-monitor-listen")
+    first, second = RunKey(15, 0, 0, 1), RunKey(15, 0, 1, 1)
+    assert list(desk.followed.by_run) == [first]
+    desk.followed.say(first, b"one\n\xc3")
+    run_frames(desk, 0, 1)
+    (heard,) = desk.poll()["events"]["tasks_listens"]
+    assert (heard["type"], heard["data"], heard["pos"]["task"]) == ("TListen", "one\n", 0)
+    # Half a character waits for its other half; the second task is heard since that poll.
+    desk.followed.say(first, b"\xa9\n", last=True)
+    desk.followed.say(second, b"two\n")
+    found = desk.poll()["events"]["tasks_listens"]
+    assert [(each["pos"]["task"], each["data"]) for each in found] == [(0, "\u00e9\n"), (1, "two\n")]
+    assert desk.poll() == {"events": None}
+    unsubscribed = desk.act({"type": "watch", "class": "listen", "job": 15, "block": 0, "status": "unsubscribe"})
+    assert unsubscribed["info"]["text"] == "Unsubscribed from 'listen'"
+    assert second not in desk.followed.by_run
+
+
+@with_desk
+def test_a_monitor_that_says_goodbye_hears_nothing_more(desk: Desk) -> None:
+    desk.register()
+    run_frames(desk, 0, 1)
+    desk.watch("listen", job=15, block=0, task=1)
+    desk.monitors.outputs.ask(1, 15, 0, 0)
+    assert len(desk.followed.by_run) == 2
+    desk.act({"type": "deregister"})
+    assert desk.followed.by_run == {}
+
+
+@with_desk
+def test_an_output_that_was_asked_for_comes_with_a_poll(desk: Desk) -> None:
+    desk.register()
+    run_frames(desk, 2)
+    desk.monitors.outputs.ask(1, 15, 0, 2)
+    assert desk.poll() == {"events": None}
+    desk.followed.say(RunKey(15, 0, 2, 0), b"PROGRESS: 50%\n", last=True)
+    (found,) = desk.poll()["events"]["tasks_outputs"]
+    (recorded,) = sample("monitor-events-tasks-outputs")["events"]["tasks_outputs"]
+    assert list(found) == list(recorded) and found["data"] == recorded["data"]
+    assert found["type"] == recorded["type"]
