@@ -92,6 +92,20 @@ _ALL = (
     Setting("helper_seconds", "float", 10.0, "how long a step of a service or parser of one's own may take", "s", 0.1),
     Setting("helper_bytes", "int", _GIB, "memory of a service and parser of one's own", "bytes", 256 * _MIB),
     Setting(
+        "af_thumbnail_extensions",
+        "texts",
+        ("exr", "dpx", "cin", "jpg", "jpeg", "png", "tif", "tiff", "tga", "bmp"),
+        "endings of files that are images",
+    ),
+    Setting("af_thumbnail_cmd", "text", "", "program that makes thumbnails: %(image)s %(thumbnail)s; empty is our own"),
+    Setting("thumbnail_width", "int", 256, "width that a thumbnail fits in", "pixels", 16, 1024),
+    Setting("thumbnail_height", "int", 144, "height that a thumbnail fits in", "pixels", 16, 1024),
+    Setting("image_check", "bool", True, "look into rendered images when a block wants its files checked"),
+    Setting("image_seconds", "float", 10.0, "how long looking at one image may take", "s", 0.1),
+    Setting("image_bytes", "int", 2 * _GIB, "memory for looking at images", "bytes", 512 * _MIB),
+    Setting("task_file_bytes", "int", 100_000, "largest file taken from a task's folder", "bytes", 0, 4 * _MIB),
+    Setting("task_files_max", "int", 20, "files taken from a task's folder", "", 0, 1000),
+    Setting(
         "af_render_cmd_wolsleep", "text", "", "program that sends this machine to sleep; empty is the system's own"
     ),
     Setting("af_render_cmd_wolwake", "text", "", "program that wakes machines; empty is our own"),
@@ -126,7 +140,7 @@ CLASSIC = frozenset(
     af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
     af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown
     af_wolwake_interval af_rendercmds af_rendercmds_admin
-    af_render_launch_cmds af_render_launch_cmds_exit af_thumbnail_cmd af_monitor_zombietime
+    af_render_launch_cmds af_render_launch_cmds_exit af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
     af_watch_refresh_gui_sec af_watch_connection_lost_time af_watch_work_user_visible af_db_stringquotes
     af_db_stringnamelen af_db_stringexprlen af_server_sockets_processing_threads_num
@@ -139,7 +153,7 @@ CLASSIC = frozenset(
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
     af_db_conninfo af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size
-    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd af_thumbnail_extensions
+    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd
     company tray_icon icons_path menu_path docs_url forum_url email_smtp_server
     keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
     nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from afcore.ids import RunKey
 from afnet.wire.messages import FileChunk, Follow, Message, Report
 from afrender.follow import Followers
-from afrender.logs import RunLog, Uploads
+from afrender.logs import LOG, RunLog, Uploads
 from afrender.reports import KeptReport, ReportSpool
 from afrender.stimuli import Forget, Keep, Say
 
@@ -46,13 +46,13 @@ class Delivery:
         self._over_logs: dict[RunKey, RunLog] = {}
         self._sync_timer: asyncio.TimerHandle | None = None
         self._syncing: asyncio.Future[None] | None = None
-        self.uploads = Uploads(send_chunk, self._log_done, budget=log_budget)
+        self.uploads = Uploads(send_chunk, self._file_done, budget=log_budget)
         self.followers = Followers(self._loop, send)
 
     @property
     def waits(self) -> bool:
         """Whether anything waits to be acknowledged or kept by the farm."""
-        return self._spool is not None and bool(self._spool.kept)
+        return bool(self.uploads.files_waiting) or (self._spool is not None and bool(self._spool.kept))
 
     async def change(self) -> None:
         """Wait until something was delivered, or the server is lost."""
@@ -151,8 +151,8 @@ class Delivery:
                 self._spool.sync()
             self._spool.close()
 
-    def _log_done(self, key: RunKey) -> None:
-        if self._spool is not None:
+    def _file_done(self, key: RunKey, name: str) -> None:
+        if self._spool is not None and name == LOG:
             self._spool.log_done(key)
         self._changed.set()
 

@@ -4,7 +4,9 @@ Rules of this file:
 - little output stays in memory; more goes to a file in the agent's folder, of which the middle is left out when it is
   too long: the head is written once, the tail goes round in the rest of the file;
 - a log is deleted when the server says that it has all of it, not before (a dropped run's at once);
-- at most ``WINDOW`` bytes are on the way at a time, so that logs never hold up anything else.
+- at most ``WINDOW`` bytes are on the way at a time, so that logs never hold up anything else;
+- small files beside the logs (thumbnails) wait in memory only: they are lost when the agent ends before the server has
+  them.
 """
 
 from __future__ import annotations
@@ -36,6 +38,12 @@ WINDOW = 8 * PIECE
 
 LOG_BUDGET = 1024 * 1024 * 1024
 """Bytes of logs that may wait for the server; beyond that the oldest are given up."""
+
+FILES_BUDGET = 64 * 1024 * 1024
+"""Bytes of small files that may wait in memory; beyond that the oldest are given up."""
+
+LOG = "log"
+"""Name of the file that is a run's output."""
 
 COMPRESS_FROM = 512
 """Smaller pieces travel as they are."""
@@ -191,11 +199,27 @@ class RunLog:
         self.followers.clear()
 
 
-class _Upload:
-    __slots__ = ("accepted", "key", "log", "sent", "size", "weight")
+class HeldFile:
+    """A small file beside the log, in memory; it is read like a log."""
 
-    def __init__(self, key: RunKey, run_log: RunLog) -> None:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return a stretch of it."""
+        return self._data[offset : offset + size]
+
+    def close(self, *, remove: bool) -> None:
+        """Nothing to do: there is no file."""
+
+
+class _Upload:
+    __slots__ = ("accepted", "key", "log", "name", "sent", "size", "weight")
+
+    def __init__(self, key: RunKey, name: str, run_log: RunLog | HeldFile) -> None:
         self.key = key
+        self.name = name
         self.log = run_log
         self.size = self.weight = run_log.size
         self.sent = 0
@@ -203,43 +227,59 @@ class _Upload:
 
 
 class Uploads:
-    """Brings finished logs to the server.
+    """Brings finished logs and the small files beside them to the server.
 
     ``send`` takes a piece, or says no (then ``pump`` is called when there is room); ``done`` learns that the server has
-    a log.
+    a log, or a file.
     """
 
     def __init__(
-        self, send: Callable[[FileChunk], bool], done: Callable[[RunKey], None], *, budget: int = LOG_BUDGET
+        self, send: Callable[[FileChunk], bool], done: Callable[[RunKey, str], None], *, budget: int = LOG_BUDGET
     ) -> None:
         self._send = send
         self._done = done
-        self._queue: dict[RunKey, _Upload] = {}
+        self._queue: dict[tuple[RunKey, str], _Upload] = {}
         self._flying = 0
         self._online = False
         self._budget = budget
         self._waiting = 0
+        self._held = 0
 
     def add(self, key: RunKey, run_log: RunLog) -> None:
         """A finished log is to be brought over; an empty one is done at once."""
         if not run_log.size:
             run_log.close(remove=True)
-            self._done(key)
+            self._done(key, LOG)
             return
-        upload = self._queue[key] = _Upload(key, run_log)
+        upload = self._queue[key, LOG] = _Upload(key, LOG, run_log)
         self._waiting += upload.weight
         while self._waiting > self._budget and len(self._queue) > 1:
             oldest = next(iter(self._queue))
-            log.info("The log of run %s is given up: the server is away, and the logs that wait take too much.", oldest)
-            self.forget(oldest)
-            self._done(oldest)
+            log.info("The %s of run %s is given up: the server is away, and what waits takes too much.", *oldest[::-1])
+            self._give_up(oldest)
         self.pump()
+
+    def add_file(self, key: RunKey, name: str, data: bytes) -> None:
+        """A small file is to be brought over; one of the same name that still waits is replaced."""
+        if not data or name == LOG:
+            return
+        self._drop((key, name))
+        upload = self._queue[key, name] = _Upload(key, name, HeldFile(data))
+        self._waiting += upload.weight
+        self._held += upload.weight
+        while self._held > FILES_BUDGET:
+            self._give_up(next(place for place in self._queue if place[1] != LOG))
+        self.pump()
+
+    def _give_up(self, place: tuple[RunKey, str]) -> None:
+        self._drop(place)
+        self._done(*place)
 
     def accepted(self, told: FileAccepted) -> None:
         """The server has a log up to a place, or wants no more of it."""
-        key = RunKey(told.job, told.block, told.task, told.run)
-        upload = self._queue.get(key)
-        if upload is None or told.name != "log":
+        place = (RunKey(told.job, told.block, told.task, told.run), told.name)
+        upload = self._queue.get(place)
+        if upload is None:
             return
         if told.offset < upload.accepted:
             # The server lost what it had not synced, or it is another one: go back to what it has.
@@ -250,16 +290,26 @@ class Uploads:
             self._flying -= taken - upload.accepted
             upload.accepted = taken
         if told.done:
-            self.forget(key)
-            self._done(key)
+            self._give_up(place)
         self.pump()
 
     def forget(self, key: RunKey) -> None:
-        """Nobody wants this log: delete it."""
-        upload = self._queue.pop(key, None)
+        """Nobody wants the log and files of this run: delete them."""
+        for place in [place for place in self._queue if place[0] == key] if self._held else [(key, LOG)]:
+            self._drop(place)
+
+    def forget_files(self) -> None:
+        """Another farm is there, whose runs have other files: give up all but the logs."""
+        for place in [place for place in self._queue if place[1] != LOG]:
+            self._drop(place)
+
+    def _drop(self, place: tuple[RunKey, str]) -> None:
+        upload = self._queue.pop(place, None)
         if upload is not None:
             self._flying -= upload.sent - upload.accepted
             self._waiting -= upload.weight
+            if place[1] != LOG:
+                self._held -= upload.weight
             upload.log.close(remove=True)
 
     def connected(self) -> None:
@@ -277,7 +327,12 @@ class Uploads:
     @property
     def waiting(self) -> dict[RunKey, RunLog]:
         """Logs the server does not have yet."""
-        return {key: upload.log for key, upload in self._queue.items()}
+        return {up.key: up.log for up in self._queue.values() if isinstance(up.log, RunLog)}
+
+    @property
+    def files_waiting(self) -> int:
+        """Bytes of small files the server does not have yet."""
+        return self._held
 
     def close(self) -> None:
         """Let all files go; they stay for the next life."""
@@ -296,7 +351,7 @@ class Uploads:
                     # The file is shorter than it was, somebody cut it: what is there is all there is.
                     upload.size = upload.sent
                 last = upload.sent + len(data) >= upload.size
-                if not self._send(_chunk(upload.key, upload.sent, data, last=last)):
+                if not self._send(_chunk(upload.key, upload.name, upload.sent, data, last=last)):
                     return
                 upload.sent += len(data)
                 self._flying += len(data)
@@ -304,8 +359,8 @@ class Uploads:
                 return
 
 
-def _chunk(key: RunKey, place: int, data: bytes, *, last: bool) -> FileChunk:
-    packed = zlib.compress(data, 1) if len(data) >= COMPRESS_FROM else data
+def _chunk(key: RunKey, name: str, place: int, data: bytes, *, last: bool) -> FileChunk:
+    packed = zlib.compress(data, 1) if len(data) >= COMPRESS_FROM and name == LOG else data
     if len(packed) >= len(data):
-        return FileChunk(*key, name="log", offset=place, data=data, last=last)
-    return FileChunk(*key, name="log", offset=place, data=packed, compressed=True, last=last)
+        return FileChunk(*key, name=name, offset=place, data=data, last=last)
+    return FileChunk(*key, name=name, offset=place, data=packed, compressed=True, last=last)

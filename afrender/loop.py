@@ -48,6 +48,7 @@ from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
 from afrender.host.watch import HostWatch
 from afrender.logs import LOG_BUDGET
+from afrender.pictures import PictureSettings
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
 from afrender.reports import ReportSpool
@@ -138,6 +139,7 @@ class AgentLoop:
         host: HostProbe,
         works: WorkSettings,
         settings: LoopSettings,
+        pictures: PictureSettings | None = None,
         spool: ReportSpool | None = None,
         farm_met: Callable[[str], object] | None = None,
         log_budget: int = LOG_BUDGET,
@@ -180,6 +182,8 @@ class AgentLoop:
             applications=applications,
             helpers=helpers,
             settings=works,
+            pictures=pictures or PictureSettings(),
+            deliver=self.delivery.uploads.add_file,
             tell=self.tell,
             began_log=self.delivery.began,
             ended_log=self.delivery.ended,
@@ -239,6 +243,7 @@ class AgentLoop:
         """Wait until every report and log is delivered, at most so long, and not at all without a server."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                await self.works.pictures.settle()
                 while self.delivery.waits and self.agent.render:
                     await self.delivery.change()
 
@@ -260,6 +265,8 @@ class AgentLoop:
         """The server welcomed us."""
         self._trouble = ""
         self.welcome = welcome
+        if welcome.farm != self.agent.farm:
+            self.delivery.uploads.forget_files()
         self.tell(Connected(welcome.farm))
         if self._farm_met is not None:
             # After the runs of another farm were dropped: the name in the folder is that of the reports in it.

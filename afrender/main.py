@@ -40,10 +40,12 @@ from afrender.host.local import LocalHost
 from afrender.host.probe import HostProbe
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.nimby.rules import read_rules
+from afrender.pictures import PictureSettings
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
 from afrender.reports import ReportSpool
 from afrender.showing import TrayStarter
+from afrender.taskfolder import FileLimits, clear_task_folders
 from afrender.works import WorkSettings
 
 __all__ = ["main", "render_name"]
@@ -203,13 +205,16 @@ async def _run(options: Options, folder: AgentFolder) -> int:
                 shell_prefix=str(config["cmd_shell"]),
                 log_limit=int(config["log_bytes_max"]),
                 post_limit=float(config["af_task_post_limit_sec"]),
+                files=FileLimits(int(config["task_file_bytes"]), int(config["task_files_max"])),
             ),
+            pictures=_pictures(config),
             settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),
             spool=spool,
             farm_met=folder.meet,
             log_budget=int(config["spool_bytes_max"]),
         )
         loop.restore()
+        clear_task_folders(str(folder.path))
         folder.remove_stray_logs({os.path.basename(path) for path in loop.log_paths})
         user = host.identity().user
         hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
@@ -256,10 +261,23 @@ def _helpers(config: Config) -> HelperPool | None:
     )
 
 
-def _service_settings(config: Config) -> dict[str, str]:
+def _pictures(config: Config) -> PictureSettings:
+    return PictureSettings(
+        seconds=float(config["image_seconds"]),
+        memory=int(config["image_bytes"]),
+        width=int(config["thumbnail_width"]),
+        height=int(config["thumbnail_height"]),
+        command=str(config["af_thumbnail_cmd"]),
+        check=bool(config["image_check"]),
+    )
+
+
+def _service_settings(config: Config) -> dict[str, object]:
     """Return what services may know of the settings."""
     names = ("af_render_cmd_wolsleep", "af_render_cmd_wolwake", "email_send_cmd", "email_sender_address_host")
-    return {name: str(config[name]) for name in names}
+    told: dict[str, object] = {name: str(config[name]) for name in names}
+    told["af_thumbnail_extensions"] = [str(one).lower().lstrip(".") for one in config["af_thumbnail_extensions"]]
+    return told
 
 
 def _listen_to_signals(running: asyncio.AbstractEventLoop, loop: AgentLoop) -> None:

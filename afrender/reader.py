@@ -34,12 +34,15 @@ class Judgement:
     """What service and parser think of an ended process: ``status`` and a sentence why, if it is not good.
 
     ``place``: where in other people's code something went wrong, for the log. ``post``: what is to be run now.
+    ``pictures``: images to make thumbnails of. ``checks``: images to look into, each with the frame before it.
     """
 
     status: RunStatus
     sentence: str = ""
     place: str = ""
     post: Sequence[str | list[str]] = ()
+    pictures: Sequence[str] = ()
+    checks: Sequence[tuple[str, str]] = ()
 
 
 class Reader:
@@ -58,6 +61,7 @@ class Reader:
         "changed",
         "failure",
         "notes",
+        "pictures",
         "plan",
         "report",
         "verdict",
@@ -81,6 +85,8 @@ class Reader:
         self.failure = ""
         """What went wrong in a service or a parser, with its traceback."""
         self.notes = plan.notes
+        self.pictures: list[str] = []
+        """Files of which thumbnails are wanted while the task runs; whoever makes them empties it."""
 
     def feed(self, data: bytes, pid: int) -> bytes:
         """Take the next bytes; return the bytes for the log."""
@@ -118,6 +124,9 @@ class Reader:
         self.warning = self.warning or parser.warning
         self.activity = parser.activity or self.activity
         self.report = parser.report or self.report
+        if parser.files_onthefly:
+            self.pictures += parser.files_onthefly
+            parser.files_onthefly.clear()
         if self.verdict is None:
             if parser.fatalerror:
                 self.verdict = RunStatus.PARSER_FATAL
@@ -212,12 +221,15 @@ class Reader:
                 return Judgement(RunStatus.ERROR, self.sentence, self.failure)
             if wrong:
                 return Judgement(RunStatus.BAD_FILES, wrong)
+        service, noted, planned = self._service, list(parser.files) if parser is not None else [], self.plan.files
         try:
-            post = self._service.post_commands(list(parser.files) if parser is not None else [])
+            post = service.post_commands(noted)
+            pictures = service.thumbnail_files(noted, planned) if noted or planned else ()
+            checks = service.image_checks(planned) if self.judges_files else ()
         except Exception:  # noqa: BLE001 - as above
             self._fail("service", type(self._service).__name__)
             return Judgement(RunStatus.ERROR, self.sentence, self.failure)
-        return Judgement(RunStatus.SUCCESS, post=post)
+        return Judgement(RunStatus.SUCCESS, post=post, pictures=pictures, checks=checks)
 
 
 def _within(value: object, low: int, high: int) -> int:
@@ -263,13 +275,14 @@ class Applications:
         """Whether ``prepare`` looks at files or asks for addresses: it is called in a worker thread then."""
         return bool(run.flags & SKIP_EXISTING or run.hosts)
 
-    def prepare(self, run: RunSpec) -> Reader | CannotStart:
-        """Return the plan of a run with its reader, or why there is none."""
+    def prepare(self, run: RunSpec, store: str = "") -> Reader | CannotStart:
+        """Return the plan of a run with its reader, or why there is none. ``store``: where its folder may be made."""
         try:
             own = self._own.service(run.service) if self._own is not None else None
             kind = own or self._services.find(run.service) or Service
             service: Service = kind(run, self._paths)
             service.settings = self._settings
+            service.store = store
             plan = service.plan()
         except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
             text = traceback.format_exc().rstrip()

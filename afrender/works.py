@@ -8,9 +8,10 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from afnet.wire.messages import RunSpec
 from afrender.helper.pool import HelperPool
 from afrender.helper.remote import RemoteReader
 from afrender.logs import LOG_LIMIT, RunLog
+from afrender.pictures import Pictures, PictureSettings, thumbnail_commands
 from afrender.post import run_post_commands
 from afrender.process.spawn import CannotStart, Exit, Launch, ProcessLayer, RunningProcess, marker_text, shell_words
 from afrender.reader import Applications, Judgement, Reader
@@ -34,8 +36,11 @@ from afrender.stimuli import (
     Terminate,
     VerdictReached,
 )
+from afrender.taskfolder import FileLimits, collect_files, task_folder
 
 __all__ = ["Work", "Works", "WorkSettings"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class WorkSettings:
     """What the surroundings decide for processes.
 
     ``folder``: for logs. ``token``: marks the agent's processes. ``shell_prefix``: words before a shell line.
-    ``log_limit``: bytes kept of one log. ``post_limit``: seconds for each command after a task; 0 is none.
+    ``log_limit``: bytes kept of one log. ``post_limit``: seconds for each command after a task; 0 is none. ``files``:
+    what is taken from a task's folder.
     """
 
     folder: Path
@@ -51,12 +57,13 @@ class WorkSettings:
     shell_prefix: str = "/bin/sh -c"
     log_limit: int = LOG_LIMIT
     post_limit: float = 16.0
+    files: FileLimits = FileLimits()
 
 
 class Work:
     """A run that has a process, or is about to: its reader, log and process (the watcher of its process)."""
 
-    __slots__ = ("_works", "_news", "_over", "_verdict", "key", "log", "process", "reader", "stopped")
+    __slots__ = ("_news", "_over", "_verdict", "_works", "key", "log", "process", "reader", "stopped", "warned")
 
     def __init__(self, works: Works, key: RunKey, reader: Reader | RemoteReader, run_log: RunLog) -> None:
         self._works = works
@@ -68,6 +75,8 @@ class Work:
         self.log = run_log
         self.process: RunningProcess | None = None
         self.stopped = 0.0
+        self.warned = False
+        """Something about its files is worth a look."""
         if isinstance(reader, RemoteReader):
             reader.heard = self.heard
             reader.hold = self._hold
@@ -85,6 +94,9 @@ class Work:
         reader = self.reader
         if kept:
             self.log.add(kept)
+        if reader.pictures:
+            self._works.pictures.make(self.key, reader.pictures)
+            reader.pictures = []
         if self._over:
             return
         if reader.verdict is not None and not self._verdict:
@@ -118,7 +130,7 @@ class Work:
             frame=frame,
             percent_frame=percent_frame,
             changed=changed,
-            warning=reader.warning,
+            warning=reader.warning or self.warned,
             activity=reader.activity,
             last_line=reader.last_line,
             report=reader.report,
@@ -128,7 +140,8 @@ class Work:
 class Works:
     """All runs of the agent that have a process.
 
-    ``tell`` takes stimuli for the agent; ``began_log`` and ``ended_log`` are given the log of a run, before that.
+    ``tell`` takes stimuli for the agent; ``began_log`` and ``ended_log`` are given the log of a run, before that;
+    ``deliver`` is given files for the server. ``pictures``: how to look at images.
     """
 
     def __init__(
@@ -138,6 +151,8 @@ class Works:
         applications: Applications,
         helpers: HelperPool | None = None,
         settings: WorkSettings,
+        pictures: PictureSettings,
+        deliver: Callable[[RunKey, str, bytes], None],
         tell: Callable[[object], None],
         began_log: Callable[[RunKey, RunLog], None],
         ended_log: Callable[[RunKey, RunLog], None],
@@ -145,6 +160,8 @@ class Works:
     ) -> None:
         self.tell = tell
         self.all: dict[RunKey, Work] = {}
+        self.pictures = Pictures(pictures, deliver)
+        self._deliver = deliver
         self._began_log = began_log
         self._ended_log = ended_log
         self._loop = asyncio.get_running_loop()
@@ -174,6 +191,7 @@ class Works:
             await asyncio.wait(self._errands)
         if self._helpers is not None:
             await self._helpers.close()
+        await self.pictures.close()
 
     def _errand(self, errand: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(errand)
@@ -192,11 +210,14 @@ class Works:
             self._spawn_prepared(key, run, self._applications.prepare(run))
 
     async def _spawn_slowly(self, key: RunKey, run: RunSpec) -> None:
-        reader = await self._loop.run_in_executor(None, self._applications.prepare, run)
+        reader = await self._loop.run_in_executor(None, self._applications.prepare, run, self._task_folder(key))
         self._spawn_prepared(key, run, reader)
 
     async def _spawn_helped(self, helpers: HelperPool, key: RunKey, run: RunSpec) -> None:
-        self._spawn_prepared(key, run, await helpers.prepare(run))
+        self._spawn_prepared(key, run, await helpers.prepare(run, self._task_folder(key)))
+
+    def _task_folder(self, key: RunKey) -> str:
+        return task_folder(self._folder, key)
 
     def _spawn_prepared(self, key: RunKey, run: RunSpec, reader: Reader | RemoteReader | CannotStart) -> None:
         run_log = RunLog(self.log_path(key), self._settings.log_limit)
@@ -247,12 +268,35 @@ class Works:
         self._judged(work, end, await self._loop.run_in_executor(None, reader.judge, end))
 
     def _judged(self, work: Work, end: Exit, judgement: Judgement) -> None:
-        if judgement.status is RunStatus.SUCCESS and judgement.post and not work.stopped:
-            self._errand(self._do_post(work, end, judgement.post))
+        wanted = judgement.post or judgement.checks or (judgement.pictures and self.pictures.settings.command)
+        if judgement.status is RunStatus.SUCCESS and wanted and not work.stopped:
+            self._errand(self._see_to_files(work, end, judgement))
         else:
             self._close_run(work, end, judgement)
 
-    async def _do_post(self, work: Work, end: Exit, commands: Sequence[str | list[str]]) -> None:
+    async def _see_to_files(self, work: Work, end: Exit, judgement: Judgement) -> None:
+        """Look into what a good task wrote, then do what is wanted after it."""
+        if judgement.checks and self.pictures.settings.check:
+            found = await self.pictures.check(work.key, judgement.checks, judgement.pictures)
+            for warning in found.warnings:
+                work.warned = True
+                work.log.add(f"[ afrender: WARNING: {warning} ]\n".encode())
+            if found.wrong:
+                self._close_run(work, end, Judgement(RunStatus.BAD_FILES, found.wrong))
+                return
+            left = [file for file in judgement.pictures if file not in found.pictured]
+            judgement = replace(judgement, pictures=left)
+        commands = list(judgement.post)
+        if self.pictures.settings.command and judgement.pictures:
+            folder = self._task_folder(work.key)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            commands += thumbnail_commands(self.pictures.settings.command, judgement.pictures, folder)
+            judgement = replace(judgement, pictures=())
+        wrong = await self._do_post(work, commands) if commands and not work.stopped else ""
+        status = RunStatus.POST_FAILED if wrong else RunStatus.SUCCESS
+        self._close_run(work, end, replace(judgement, status=status, sentence=wrong))
+
+    async def _do_post(self, work: Work, commands: Sequence[str | list[str]]) -> str:
         plan, prefix = work.reader.plan, self._settings.shell_prefix
         marker = marker_text(*work.key, self._settings.token)
         launches = [Launch(shell_words(one, prefix), plan.folder, plan.environment, marker) for one in commands]
@@ -264,10 +308,9 @@ class Works:
             began=work.goes_on,
             stopped=lambda: bool(work.stopped),
         )
-        status = RunStatus.POST_FAILED if wrong else RunStatus.SUCCESS
         if wrong:
             work.log.add(f"[ afrender: {wrong} ]\n".encode())
-        self._close_run(work, end, Judgement(status, wrong))
+        return wrong
 
     def _close_run(self, work: Work, end: Exit, judgement: Judgement) -> None:
         reader = work.reader
@@ -284,11 +327,24 @@ class Works:
                 -end.signal if end.signal else end.code,
                 sentence=judgement.sentence,
                 resources=reader.resources,
-                warning=reader.warning,
+                warning=reader.warning or work.warned,
                 report=reader.report,
                 log_size=work.log.size,
             )
         )
+        self.pictures.make(work.key, judgement.pictures)
+        if isinstance(reader, RemoteReader) or self.pictures.settings.command:
+            folder = self._task_folder(work.key)
+            if os.path.isdir(folder):
+                self._errand(self._send_files(work.key, folder))
+
+    async def _send_files(self, key: RunKey, folder: str) -> None:
+        """Send what the service or a command left in the task's folder."""
+        found = await self._loop.run_in_executor(None, collect_files, folder, self._settings.files)
+        for sentence in found.left:
+            log.info("Run %s: %s.", key, sentence)
+        for name, data in found.files:
+            self._deliver(key, name, data)
 
     def terminate(self, action: Terminate) -> None:
         """Ask the process of a run to end."""

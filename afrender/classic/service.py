@@ -168,11 +168,12 @@ class ClassicService(Service):
 
     def __init__(self, run: RunSpec, paths: PathTranslator) -> None:
         super().__init__(run, paths)
-        self.inner = self.classic(task_info(run), False)
+        self.inner: Any = None
 
     def plan(self) -> Plan:
         """Return what to start, as the classic service says."""
-        inner = self.inner
+        # Not before: classic services may look for their folder when they are made.
+        inner = self.inner = self.classic(task_info(self.run, self.task_folder()), False)
         environment = {str(name): toStr(value) for name, value in inner.getEnvironment().items() if value}
         environment.update({name: value for name, value in self.make_environment().items() if name not in environment})
         folder = toStr(inner.getWDir())
@@ -200,7 +201,7 @@ class ClassicService(Service):
         return [toStr(one) for one in self.inner.doPost() or ()]
 
 
-def task_info(run: RunSpec) -> dict[str, Any]:
+def task_info(run: RunSpec, store: str = "") -> dict[str, Any]:
     """Return what a classic service is told about its task."""
     data = run.custom_data
     return {
@@ -228,7 +229,7 @@ def task_info(run: RunSpec) -> dict[str, Any]:
         "task_name": run.task_name,
         "user_name": run.user_name,
         "block_flags": run.flags | (NUMERIC if run.numeric else 0),
-        "store_dir": "",
+        "store_dir": store,
         "parser_koeff": run.parser_coeff,
         "file_size_min": run.file_size_min,
         "file_size_max": run.file_size_max,

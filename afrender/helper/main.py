@@ -2,25 +2,16 @@
 
 Rules of this file:
 - whatever a studio's module raises becomes an answer; whatever it prints goes to standard error, which the agent keeps
-  the end of;
-- it ends when the agent ends, at the latest when it is killed: a hanging module cannot hear.
+  the end of.
 """
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import os
-import signal
 import sys
-import threading
-import time
-from typing import BinaryIO
 
 from afcore.pathmap import PathMap
 from afrender.classic.load import OwnClasses
 from afrender.helper.protocol import (
-    MESSAGE_LIMIT,
     Answer,
     Failed,
     Feed,
@@ -29,21 +20,16 @@ from afrender.helper.protocol import (
     Judged,
     Prepare,
     Prepared,
-    Ready,
     Setup,
     Stale,
     State,
-    decode_request,
-    encode,
 )
+from afrender.helper.serving import memory_used, serve
 from afrender.own import signature
 from afrender.process.spawn import CannotStart, Exit
 from afrender.reader import Applications, Reader
 
 __all__ = ["Helper", "main"]
-
-PARENT_PERIOD = 1.0
-"""Seconds between two looks whether the agent lives, where the system does not tell."""
 
 
 class Helper:
@@ -74,8 +60,15 @@ class Helper:
         if isinstance(request, Judge):
             judgement = reader.judge(Exit(request.code, request.signal))
             self._reader = None
-            status, post = int(judgement.status), list(judgement.post)
-            return Judged(status, judgement.sentence, judgement.place, post, memory_used())
+            return Judged(
+                int(judgement.status),
+                judgement.sentence,
+                judgement.place,
+                list(judgement.post),
+                memory_used(),
+                list(judgement.pictures),
+                list(judgement.checks),
+            )
         return Failed(f"A helper does not know {type(request).__name__}", "")
 
     def _prepare(self, request: Prepare) -> Answer:
@@ -83,7 +76,7 @@ class Helper:
         if self._loaded not in (None, files):
             return Stale()
         self._loaded = files
-        made = self._applications.prepare(request.run)
+        made = self._applications.prepare(request.run, request.store)
         if isinstance(made, CannotStart):
             return Failed(made.sentence, made.hint)
         self._reader = made
@@ -94,6 +87,7 @@ class Helper:
 def _state(reader: Reader, kept: bytes) -> State:
     percent, frame, percent_frame = reader.progress
     changed, reader.changed = reader.changed, False
+    pictures, reader.pictures = reader.pictures, []
     return State(
         kept=kept,
         percent=percent,
@@ -107,90 +101,13 @@ def _state(reader: Reader, kept: bytes) -> State:
         verdict=int(reader.verdict) if reader.verdict is not None else 0,
         warning=reader.warning,
         changed=changed,
+        pictures=pictures,
     )
-
-
-def memory_used() -> int:
-    """Return how many bytes of memory this process takes; 0 when the system does not tell."""
-    with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
-
-
-def _limit_memory(most: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _end_with_parent() -> None:
-    """Have this process ended when the agent is gone, also while a module hangs where the system can do that."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        import ctypes
-
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-        if os.getppid() == parent:
-            return
-    if sys.platform == "win32":
-        # The read of the pipe tells; a hanging module is ended with the agent's own job object.
-        return
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_PERIOD)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-def _read(pipe: BinaryIO) -> bytes:
-    """Return the next message's body; nothing at the end of the conversation."""
-    head = pipe.read(4)
-    if len(head) < 4:
-        return b""
-    size = int.from_bytes(head, "little")
-    if size > MESSAGE_LIMIT:
-        raise ValueError(f"a message of {size} bytes")
-    body = pipe.read(size)
-    return body if len(body) == size else b""
 
 
 def main() -> int:
     """Answer requests until the agent says no more."""
-    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
-    faulthandler.enable()
-    if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, all_threads=False)
-    if hasattr(signal, "SIGINT"):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
-    first = decode_request(_read(reading))
-    if not isinstance(first, Setup):
-        return 2
-    _limit_memory(first.memory)
-    helper = Helper(first)
-    writing.write(encode(Ready()))
-    writing.flush()
-    watched = sys.platform != "linux"
-    while body := _read(reading):
-        answer = helper.answer(decode_request(body))
-        if watched and memory_used() > first.memory:
-            sys.stderr.write(f"The helper took more than {first.memory} bytes of memory\n")
-            return 3
-        writing.write(encode(answer))
-        writing.flush()
-    return 0
+    return serve(Helper)
 
 
 if __name__ == "__main__":

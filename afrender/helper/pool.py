@@ -84,8 +84,8 @@ class HelperPool:
         folder = self._settings.folder
         self._names = await asyncio.get_running_loop().run_in_executor(None, own_names, folder)
 
-    async def prepare(self, run: RunSpec) -> RemoteReader | CannotStart:
-        """Return the plan of a run with its reader, or why there is none."""
+    async def prepare(self, run: RunSpec, store: str = "") -> RemoteReader | CannotStart:
+        """Return the plan of a run with its reader, or why there is none. ``store``: where its folder may be made."""
         for _ in range(STALE_TRIES):
             try:
                 helper = await self._take()
@@ -94,7 +94,7 @@ class HelperPool:
             except Trouble as trouble:
                 return CannotStart(f"A helper for services and parsers {trouble.sentence}", trouble.place)
             try:
-                answer = await helper.ask(Prepare(run))
+                answer = await helper.ask(Prepare(run, store))
             except Trouble as trouble:
                 self._end(helper)
                 who = f'The service "{run.service}" or the parser "{run.parser}"'

@@ -27,6 +27,9 @@ __all__ = ["HelperProcess", "Trouble"]
 ROOT = str(Path(__file__).parents[2])
 """Where our packages lie."""
 
+PROGRAM = "afrender.helper.main"
+"""The helper of services and parsers."""
+
 WORDS = 16384
 """Bytes of the end of a helper's standard error that are kept."""
 
@@ -40,10 +43,12 @@ TELL_TIME = 0.5
 class Trouble(Exception):
     """A helper hung or ended: a ``sentence`` and, as far as known, the ``place`` (a traceback)."""
 
-    def __init__(self, sentence: str, place: str = "") -> None:
+    def __init__(self, sentence: str, place: str = "", *, hung: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.place = place
+        self.hung = hung
+        """It did not come back in time."""
 
 
 Taker = Callable[[Answer | Trouble], None]
@@ -69,16 +74,17 @@ class HelperProcess:
         self._listener = self._loop.create_task(self._listen())
 
     @classmethod
-    async def start(cls, setup: Setup, seconds: float) -> HelperProcess:
+    async def start(cls, setup: Setup, seconds: float, program: str = PROGRAM) -> HelperProcess:
         """Start one and wait until it is there. Raises OSError when the system does not let us, Trouble as any request.
 
-        A busy machine may take long to start a process: that has a limit of its own.
+        ``program`` is the module that is run. A busy machine may take long to start a process: that has a limit of its
+        own.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
-            "afrender.helper.main",
+            program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -162,7 +168,7 @@ class HelperProcess:
         else:
             ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             sentence = f"ended its process, which {ended}{wrong}"
-        self.over = Trouble(sentence, place)
+        self.over = Trouble(sentence, place, hung=self._hanging)
         while self._waiting:
             self._waiting.popleft()(self.over)
         if self._process.stdin is not None:

@@ -14,6 +14,8 @@ __all__ = [
     "Failed",
     "Feed",
     "Finish",
+    "Inspect",
+    "Inspected",
     "Judge",
     "Judged",
     "MESSAGE_LIMIT",
@@ -47,9 +49,10 @@ class Setup(msgspec.Struct, tag=1, array_like=True):
 
 
 class Prepare(msgspec.Struct, tag=2, array_like=True):
-    """Make service and parser of a run; what was made before is forgotten."""
+    """Make service and parser of a run; what was made before is forgotten. ``store``: where its folder may be made."""
 
     run: RunSpec
+    store: str = ""
 
 
 class Feed(msgspec.Struct, tag=3, array_like=True):
@@ -74,7 +77,20 @@ class Judge(msgspec.Struct, tag=5, array_like=True):
     signal: int
 
 
-Request = Setup | Prepare | Feed | Finish | Judge
+class Inspect(msgspec.Struct, tag=6, array_like=True):
+    """Look at an image file: make a ``picture`` of it that fits into ``width`` and ``height``, and say what is wrong.
+
+    ``before``: the file of the frame before, which must not be the same; empty for none.
+    """
+
+    file: str
+    width: int
+    height: int
+    picture: bool = True
+    before: str = ""
+
+
+Request = Setup | Prepare | Feed | Finish | Judge | Inspect
 
 
 class Prepared(msgspec.Struct, tag=11, array_like=True):
@@ -112,6 +128,8 @@ class State(msgspec.Struct, tag=13, array_like=True):
     verdict: int
     warning: bool
     changed: bool
+    pictures: list[str] = []
+    """Files of which thumbnails are to be made now."""
 
 
 class Judged(msgspec.Struct, tag=14, array_like=True):
@@ -122,6 +140,8 @@ class Judged(msgspec.Struct, tag=14, array_like=True):
     place: str
     post: list[str | list[str]]
     memory: int
+    pictures: list[str] = []
+    checks: list[tuple[str, str]] = []
 
 
 class Stale(msgspec.Struct, tag=15, array_like=True):
@@ -132,7 +152,18 @@ class Ready(msgspec.Struct, tag=16, array_like=True):
     """The helper has come up."""
 
 
-Answer = Prepared | Failed | State | Judged | Stale | Ready
+class Inspected(msgspec.Struct, tag=17, array_like=True):
+    """What an image file is: ``wrong`` says why it cannot be read, ``warnings`` what people should look at.
+
+    ``picture``: a JPEG, empty when there is none.
+    """
+
+    wrong: str
+    warnings: list[str]
+    picture: bytes
+
+
+Answer = Prepared | Failed | State | Judged | Stale | Ready | Inspected
 
 _encoder = msgspec.msgpack.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode

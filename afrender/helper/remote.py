@@ -50,6 +50,7 @@ class RemoteReader:
         self.changed = False
         self.verdict: RunStatus | None = None
         self.progress = (0, -1, -1)
+        self.pictures: list[str] = []
         self._run = run
         self._reads = answer.reads
         self._helper: HelperProcess | None = helper
@@ -107,6 +108,7 @@ class RemoteReader:
         self.resources, self.sentence, self.failure = state.resources, state.sentence, state.failure
         self.warning = self.warning or state.warning
         self.changed = self.changed or state.changed
+        self.pictures += state.pictures
         if self.verdict is None and state.verdict:
             self.verdict = RunStatus(state.verdict)
 
@@ -150,7 +152,8 @@ class RemoteReader:
             return Judgement(RunStatus.ERROR, f"The helper said {type(answer).__name__}")
         helper.memory = answer.memory
         self.done()
-        return Judgement(RunStatus(answer.status), answer.sentence, answer.place, answer.post)
+        status = RunStatus(answer.status)
+        return Judgement(status, answer.sentence, answer.place, answer.post, answer.pictures, answer.checks)
 
     def _after_trouble(self, end: Exit) -> Judgement:
         if end.signal:

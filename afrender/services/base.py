@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from afcore.frames import TaskFrames, expand_file, fill_command, join_listed
+from afcore.settings import SETTINGS
 from afnet.wire.messages import RunSpec
 
 __all__ = [
@@ -30,6 +31,12 @@ __all__ = [
     "Plan",
     "Service",
 ]
+
+IMAGES = SETTINGS["af_thumbnail_extensions"].default
+"""Endings of image files, unless the settings name others."""
+
+THUMBNAILS_MOST = 3
+"""Thumbnails of one task."""
 
 NUMERIC = 1
 SKIP_THUMBNAILS = 32
@@ -86,6 +93,8 @@ class Service:
         self.frames = TaskFrames(run.frame_start, run.frame_end, run.frames)
         self.settings: Mapping[str, Any] = {}
         """Settings of this machine; they are there once the service is made."""
+        self.store = ""
+        """Where the folder of this task may be made; there once the service is made."""
 
     def plan(self) -> Plan:
         """Return what to start."""
@@ -169,6 +178,42 @@ class Service:
     def post_commands(self, files: list[str]) -> list[str | list[str]]:
         """Return what is to be run after a good end, one after the other; ``files`` are those the parser noted."""
         return []
+
+    def task_folder(self) -> str:
+        """Return a folder of the task's own: what is in it goes to the server when the task is over, within limits."""
+        if self.store:
+            os.makedirs(self.store, mode=0o700, exist_ok=True)
+        return self.store
+
+    def thumbnail_files(self, noted: list[str], planned: list[str]) -> list[str]:
+        """Return the images that thumbnails are made of: those the parser ``noted``, else the ``planned`` files.
+
+        Of more than three the first, the middle one and the last are taken.
+        """
+        if self.run.flags & SKIP_THUMBNAILS:
+            return []
+        files = [file for file in noted or planned if self.is_image(file)]
+        return files if len(files) <= THUMBNAILS_MOST else [files[0], files[len(files) // 2], files[-1]]
+
+    def image_checks(self, planned: list[str]) -> list[tuple[str, str]]:
+        """Return the images to look into after a good end, each with the one of the frame before it, or nothing."""
+        images = [file for file in planned if self.is_image(file)]
+        before = dict(zip(images[1:], images[:-1], strict=True)) if self.run.numeric else {}
+        if self.run.numeric:
+            # Files of several patterns follow each other: the first of each has another pattern's file before it.
+            folder = self.paths.to_client(self.run.working_directory)
+            start, step = self.frames.start, max(1, self.run.frame_inc)
+            for pattern in self.run.files:
+                own, earlier = (
+                    os.path.join(folder, self.paths.to_client(fill_command(pattern, frame, frame)))
+                    for frame in (start, start - step)
+                )
+                before[own] = earlier if own != earlier else ""
+        return [(file, before.get(file, "")) for file in images]
+
+    def is_image(self, file: str) -> bool:
+        """Say whether a file is an image, by its name."""
+        return os.path.splitext(file)[1][1:].lower() in self.settings.get("af_thumbnail_extensions", IMAGES)
 
     def parser_info(self, plan: Plan) -> Mapping[str, Any]:
         """Return what the parser is told about the task."""

@@ -76,6 +76,8 @@ class Farm:
         self.lines: list[LogLines] = []
         self.logs: dict[RunKey, bytes] = {}
         self.whole: set[RunKey] = set()
+        self.files: dict[tuple[int, str], bytes] = {}
+        """Complete files beside logs, by task and name."""
         self.lost_peers: list[bool] = []
         self.on_report: Callable[[Report], None] | None = None
         self.door: Door | None = None
@@ -123,6 +125,11 @@ class Farm:
         if not self.keeping:
             return
         key = RunKey(chunk.job, chunk.block, chunk.task, chunk.run)
+        if chunk.name != "log":
+            assert chunk.last and chunk.offset == 0, "small files come at once"
+            self.files[chunk.task, chunk.name] = chunk.data
+            peer.send(FileAccepted(*key, name=chunk.name, offset=len(chunk.data), done=True))
+            return
         have = self.logs.get(key, b"")
         if chunk.offset == len(have):
             have += zlib.decompress(chunk.data) if chunk.compressed else chunk.data

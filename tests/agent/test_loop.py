@@ -21,6 +21,7 @@ from afrender.agent import Agent
 from afrender.helper.pool import HelperPool
 from afrender.host.fake import FakeHost
 from afrender.loop import AgentLoop, LoopSettings
+from afrender.pictures import PictureSettings
 from afrender.process.posix import PosixLayer
 from afrender.reader import Applications
 from afrender.reports import ReportSpool
@@ -42,6 +43,7 @@ class Stage:
         self.log_limit = 200_000
         self.helpers: HelperPool | None = None
         self.post_limit = 16.0
+        self.pictures = PictureSettings()
         self.known_farm = ""
         (folder / "host.json").write_text(json.dumps({"identity": {"name": "r01"}, "resources": [{"cpu_idle": 42}]}))
 
@@ -61,6 +63,7 @@ class Stage:
             host=FakeHost(self.folder / "host.json"),
             works=WorkSettings(folder=self.folder, token=TOKEN, log_limit=self.log_limit, post_limit=self.post_limit),
             settings=LoopSettings(instance="one"),
+            pictures=self.pictures,
             spool=self.spool,
             farm_met=self.meet,
         )

@@ -14,6 +14,7 @@ from tests.house.files import PACKAGES, ROOT, SLICE, documents, module_name, par
 # Where each bought part may be imported (docs/architecture.md says what each is for). A part that is not here may be
 # imported nowhere in the packages.
 PARTS: dict[str, list[str]] = {
+    "OpenImageIO": ["afrender.helper"],
     "PIL": ["afrender.demo", "afrender.helper"],
     "PySide6": ["afrender.tray", "afwatch"],
     "aiohttp": ["afnet.client.link", "afnet.server", "afnet.transport"],
@@ -21,7 +22,7 @@ PARTS: dict[str, list[str]] = {
     "cryptography": ["afnet.server"],
     "jeepney": ["afrender.nimby"],
     "msgspec": ["afcore", "afnet", "afrender", "afwatch"],
-    "numpy": ["afrender.demo", "afwatch"],
+    "numpy": ["afrender.demo", "afrender.helper", "afwatch"],
     "platformdirs": ["afnet.cli", "afnet.client", "afnet.demo", "afnet.server", "afrender", "afwatch"],
     "psutil": ["afnet.demo", "afnet.server", "afrender"],
     "psycopg2": ["afcore.store"],

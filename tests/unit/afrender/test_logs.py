@@ -70,13 +70,17 @@ class Server:
         self.files: dict[RunKey, bytes] = {}
         self.inbox: list[FileChunk] = []
         self.done: list[RunKey] = []
-        self.uploads = Uploads(self.take, self.done.append)
+        self.uploads = Uploads(self.take, self.gone)
 
     def take(self, chunk: FileChunk) -> bool:
         if len(self.inbox) >= self.room:
             return False
         self.inbox.append(chunk)
         return True
+
+    def gone(self, key: RunKey, name: str) -> None:
+        assert name == "log"
+        self.done.append(key)
 
     def answer(self) -> bool:
         if not self.inbox:
@@ -164,7 +168,7 @@ def test_a_log_nobody_wants_is_deleted_and_makes_room(tmp_path):
 
 def test_when_logs_take_too_much_the_oldest_are_given_up(tmp_path):
     server = Server()
-    server.uploads = Uploads(server.take, server.done.append, budget=250_000)
+    server.uploads = Uploads(server.take, server.gone, budget=250_000)
     for number in range(4):
         server.uploads.add(*log_of(tmp_path, number, 100_000))
     assert [key.task for key in server.done] == [0, 1]
@@ -173,6 +177,28 @@ def test_when_logs_take_too_much_the_oldest_are_given_up(tmp_path):
     while server.answer():
         pass
     assert sorted(key.task for key in server.files) == [2, 3]
+
+
+def test_small_files_go_beside_the_logs_and_the_oldest_are_given_up(monkeypatch):
+    monkeypatch.setattr("afrender.logs.FILES_BUDGET", 250)
+    sent: list[FileChunk] = []
+    done: list[tuple[int, str]] = []
+    uploads = Uploads(lambda chunk: sent.append(chunk) or True, lambda key, name: done.append((key.task, name)))
+    for task in range(3):
+        uploads.add_file(RunKey(2, 0, task, 1), "a.jpg", bytes(100))
+    assert done == [(0, "a.jpg")] and uploads.files_waiting == 200
+    uploads.add_file(RunKey(2, 0, 2, 1), "a.jpg", b"newer")
+    uploads.add_file(RunKey(2, 0, 2, 1), "log", b"not a file's name")
+    uploads.connected()
+    assert [(chunk.task, chunk.name, len(chunk.data), chunk.last) for chunk in sent] == [
+        (1, "a.jpg", 100, True), (2, "a.jpg", 5, True),
+    ]  # fmt: skip
+    uploads.forget(RunKey(2, 0, 1, 1))
+    uploads.accepted(FileAccepted(2, 0, 2, 1, name="a.jpg", offset=5, done=True))
+    assert uploads.files_waiting == 0 and done[1:] == [(2, "a.jpg")]
+    uploads.add_file(RunKey(2, 0, 5, 1), "a.jpg", b"of another farm")
+    uploads.forget_files()
+    assert uploads.files_waiting == 0
 
 
 def report(task: int = 0, *, log_size: int = 0) -> Report:

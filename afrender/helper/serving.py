@@ -1,0 +1,115 @@
+"""What every helper program does: reads requests, answers them one by one, and ends with the agent.
+
+Rules of this file:
+- whatever the code that is run here prints goes to standard error, which the agent keeps the end of;
+- it ends when the agent ends, at the latest when it is killed: a hanging module cannot hear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+from afrender.helper.protocol import MESSAGE_LIMIT, Answer, Ready, Setup, decode_request, encode
+
+__all__ = ["Answerer", "memory_used", "serve"]
+
+PARENT_PERIOD = 1.0
+"""Seconds between two looks whether the agent lives, where the system does not tell."""
+
+
+class Answerer(Protocol):
+    """Who answers requests in a helper."""
+
+    def answer(self, request: object) -> Answer:
+        """Do what is asked."""
+
+
+def memory_used() -> int:
+    """Return how many bytes of memory this process takes; 0 when the system does not tell."""
+    with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _limit_memory(most: int) -> None:
+    if sys.platform != "win32":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _end_with_parent() -> None:
+    """Have this process ended when the agent is gone, also while a module hangs where the system can do that."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        if os.getppid() == parent:
+            return
+    if sys.platform == "win32":
+        # The read of the pipe tells; a hanging module is ended with the agent's own job object.
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_PERIOD)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _read(pipe: BinaryIO) -> bytes:
+    """Return the next message's body; nothing at the end of the conversation."""
+    head = pipe.read(4)
+    if len(head) < 4:
+        return b""
+    size = int.from_bytes(head, "little")
+    if size > MESSAGE_LIMIT:
+        raise ValueError(f"a message of {size} bytes")
+    body = pipe.read(size)
+    return body if len(body) == size else b""
+
+
+def serve(make: Callable[[Setup], Answerer]) -> int:
+    """Answer requests until the agent says no more; ``make`` is given the first. Return the exit status."""
+    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    faulthandler.enable()
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, all_threads=False)
+    if hasattr(signal, "SIGINT"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+    first = decode_request(_read(reading))
+    if not isinstance(first, Setup):
+        return 2
+    _limit_memory(first.memory)
+    answerer = make(first)
+    writing.write(encode(Ready()))
+    writing.flush()
+    watched = sys.platform != "linux"
+    while body := _read(reading):
+        answer = answerer.answer(decode_request(body))
+        if watched and memory_used() > first.memory:
+            sys.stderr.write(f"The helper took more than {first.memory} bytes of memory\n")
+            return 3
+        writing.write(encode(answer))
+        writing.flush()
+    return 0
