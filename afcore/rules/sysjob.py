@@ -180,7 +180,7 @@ def _of_job(farm: Farm, job: Job, which: str, holds: int = 0) -> Iterator[System
                 user_name=owner,
                 job_name=job.name,
                 working_directory=spec.working_directory,
-                environment=spec.environment,
+                environment={**spec.environment, "AF_USERNAME": owner},
                 holds=holds,
             )
 

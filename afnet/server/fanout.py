@@ -13,6 +13,9 @@ from typing import Any
 
 from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
+from afcore.rows import JobRow, RunRow
+from afcore.states import Role
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.board import CHUNK, KINDS, Board
 from afnet.server.native import ServerPeer
@@ -74,7 +77,7 @@ class Fanout:
         job = 0
         if wanted.kind == "tasks":
             job = wanted.filter.get("job", 0)
-            if job not in self._farm.jobs:
+            if job not in self._farm.jobs or (job == SYSTEM_JOB and not _sees_system(peer)):
                 raise NotFound(f"There is no job {job}.", hint="`afcmd job list` shows the jobs there are.")
         self.unsubscribe(peer, wanted.id)
         self._board.watch()
@@ -192,10 +195,10 @@ class Fanout:
         make: Callable[[Farm, Any, float], Any] = rowmaking.MAKERS[subscription.kind]
         part, subscription.left = subscription.left[:_SLICE], subscription.left[_SLICE:]
         rows = []
-        at = self._now()
+        at, sees_all = self._now(), _sees_system(subscription.peer)
         for id in part:
             row = make(self._farm, id, at)
-            if row is None:
+            if row is None or (_row_job(row) == SYSTEM_JOB and not sees_all):
                 continue
             if subscription.filter and not rowmaking.fits(row, subscription.filter):
                 if not subscription.whole:
@@ -228,3 +231,15 @@ class Fanout:
             )
             tasks += count
         return rows, bool(left)
+
+
+def _sees_system(peer: ServerPeer) -> bool:
+    """Say whether a peer may look at the system job."""
+    return peer.principal.role >= Role.GOD
+
+
+def _row_job(row: Any) -> int:
+    """Return the job that a row of jobs or runs is of, 0 for rows of anything else."""
+    kind = type(row)
+    job: int = row.id if kind is JobRow else row.job if kind is RunRow else 0
+    return job

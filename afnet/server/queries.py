@@ -23,11 +23,13 @@ from afcore.model.farm import Farm
 from afcore.rows import TaskColumns
 from afcore.states import TaskState
 from afcore.store.base import RunQuery, Store
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.audit import Audit
 from afnet.server.coming import ComingLogs
 from afnet.server.files import FileStore
 from afnet.server.runner import Answer
+from afnet.server.systemlog import failures
 
 __all__ = ["Queries", "as_builtins"]
 
@@ -84,7 +86,6 @@ class Queries:
             "job.list": self._job_list,
             "job.show": self._job_show,
             "job.spec": self._job_spec,
-            "job.log": self._job_log,
             "task.list": self._task_list,
             "task.show": self._task_show,
             "render.list": lambda arguments: self._page("renders", self._farm.renders, arguments),
@@ -102,6 +103,7 @@ class Queries:
             "config.show": lambda arguments: {"rows": self._settings(), "next": None},
         }
         self._slow_handlers: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
+            "job.log": self._job_log,
             "job.tasks": self._job_tasks,
             "task.log": self._task_log,
             "task.files": self._task_files,
@@ -162,10 +164,17 @@ class Queries:
     def _job_spec(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {"job": self._farm.job(arguments["job"]).spec.to_json()}
 
-    def _job_log(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        self._farm.job(arguments["job"])
-        lines = self._audit.of_job(arguments["job"], arguments["limit"])
-        return {"rows": [line._asdict() for line in lines], "next": None}
+    def _job_log(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        job, limit = arguments["job"], arguments["limit"]
+        self._farm.job(job)
+        acts = [line._asdict() for line in self._audit.of_job(job, limit)]
+
+        def read() -> dict[str, Any]:
+            failed = failures(self._store, self._files, limit) if job == SYSTEM_JOB else []
+            rows = sorted([*acts, *failed], key=lambda row: row["at"])
+            return {"rows": rows[-limit:], "next": None}
+
+        return read
 
     def _job_tasks(self, arguments: dict[str, Any]) -> Callable[[], Any]:
         """Copy the columns here, compress them in a thread."""

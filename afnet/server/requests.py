@@ -10,8 +10,10 @@ from typing import Any
 
 from afcore.commands import SubmitJob
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, NotAllowed, Rejected, StoreError
+from afcore.errors import AfError, BadSpec, NotAllowed, NotFound, Rejected, StoreError
 from afcore.jobcheck import read_job
+from afcore.states import Role
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import find_operation
 from afnet.server.queries import Queries
 from afnet.server.runner import Answer, Runner
@@ -52,7 +54,10 @@ class Requests:
                     command = operation.make_command(arguments)
                 self.post(command, principal, answer, initiator=initiator)
             elif operation.kind == "query":
-                self._query(name, operation.bind(arguments), self._with_warning(answer))
+                bound = operation.bind(arguments)
+                if principal.role < Role.GOD:
+                    answer = _without_system(name, bound, answer)
+                self._query(name, bound, self._with_warning(answer))
             elif operation.kind == "server":
                 operation.bind(arguments)
                 self.own[name](principal, answer)
@@ -94,6 +99,20 @@ class Requests:
     def post(self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "") -> None:
         """Give a command to the farm as an operation of its own."""
         self._runner.post(command, principal, answer, operation=self._runner.next_operation(), initiator=initiator)
+
+
+def _without_system(name: str, arguments: dict[str, Any], answer: Answer) -> Answer:
+    """Return what answers without the system job.  Raises NotFound when it is asked for by its number."""
+    if arguments.get("job") == SYSTEM_JOB and not name.startswith("history."):
+        raise NotFound(f"There is no job {SYSTEM_JOB}.", hint="The system job is shown to administrators.")
+
+    def without(reply: Any, error: AfError | None) -> None:
+        if isinstance(reply, dict) and isinstance(reply.get("rows"), list) and name in ("job.list", "run.list"):
+            key = "id" if name == "job.list" else "job"
+            reply = {**reply, "rows": [row for row in reply["rows"] if row.get(key) != SYSTEM_JOB]}
+        answer(reply, error)
+
+    return without
 
 
 def describe_error(error: AfError) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def test_post_commands_of_job_and_blocks_run_in_the_owners_name(farm: FarmPlay) 
     first, second = (run_fields(farm.core.farm, key) for key in keys)
     assert (first["task_command"], first["user_name"], first["job_name"]) == ("rm scene.ma", "bob", "shot")
     assert (first["task_name"], first["service"], first["working_directory"]) == ("rm", "postcmd", "/prj/one")
-    assert (second["task_command"], second["environment"]) == ("rm -r /tmp/x", {"A": "1"})
+    assert (second["task_command"], second["environment"]) == ("rm -r /tmp/x", {"A": "1", "AF_USERNAME": "bob"})
     assert run_row(farm.core.farm, farm.core.farm.runs[keys[0]]).user == "bob"
     for key in keys:
         farm.report(key)
