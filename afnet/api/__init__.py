@@ -20,6 +20,7 @@ from afcore.errors import (
 )
 from afnet.api.block import Block, Task
 from afnet.api.job import Job, checkClass, checkRegExp
+from afnet.api.pools import exclude_mask, pool_hosts
 from afnet.api.send import send_job
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "WireError",
     "checkClass",
     "checkRegExp",
+    "exclude_mask",
+    "pool_hosts",
     "send_job",
 ]
 

@@ -159,7 +159,7 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         blocks = row.pop("blocks")
         row.pop("counts", None)
         print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif name in ("config.show", "config.reload", "farm.check", "task.files", "job.thumbnails"):
+    elif name in ("config.show", "config.reload", "farm.check", "pool.members", "task.files", "job.thumbnails"):
         lines = table_for(name, reply["rows"], width=terminal_width())
         print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
     elif isinstance(reply, dict) and "row" in reply:

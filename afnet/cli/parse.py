@@ -267,11 +267,27 @@ def _read_text(name: str) -> str:
         raise BadSpec([Problem(shown, f"cannot be read: {error.strerror}", "check the path")]) from None
 
 
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; ValueError when it says something twice, of which only one could count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _KeyTwice(f'"{key}" is given twice in one object')
+            seen.add(key)
+    return found
+
+
+class _KeyTwice(ValueError):
+    """A JSON object has a key twice."""
+
+
 def _read_job(name: str) -> dict[str, Any]:
     """Return the job of a JSON file (or of the standard input for ``-``), with or without ``{"job": ...}`` around."""
     shown, text = _shown(name), _read_text(name)
     try:
-        job = json.loads(text)
+        job = json.loads(text, object_pairs_hook=_no_key_twice)
         if "\\u" in text:
             json.dumps(job, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -279,6 +295,8 @@ def _read_job(name: str) -> dict[str, Any]:
         raise BadSpec([Problem(shown, f"holds {half}, half of a character", "write the whole character")]) from None
     except RecursionError:
         raise BadSpec([Problem(shown, "is nested too deeply for a job", "a job is an object with blocks")]) from None
+    except _KeyTwice as error:
+        raise BadSpec([Problem(shown, str(error), "keep the one you mean")]) from None
     except ValueError as error:
         raise BadSpec([Problem(shown, f"is no JSON: {error}", "check commas, quotes and brackets there")]) from None
     if isinstance(job, dict) and set(job) == {"job"}:

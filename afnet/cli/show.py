@@ -157,6 +157,11 @@ _HOST: tuple[Column, ...] = (
     ("IN POOL", lambda row: row["pool"] or "not registered"),
 )  # fmt: skip
 
+_MEMBERS: tuple[Column, ...] = (
+    ("PATH", lambda row: row["path"]),
+    ("RENDERS", lambda row: " ".join(row["renders"]) or "-"),
+)
+
 _TABLES: dict[str, tuple[Column, ...]] = {
     "job.list": _JOB,
     "blocks": _BLOCK,
@@ -165,6 +170,7 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "run.list": _RUN,
     "user.list": _USER,
     "pool.list": _POOL,
+    "pool.members": _MEMBERS,
     "branch.list": _BRANCH,
     "history.runs": _HISTORY,
     "job.log": _LINE,

@@ -59,6 +59,7 @@ def build_http(
     app.router.add_post("/api/op/{operation}", pages.operation)
     app.router.add_get("/api/status", pages.status)
     app.router.add_get("/api/operations", pages.operations)
+    app.router.add_get("/api/pools", pages.pools)
     app.router.add_get("/api/files/{id}", pages.file)
     # Where the classic browser interface looks for pictures: it puts this before the names it was told.
     app.router.add_get("/@TMP@/{id}/{name}", pages.file)
@@ -134,6 +135,10 @@ class _Pages:
     async def status(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/status``."""
         return _json(await self._do(request, "server.status", {}))
+
+    async def pools(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/pools``: the renders of each pool, for plug-ins that have nothing but HTTP."""
+        return _json({"pools": (await self._do(request, "pool.members", {}))["rows"]})
 
     async def operations(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/operations``: the registry."""

@@ -94,6 +94,7 @@ class Queries:
             "user.show": lambda arguments: self._by_name("user", "users", "name", arguments["name"]),
             "pool.list": lambda arguments: self._page("pools", self._farm.pools, arguments),
             "pool.show": lambda arguments: self._by_name("pool", "pools", "path", arguments["path"]),
+            "pool.members": lambda arguments: {"rows": pool_members(self._farm), "next": None},
             "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
             "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),
             "run.list": self._run_list,
@@ -361,6 +362,14 @@ class Queries:
             return {"rows": as_builtins(page.rows), "next": page.next}
 
         return read
+
+
+def pool_members(farm: Farm) -> list[dict[str, Any]]:
+    """Return every pool with the names of its own renders, in the order of the paths."""
+    return [
+        {"path": path, "renders": sorted(farm.renders[render].name for render in farm.pools[id].renders)}
+        for path, id in sorted(farm.pools_by_path.items())
+    ]
 
 
 def _paged(rows: Iterator[Any], limit: int) -> dict[str, Any]:
