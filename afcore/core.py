@@ -146,6 +146,7 @@ class Core:
         if self._founding:
             outcome.events[:0] = self._founding
             self._founding = []
+        self.farm.runs.settle()
         return outcome
 
     def _happen(self, event: Event, envelope: Envelope[Any], outcome: Outcome) -> None:

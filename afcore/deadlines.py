@@ -148,10 +148,8 @@ class Deadlines:
             self.push(life_end(farm, job), Due.JOB_LIFE, (job.id,))
             for block in job.blocks:
                 self._push_hosts(job, block)
-        for key, run in farm.runs.items():
-            if not run.waiting_since:
-                self._push_run(farm.jobs[key.job].blocks[key.block], run)
-        back = min((reconnect_end(farm, run) for run in farm.runs.values() if run.waiting_since), default=None)
+        self._push_runs()
+        back = min((reconnect_end(farm, *wait) for wait in farm.runs.waits()), default=None)
         self.push(back, Due.RECONNECT, ())
         for render in farm.renders.values():
             self.push(silence_end(farm, render), Due.RENDER, (render.id,))
@@ -160,6 +158,19 @@ class Deadlines:
                 if task.since:
                     self.push(task.since + farm.defaults.system_tasklife, Due.SYSTEM_AGE, (index, slot))
         self._built = len(self._heap)
+
+    def _push_runs(self) -> None:
+        """Ask to look at the runs of the blocks that limit them."""
+        for job in self._farm.jobs.values():
+            for block in job.blocks:
+                if block.running_tasks and self._limits(block):
+                    for run in self._farm.runs.of_block(job.id, block.index):
+                        self._push_run(block, run)
+
+    def _limits(self, block: Block) -> bool:
+        """Say whether time ends a run of a block."""
+        spec, usual = block.spec, self._farm.defaults.progress_timeout
+        return max(spec.task_max_run_time, spec.task_progress_change_timeout, usual) > 0
 
     def _push_run(self, block: Block, run: Run) -> None:
         if run.waiting_since:
@@ -193,8 +204,7 @@ class Deadlines:
 
     def _run_started(self, event: RunStarted | RunAdopted) -> None:
         block = self._farm.jobs[event.job].blocks[event.block]
-        spec, farm = block.spec, self._farm
-        if max(spec.task_max_run_time, spec.task_progress_change_timeout, farm.defaults.progress_timeout) > 0:
+        if self._limits(block):
             run = self._farm.runs[RunKey(event.job, event.block, event.task, event.run)]
             self._push_run(block, run)
 
@@ -212,9 +222,8 @@ class Deadlines:
     def _block_edited(self, event: BlockEdited) -> None:
         job = self._farm.jobs[event.job]
         block = job.blocks[event.block]
-        for run in self._farm.runs.values():
-            if run.key.job == event.job and run.key.block == event.block:
-                self._push_run(block, run)
+        for run in self._farm.runs.of_block(event.job, event.block):
+            self._push_run(block, run)
         self._push_hosts(job, block)
 
     def _user_edited(self, event: UserEdited) -> None:

@@ -23,7 +23,7 @@ def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict
     block = job.blocks[event.block]
     spec = block.spec
     render = farm.renders.get(event.render)
-    run = farm.runs.get(RunKey(event.job, event.block, event.task, event.run))
+    run = farm.runs.look(RunKey(event.job, event.block, event.task, event.run))
     report = command if isinstance(command, ReportRun) else None
     task = farm.system[event.block].tasks.get(event.task) if event.job == SYSTEM_JOB else None
     owner = task.command.user_name if task is not None else farm.users[job.user].name

@@ -8,7 +8,7 @@ Rules of this file:
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
+from afcore.model.runs import HostRuns
 from afcore.model.system import SystemQueue
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import COLUMN_NAMES as COLUMNS
@@ -102,8 +103,11 @@ class _FarmParts(msgspec.Struct):
     pools: list[dict[str, Any]]
     renders: list[dict[str, Any]]
     runs: list[Run]
+    """Those that no row holds whole; before format 2 all of them."""
     description: Description = Description()
     system: list[SystemQueue] = []
+    rows: list[tuple[int, int, list[bytes]]] = []
+    """By job and block, see ``afcore.model.runs``."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -120,23 +124,14 @@ def _run_values(run: Run) -> dict[str, Any]:
     return {name: value for name, usual in _RUN if (value := getattr(run, name)) != usual}
 
 
-def _run_image(run: Run) -> Run | dict[str, Any]:
-    """Return what is written of a run: itself when it has no readings, because fifty thousand may be written at once.
-
-    When progress was last seen goes with it, and is not read again.
-    """
-    unread = run.frame < 0 and run.percent_frame < 0 and not run.last_line and not run.activity
-    return run if unread else _run_values(run)
-
-
-def _farm_values(farm: Farm, run_values: Callable[[Run], Any] = _run_values) -> dict[str, Any]:
+def _farm_values(farm: Farm, runs: Iterable[Run]) -> dict[str, Any]:
     return {
         **_values(farm, _NUMBERS),
         "users": [_values(user, _USER) for user in farm.users.values()],
         "branches": [_values(branch, _BRANCH) for branch in farm.branches.values()],
         "pools": [_values(pool, _POOL) for pool in farm.pools.values()],
         "renders": [_values(render, _RENDER) for render in farm.renders.values()],
-        "runs": [run_values(run) for run in farm.runs.values()],
+        "runs": [_run_values(run) for run in runs],
         "description": farm.description,
         "system": farm.system,
     }
@@ -144,7 +139,9 @@ def _farm_values(farm: Farm, run_values: Callable[[Run], Any] = _run_values) -> 
 
 def farm_bytes(farm: Farm) -> bytes:
     """Return everything that belongs to no job, and every run."""
-    return _encoder.encode(_farm_values(farm, _run_image))
+    values = _farm_values(farm, farm.runs.extraordinary())
+    values["rows"] = farm.runs.packed()
+    return _encoder.encode(values)
 
 
 def _block_values(block: Block) -> dict[str, Any]:
@@ -177,19 +174,18 @@ def load_farm(stored: Stored) -> Farm:
         farm.pools[pool["id"]] = Pool(**_known(pool, _POOL))
         farm.pools_by_path[pool["path"]] = pool["id"]
     for render in parts.renders:
-        farm.renders[render["id"]] = Render(**_known(render, _RENDER))
+        farm.renders[render["id"]] = Render(**_known(render, _RENDER), runs=HostRuns(farm.runs))
         farm.renders_by_name[render["name"]] = render["id"]
     for id in sorted(stored.jobs):
         job = _load_job(stored.jobs[id], stored.columns)
         farm.jobs[id] = job
         farm.jobs_by_name[job.name] = id
-    # Equal numbers are one object each: fifty thousand runs have a thousand renders and a few capacities.
-    own: dict[int, int] = {id: id for id in farm.renders}
+    for job_id, index, rows in parts.rows:
+        farm.runs.unpack(job_id, index, rows)
     for run in parts.runs:
         run.progress_changed = run.started
-        run.render = own.setdefault(run.render, run.render)
-        run.capacity = own.setdefault(run.capacity, run.capacity)
         farm.runs[run.key] = run
+    farm.runs.settle_all()
     farm.system = parts.system
     return farm
 
@@ -244,7 +240,7 @@ def digest(farm: Farm) -> str:
     that a field that a later version adds leaves the text of an older farm as it was.
     """
     sum = hashlib.blake2b(digest_size=16)
-    values = _farm_values(farm)
+    values = _farm_values(farm, farm.runs.values())
     for render in values["renders"]:
         del render["resources"]
     for kind, usual in _USUAL.items():

@@ -6,10 +6,12 @@ Rules of this file:
 """
 
 from afcore.evolve.jobs import link_blocks, link_job
-from afcore.evolve.tasks import take
+from afcore.evolve.tasks import count, take
 from afcore.evolve.tickets import find_limited
+from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
+from afcore.model.runs import HostRuns
 from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["recount"]
@@ -29,7 +31,7 @@ def recount(farm: Farm) -> None:
     for render in farm.renders.values():
         render.used_capacity = 0
         render.tickets_used = {}
-        render.runs = {}
+        render.runs = HostRuns(farm.runs)
     farm.limited = find_limited(farm)
     farm.waiters.clear()
     farm.masked_jobs.clear()
@@ -44,14 +46,28 @@ def recount(farm: Farm) -> None:
         job = farm.jobs[id]
         if job.depend_mask or job.depend_mask_global:
             link_job(farm, job)
-    for key, run in farm.runs.items():
-        job = farm.jobs[key.job]
-        take(farm, job, job.blocks[key.block], run, 1)
-        for id in run.hosts:
-            farm.renders[id].runs[key] = run
+    _take_runs(farm)
     farm.version = version
     for thing, stamp in stamps:
         thing.version = stamp
+
+
+def _take_runs(farm: Farm) -> None:
+    """Count what runs, and list it on its renders: what is plain by the number, what is not one by one."""
+    farm.runs.settle_all()
+    for id, index, counts in farm.runs.plain():
+        job = farm.jobs[id]
+        for (render, capacity), tasks in counts.items():
+            count(farm, job, job.blocks[index], render, tasks * capacity, tasks)
+    for id, index, column, numbers, renders in farm.runs.hosts():
+        for task, number, render in zip(column, numbers, renders, strict=True):
+            farm.renders[render].runs.add(RunKey(id, index, task, number))
+    for run in farm.runs.extraordinary():
+        job = farm.jobs[run.key.job]
+        take(farm, job, job.blocks[run.key.block], run, 1)
+        for held in run.hosts:
+            if run.key not in farm.renders[held].runs:
+                farm.renders[held].runs.add(run.key)
 
 
 def _clear(holder: User | Branch | Job | Block) -> None:

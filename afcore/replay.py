@@ -160,7 +160,7 @@ class Replay:
                         short.turn_to(jobs[job].blocks[event.block])
                         started = live.setdefault((job, event.block), {})
                     if started.pop(event.task, None) is None:
-                        runs.pop(RunKey(job, event.block, event.task, event.run), None)
+                        runs.discard(RunKey(job, event.block, event.task, event.run))
                     if forgiven and event.host_error:
                         self._forgive()
                     short.finish(event, at)
@@ -195,6 +195,7 @@ class Replay:
                 run = make_run(event, at)
                 self.farm.runs[run.key] = run
         self._live.clear()
+        self.farm.runs.settle_all()
 
     def _stamp(self) -> None:
         """Write ``last_solved`` on jobs, users and branches."""

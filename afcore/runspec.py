@@ -16,7 +16,7 @@ __all__ = ["run_fields"]
 
 def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
     """Return the start message of a run.  Raises NotFound when it is over or never was."""
-    run = farm.runs.get(key)
+    run = farm.runs.look(key)
     if run is None:
         raise NotFound(f"There is no run {key}.", hint="It has ended.")
     job = farm.jobs[key.job]

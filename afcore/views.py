@@ -6,7 +6,7 @@ Rules of this file:
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from afcore.codec import column_bytes
 from afcore.errors import LimitReached, NotFound
@@ -58,21 +58,12 @@ _DONE, _SKIPPED, _ERROR = int(TaskState.DONE), int(TaskState.SKIPPED), int(TaskS
 _READY, _RUNNING = int(TaskState.READY), int(TaskState.RUNNING)
 
 
-def _runs_of(farm: Farm, block: Block) -> Iterable[Run]:
-    for render in block.running_per_host:
-        found = farm.renders.get(render)
-        if found is not None:
-            for key, run in found.runs.items():
-                if key.job == block.job and key.block == block.index and run.render == render:
-                    yield run
-
-
 def _percent_sum(farm: Farm, block: Block) -> int:
     """Return the sum of the percentages of all tasks: over ones count 100, running ones theirs, at most 99."""
     counts, percent = block.tasks.counts, block.tasks.percent
     total = 100 * (counts[_DONE] + counts[_SKIPPED])
     if counts[_RUNNING]:
-        total += sum(min(99, percent[run.key.task]) for run in _runs_of(farm, block))
+        total += sum(min(99, percent[task]) for task in farm.runs.tasks_of(block.job, block.index))
     return total
 
 

@@ -16,11 +16,14 @@ from afcore.events import (
 from afcore.evolve.tasks import count_in_pools
 from afcore.evolve.tickets import limit_services
 from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
 from afcore.model.render import Render
+from afcore.model.runs import HostRuns
 from afcore.states import RenderState, TaskState
 
 __all__ = ["HANDLERS"]
 
+_RUNNING_WAITS = bytes.maketrans(bytes([TaskState.RUNNING]), bytes([TaskState.WAIT_RECONNECT]))
 _WOL = RenderState.WOL_FALLING | RenderState.WOL_SLEEPING | RenderState.WOL_WAKING
 
 
@@ -33,6 +36,7 @@ def _render_added(farm: Farm, event: RenderAdded, at: float) -> None:
         user_name=event.user_name,
         state=event.state,
         version=farm.version,
+        runs=HostRuns(farm.runs),
     )
     farm.renders[render.id] = render
     farm.renders_by_name[render.name] = render.id
@@ -117,20 +121,27 @@ def _render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> No
 
 def _farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
     """Let every run wait for its render, and every render be offline until it registers."""
-    for run in farm.runs.values():
-        block = farm.jobs[run.key.job].blocks[run.key.block]
-        table, task = block.tasks, run.key.task
-        table.counts[table.state[task]] -= 1
-        table.counts[TaskState.WAIT_RECONNECT] += 1
-        table.state[task] = TaskState.WAIT_RECONNECT
-        table.percent[task] = 0
-        run.waiting_since = at
-        block.version = farm.jobs[run.key.job].version = farm.version
+    farm.runs.wait(at)
+    for job in farm.jobs.values():
+        for block in job.blocks:
+            _let_wait(farm, job, block)
     for render in farm.renders.values():
         if render.state & RenderState.ONLINE or render.session:
             render.state = int(render.state & ~RenderState.ONLINE)
             render.session = 0
             render.version = farm.version
+
+
+def _let_wait(farm: Farm, job: Job, block: Block) -> None:
+    """Let every task that runs wait for its render: the whole column at once."""
+    table = block.tasks
+    if not table.counts[TaskState.RUNNING] + table.counts[TaskState.WAIT_RECONNECT]:
+        return
+    table.state[:] = table.state.translate(_RUNNING_WAITS)
+    table.percent[:] = bytes(table.size)
+    table.counts[TaskState.WAIT_RECONNECT] += table.counts[TaskState.RUNNING]
+    table.counts[TaskState.RUNNING] = 0
+    block.version = job.version = farm.version
 
 
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {

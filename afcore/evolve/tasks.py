@@ -29,6 +29,7 @@ from afcore.states import TaskFlag, TaskState
 __all__ = [
     "HANDLERS",
     "acquit_hosts",
+    "count",
     "count_in_pools",
     "give_back",
     "make_run",
@@ -139,7 +140,7 @@ def acquit_hosts(block: Block, task: int) -> None:
                 del block.error_hosts[render]
 
 
-def _count(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: int) -> None:
+def count(farm: Farm, job: Job, block: Block, render: int, capacity: int, tasks: int) -> None:
     """Count ``tasks`` (1 or -1) running tasks with ``capacity`` units on block, job, user, branches and pools."""
     version = farm.version
     block.running_tasks += tasks
@@ -190,11 +191,11 @@ def count_in_pools(farm: Farm, run: Run, render: int, tasks: int) -> None:
 
 def take(farm: Farm, job: Job, block: Block, run: Run, tasks: int) -> None:
     """Count a run (1) or take it off the counts (-1): one task, and what it holds on each of its renders."""
-    _count(farm, job, block, run.render, tasks * run.capacity, tasks)
+    count(farm, job, block, run.render, tasks * run.capacity, tasks)
     if run.tickets:
         count_tickets(farm, run.render, run.tickets, tasks)
     for held in run.captured:
-        _count(farm, job, block, held.render, tasks * held.capacity, 0)
+        count(farm, job, block, held.render, tasks * held.capacity, 0)
         count_tickets(farm, held.render, held.tickets.items(), tasks)
 
 
@@ -212,11 +213,11 @@ def _take(holder: Limits, render: int, capacity: int, tasks: int) -> None:
 def give_back(farm: Farm, run: Run) -> None:
     """Take a run off the farm with everything it holds."""
     key = run.key
-    del farm.runs[key]
+    farm.runs.discard(key)
     job = farm.jobs[key.job]
     take(farm, job, job.blocks[key.block], run, -1)
     for id in run.hosts:
-        farm.renders[id].runs.pop(key, None)
+        farm.renders[id].runs.discard(key)
 
 
 def refresh_waiting(job: Job, block: Block) -> None:
@@ -240,7 +241,7 @@ def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     take(farm, job, block, run, 1)
     for id in run.hosts:
         render = farm.renders[id]
-        render.runs[key] = run
+        render.runs.add(key)
         render.task_changed = at
     _stamp_solved(farm, job)
 
@@ -281,11 +282,9 @@ def _run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
 
 def _runs_stop_requested(farm: Farm, event: RunsStopRequested, at: float) -> None:
     """Remember for many runs what their tasks become."""
-    then, status = event.then, event.status
     block = touched(farm, event.job, event.block)
-    for run in farm.runs_of(block, unpack_indices(event.indices)):
-        run.stopping = then
-        run.stop_status = status
+    tasks = unpack_indices(event.indices)
+    farm.runs.stop(event.job, event.block, tasks, block.tasks.starts, event.then, event.status)
 
 
 def _run_adopted(farm: Farm, event: RunAdopted, at: float) -> None:

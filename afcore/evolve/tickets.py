@@ -47,11 +47,15 @@ def limit_services(farm: Farm) -> None:
     new = {service: name for service, name in farm.limited.items() if service not in before}
     if not new:
         return
-    for key, run in farm.runs.items():
-        name = new.get(farm.jobs[key.job].blocks[key.block].spec.service)
-        if name is not None and name not in dict(run.tickets):
-            run.tickets = (*run.tickets, (name, 1))
-            count_tickets(farm, run.render, ((name, 1),), 1)
+    for block in (block for job in farm.jobs.values() for block in job.blocks):
+        name = new.get(block.spec.service)
+        if name is None:
+            continue
+        for key in [run.key for run in farm.runs.of_block(block.job, block.index)]:
+            run = farm.runs[key]
+            if name not in dict(run.tickets):
+                run.tickets = (*run.tickets, (name, 1))
+                count_tickets(farm, run.render, ((name, 1),), 1)
 
 
 def _add(counts: dict[_Key, int], key: _Key, amount: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from afcore.jobspec import BlockSpec
 from afcore.model.farm import Farm
-from afcore.model.render import Render, Run
+from afcore.model.render import Render
 from afcore.model.tree import Pool
 
 __all__ = [
@@ -81,14 +81,14 @@ def zombie_time_of(farm: Farm, render: Render) -> float:
     return _seconds(farm, render.pool, "zombie_time", farm.defaults.zombie_time)
 
 
-def reconnect_end(farm: Farm, run: Run) -> float:
-    """Return until when (unix seconds) a run is waited for after a start of the server.
+def reconnect_end(farm: Farm, render: int, since: float) -> float:
+    """Return until when (unix seconds) the runs of a render are waited for that wait since a start of the server.
 
     Never shorter than its render's zombie time: until then the render may still run it.
     """
-    render = farm.renders.get(run.render)
-    silence = zombie_time_of(farm, render) if render is not None else 0.0
-    return run.waiting_since + max(farm.defaults.reconnect_time, silence)
+    known = farm.renders.get(render)
+    silence = zombie_time_of(farm, known) if known is not None else 0.0
+    return since + max(farm.defaults.reconnect_time, silence)
 
 
 def tempo_of(farm: Farm, render: Render) -> dict[str, float]:

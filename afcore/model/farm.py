@@ -1,21 +1,17 @@
 """The farm: every container, index and counter in one place."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from afcore.errors import NotFound
 from afcore.hostpatterns import Description
-from afcore.ids import RunKey
 from afcore.model.defaults import Defaults
 from afcore.model.job import Block, Job
-from afcore.model.render import Render, Run
+from afcore.model.render import Render
+from afcore.model.runs import Runs
 from afcore.model.system import SystemQueue
 from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["Farm"]
-
-_MANY = 8
-"""With a share of all runs greater than one in this, walking over all is faster than finding each by its key."""
 
 
 @dataclass(slots=True)
@@ -38,7 +34,7 @@ class Farm:
     """Ids of the jobs that have a depend mask, in order of submission; derived."""
     waiters: dict[int, set[int]] = field(default_factory=dict)
     """By job: the jobs that wait for it, the other side of ``Job.waits_for``; derived."""
-    runs: dict[RunKey, Run] = field(default_factory=dict)
+    runs: Runs = field(default_factory=Runs)
     """Every run that is going on."""
     limited: dict[str, str] = field(default_factory=dict)
     """Services with a ticket of their own that some pool or render defines, to the ticket's name; derived."""
@@ -73,13 +69,3 @@ class Farm:
             last = len(found.blocks) - 1
             raise NotFound(f"Job {job} has no block {block}.", hint=f"Its blocks are 0 to {last}.")
         return found.blocks[block]
-
-    def runs_of(self, block: Block, tasks: Sequence[int]) -> list[Run]:
-        """Return the runs of tasks of a block that all have one now, in no order."""
-        runs, job, index, starts = self.runs, block.job, block.index, block.tasks.starts
-        if _MANY * len(tasks) < len(runs):
-            return [runs[RunKey(job, index, task, starts[task])] for task in tasks]
-        if len(tasks) == len(runs):
-            return list(runs.values())
-        wanted = set(tasks)
-        return [run for (of, at, task, _), run in runs.items() if of == job and at == index and task in wanted]

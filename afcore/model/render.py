@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from afcore.ids import RunKey
-from afcore.reservation import Reservation
+from afcore.model.run import Run
+from afcore.model.runs import HostRuns
 
 __all__ = ["Render", "Run"]
 
@@ -53,7 +51,7 @@ class Render:
     used_capacity: int = 0
     tickets_used: dict[str, int] = field(default_factory=dict)
     """How many of each ticket the runs here hold; derived, no zero entries."""
-    runs: dict[RunKey, "Run"] = field(default_factory=dict)
+    runs: HostRuns = field(default_factory=HostRuns)
     """What runs here now, as master or as a captured host."""
     failed_users: list[int] = field(default_factory=list)
     """Whose tasks failed here since one last ended otherwise, by user id, the last one first."""
@@ -61,37 +59,3 @@ class Render:
     """When a task last started or ended here (ranking)."""
     version: int = 0
     """``Farm.version`` at its last change."""
-
-
-class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """One execution that is going on now: there are as many as busy slots, never as many as tasks.
-
-    It is small, because a great farm has fifty thousand: what is empty is shared.
-    """
-
-    key: RunKey
-    render: int
-    """The master."""
-    capacity: int
-    coefficient: int = 0
-    captured: tuple[Reservation, ...] = ()
-    """Renders that are held beside the master."""
-    devices: tuple[int, ...] = ()
-    tickets: tuple[tuple[str, int], ...] = ()
-    """How many it holds of which ticket on the master."""
-    started: float = 0.0
-    progress_changed: float = 0.0
-    waiting_since: float = 0.0
-    """When the server came back and began to wait for its render; 0 while it really runs."""
-    stopping: int = -1
-    """TaskState it gets when it ends, once a stop was asked; -1 otherwise."""
-    stop_status: int = 0
-    frame: int = -1
-    percent_frame: int = -1
-    activity: str = ""
-    last_line: str = ""
-
-    @property
-    def hosts(self) -> list[int]:
-        """Every render that is held, the master first."""
-        return [self.render, *(each.render for each in self.captured)]

@@ -79,7 +79,7 @@ def _first_not_reported(farm: Farm, job: Job, block: Block, on: Block, obstacle:
     table = on.tasks
     if not on.spec.depend_sub_task or table.state[obstacle] != _RUNNING:
         return low
-    run = farm.runs.get(RunKey(job.id, on.index, obstacle, table.starts[obstacle]))
+    run = farm.runs.look(RunKey(job.id, on.index, obstacle, table.starts[obstacle]))
     if run is None or run.frame < 0 or run.stopping >= 0:
         return low
     end = high + 1

@@ -49,6 +49,7 @@ __all__ = [
     "take_offline",
 ]
 
+
 def register_render(context: Context, command: RegisterRender) -> Steps:
     """Take a render online and agree on what runs there.
 

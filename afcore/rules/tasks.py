@@ -182,8 +182,8 @@ def _stop(farm: Farm, job: Job, block: Block, tasks: list[int], target: TaskStat
             run = farm.runs[RunKey(job.id, block.index, task, table.starts[task])]
             state = ready_or_waiting(farm, run.key, target)
             yield from finish(farm, run, Verdict(RunStatus.STOPPED, state, 0, 0, False))
-    told = {run.key.task for run in farm.runs_of(block, tasks) if run.stopping == then}
-    asked = array("I", [task for task in tasks if task not in told] if told else tasks)
+    before = farm.runs.stopping(job.id, block.index, tasks, table.starts)
+    asked = array("I", [task for task, other in zip(tasks, before, strict=True) if other != then])
     if len(asked) == 1:
         key = RunKey(job.id, block.index, asked[0], table.starts[asked[0]])
         yield RunStopRequested(*key, then, int(RunStatus.STOPPED))

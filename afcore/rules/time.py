@@ -99,11 +99,12 @@ def _render(context: Context, key: Key) -> Steps:
 
 def _reconnect(context: Context, key: Key) -> Steps:
     farm = context.farm
-    waiting = [run for run in farm.runs.values() if run.waiting_since]
-    for run in waiting:
-        if reconnect_end(farm, run) <= context.at:
-            yield from return_run(farm, run, RunStatus.NOT_RECONNECTED)
-    left = [reconnect_end(farm, run) for run in farm.runs.values() if run.waiting_since]
+    over = {wait for wait in farm.runs.waits() if reconnect_end(farm, *wait) <= context.at}
+    if over:
+        waiting = [run.key for run in farm.runs.values() if (run.render, run.waiting_since) in over]
+        for run_key in sorted(waiting):
+            yield from return_run(farm, farm.runs[run_key], RunStatus.NOT_RECONNECTED)
+    left = [reconnect_end(farm, *wait) for wait in farm.runs.waits()]
     context.deadlines.push(min(left, default=None), Due.RECONNECT, key)
 
 

@@ -70,7 +70,7 @@ class Scheduler:
         self._at = 0.0
 
     def _held(self) -> dict[tuple[int, ...], tuple[str, ...]]:
-        return {key[:3]: tuple(dict(run.tickets)) for key, run in self._farm.runs.items() if run.tickets}
+        return {run.key[:3]: tuple(dict(run.tickets)) for run in self._farm.runs.extraordinary() if run.tickets}
 
     @property
     def wanted(self) -> bool:

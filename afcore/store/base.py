@@ -22,12 +22,16 @@ __all__ = [
     "RunPage",
     "RunQuery",
     "RunRow",
+    "SNAPSHOT_FORMAT",
     "Snapshot",
     "Store",
 ]
 
 BODY_FORMAT = 1
-"""The newest encoding of journal entries and snapshots that this version writes and reads."""
+"""The newest encoding of journal entries that this version writes and reads."""
+
+SNAPSHOT_FORMAT = 2
+"""The newest encoding of snapshots; 2: runs lie in rows, and starts take four bytes where two are not enough."""
 
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):
@@ -189,7 +193,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Columns of the tasks by (job id, block index), in an order of the giver's own."""
     deleted: list[int] = []
     """Ids of jobs that were deleted since the snapshot before."""
-    format: int = BODY_FORMAT
+    format: int = SNAPSHOT_FORMAT
 
 
 class Recovered(msgspec.Struct, kw_only=True):

@@ -51,11 +51,11 @@ def check_follows(seq: int, before: int) -> None:
         )
 
 
-def check_format(written: int, what: str) -> None:
-    """Raise TooNew when ``what`` was encoded by a newer version."""
-    if written > BODY_FORMAT:
+def check_format(written: int, what: str, *, newest: int = BODY_FORMAT) -> None:
+    """Raise TooNew when ``what`` was encoded by a newer version than the one that writes ``newest``."""
+    if written > newest:
         raise TooNew(
-            f"{what} has format {written}, and this version reads up to {BODY_FORMAT}",
+            f"{what} has format {written}, and this version reads up to {newest}",
             hint="start the newer version of Afwatch that wrote it",
         )
 

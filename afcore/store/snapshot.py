@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from afcore.errors import Corrupt
-from afcore.store.base import Snapshot
+from afcore.store.base import SNAPSHOT_FORMAT, Snapshot
 from afcore.store.checks import Manifest, check_format
 from afcore.store.packing import pack, unpack
 
@@ -115,7 +115,7 @@ def read_newest(connection: Connection) -> Snapshot | None:
     if newest is None:
         return None
     seq, at, written = newest
-    check_format(written, f"snapshot {seq}")
+    check_format(written, f"snapshot {seq}", newest=SNAPSHOT_FORMAT)
     jobs: dict[int, list[bytes]] = {}
     gone: set[int] = set()
     for job, part, body in connection.execute(_NEWEST_JOBS, {"seq": seq}):

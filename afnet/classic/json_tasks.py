@@ -90,19 +90,12 @@ class TaskProgress:
 
 
 def _runs_of(farm: Farm, block: Block) -> dict[int, Run]:
-    found: dict[int, Run] = {}
-    for render in block.running_per_host:
-        known = farm.renders.get(render)
-        if known is not None:
-            for key, run in known.runs.items():
-                if key.job == block.job and key.block == block.index and run.render == render:
-                    found[key.task] = run
-    return found
+    return {run.key.task: run for run in farm.runs.of_block(block.job, block.index)}
 
 
 def run_of(farm: Farm, block: Block, task: int) -> Run | None:
     """Return the run of a task that goes on, if any."""
-    return farm.runs.get(RunKey(block.job, block.index, task, block.tasks.starts[task]))
+    return farm.runs.look(RunKey(block.job, block.index, task, block.tasks.starts[task]))
 
 
 def progress_answer(farm: Farm, job: Job) -> dict[str, Any]:

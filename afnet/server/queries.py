@@ -229,9 +229,9 @@ class Queries:
         row = as_builtins(rowmaking.task_row(self._farm, job, block, task))
         row["command"] = spec.task_command(task)
         row["files"] = spec.task_files(task)
-        row["runs_now"] = as_builtins(
-            [rowmaking.MAKERS["runs"](self._farm, key, 0.0) for key in self._farm.runs if key[:3] == (job, block, task)]
-        )
+        newest = RunKey(job, block, task, self._farm.block(job, block).tasks.starts[task])
+        runs = [newest] if newest in self._farm.runs else []
+        row["runs_now"] = as_builtins([rowmaking.MAKERS["runs"](self._farm, key, 0.0) for key in runs])
         return {"row": row}
 
     def _task_log(self, arguments: dict[str, Any]) -> Callable[[], Any]:

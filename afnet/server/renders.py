@@ -262,7 +262,7 @@ class Renders:
         runs = self._farm.runs
         by_render: dict[int, list[RunKey]] = {}
         for number, (task, start) in enumerate(zip(effect.tasks, effect.runs, strict=True), 1):
-            run = runs.get(RunKey(effect.job, effect.block, task, start))
+            run = runs.look(RunKey(effect.job, effect.block, task, start))
             if run is not None:
                 by_render.setdefault(run.render, []).append(run.key)
             if not number % _LOOK_EVERY:
@@ -293,7 +293,7 @@ class Renders:
 
     def running_on(self, key: RunKey) -> ServerPeer | None:
         """Return the connection of the render that has a run now."""
-        run = self._farm.runs.get(key)
+        run = self._farm.runs.look(key)
         return None if run is None else self.peer_of(run.render)
 
 

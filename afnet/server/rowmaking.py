@@ -40,7 +40,7 @@ def _branch(farm: Farm, id: int, at: float) -> Any:
 
 
 def _run(farm: Farm, key: tuple[int, int, int, int], at: float) -> Any:
-    run = farm.runs.get(RunKey(*key))
+    run = farm.runs.look(RunKey(*key))
     return None if run is None else views.run_row(farm, run)
 
 

@@ -108,6 +108,7 @@ class Walk:
             return None
         violations = check(self.core.farm)
         assert violations == [], (type(command).__name__, violations)
+        self.core.farm.runs.settle_all()  # as a great farm would
         entry = entry_of(envelope, outcome)
         if entry is not None:
             self.journal.append(encode_entry(entry))

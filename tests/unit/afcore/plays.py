@@ -53,6 +53,7 @@ class FarmPlay:
         envelope = Envelope(command, principal, self.at)
         try:
             self.outcome = self.core.apply(envelope)
+            self.core.farm.runs.settle_all()  # as a great farm would: nothing may rely on a run that stays awake
         finally:
             assert check(self.core.farm) == []
         entry = entry_of(envelope, self.outcome)

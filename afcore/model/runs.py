@@ -1,0 +1,519 @@
+"""Every run that is going on, small: 48 bytes each at rest, an object only while somebody works with it.
+
+Rules of this file:
+- What ``runs[key]`` and ``get`` give may be changed by ``afcore.evolve``: the run is awake, a ``Run`` that stays the
+  same object until ``settle``.  What ``look``, ``values`` and ``items`` give of a run at rest is a ``RunCopy``, for
+  reading alone.
+- ``settle`` comes between two commands, when nobody holds a run: most of what is awake goes to rest again.
+- At rest a run is one row among those of 1,024 neighbouring tasks; what is seldom (tickets, captured renders, words of
+  a parser) is packed beside it.  A run whose numbers do not fit into a row never sleeps.
+- Rows are written into snapshots as they are: ``ROW`` is a file format, little-endian on every machine.
+"""
+
+import struct
+import typing
+from array import array
+from collections import Counter
+from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
+from itertools import islice
+from typing import Any, TypeVar, overload
+
+import msgspec
+from msgspec import structs
+
+from afcore.ids import RunKey
+from afcore.model.run import Run, RunCopy
+
+__all__ = ["CHUNK", "MOST_AWAKE", "ROW", "HostRuns", "Runs"]
+
+CHUNK = 1024
+"""Tasks whose runs lie together."""
+MOST_AWAKE = 1024
+"""Runs that stay objects when a command is over."""
+_AT_ONCE = 256
+"""Runs more than that which are put to rest at once: a command does not wait for thousands of them."""
+
+ROW = struct.Struct("<IIIIdddibBbB")
+"""task, run, render, capacity; started, progress_changed, waiting_since; frame, stopping, stop_status, percent_frame,
+and 1 when something lies beside the row."""
+_STARTED, _PROGRESS, _WAITING, _FRAME, _STOPPING, _STATUS, _PERCENT, _MORE = 16, 24, 32, 40, 44, 45, 46, 47
+"""Where in a row they begin."""
+_NAME = struct.Struct("<II")
+_STOP = struct.Struct("<bB")
+_TIME = struct.Struct("<d")
+_WORDS = ROW.size // 4
+_IN_ROW = frozenset(
+    ("key", "render", "capacity", "started", "progress_changed", "waiting_since", "frame", "stopping", "stop_status")
+) | {"percent_frame"}
+_BESIDE = tuple((field.name, field.default) for field in structs.fields(Run) if field.name not in _IN_ROW)
+_hints = typing.get_type_hints(Run)
+_More: Any = msgspec.defstruct(
+    "_More", [(name, _hints[name], usual) for name, usual in _BESIDE], omit_defaults=True, gc=False
+)
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_More)
+
+_BlockKey = tuple[int, int]
+_Other = TypeVar("_Other")
+
+
+class Runs(MutableMapping[RunKey, Run]):
+    """The runs of a farm by their keys: those at rest by block and task, then those that are awake."""
+
+    __slots__ = ("_asleep", "_awake", "_beside", "_rows")
+
+    def __init__(self) -> None:
+        self._awake: dict[RunKey, Run] = {}
+        self._rows: dict[_BlockKey, dict[int, bytearray]] = {}
+        """By job and block, then by ``task // CHUNK``: rows in no order."""
+        self._beside: dict[RunKey, bytes] = {}
+        self._asleep = 0
+
+    # The mapping
+
+    def __len__(self) -> int:
+        return len(self._awake) + self._asleep
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._awake or (self._asleep > 0 and self._find(key)[1] >= 0)
+
+    def __iter__(self) -> Iterator[RunKey]:
+        for (job, block), chunks in self._rows.items():
+            for rows in chunks.values():
+                words = _words(rows)
+                for task, run in zip(words[::_WORDS], words[1::_WORDS], strict=True):
+                    yield RunKey(job, block, task, run)
+        yield from self._awake
+
+    def __getitem__(self, key: RunKey) -> Run:
+        run = self.get(key)
+        if run is None:
+            raise KeyError(key)
+        return run
+
+    @overload
+    def get(self, key: RunKey, default: None = None) -> Run | None: ...
+    @overload
+    def get(self, key: RunKey, default: Run | _Other) -> Run | _Other: ...
+    def get(self, key: RunKey, default: Any = None) -> Any:
+        """Return a run to work with; it stays awake until ``settle``."""
+        run = self._awake.get(key)
+        if run is None:
+            if not self._asleep:
+                return default
+            rows, at = self._find(key)
+            if at < 0:
+                return default
+            key = RunKey(*key)
+            run = self._awake[key] = self._read(key.job, key.block, rows, at, Run)
+            self._drop(key, rows, at)
+        return run
+
+    def __setitem__(self, key: RunKey, run: Run) -> None:
+        if self._asleep and key not in self._awake:
+            self._discard(key)
+        self._awake[key] = run
+
+    def __delitem__(self, key: RunKey) -> None:
+        if self._awake.pop(key, None) is None and not self._discard(key):
+            raise KeyError(key)
+
+    def discard(self, key: RunKey) -> None:
+        """Forget a run, if it is there."""
+        if self._awake.pop(key, None) is None:
+            self._discard(key)
+
+    def clear(self) -> None:
+        """Forget every run."""
+        self._awake.clear()
+        self._rows.clear()
+        self._beside.clear()
+        self._asleep = 0
+
+    def values(self) -> ValuesView[Run]:
+        """Return the runs for reading."""
+        return _Values(self)
+
+    def items(self) -> ItemsView[RunKey, Run]:
+        """Return keys and runs for reading."""
+        return _Items(self)
+
+    # For reading
+
+    def look(self, key: RunKey) -> Run | None:
+        """Return a run for reading, or None."""
+        run = self._awake.get(key)
+        if run is None and self._asleep:
+            rows, at = self._find(key)
+            if at >= 0:
+                return self._read(key[0], key[1], rows, at)
+        return run
+
+    def all(self) -> Iterator[Run]:
+        """Yield every run for reading."""
+        for (job, block), chunks in self._rows.items():
+            for rows in chunks.values():
+                yield from self._reads(job, block, rows)
+        yield from self._awake.values()
+
+    def pairs(self) -> Iterator[tuple[RunKey, Run]]:
+        """Yield every key and run for reading."""
+        for (job, block), chunks in self._rows.items():
+            for rows in chunks.values():
+                for run in self._reads(job, block, rows):
+                    yield run.key, run
+        yield from self._awake.items()
+
+    def of_block(self, job: int, block: int) -> Iterator[Run]:
+        """Yield the runs of a block for reading."""
+        for rows in self._rows.get((job, block), _NONE).values():
+            yield from self._reads(job, block, rows)
+        for key, run in self._awake.items():
+            if key.job == job and key.block == block:
+                yield run
+
+    def tasks_of(self, job: int, block: int) -> "array[int]":
+        """Return the tasks of a block that have a run, in no order."""
+        tasks = array("I")
+        for rows in self._rows.get((job, block), _NONE).values():
+            tasks.extend(_words(rows)[::_WORDS])
+        tasks.extend(key.task for key in self._awake if key.job == job and key.block == block)
+        return tasks
+
+    def extraordinary(self) -> Iterator[Run]:
+        """Yield for reading every run that is awake or has something that no row holds."""
+        for key in self._beside:
+            run = self.look(key)
+            if run is not None:
+                yield run
+        yield from self._awake.values()
+
+    def plain(self) -> Iterator[tuple[int, int, Counter[tuple[int, int]]]]:
+        """Yield (job, block, how many by render and capacity) of all runs that are not ``extraordinary``."""
+        more: dict[_BlockKey, Counter[tuple[int, int]]] = {}
+        for key in self._beside:
+            rows, at = self._find(key)
+            _, _, render, capacity = struct.unpack_from("<IIII", rows, at)
+            more.setdefault((key.job, key.block), Counter())[render, capacity] += 1
+        for (job, block), chunks in self._rows.items():
+            counts: Counter[tuple[int, int]] = Counter()
+            for rows in chunks.values():
+                words = _words(rows)
+                counts.update(zip(words[2::_WORDS], words[3::_WORDS], strict=True))
+            counts -= more.get((job, block), Counter())
+            if counts:
+                yield job, block, counts
+
+    def hosts(self) -> Iterator[tuple[int, int, "array[int]", "array[int]", "array[int]"]]:
+        """Yield (job, block, tasks, runs, master renders) of what is at rest."""
+        for (job, block), chunks in self._rows.items():
+            for rows in chunks.values():
+                words = _words(rows)
+                yield job, block, words[::_WORDS], words[1::_WORDS], words[2::_WORDS]
+
+    def waits(self) -> set[tuple[int, float]]:
+        """Return (render, since when) of everything that waits for its render."""
+        found = {(run.render, run.waiting_since) for run in self._awake.values() if run.waiting_since}
+        for chunks in self._rows.values():
+            for rows in chunks.values():
+                times = _native(array("d", bytes(_column(rows, _WAITING, 8))))
+                if any(times):
+                    found.update(pair for pair in zip(_words(rows)[2::_WORDS], times, strict=True) if pair[1])
+        return found
+
+    def stopping(self, job: int, block: int, tasks: Sequence[int], starts: Sequence[int]) -> Iterator[int]:
+        """Yield what each of ``tasks`` becomes when its newest run ended; -1 for those nobody asked to stop."""
+        for task in tasks:
+            key = RunKey(job, block, task, starts[task])
+            run = self._awake.get(key)
+            if run is not None:
+                yield run.stopping
+            else:
+                rows, at = self._find(key)
+                yield _STOP.unpack_from(rows, at + _STOPPING)[0] if at >= 0 else -1
+
+    # For afcore.evolve
+
+    def stop(self, job: int, block: int, tasks: Iterable[int], starts: Sequence[int], then: int, status: int) -> None:
+        """Note of the newest runs of many tasks what these become when they ended."""
+        for task in tasks:
+            key = RunKey(job, block, task, starts[task])
+            run = self._awake.get(key)
+            if run is not None:
+                run.stopping, run.stop_status = then, status
+            else:
+                rows, at = self._find(key)
+                if at < 0:
+                    raise KeyError(key)
+                _STOP.pack_into(rows, at + _STOPPING, then, status)
+
+    def wait(self, at: float) -> None:
+        """Let every run wait for its render."""
+        for run in self._awake.values():
+            run.waiting_since = at
+        when = _TIME.pack(at)
+        for chunks in self._rows.values():
+            for rows in chunks.values():
+                _fill(rows, _WAITING, when)
+
+    # Rest
+
+    def settle(self, *, most: int = MOST_AWAKE, at_once: int = _AT_ONCE) -> None:
+        """Put runs to rest until about ``most`` are awake, the ones that woke first; nobody holds one now."""
+        awake = self._awake
+        if len(awake) <= most:
+            return
+        for key in list(islice(awake, min(at_once, len(awake) - most + at_once // 2))):
+            run = awake.pop(key)
+            if not self._rest(key, run):
+                awake[key] = run
+
+    def settle_all(self) -> None:
+        """Put everything to rest."""
+        self.settle(most=0, at_once=len(self._awake))
+
+    def _rest(self, key: RunKey, run: Run) -> bool:
+        more = _beside(run)
+        try:
+            row = ROW.pack(
+                key.task, key.run, run.render, run.capacity, run.started, run.progress_changed, run.waiting_since,
+                run.frame, run.stopping, run.stop_status, run.percent_frame, 1 if more else 0,
+            )  # fmt: skip
+        except struct.error:
+            return False
+        if run.key != key:
+            return False
+        chunks = self._rows.get((key.job, key.block))
+        if chunks is None:
+            chunks = self._rows[key.job, key.block] = {}
+        rows = chunks.get(key.task // CHUNK)
+        if rows is None:
+            chunks[key.task // CHUNK] = bytearray(row)
+        else:
+            rows += row
+        if more:
+            self._beside[key] = more
+        self._asleep += 1
+        return True
+
+    def _find(self, key: Any) -> tuple[bytearray, int]:
+        """Return where the row of a run is, or -1 with anything."""
+        chunks = self._rows.get(key[:2])
+        if chunks is not None:
+            rows = chunks.get(key[2] // CHUNK)
+            if rows is not None:
+                name = _NAME.pack(key[2], key[3])
+                at = rows.find(name)
+                while at >= 0 and at % ROW.size:
+                    at = rows.find(name, at - at % ROW.size + ROW.size)
+                return rows, at
+        return _EMPTY, -1
+
+    def _read(self, job: int, block: int, rows: bytearray, at: int, kind: type[Run] = RunCopy) -> Run:
+        task, number, render, capacity, started, progress, waiting, frame, stopping, status, percent, more = (
+            ROW.unpack_from(rows, at)
+        )
+        key = RunKey(job, block, task, number)
+        beside: dict[str, Any] = {}
+        if more:
+            found = _decoder.decode(self._beside[key])
+            beside = {name: getattr(found, name) for name, _ in _BESIDE}
+        return kind(
+            key=key,
+            render=render,
+            capacity=capacity,
+            started=started,
+            progress_changed=progress,
+            waiting_since=waiting,
+            frame=frame,
+            stopping=stopping,
+            stop_status=status,
+            percent_frame=percent,
+            **beside,
+        )
+
+    def _reads(self, job: int, block: int, rows: bytearray) -> Iterator[Run]:
+        for at in range(0, len(rows), ROW.size):
+            yield self._read(job, block, rows, at)
+
+    def _discard(self, key: RunKey) -> bool:
+        rows, at = self._find(key)
+        if at < 0:
+            return False
+        self._drop(key, rows, at)
+        return True
+
+    def _drop(self, key: RunKey, rows: bytearray, at: int) -> None:
+        """Take a row out; the last one comes into its place."""
+        if rows[at + _MORE]:
+            del self._beside[key]
+        last = len(rows) - ROW.size
+        if at != last:
+            rows[at : at + ROW.size] = rows[last:]
+        del rows[last:]
+        if not rows:
+            chunks = self._rows[key[0], key[1]]
+            del chunks[key[2] // CHUNK]
+            if not chunks:
+                del self._rows[key[0], key[1]]
+        self._asleep -= 1
+
+    # Keeping
+
+    def packed(self) -> list[tuple[int, int, list[bytes]]]:
+        """Return all rows: (job, block, a chunk each).  What is ``extraordinary`` is to be kept as well."""
+        return [(job, block, [bytes(rows) for rows in chunks.values()]) for (job, block), chunks in self._rows.items()]
+
+    def unpack(self, job: int, block: int, pieces: Iterable[bytes]) -> None:
+        """Take rows that ``packed`` gave, without their readings.  Raises ValueError when they are no rows."""
+        chunks = self._rows.setdefault((job, block), {})
+        for piece in pieces:
+            if not piece or len(piece) % ROW.size:
+                raise ValueError(f"{len(piece)} bytes of runs are no whole rows")
+            rows = bytearray(piece)
+            for byte in range(8):
+                rows[_PROGRESS + byte :: ROW.size] = rows[_STARTED + byte :: ROW.size]
+            _fill(rows, _FRAME, b"\xff\xff\xff\xff")
+            _fill(rows, _PERCENT, b"\xff")
+            _fill(rows, _MORE, b"\0")
+            chunks[int.from_bytes(rows[:4], "little") // CHUNK] = rows
+            self._asleep += len(rows) // ROW.size
+
+
+class _Values(ValuesView[Run]):
+    """The runs of a mapping, for reading."""
+
+    def __init__(self, runs: "Runs | HostRuns") -> None:
+        super().__init__(runs)
+        self._runs = runs
+
+    def __iter__(self) -> Iterator[Run]:
+        return self._runs.all()
+
+
+class _Items(ItemsView[RunKey, Run]):
+    """Keys and runs of a mapping, for reading."""
+
+    def __init__(self, runs: "Runs | HostRuns") -> None:
+        super().__init__(runs)
+        self._runs = runs
+
+    def __iter__(self) -> Iterator[tuple[RunKey, Run]]:
+        return self._runs.pairs()
+
+
+_KEY = struct.Struct("<IIII")
+
+
+class HostRuns(MutableMapping[RunKey, Run]):
+    """The runs on one render: keys of 16 bytes each; the runs themselves are in the farm's ``Runs``."""
+
+    __slots__ = ("_keys", "_runs")
+
+    def __init__(self, runs: Runs | None = None) -> None:
+        self._keys = bytearray()
+        self._runs = Runs() if runs is None else runs
+
+    def __len__(self) -> int:
+        return len(self._keys) // _KEY.size
+
+    def __contains__(self, key: object) -> bool:
+        return self._find(key) >= 0
+
+    def __iter__(self) -> Iterator[RunKey]:
+        return map(RunKey._make, _KEY.iter_unpack(bytes(self._keys)))
+
+    def __getitem__(self, key: RunKey) -> Run:
+        if self._find(key) < 0:
+            raise KeyError(key)
+        return self._runs[key]
+
+    def __setitem__(self, key: RunKey, run: Run) -> None:
+        if key not in self._runs:
+            self._runs[key] = run
+        if self._find(key) < 0:
+            self.add(key)
+
+    def __delitem__(self, key: RunKey) -> None:
+        if not self.discard(key):
+            raise KeyError(key)
+
+    def clear(self) -> None:
+        """List no run any more."""
+        self._keys.clear()
+
+    def add(self, key: RunKey) -> None:
+        """List a run that is not listed yet."""
+        self._keys += _KEY.pack(*key)
+
+    def discard(self, key: RunKey) -> bool:
+        """List a run no more; return whether it was."""
+        at = self._find(key)
+        if at >= 0:
+            del self._keys[at : at + _KEY.size]
+        return at >= 0
+
+    def values(self) -> ValuesView[Run]:
+        """Return the runs for reading."""
+        return _Values(self)
+
+    def items(self) -> ItemsView[RunKey, Run]:
+        """Return keys and runs for reading."""
+        return _Items(self)
+
+    def all(self) -> Iterator[Run]:
+        """Yield every run for reading."""
+        return (run for _, run in self.pairs())
+
+    def pairs(self) -> Iterator[tuple[RunKey, Run]]:
+        """Yield keys and runs for reading; a run that there is not is a KeyError."""
+        for key in self:
+            run = self._runs.look(key)
+            if run is None:
+                raise KeyError(key)
+            yield key, run
+
+    def _find(self, key: Any) -> int:
+        name = _KEY.pack(*key)
+        keys = self._keys
+        at = keys.find(name)
+        while at >= 0 and at % _KEY.size:
+            at = keys.find(name, at - at % _KEY.size + _KEY.size)
+        return at
+
+
+_EMPTY = bytearray()
+_NONE: dict[int, bytearray] = {}
+
+
+def _words(rows: bytearray) -> "array[int]":
+    return _native(array("I", bytes(rows)))
+
+
+def _native(numbers: "array[Any]") -> "array[Any]":
+    if struct.pack("=I", 1) != struct.pack("<I", 1):  # pragma: no cover - no such machine at hand
+        numbers.byteswap()
+    return numbers
+
+
+def _column(rows: bytearray, at: int, width: int) -> bytearray:
+    """Return one field of every row, ``width`` bytes each."""
+    column = bytearray(len(rows) // ROW.size * width)
+    for byte in range(width):
+        column[byte::width] = rows[at + byte :: ROW.size]
+    return column
+
+
+def _fill(rows: bytearray, at: int, value: bytes) -> None:
+    """Write one field of every row."""
+    count = len(rows) // ROW.size
+    for place, byte in enumerate(value, at):
+        rows[place :: ROW.size] = bytes((byte,)) * count
+
+
+def _beside(run: Run) -> bytes:
+    """Return what of a run no row holds; empty for most."""
+    for name, usual in _BESIDE:
+        if getattr(run, name) != usual:
+            return _encoder.encode(_More(**{name: getattr(run, name) for name, _ in _BESIDE}))
+    return b""
