@@ -59,6 +59,7 @@ __all__ = [
     "SubmitJob",
     "Tick",
     "TryNext",
+    "UndoOperation",
 ]
 
 Ranges = list[tuple[int, int]]
@@ -405,11 +406,19 @@ class AcceptRestart(msgspec.Struct, tag="accept_restart", frozen=True):
     """The server has just recovered: what ran then waits for its render to bring it back."""
 
 
+class UndoOperation(msgspec.Struct, tag="undo_operation", frozen=True):
+    """Take back what an earlier command changed, where nobody changed it since."""
+
+    operation: str = ""
+    """The token that the earlier command was sent with; empty for the caller's last one."""
+
+
 Command = (
     SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
     | TryNext | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders
     | MoveJobs | AppendBlocks | AppendTasks | AddPool | DeletePools | DeleteBranches | DeleteUsers | MoveRenders
     | DescribeFarm | ChangePoolServices | ChangeRenderServices | RestoreRenders | HealRenders | EjectTasks
+    | UndoOperation
     | RegisterRender | LoseRender | DeregisterRender | ReportRun | MeasureRender | Tick | Solve | AcceptRestart
 )  # fmt: skip
 """Everything that may be asked."""

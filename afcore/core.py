@@ -39,11 +39,13 @@ from afcore.rules import (
     time,
     tree,
     trynext,
+    undo,
 )
 from afcore.rules.base import Context, Rule
 from afcore.rules.reactions import REACTIONS
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
+from afcore.undo import UndoLog
 
 __all__ = ["RULES", "Core"]
 
@@ -79,6 +81,7 @@ RULES: dict[type, Rule] = {
     commands.SetBranches: tree.set_branches,
     commands.SetRenders: renders.set_renders,
     commands.DeleteRenders: renders.delete_renders,
+    commands.UndoOperation: undo.undo_operation,
     commands.RegisterRender: renders.register_render,
     commands.LoseRender: renders.lose_render,
     commands.DeregisterRender: renders.deregister_render,
@@ -105,6 +108,7 @@ class Core:
         self.farm = Farm() if farm is None else farm
         self._epoch = epoch
         self.story = Story()
+        self.undo = UndoLog()
         self.scheduler = Scheduler(self.farm)
         self.deadlines = Deadlines(self.farm)
         self._saved_version = 0
@@ -126,7 +130,8 @@ class Core:
         if not self.farm.branches:
             self._found(envelope)
         outcome = Outcome()
-        context = Context(self.farm, envelope.at, envelope.principal, self.scheduler, self.deadlines)
+        context = Context(self.farm, envelope.at, envelope.principal, self.scheduler, self.deadlines, self.undo)
+        self.undo.begin(envelope)
         try:
             steps = RULES[type(command)](context, command)
             while True:
@@ -137,6 +142,7 @@ class Core:
                     self._happen(step, envelope, outcome)
         except StopIteration as end:
             outcome.reply = end.value
+            self.undo.end(self.farm)
         except Rejected as refused:
             if outcome.events:
                 raise Bug(f"{name} was refused after it had begun: {refused}") from refused
@@ -158,6 +164,7 @@ class Core:
         elif kind is JobDeleted:
             outcome.jobs.extend(job_rows(farm, farm.jobs[event.job], at))  # type: ignore[union-attr]
             self._deleted.append(event.job)  # type: ignore[union-attr]
+        self.undo.before(farm, event)
         reaction = REACTIONS.get(kind)
         following = None if reaction is None else reaction(farm, event, at)
         farm.version += 1

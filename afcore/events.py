@@ -70,6 +70,7 @@ __all__ = [
     "TasksGivenUp",
     "TasksHeld",
     "TasksReleased",
+    "TasksRestored",
     "TryNextChanged",
     "UserAdded",
     "UserDeleted",
@@ -402,6 +403,30 @@ class TryNextChanged(Fact, tag=39, frozen=True):
     wanted: bool
 
 
+class TasksRestored(Fact, tag=41, frozen=True):
+    """Tasks that do not run got back what an order of a person took from them.
+
+    Which: the tasks of ``ranges`` (inclusive), or ``indices``, an ``array('I')`` as bytes in machine-independent
+    little-endian order.  ``state``, ``flags``, ``errors``, ``percent`` are their columns, zlib-compressed, one byte for
+    each task; ``b""`` when every one is 0.  What is tried next is no part of it.
+    """
+
+    job: int
+    block: int
+    ranges: list[tuple[int, int]] = []
+    indices: bytes = b""
+    state: bytes = b""
+    flags: bytes = b""
+    errors: bytes = b""
+    percent: bytes = b""
+    task_hosts: list[tuple[int, int, int, float]] = []
+    """(task, render, count, last): which hosts had failed which tasks."""
+    hosts: list[tuple[int, int, float]] = []
+    """(render, count, last): which hosts had failed the block."""
+    time_done: float = 0.0
+    """When the block had been done; 0 for not."""
+
+
 # Renders
 
 
@@ -563,8 +588,8 @@ FACTS = (
     UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
-    TasksGivenUp, TryNextChanged, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted,
-    FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade, SystemTaskKept,
+    TasksGivenUp, TryNextChanged, TasksRestored, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited,
+    RenderDeleted, FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade, SystemTaskKept,
     SystemTaskLeft, SystemQueueReset, JobPrepared,
 )  # fmt: skip
 """Every event that is journaled."""
@@ -577,7 +602,7 @@ Event = (
     | UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
     | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
     | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
-    | TasksHeld
+    | TasksHeld | TasksRestored
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
     | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed | SystemServicesSet
     | SystemCommandsQueued | SystemTaskMade | SystemTaskKept | SystemTaskLeft | SystemQueueReset | JobPrepared

@@ -362,6 +362,10 @@ _OPERATIONS: Iterable[Operation] = (
     _command("render.eject-tasks", "Stop what runs on renders: the tasks are ready again.", commands.EjectTasks,
              _NAMES, Argument(name="not_mine", kind="flag", default=False, help="Keep my own tasks."),
              undoable=False),
+    _command("operation.undo", "Take back what was done: your last operation, or the one of a token.", commands.UndoOperation,
+             Argument(name="operation", kind="text", default="",
+                      help="The token that the operation was sent with; by default your last one."),
+             owner="any", undoable=False),
     # Users, pools, branches
     _query("user.list", "List users.", _LIMIT, _AFTER),
     _query("user.show", "Show one user.",
@@ -418,6 +422,12 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="user", kind="text", default="", help="Only runs of this user."),
            Argument(name="render", kind="text", default="", help="Only runs on this render."),
            _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number.")),
+    _query("parameters.show", "Show what may be edited of things, and the values it has now.",
+           Argument(name="kind", kind="text", positional=True, required=True,
+                    choices=("job", "block", "render", "user", "pool", "branch"),
+                    help="job, block, render, user, pool or branch."),
+           Argument(name="things", kind="names", positional=True, required=True,
+                    help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
     _query("server.status", "Show how the server is."),
     _query("config.show", "Print every setting of the server and where it came from."),
 )  # fmt: skip

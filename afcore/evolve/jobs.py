@@ -6,6 +6,7 @@ Rules of this file:
 """
 
 import dataclasses
+from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
@@ -200,7 +201,7 @@ def _job_edited(farm: Farm, event: JobEdited, at: float) -> None:
         link_job(farm, job)
 
 
-_OWN_FIELDS = frozenset({*JOB_FIELDS, "time_started"})
+_OWN_FIELDS = frozenset({*JOB_FIELDS, "time_started", "time_done"})
 _SPEC_FIELDS = frozenset(field.name for field in dataclasses.fields(JobSpec))
 
 
@@ -218,7 +219,7 @@ def _move_to_branch(farm: Farm, job: Job, branch: int) -> None:
     farm.branches[job.branch].jobs.remove(job.id)
     _count_branches(farm, job, -1)
     job.branch = branch
-    farm.branches[branch].jobs.append(job.id)
+    insort(farm.branches[branch].jobs, job.id)
     _count_branches(farm, job, 1)
 
 

@@ -5,6 +5,7 @@ Rules of this file:
 - What a person changed is tried anew: flags, errors and the task's own bad hosts are forgotten with it.
 """
 
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection
@@ -17,17 +18,20 @@ from afcore.events import (
     TasksGivenUp,
     TasksHeld,
     TasksReleased,
+    TasksRestored,
     TryNextChanged,
 )
 from afcore.evolve.tasks import acquit_hosts, refresh_waiting, touched
 from afcore.model.farm import Farm
-from afcore.model.job import Block, Job
+from afcore.model.job import Block, HostErrors, Job
 from afcore.model.tasks import TaskTable, unpack_indices
 from afcore.states import STATE_COUNT, TaskFlag, TaskState
 
 __all__ = ["HANDLERS", "forgive_hosts"]
 
 _ERROR = int(TaskState.ERROR)
+_TRIED = int(TaskFlag.TRY_NEXT)
+_UNTRIED = bytes(value & ~_TRIED & 0xFF for value in range(256))
 
 _RELEASE = bytes.maketrans(bytes([TaskState.WAIT_DEP]), bytes([TaskState.READY]))
 _HOLD = bytes.maketrans(bytes([TaskState.READY]), bytes([TaskState.WAIT_DEP]))
@@ -136,6 +140,45 @@ def _forget_tasks(block: Block, event: TasksChanged) -> None:
             del hosts[index]
 
 
+def _tasks_restored(farm: Farm, event: TasksRestored, at: float) -> None:
+    """Give tasks back what they were; what is tried next keeps its own flag."""
+    job = farm.jobs[event.job]
+    block = touched(farm, event.job, event.block)
+    ranges = event.ranges or [(index, index) for index in unpack_indices(event.indices)]
+    _put_columns(block.tasks, ranges, event, bool(job.try_next))
+    for render, count, last in event.hosts:
+        block.error_hosts[render] = HostErrors(count, last)
+    hosts: dict[int, dict[int, HostErrors]] = {}
+    for task, render, count, last in event.task_hosts:
+        hosts.setdefault(task, {})[render] = HostErrors(count, last)
+    for task, found in hosts.items():
+        block.task_error_hosts[task] = found
+    block.time_done = event.time_done
+    if block.dependents:
+        refresh_waiting(job, block)
+
+
+def _put_columns(table: TaskTable, ranges: list[tuple[int, int]], event: TasksRestored, tried: bool) -> None:
+    size = sum(last - first + 1 for first, last in ranges)
+    state, flags, errors, percent = (
+        zlib.decompress(packed) if packed else bytes(size)
+        for packed in (event.state, event.flags, event.errors, event.percent)
+    )
+    place = 0
+    for first, last in ranges:
+        end, upto = last + 1, place + last + 1 - first
+        for each in range(STATE_COUNT):
+            table.counts[each] += state.count(each, place, upto) - table.state.count(each, first, end)
+        table.state[first:end] = state[place:upto]
+        marked = [task for task in range(first, end) if table.flags[task] & _TRIED] if tried else []
+        table.flags[first:end] = flags[place:upto].translate(_UNTRIED)
+        for task in marked:
+            table.flags[task] |= _TRIED
+        table.errors[first:end] = errors[place:upto]
+        table.percent[first:end] = percent[place:upto]
+        place = upto
+
+
 def _tasks_given_up(farm: Farm, event: TasksGivenUp, at: float) -> None:
     """Make tasks errors that nobody could try again."""
     block = touched(farm, event.job, event.block)
@@ -196,5 +239,6 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     ErrorHostsReset: _error_hosts_reset,
     HostForgiven: _host_forgiven,
     TryNextChanged: _try_next_changed,
+    TasksRestored: _tasks_restored,
 }
 """By event type; part of ``afcore.evolve.HANDLERS``."""

@@ -1,5 +1,6 @@
 """What happens to renders, and to everything that ran when the server stopped."""
 
+from bisect import insort
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +88,7 @@ def _move(farm: Farm, render: Render, pool: int) -> None:
     for run in runs:
         count_in_pools(farm, run, render.id, -1)
     farm.pools[render.pool].renders.remove(render.id)
-    farm.pools[pool].renders.append(render.id)
+    insort(farm.pools[pool].renders, render.id)
     render.pool = pool
     for run in runs:
         count_in_pools(farm, run, render.id, 1)

@@ -53,6 +53,7 @@ from afcore.commands import (
     SubmitJob,
     Tick,
     TryNext,
+    UndoOperation,
 )
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
@@ -132,6 +133,8 @@ ACCESS: dict[type, Access] = {
     SetBranches: Access(Role.GOD, "farm"),
     SetRenders: Access(Role.USER, "own", _of_renders),
     DeleteRenders: Access(Role.GOD, "farm"),
+    # Asked once more for the command that is taken back.
+    UndoOperation: Access(Role.USER, "any"),
     RegisterRender: Access(Role.NODE, "own"),
     LoseRender: Access(Role.NODE, "own"),
     DeregisterRender: Access(Role.NODE, "own"),

@@ -16,6 +16,7 @@ from afcore.effects import DropRun, StartRun, StopRun, TuneRender
 from afcore.envelope import Principal
 from afcore.events import Event
 from afcore.model.farm import Farm
+from afcore.undo import UndoLog
 
 if TYPE_CHECKING:
     from afcore.schedule.solver import Scheduler
@@ -36,6 +37,7 @@ class Context:
     principal: Principal
     scheduler: "Scheduler"
     deadlines: Deadlines
+    undo: UndoLog
 
 
 Rule = Callable[[Context, Any], Steps]

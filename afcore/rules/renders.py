@@ -9,6 +9,7 @@ Rules of this file:
   lost on the way), and else its task is ready again without an error.
 """
 
+from functools import partial
 from typing import Any
 
 from afcore.commands import (
@@ -45,6 +46,7 @@ __all__ = [
     "deregister_render",
     "lose_render",
     "register_render",
+    "render_value",
     "set_renders",
     "take_offline",
 ]
@@ -161,7 +163,7 @@ def set_renders(context: Context, command: SetRenders) -> Steps:
     farm, edits = context.farm, []
     for id in named("render", command.names, farm.renders_by_name):
         render = farm.renders[id]
-        old, new = edit(RENDER, command.parameters, read=lambda name, render=render: _read(render, name), what="render")  # type: ignore[misc]
+        old, new = edit(RENDER, command.parameters, read=partial(render_value, render), what="render")
         state = _new_state(render.state, new)
         old = {name: value for name, value in old.items() if name not in _STATE_WORDS}
         new = {name: value for name, value in new.items() if name not in _STATE_WORDS}
@@ -173,7 +175,8 @@ def set_renders(context: Context, command: SetRenders) -> Steps:
     return {"renders": len(edits)}
 
 
-def _read(render: Render, name: str) -> Any:
+def render_value(render: Render, name: str) -> Any:
+    """Return the present value of an editable parameter of a render."""
     bit = _STATE_WORDS.get(name)
     return getattr(render, name) if bit is None else bool(render.state & bit)
 

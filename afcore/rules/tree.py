@@ -16,7 +16,7 @@ from afcore.model.farm import Farm
 from afcore.rules.base import Context, Steps
 from afcore.rules.parameters import BRANCH, POOL, USER, edit
 
-__all__ = ["add_user", "named", "set_branches", "set_pools", "set_users"]
+__all__ = ["TIMES", "add_user", "named", "renders_in", "set_branches", "set_pools", "set_users"]
 
 
 def named(kind: str, names: list[str], index: Mapping[str, int]) -> list[int]:
@@ -78,7 +78,8 @@ def set_branches(context: Context, command: SetBranches) -> Steps:
     return {"branches": len(changes)}
 
 
-_TIMES = frozenset({"heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"})
+TIMES = frozenset({"heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"})
+"""Settings of a pool that its agents are told."""
 
 
 def set_pools(context: Context, command: SetPools) -> Steps:
@@ -87,15 +88,15 @@ def set_pools(context: Context, command: SetPools) -> Steps:
     changes = _changes("pool", command.paths, farm.pools_by_path, farm.pools, command.parameters)
     for change in changes:
         yield PoolEdited(*change)
-    tuned = [pool for pool, _, new in changes if not _TIMES.isdisjoint(new)]
-    for render in sorted({render for pool in tuned for render in _renders_in(farm, pool)}):
+    tuned = [pool for pool, _, new in changes if not TIMES.isdisjoint(new)]
+    for render in sorted({render for pool in tuned for render in renders_in(farm, pool)}):
         if farm.renders[render].session:
             yield TuneRender(render)
     return {"pools": len(changes)}
 
 
-def _renders_in(farm: Farm, pool: int) -> Iterator[int]:
+def renders_in(farm: Farm, pool: int) -> Iterator[int]:
     """Yield the renders of a pool and of the pools below it."""
     yield from farm.pools[pool].renders
     for child in farm.pools[pool].children:
-        yield from _renders_in(farm, child)
+        yield from renders_in(farm, child)

@@ -29,6 +29,7 @@ from afcore.events import (
     TasksChanged,
     TasksHeld,
     TasksReleased,
+    TasksRestored,
     TryNextChanged,
 )
 from afcore.frames import OrderCursor, SequentialOrder
@@ -48,6 +49,7 @@ _OF_ONE_JOB = (
     TasksReleased,
     TasksHeld,
     TasksChanged,
+    TasksRestored,
     ErrorHostsReset,
     HostForgiven,
     TryNextChanged,
@@ -154,7 +156,7 @@ class Offers:
                         self._wake(event.job, event.block, task)
                 return
             self._rewind(event.job, event.block)
-        elif isinstance(event, TasksChanged):
+        elif isinstance(event, TasksChanged | TasksRestored):
             self._rewind(event.job, event.block)
         elif isinstance(event, BlockEdited | TasksAppended | SystemTaskMade | SystemTaskLeft):
             self._cursors.pop((event.job, event.block), None)

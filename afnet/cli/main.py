@@ -140,6 +140,12 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
     return 0
 
 
+_TABLES = frozenset({
+    "config.show", "config.reload", "farm.check", "parameters.show", "pool.members", "task.files", "job.thumbnails",
+})  # fmt: skip
+"""Queries whose answer is one whole table."""
+
+
 def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
     from afnet.cli.show import as_json, empty_sentence, sentence, table_for
     from afnet.cli.text import describe, terminal_width
@@ -159,7 +165,7 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         blocks = row.pop("blocks")
         row.pop("counts", None)
         print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif name in ("config.show", "config.reload", "farm.check", "pool.members", "task.files", "job.thumbnails"):
+    elif name in _TABLES:
         lines = table_for(name, reply["rows"], width=terminal_width())
         print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
     elif isinstance(reply, dict) and "row" in reply:

@@ -19,6 +19,11 @@ def _limit(value: int) -> str:
     return "-" if value < 0 else str(value)
 
 
+def _rest(row: dict[str, Any]) -> str:
+    more = row["different"] - len(row["values"])
+    return f" and {more} more" if more > 0 else ""
+
+
 def exit_word(status: int) -> str:
     """Return an exit code as it is, and minus a signal by the name of that."""
     if status >= 0:
@@ -41,6 +46,11 @@ _JOB: tuple[Column, ...] = (
     ("TASKS", lambda row: sum(row["counts"])),
     ("PRIO", lambda row: row["priority"]),
     ("CREATED", lambda row: Moment(row["time_creation"])),
+)
+_PARAMETER: tuple[Column, ...] = (
+    ("PARAMETER", lambda row: row["name"]),
+    ("VALUE", lambda row: ", ".join(f"{value}" for value, _ in row["values"]) + _rest(row)),
+    ("TAKES", lambda row: " ".join(filter(None, row["words"])) or row["kind"]),
 )
 _BLOCK: tuple[Column, ...] = (
     ("BLOCK", lambda row: row["index"]),
@@ -176,6 +186,7 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "job.log": _LINE,
     "config.show": _SETTING,
     "task.files": _FILE,
+    "parameters.show": _PARAMETER,
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
     "config.reload": _CHANGED,
     "farm.check": _HOST,

@@ -84,6 +84,11 @@ def _tasks(event: events.TasksChanged) -> str:
     return f"set {count} task{'' if count == 1 else 's'} of block {event.block} {state}"
 
 
+def _restored(event: events.TasksRestored) -> str:
+    count = sum(last - first + 1 for first, last in event.ranges) or len(event.indices) // 4
+    return f"took back what was done to {count} task{'' if count == 1 else 's'} of block {event.block}"
+
+
 def _stops(event: events.RunsStopRequested) -> str:
     return f"asked {len(event.indices) // 4} running tasks of block {event.block} to stop"
 
@@ -102,6 +107,7 @@ _WORDS: dict[type, _Words] = {
     events.ErrorHostsReset: lambda event: f"forgot the hosts that failed block {event.block}",
     events.TasksChanged: _tasks,
     events.RunsStopRequested: _stops,
+    events.TasksRestored: _restored,
     events.UserAdded: lambda event: f"added user {event.name}",
     events.UserEdited: lambda event: f"user {event.user}: {_edited(event)}",
     events.PoolEdited: lambda event: f"pool {event.pool}: {_edited(event)}",

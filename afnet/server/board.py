@@ -312,6 +312,7 @@ _MARKERS: dict[type, _Marker] = {
     events.TasksReleased: Board._tasks_changed,
     events.TasksHeld: Board._tasks_changed,
     events.TasksChanged: Board._tasks_changed,
+    events.TasksRestored: Board._tasks_changed,
     events.TasksGivenUp: Board._tasks_given_up,
     events.TryNextChanged: Board._tasks_given_up,
     events.TaskWarned: Board._run_changed,

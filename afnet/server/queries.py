@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from afcore.editable import editable
 from afcore.errors import AfError, NotFound, Rejected, Unavailable, did_you_mean
 from afcore.farmexport import farm_text
 from afcore.hostpatterns import chain_of, resolved
@@ -43,6 +44,9 @@ _KEPT = frozenset({"history.runs"})
 
 _THUMBNAILS_MOST = 1000
 """Jobs whose thumbnails are told in one answer."""
+
+_THINGS_MOST = 2000
+"""Things whose parameters are told in one answer."""
 
 _EXACT = ("state", "percent", "errors", "starts")
 """What ``job.tasks`` tells of every task."""
@@ -100,6 +104,7 @@ class Queries:
             "run.list": self._run_list,
             "farm.export": lambda arguments: {"text": farm_text(self._farm)},
             "farm.check": self._farm_check,
+            "parameters.show": self._parameters,
             "server.status": lambda arguments: self._status(),
             "config.show": lambda arguments: {"rows": self._settings(), "next": None},
         }
@@ -310,6 +315,10 @@ class Queries:
             raise NotFound(f"Block {block} of job {job} has no task {task}.", hint=f"Its tasks are 0 to {size - 1}.")
 
     # The rest
+
+    def _parameters(self, arguments: dict[str, Any]) -> Any:
+        things = list(dict.fromkeys(arguments["things"]))[:_THINGS_MOST]
+        return {"rows": editable(self._farm, arguments["kind"], things), "things": len(things), "next": None}
 
     def _page(self, kind: str, things: dict[int, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         make = rowmaking.MAKERS[kind]

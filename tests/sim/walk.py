@@ -21,7 +21,7 @@ from afcore.codec import encode_entry, entry_of
 from afcore.commands import ProgressReading, RunningRun
 from afcore.core import Core
 from afcore.effects import DropRun, StartRun, StopRun, StopRuns
-from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
+from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.errors import Rejected
 from afcore.farmfile import parse_farm
 from afcore.hostpatterns import described
@@ -32,7 +32,8 @@ from afcore.jobspec import BlockSpec, JobSpec, TaskTexts
 from afcore.model.effective import zombie_time_of
 from afcore.outcome import Outcome
 from afcore.replay import recover
-from afcore.states import RenderState, RunStatus, TaskState
+from afcore.states import RenderState, Role, RunStatus, TaskState
+from afcore.undo import UNDOABLE
 
 __all__ = ["Agent", "Walk", "main", "play"]
 
@@ -78,6 +79,10 @@ class Agent:
     frames: dict[RunKey, int] = field(default_factory=dict)
 
 
+PERSON = Principal("wanda", Role.GOD)
+"""Who gives the orders that can be taken back."""
+
+
 class Walk:
     """One farm, its agents, its journal and its dice."""
 
@@ -94,13 +99,19 @@ class Walk:
         self.acknowledged: set[int] = set()
         self.deleted: set[int] = set()
         self.refused = 0
+        self.orders = 0
+        """Commands given; names each of them for undo."""
 
     # The farm
 
     def do(self, command: Any) -> Outcome | None:
         """Apply one command; None when the farm refused it."""
         self.at += self.dice.choice((0.0, 0.1, 1.0))
-        envelope = Envelope(command, SYSTEM_PRINCIPAL, self.at)
+        self.orders += 1
+        person = isinstance(command, (*UNDOABLE, commands.UndoOperation))
+        envelope = Envelope(
+            command, PERSON if person else SYSTEM_PRINCIPAL, self.at, initiator=f"order-{self.orders}"
+        )
         try:
             outcome = self.core.apply(envelope)
         except Rejected:
@@ -415,6 +426,9 @@ class Walk:
             lambda: commands.AppendBlocks(job, JobSpec(blocks=[self._small_block()])),
             lambda: commands.AppendTasks(job, dice.randrange(3), JobSpec(blocks=[self._small_block()])),
             lambda: commands.DeleteRenders([dice.choice(("gamma", "delta"))]),
+            lambda: commands.UndoOperation(),
+            lambda: commands.UndoOperation(f"order-{self.orders - dice.randint(0, 30)}"),
+            lambda: commands.UndoOperation(f"order-{self.orders - dice.randint(0, 200)}"),
         )
         command = dice.choice(orders)()
         self.do(command)
