@@ -589,7 +589,8 @@ FACTS = (
     JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
     RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
     TasksGivenUp, TryNextChanged, TasksRestored, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited,
-    RenderDeleted, FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade, SystemTaskKept,
+    RenderDeleted, FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade,
+    SystemTaskKept,
     SystemTaskLeft, SystemQueueReset, JobPrepared,
 )  # fmt: skip
 """Every event that is journaled."""

@@ -163,7 +163,7 @@ def _job_submitted(farm: Farm, event: JobSubmitted, at: float) -> None:
     _insert(farm, user, job)
     branch = farm.branches[job.branch]
     branch.version = farm.version
-    branch.jobs.append(job.id)
+    insort(branch.jobs, job.id)
     link_job(farm, job)
 
 
