@@ -149,10 +149,14 @@ class TryNext(msgspec.Struct, tag="try_next", frozen=True):
 
 
 class ResetErrorHosts(msgspec.Struct, tag="reset_error_hosts", frozen=True):
-    """Forget which hosts failed, for blocks of a job."""
+    """Forget which hosts failed, for blocks of a job, or for tasks of them alone.
+
+    Reply: ``{"blocks": how many had some}``.
+    """
 
     job: int
     blocks: list[int] = []
+    tasks: list[tuple[int, int]] = []
 
 
 class MoveJobs(msgspec.Struct, tag="move_jobs", frozen=True):

@@ -173,11 +173,12 @@ class JobDeleted(Fact, tag=17, frozen=True):
 
 
 class ErrorHostsReset(Fact, tag=18, frozen=True):
-    """The hosts that failed are forgotten for a block and its tasks."""
+    """The hosts that failed are forgotten for a block and its tasks, or for ranges of its tasks alone."""
 
     job: int
     block: int
     old: dict[str, Any] = {}
+    tasks: list[tuple[int, int]] = []
 
 
 class HostForgiven(Fact, tag=19, frozen=True):

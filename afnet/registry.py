@@ -225,6 +225,10 @@ def _change_tasks(action: str) -> Callable[[dict[str, Any]], Any]:
     return build
 
 
+def _reset_task_hosts(bound: dict[str, Any]) -> commands.ResetErrorHosts:
+    return commands.ResetErrorHosts(bound["job"], [bound["block"]], bound["tasks"])
+
+
 def _try_next(bound: dict[str, Any]) -> commands.TryNext:
     return commands.TryNext(blocks=[bound.pop("block")], **bound)
 
@@ -279,6 +283,8 @@ _OPERATIONS: Iterable[Operation] = (
     _query("job.tasks", "Show the exact state, percent, errors and starts of every task.", _JOB,
            Argument(name="block", kind="integer", least=0, help="Only this block.")),
     _query("job.watch", "Follow the progress of jobs until they are done.", _IDS, kind="view"),
+    _query("job.error-hosts", "List the hosts that failed blocks and tasks of a job, and which are avoided.", _JOB,
+           _BLOCKS),
     _query("job.log", "Show what happened to a job, by whom and when.", _JOB, _LIMIT),
     _command("job.restart", "Make tasks of jobs ready again.", commands.RestartJobs, _IDS, _ONLY,
              Argument(name="pause", kind="flag", default=False, help="Pause the jobs first.")),
@@ -334,6 +340,10 @@ _OPERATIONS: Iterable[Operation] = (
              _ONLY, build=_change_tasks("suspend")),
     _command("task.continue", "Let suspended tasks go on.", commands.ChangeTasks, _JOB, _BLOCK, _TASKS, _ONLY,
              build=_change_tasks("continue")),
+    _command("task.reset-error-hosts", "Forget which hosts failed tasks.", commands.ResetErrorHosts,
+             _JOB, _BLOCK,
+             Argument(name="tasks", kind="ranges", positional=True, required=True, help="Tasks: 0-9,12."),
+             build=_reset_task_hosts),
     _command("task.try-next", "Offer tasks before all others of their job, in this order.", commands.TryNext,
              _JOB, _BLOCK, _TASKS, Argument(name="remove", kind="flag", default=False, help="Take it back."),
              build=_try_next),

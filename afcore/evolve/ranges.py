@@ -191,8 +191,12 @@ def _tasks_given_up(farm: Farm, event: TasksGivenUp, at: float) -> None:
 
 
 def _error_hosts_reset(farm: Farm, event: ErrorHostsReset, at: float) -> None:
-    """Forget every host that failed a block or one of its tasks."""
+    """Forget every host that failed a block or one of its tasks, or some tasks alone."""
     block = touched(farm, event.job, event.block)
+    if event.tasks:
+        for task in [task for task in block.task_error_hosts if any(a <= task <= b for a, b in event.tasks)]:
+            del block.task_error_hosts[task]
+        return
     block.error_hosts.clear()
     block.task_error_hosts.clear()
 

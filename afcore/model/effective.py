@@ -17,6 +17,7 @@ __all__ = [
     "cores_of",
     "host_ticket",
     "max_tasks_of",
+    "os_of",
     "pool_chain",
     "pool_number",
     "pool_priority",
@@ -62,6 +63,11 @@ def max_tasks_of(farm: Farm, render: Render) -> int:
     """Return how many tasks a render may run at once."""
     own = render.max_tasks_host if render.max_tasks_host >= 0 else pool_number(farm, render.pool, "max_tasks_host")
     return own if own >= 0 else cores_of(render)
+
+
+def os_of(farm: Farm, render: Render) -> str:
+    """Return the system that jobs ask about: what a pool says, else what the host says itself."""
+    return next((pool.os_host for pool in pool_chain(farm, render.pool) if pool.os_host), render.os)
 
 
 def power_of(farm: Farm, render: Render) -> int:

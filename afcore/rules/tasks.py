@@ -70,6 +70,11 @@ class Selection(NamedTuple):
 
 def selection(block: Block, tasks: Ranges, happening: Happening, only: str) -> Selection:
     """Return what an action takes of a block.  Raises NotFound for tasks the block does not have."""
+    return Selection(checked_ranges(block, tasks), APPLIES[happening] & ONLY[only], only == "warning")
+
+
+def checked_ranges(block: Block, tasks: Ranges) -> Ranges:
+    """Return ranges in order and joined, every task for none.  Raises NotFound for tasks the block does not have."""
     size = block.tasks.size
     ranges: Ranges = []
     for first, last in sorted(tasks or [(0, size - 1)]):
@@ -83,7 +88,7 @@ def selection(block: Block, tasks: Ranges, happening: Happening, only: str) -> S
             ranges[-1] = (ranges[-1][0], max(last, ranges[-1][1]))
         else:
             ranges.append((first, last))
-    return Selection(ranges, APPLIES[happening] & ONLY[only], only == "warning")
+    return ranges
 
 
 def find_blocks(job: Job, blocks: list[int]) -> list[Block]:
@@ -268,14 +273,20 @@ def _span(event: TasksChanged) -> tuple[int, int]:
 
 
 def reset_error_hosts(context: Context, command: ResetErrorHosts) -> Steps:
-    """Forget which hosts failed blocks of a job.  Reply: ``{"blocks": how many had some}``."""
+    """Forget which hosts failed blocks or tasks of a job.  Reply: ``{"blocks": how many had some}``."""
     job = context.farm.job(command.job)
-    reset = 0
-    for block in find_blocks(job, command.blocks):
-        if not block.error_hosts and not block.task_error_hosts:
-            continue
-        reset += 1
-        names = {id: render.name for id, render in context.farm.renders.items()}
-        old = {names.get(id, str(id)): errors.count for id, errors in sorted(block.error_hosts.items())}
-        yield ErrorHostsReset(job.id, block.index, {"hosts": old})
-    return {"blocks": reset}
+    blocks = find_blocks(job, command.blocks)
+    ranges = {block.index: checked_ranges(block, command.tasks) for block in blocks if command.tasks}
+    names = {id: render.name for id, render in context.farm.renders.items()}
+    resets = []
+    for block in blocks:
+        if ranges:
+            chosen = ranges[block.index]
+            rows = [row for row in block.task_error_hosts.rows() if any(a <= row[0] <= b for a, b in chosen)]
+            if rows:
+                resets.append(ErrorHostsReset(job.id, block.index, {"tasks": rows}, chosen))
+        elif block.error_hosts or block.task_error_hosts:
+            old = {names.get(id, str(id)): errors.count for id, errors in sorted(block.error_hosts.items())}
+            resets.append(ErrorHostsReset(job.id, block.index, {"hosts": old}))
+    yield from resets
+    return {"blocks": len(resets)}

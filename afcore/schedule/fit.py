@@ -9,7 +9,7 @@ Source of the order: gates B and C of the scheduling facts.
 """
 
 from afcore.masks import Mask
-from afcore.model.effective import block_tickets, power_of, properties_of, service_allowed
+from afcore.model.effective import block_tickets, os_of, power_of, properties_of, service_allowed
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -118,7 +118,7 @@ class Matches:
             return Reason.HOSTS_MASK
         if not Mask(exclude, mode=mode, exclude=True).matches(render.name):
             return Reason.HOSTS_MASK_EXCLUDE
-        if not Mask(os, mode="find", contains=True).matches(render.os):
+        if not Mask(os, mode="find", contains=True).matches(os_of(self._farm, render)):
             return Reason.OS
         if not Mask(properties, mode="find", contains=True).matches(properties_of(self._farm, render)):
             return Reason.PROPERTIES

@@ -140,7 +140,7 @@ def _task_ranges(job: Job, blocks: list[int], operation: dict[str, Any]) -> list
 def _block_command(job: Job, blocks: list[int], operation: dict[str, Any]) -> Any:
     kind = operation["type"]
     if kind == "reset_error_hosts":
-        return commands.ResetErrorHosts(job.id, blocks)
+        return commands.ResetErrorHosts(job.id, blocks, _task_ranges(job, blocks, operation))
     if kind == "tickets":
         name, count = text_of(operation, "name"), operation.get("count")
         if not name:

@@ -140,14 +140,8 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
     return 0
 
 
-_TABLES = frozenset({
-    "config.show", "config.reload", "farm.check", "parameters.show", "pool.members", "task.files", "job.thumbnails",
-})  # fmt: skip
-"""Queries whose answer is one whole table."""
-
-
 def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
-    from afnet.cli.show import as_json, empty_sentence, sentence, table_for
+    from afnet.cli.show import TABLES, as_json, empty_sentence, sentence, table_for
     from afnet.cli.text import describe, terminal_width
 
     if json or name == "job.spec":
@@ -165,7 +159,7 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         blocks = row.pop("blocks")
         row.pop("counts", None)
         print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif name in _TABLES:
+    elif isinstance(reply, dict) and "rows" in reply and name in TABLES:
         lines = table_for(name, reply["rows"], width=terminal_width())
         print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
     elif isinstance(reply, dict) and "row" in reply:

@@ -7,7 +7,7 @@ from typing import Any
 
 from afnet.cli.text import Moment, table
 
-__all__ = ["as_json", "empty_sentence", "exit_word", "sentence", "table_for"]
+__all__ = ["TABLES", "as_json", "empty_sentence", "exit_word", "sentence", "table_for"]
 
 Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
@@ -167,12 +167,20 @@ _HOST: tuple[Column, ...] = (
     ("IN POOL", lambda row: row["pool"] or "not registered"),
 )  # fmt: skip
 
+_ERROR_HOST: tuple[Column, ...] = (
+    ("BLOCK", lambda row: f"{row['block']} {row['block_name']}"),
+    ("TASK", lambda row: "-" if row["task"] < 0 else row["task"]),
+    ("RENDER", lambda row: row["render"]),
+    ("ERRORS", lambda row: row["errors"]),
+    ("LAST", lambda row: Moment(row["last"])),
+    ("AVOIDED", lambda row: "yes" if row["avoided"] else "no"),
+)
 _MEMBERS: tuple[Column, ...] = (
     ("PATH", lambda row: row["path"]),
     ("RENDERS", lambda row: " ".join(row["renders"]) or "-"),
 )
 
-_TABLES: dict[str, tuple[Column, ...]] = {
+TABLES: dict[str, tuple[Column, ...]] = {
     "job.list": _JOB,
     "blocks": _BLOCK,
     "task.list": _TASK,
@@ -180,6 +188,7 @@ _TABLES: dict[str, tuple[Column, ...]] = {
     "run.list": _RUN,
     "user.list": _USER,
     "pool.list": _POOL,
+    "job.error-hosts": _ERROR_HOST,
     "pool.members": _MEMBERS,
     "branch.list": _BRANCH,
     "history.runs": _HISTORY,
@@ -202,6 +211,7 @@ _EMPTY = {
     "pool.list": "There are no pools.",
     "branch.list": "There are no branches.",
     "history.runs": "No run has ended.",
+    "job.error-hosts": "No host failed it.",
     "job.log": "Nothing is known of it.",
     "task.files": "No files are kept of it.",
     "job.thumbnails": "None of them has a thumbnail.",
@@ -225,7 +235,7 @@ _DID = {
 
 def table_for(name: str, rows: Sequence[dict[str, Any]], *, header: bool = True, width: int = 0) -> list[str]:
     """Return the lines of the table of an operation's rows; with ``width`` they fit that."""
-    columns = _TABLES[name]
+    columns = TABLES[name]
     head = [title for title, _ in columns] if header else None
     return table(head, [[value(row) for _, value in columns] for row in rows], width=width)
 

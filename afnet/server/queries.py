@@ -28,6 +28,7 @@ from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.audit import Audit
 from afnet.server.coming import ComingLogs
+from afnet.server.errorhosts import error_hosts
 from afnet.server.files import FileStore
 from afnet.server.runner import Answer
 from afnet.server.systemlog import failures
@@ -90,6 +91,9 @@ class Queries:
             "job.list": self._job_list,
             "job.show": self._job_show,
             "job.spec": self._job_spec,
+            "job.error-hosts": lambda arguments: {
+                "rows": error_hosts(self._farm, arguments["job"], arguments["blocks"]), "next": None
+            },
             "task.list": self._task_list,
             "task.show": self._task_show,
             "render.list": lambda arguments: self._page("renders", self._farm.renders, arguments),

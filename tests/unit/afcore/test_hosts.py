@@ -145,3 +145,11 @@ def test_patterns_of_one_name_are_told_apart(farm: FarmPlay) -> None:
     one, two = (f'<pattern name="x y"><mask>{mask}</mask></pattern>' for mask in ("a.*", "b.*"))
     load(farm, f"<farm>{one}{two}</farm>")
     assert (pool_of(farm, "a1"), pool_of(farm, "b1")) == ("/x_y", "/x_y_2")
+
+
+def test_a_pattern_says_what_system_a_host_has(farm: FarmPlay) -> None:
+    load(farm, '<farm><pattern name="w"><mask>win.*</mask><os>windows old</os></pattern></farm>')
+    for name in ("win1", "lin1"):
+        host(farm, name)
+    farm.submit(job(block("w", 1, 9), need_os="old"))
+    assert {farm.core.farm.runs[key].render for key in farm.solve()} == {host(farm, "win1").id}

@@ -1,9 +1,17 @@
 """The packed list of who failed what: the same as the plain mapping it stands for, whatever is done to it."""
 
+from __future__ import annotations
+
 import random
 
+import pytest
+
+from afcore import commands
+from afcore.errors import NotFound
 from afcore.model.hosterrors import HostErrors
 from afcore.model.taskerrors import TaskErrors
+from afcore.states import RunStatus
+from tests.unit.afcore.plays import FarmPlay, block, job
 
 
 def test_it_is_what_a_plain_mapping_would_be() -> None:
@@ -37,3 +45,20 @@ def test_it_is_what_a_plain_mapping_would_be() -> None:
     assert list(TaskErrors(packed.rows()).rows()) == list(packed.rows())
     packed.clear()
     assert not packed and list(packed.rows()) == []
+
+
+def test_failed_hosts_are_forgotten_for_some_tasks_alone(farm: FarmPlay) -> None:
+    for name in ("one", "two"):
+        farm.register(name, instance=name)
+    shot = farm.submit(job(block(first=1, last=4, errors_retries=9)))
+    for key in farm.solve():
+        farm.report(key, RunStatus.ERROR)
+    block_of = shot.blocks[0]
+    assert set(block_of.task_error_hosts) == {0, 1, 2, 3} and block_of.error_hosts
+    with pytest.raises(NotFound, match="has no tasks 9"):
+        farm.do(commands.ResetErrorHosts(shot.id, [0], [(9, 9)]))
+    assert farm.do(commands.ResetErrorHosts(shot.id, [0], [(1, 2)])).reply == {"blocks": 1}
+    assert set(block_of.task_error_hosts) == {0, 3} and block_of.error_hosts, "the block keeps its own list"
+    assert farm.do(commands.ResetErrorHosts(shot.id, [0], [(1, 2)])).reply == {"blocks": 0}
+    assert farm.do(commands.ResetErrorHosts(shot.id)).reply == {"blocks": 1}
+    assert not block_of.task_error_hosts and not block_of.error_hosts
