@@ -38,6 +38,7 @@ __all__ = [
     "change_block",
     "change_tasks",
     "check_words",
+    "checked_ranges",
     "find_blocks",
     "reset_error_hosts",
     "selection",
