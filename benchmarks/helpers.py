@@ -15,6 +15,7 @@ from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
 from afrender.helper.pool import HelperPool, HelperSettings
 from afrender.logs import RunLog
+from afrender.pictures import PictureSettings
 from afrender.process.posix import PosixLayer
 from afrender.reader import Applications
 from afrender.stimuli import ProcessExited, Spawn
@@ -82,6 +83,8 @@ async def _tasks(folder: Path, name: str, helpers: HelperPool | None) -> float:
         applications=Applications(),
         helpers=helpers,
         settings=WorkSettings(folder),
+        pictures=PictureSettings(),
+        deliver=lambda key, name, data: None,
         tell=tell,
         began_log=lambda key, run_log: None,
         ended_log=closed,
