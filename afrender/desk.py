@@ -32,7 +32,10 @@ __all__ = ["Desk", "desk_state", "minute_of_week"]
 log = logging.getLogger(__name__)
 
 PERIOD = 1.0
-"""Seconds between two looks, while there is a rule to follow or a tray to tell."""
+"""Seconds between two looks, while there is a rule to follow or an open panel to feed."""
+
+GATHER = 0.2
+"""Seconds for which news are gathered before a tray is told."""
 
 PROGRAMS_PERIOD = 5.0
 OPEN_PANEL_PERIOD = 1.0
@@ -101,7 +104,7 @@ class Desk:
         self._said = ""
         self._trouble = ""
         self._watching: asyncio.Task[None] | None = None
-        self._tray_came = asyncio.Event()
+        self._news = asyncio.Event()
         loop.watch_farm(self)
 
     async def open(self) -> None:
@@ -125,11 +128,13 @@ class Desk:
 
     def registered(self) -> None:
         """The farm knows this render; its row follows."""
+        self._news.set()
 
     def lost(self) -> None:
         """The farm is away."""
         self._row = None
         self.policy.lost()
+        self._news.set()
 
     def rows(self, rows: list[Any]) -> None:
         """The farm says what it thinks of this render."""
@@ -137,6 +142,7 @@ class Desk:
             self._row = msgspec.convert(row, RenderRow)
             self.policy.told(next((word for word in ("NIMBY", "nimby") if word in self._row.words), ""), self._clock())
             self._keep()
+        self._news.set()
 
     def _wish(self, wish: Wish | None) -> None:
         if wish is None:
@@ -149,6 +155,7 @@ class Desk:
 
     def _answered(self, answer: Reply | Refused) -> None:
         self._trouble = answer.sentence if isinstance(answer, Refused) else ""
+        self._news.set()
         if self._trouble:
             log.info("The farm does not want it: %s", self._trouble)
 
@@ -156,11 +163,13 @@ class Desk:
 
     def _joined(self) -> None:
         self._said = ""
-        self._tray_came.set()
+        self._news.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         """Take what the tray says: an order of the person, or what it sees of them."""
         now = self._clock()
+        if message.keys() - {"idle"}:
+            self._news.set()
         if isinstance(message.get("idle"), int | float):
             self._idle = (float(message["idle"]), now)
         if "panel" in message:
@@ -183,11 +192,13 @@ class Desk:
 
     async def _watch(self) -> None:
         while True:
-            if self.policy.rules.are_off and not len(self.channel):
-                # Nobody to look for: sleep until a tray comes.
-                self._tray_came.clear()
-                await self._tray_came.wait()
-            await asyncio.sleep(self._period)
+            if self.policy.rules.are_off and not (self._panel and len(self.channel)):
+                # Nothing to measure: sleep until something happens, and tell what happens together at once.
+                self._news.clear()
+                await self._news.wait()
+                await asyncio.sleep(min(self._period, GATHER))
+            else:
+                await asyncio.sleep(self._period)
             if not self.policy.rules.are_off:
                 self._wish(self.policy.observe(await self._see(), self._clock()))
             if len(self.channel):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,9 +27,6 @@ def has_display(environment: Mapping[str, str], platform: str = sys.platform) ->
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-LOOK = 1.0
-"""Seconds between two looks at whether the tray still runs."""
-
 END_TIME = 3.0
 
 
@@ -49,11 +45,14 @@ class TrayStarter:
     ) -> None:
         self._folder = folder
         self._channel = channel
-        self._wanted = not headless and has_display(environment) and importlib.util.find_spec("PySide6") is not None
+        self._wanted = not headless and has_display(environment)
+        if self._wanted and importlib.util.find_spec("PySide6") is None:
+            self._wanted = False
+            log.info("There is no tray icon: Qt is not installed here. --headless says that none is wanted.")
         self._patience = patience
         self._words = words
         self._starting: asyncio.Task[None] | None = None
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: asyncio.subprocess.Process | None = None
 
     def start(self) -> None:
         """Start it soon, unless one comes by itself."""
@@ -65,19 +64,19 @@ class TrayStarter:
         if len(self._channel):
             return
         try:
-            self.process = subprocess.Popen(
-                [*self._words, str(self._folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+            self.process = await asyncio.create_subprocess_exec(
+                *self._words,
+                str(self._folder),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
         except OSError as error:
             log.info("The tray cannot be started (%s); the agent goes on without.", error)
             return
-        while self.process.poll() is None:
-            await asyncio.sleep(LOOK)
-        if self.process.returncode:
-            log.info("The tray ended with status %d; the agent goes on without.", self.process.returncode)
+        status = await self.process.wait()
+        if status:
+            log.info("The tray ended with status %d; the agent goes on without.", status)
 
     async def close(self) -> None:
         """Ask the tray to end; it hears of it by the channel, too."""
@@ -86,13 +85,14 @@ class TrayStarter:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
         process = self.process
-        if process is None or process.poll() is not None:
+        if process is None or process.returncode is not None:
             return
-        process.terminate()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
             async with asyncio.timeout(END_TIME):
-                while process.poll() is None:
-                    await asyncio.sleep(0.02)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
