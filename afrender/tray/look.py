@@ -1,10 +1,10 @@
-"""Colours, words and shapes of the tray, from ``tokens.json`` (the one source of the project's look)."""
+"""Colours, words and shapes of the tray, from the tokens beside the icons (the one source of the project's look)."""
 
 from __future__ import annotations
 
-import json
+import importlib
+import importlib.util
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -33,8 +33,9 @@ def word(state: str) -> str:
 
 @cache
 def _tokens() -> dict[str, Any]:
-    text = resources.files("afrender.tray").joinpath("tokens.json").read_text(encoding="utf-8")
-    tokens: dict[str, Any] = json.loads(text)
+    # Installed as aficons, ``icons`` in a checkout.
+    name = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
+    tokens: dict[str, Any] = importlib.import_module(name).tokens()
     return tokens
 
 

@@ -1,21 +1,19 @@
 """The look's tokens as frozen values: grounds, texts, lines, families of state, and the words and glyphs of states.
 
 Rules of this file:
-- ``tokens.json`` beside it is the source; nothing is a colour anywhere else.
+- ``tokens.json`` of the icons' package is the source; nothing is a colour anywhere else.
 - No Qt: colours are ``#RRGGBB`` texts here.
 """
 
 from __future__ import annotations
 
-import json
+import importlib
+import importlib.util
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 __all__ = ["Family", "Look", "Measures", "StateLook", "load_look", "measures", "state_look"]
-
-_FILE = Path(__file__).resolve().with_name("tokens.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,10 @@ measures = Measures()
 """The one set of measures."""
 
 
-@cache
 def _tokens() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
+    # Installed as aficons, ``icons`` in a checkout.
+    name = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
+    data: dict[str, Any] = importlib.import_module(name).tokens()
     return data
 
 

@@ -1,4 +1,4 @@
-"""An agent on a node that has only what ``tools/agent-requirements.txt`` names: it works, and says what is not there."""
+"""An agent on a node that has only what ``tools/agent-requirements.txt`` names: it works, and says what is missing."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ def test_an_agent_works_without_qt_database_and_web_server(farm_process: FarmPro
     write_image(farm.folder / "f.0001.png")
     farm.environment |= {"PYTHONPATH": os.pathsep.join((str(place), str(ROOT))), "DISPLAY": ":99"}
     farm.start_agent(headless=False)
-    block = {"frame_first": 1, "frame_last": 1, "command": "echo done", "files": ["f.@####@.png"], "working_directory": str(farm.folder)}
-    id = farm.submit(block)
+    here = str(farm.folder)
+    block = {"frame_first": 1, "frame_last": 1, "command": "echo done", "files": ["f.@####@.png"]}
+    id = farm.submit({**block, "working_directory": here})
     farm.wait_job(id)
     wait_for(lambda: farm.ask("task.files", job=id, block=0, task=0)["rows"], what="the thumbnail")
     assert farm.afcmd("job", "list").returncode == 0, "afcmd is there as well"
