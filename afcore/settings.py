@@ -92,6 +92,18 @@ _ALL = (
     Setting("helper_seconds", "float", 10.0, "how long a step of a service or parser of one's own may take", "s", 0.1),
     Setting("helper_bytes", "int", _GIB, "memory of a service and parser of one's own", "bytes", 256 * _MIB),
     Setting(
+        "af_render_windowsmustdie",
+        "texts",
+        (),
+        "titles of windows that are closed when they appear",
+        windows=(
+            "ImageMagick Studio library and utility programs",
+            "Microsoft Visual C++ Runtime Library",
+            "QuickTimeHelper-32.exe - Application Error",
+            "Visual Studio Just-In-Time Debugger",
+        ),
+    ),
+    Setting(
         "af_thumbnail_extensions",
         "texts",
         ("exr", "dpx", "cin", "jpg", "jpeg", "png", "tif", "tiff", "tga", "bmp"),
@@ -138,7 +150,7 @@ CLASSIC = frozenset(
     af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
     af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
-    af_render_gpuinfo_nvidia_cmd af_render_windowsmustdie af_render_cmd_reboot af_render_cmd_shutdown
+    af_render_gpuinfo_nvidia_cmd af_render_cmd_reboot af_render_cmd_shutdown
     af_wolwake_interval af_rendercmds af_rendercmds_admin
     af_render_launch_cmds af_render_launch_cmds_exit af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec

@@ -37,6 +37,7 @@ from afrender.folder import AgentFolder
 from afrender.helper.pool import HelperPool, HelperSettings
 from afrender.host.fake import FakeHost
 from afrender.host.local import LocalHost
+from afrender.host.mustdie import WindowCloser
 from afrender.host.probe import HostProbe
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.nimby.rules import read_rules
@@ -225,6 +226,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         if not (options.headless and rules.are_off):
             desk = Desk(loop, name=options.name, user=user, folder=folder.path, rules=rules)
             tray = TrayStarter(folder.path, desk.channel, os.environ, headless=options.headless)
+        closer = WindowCloser.of_system([str(one) for one in config["af_render_windowsmustdie"]])
         _listen_to_signals(running, loop)
         log.info("This is render %s, looking for the farm at %s.", options.name, ", ".join(map(str, options.servers)))
         gc.freeze()
@@ -232,11 +234,15 @@ async def _run(options: Options, folder: AgentFolder) -> int:
         if desk is not None and tray is not None:
             await desk.open()
             tray.start()
+        if closer is not None:
+            closer.start()
         try:
             reason = await loop.over
             log.info("Leaving: %s.", reason.rstrip("."))
             await loop.settle(SETTLE_TIME)
         finally:
+            if closer is not None:
+                await closer.close()
             if desk is not None and tray is not None:
                 await tray.close()
                 await desk.close()

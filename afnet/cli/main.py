@@ -76,6 +76,10 @@ def _run(options: "argparse.Namespace") -> int:
         print(f"Wrote {path}. Put {path.parent} on PYTHONPATH, then `import af`.")
         return 0
     config = _config(options)
+    if options.thing == "path":
+        from afnet.cli.paths import show_path
+
+        return show_path(config, options.text, json=getattr(options, "json", False))
     if options.thing == "config" and options.where is None:
         return _show_config(config, options)
     name = f"config.{options.where}" if options.thing == "config" else options.operation

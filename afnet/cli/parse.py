@@ -16,6 +16,7 @@ __all__ = ["UsageError", "build_parser", "given_arguments", "parse"]
 _OWN = {
     "submit": "the same as `job submit`",
     "config": "print every setting of this machine and where it came from",
+    "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
 }
 """Commands of afcmd that are no operation of the server."""
@@ -103,6 +104,8 @@ def build_parser() -> argparse.ArgumentParser:
         "where", nargs="?", choices=("show", "reload"),
         help="show: the settings of the server instead; reload: let the server read its files again",
     )  # fmt: skip
+    path = things.add_parser("path", help=_OWN["path"], description=_OWN["path"], parents=[common])
+    path.add_argument("text", metavar="TEXT", help="a path, or a whole command in one word")
     folder = things.add_parser("af-folder", help=_OWN["af-folder"], parents=[common])
     folder.add_argument("folder", metavar="DIR", help="folder that gets the folder `af`")
     return parser

@@ -15,6 +15,7 @@ from afcore.errors import BadSpec
 from afcore.rows import JobRow
 from afcore.states import TaskState
 from afnet.cli import text
+from afnet.cli.main import main
 from afnet.cli.parse import UsageError, build_parser, given_arguments, parse
 from afnet.cli.show import empty_sentence, exit_word, sentence, table_for
 from afnet.cli.tasks import read_columns, state_ranges
@@ -218,3 +219,18 @@ def test_columns_are_joined_and_shown_as_ranges() -> None:
 def test_watching_ends_when_nothing_more_comes_by_itself(state: str, counts: list[int], settled: bool) -> None:
     row = JobRow(2, 1, "n", "u", "/", state, 99, 0, counts, 0, 0, 0.0, 0.0, 0.0, [])
     assert is_settled(row) is settled
+
+
+def test_a_path_is_tried_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"pathsmap": [["/Volumes/prj/", "/ps/prj/"], ["/Volumes/", "/all/"]]}')
+    assert main(["path", "--config", str(config), 'nuke -x "/Volumes/prj/a.nk"']) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'on the farm   nuke -x "/ps/prj/a.nk"', 'here          nuke -x "/Volumes/prj/a.nk"   (as it is)',
+    ]  # fmt: skip
+    assert main(["path", "--config", str(config), "/ps/prj/a.nk", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["server"], shown["client"]) == ("/ps/prj/a.nk", "/Volumes/prj/a.nk")
+    config.write_text("{}")
+    assert main(["path", "--config", str(config), "/ps/prj/a.nk"]) == 0
+    assert "no path map" in capsys.readouterr().out
