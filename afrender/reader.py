@@ -56,6 +56,7 @@ class Reader:
         "_exit_ok",
         "_feed",
         "_parser",
+        "_raw",
         "_service",
         "activity",
         "changed",
@@ -72,6 +73,7 @@ class Reader:
         self.plan = plan
         self._service = service
         self._parser = parser
+        self._raw = parser is None or type(parser).do is Parser.do
         self._feed = LineFeed()
         self._block = b""
         self.activity = ""
@@ -92,6 +94,9 @@ class Reader:
         """Take the next bytes; return the bytes for the log."""
         block = self._feed.feed(data)
         kept = self._read(block, "RUN", pid) if block else b""
+        if self._raw:
+            # Nobody changes what is kept: it need not wait for the end of a line.
+            kept = data + kept[len(block) :]
         parser = self._parser
         if parser is not None and parser.reads_partial and self._feed.held:
             kept += self._peek(parser, self._feed.held)
@@ -101,12 +106,13 @@ class Reader:
         """Take the end of the process (``stopped``: when somebody asked for it, else 0); return bytes for the log."""
         block = self._feed.finish()
         code = -end.signal if end.signal else end.code
-        return self._read(block, f"{code}:{int(stopped)}", 0)
+        kept = self._read(block, f"{code}:{int(stopped)}", 0)
+        return kept[len(block) :] if self._raw else kept
 
     @property
-    def unfinished(self) -> bytes:
-        """The line that has no end yet; it is not in the log."""
-        return self._feed.held
+    def raw(self) -> bool:
+        """Whether output belongs in the log as it comes: no parser puts a text of its own in its place."""
+        return self._raw
 
     def _read(self, block: bytes, mode: str, pid: int) -> bytes:
         if block:

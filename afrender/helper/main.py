@@ -81,7 +81,8 @@ class Helper:
             return Failed(made.sentence, made.hint)
         self._reader = made
         plan = made.plan
-        return Prepared(plan.command, plan.folder, plan.environment, plan.files, plan.skip, plan.notes, made.has_parser)
+        told = (plan.command, plan.folder, plan.environment, plan.files, plan.skip, plan.notes)
+        return Prepared(*told, made.has_parser, made.raw)
 
 
 def _state(reader: Reader, kept: bytes) -> State:

@@ -104,6 +104,8 @@ class Prepared(msgspec.Struct, tag=11, array_like=True):
     notes: list[str]
     reads: bool
     """Whether somebody reads the output."""
+    raw: bool = False
+    """Whether output belongs in the log as it comes."""
 
 
 class Failed(msgspec.Struct, tag=12, array_like=True):

@@ -53,6 +53,7 @@ class RemoteReader:
         self.pictures: list[str] = []
         self._run = run
         self._reads = answer.reads
+        self._raw = answer.raw or not answer.reads
         self._helper: HelperProcess | None = helper
         self._release = release
         self._feed = LineFeed()
@@ -69,7 +70,7 @@ class RemoteReader:
         self._block = block or self._block
         if not self._reads or self._helper is None:
             self.changed = self.changed or bool(block)
-            return block if not self._unread else b""
+            return (data if self._raw else block) if not self._unread else b""
         self._unread.append(data)
         self._backlog += len(data)
         self._helper.send(Feed(data, pid), self._read)
@@ -81,7 +82,8 @@ class RemoteReader:
     def finish(self, end: Exit, *, stopped: float) -> bytes:
         """Take the end of the process; return bytes for the log."""
         if not self._reads or self._helper is None:
-            return self._feed.finish()
+            left = self._feed.finish()
+            return b"" if self._raw else left
         self._feed.finish()
         self._unread.append(b"")
         self._helper.send(Finish(end.code, end.signal, stopped), self._read)
@@ -123,11 +125,6 @@ class RemoteReader:
         self.done()
 
     # -- what is told --------------------------------------------------------------------------------------------
-
-    @property
-    def unfinished(self) -> bytes:
-        """The line that has no end yet; it is not in the log."""
-        return self._feed.held
 
     @property
     def last_line(self) -> str:

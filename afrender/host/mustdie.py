@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -69,11 +68,12 @@ class WindowCloser:
     @classmethod
     def of_system(cls, titles: Sequence[str]) -> WindowCloser | None:
         """Return the one of this system; None where there are no such windows, or no titles."""
-        if sys.platform != "win32" or not titles:
-            return None
         import ctypes
 
-        user32 = ctypes.windll.user32
+        libraries = getattr(ctypes, "windll", None)
+        if libraries is None or not titles:
+            return None
+        user32 = libraries.user32
         return cls(titles, lambda listed: close_windows(listed, user32), period=PERIOD)
 
     def start(self) -> None:

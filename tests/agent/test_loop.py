@@ -384,3 +384,13 @@ def test_five_hundred_tasks_through_eight_slots(act):
         await stage.settled()
 
     act(scene)
+
+
+def test_a_question_without_a_newline_is_shown_to_who_follows(act):
+    async def scene(stage: Stage) -> None:
+        stage.farm.start(spec(0, "printf 'Overwrite? [y/n] '; exec sleep 60"))
+        await until(lambda: stage.loop.works.all, what="the task")
+        stage.farm.send(Follow(5, 2, 0, 0, 1))
+        await until(lambda: b"Overwrite? [y/n] " in b"".join(one.data for one in stage.farm.lines), what="the question")
+
+    act(scene)

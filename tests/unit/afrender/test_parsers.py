@@ -119,6 +119,15 @@ def test_values_out_of_range_are_brought_into_it():
     assert (parser.frame, parser.percentframe, parser.percent) == (4, 100, 100)
 
 
+def test_output_is_kept_as_it_comes_while_the_parser_waits_for_the_end_of_its_line():
+    read = reader("generic")
+    assert [read.feed(piece, 1) for piece in (b"PROG", b"RESS: 5", b"0%\rwait", b"ing")] == [
+        b"PROG", b"RESS: 5", b"0%\rwait", b"ing",
+    ]  # fmt: skip
+    assert read.progress[0] == 50 and read.last_line == "waiting"
+    assert read.finish(Exit(0, signal=0), stopped=0) == b""
+
+
 def test_a_parsers_text_replaces_the_output(monkeypatch):
     class shout(Parser):
         def do(self, i_args):
@@ -128,7 +137,6 @@ def test_a_parsers_text_replaces_the_output(monkeypatch):
     monkeypatch.setattr(applications._parsers, "find", lambda name: shout)
     read = applications.prepare(msgspec.structs.replace(spec(), parser="shout"))
     assert read.feed(b"one\ntwo", 1) == b"ONE\n"
-    assert read.unfinished == b"two"
     assert read.finish(Exit(0, signal=15), stopped=1000.5) == b"[-15:1000]"
 
 
