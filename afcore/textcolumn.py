@@ -46,6 +46,11 @@ class TextColumn:
         self.data += encoded
         self.ends += _END.pack(end)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the column holds."""
+        return len(self.data) + len(self.ends)
+
     def __len__(self) -> int:
         return len(self.ends) // 4
 

@@ -282,6 +282,7 @@ _OPERATIONS: Iterable[Operation] = (
     _query("job.spec", "Print a job as it would be submitted.", _JOB),
     _query("job.tasks", "Show the exact state, percent, errors and starts of every task.", _JOB,
            Argument(name="block", kind="integer", least=0, help="Only this block.")),
+    _query("job.weight", "Show about how many bytes the farm keeps for each job."),
     _query("job.watch", "Follow the progress of jobs until they are done.", _IDS, kind="view"),
     _query("job.error-hosts", "List the hosts that failed blocks and tasks of a job, and which are avoided.", _JOB,
            _BLOCKS),
@@ -430,6 +431,8 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="after", kind="integer", default=0, least=0, help="Leave out this many of the first.")),
     _query("history.runs", "List finished runs from the database, newest first.",
            Argument(name="job", kind="integer", default=0, least=0, help="Only runs of this job."),
+           Argument(name="block", kind="integer", default=-1, least=-1, help="Only runs of this block of the job."),
+           Argument(name="task", kind="integer", default=-1, least=-1, help="Only runs of this task of the block."),
            Argument(name="user", kind="text", default="", help="Only runs of this user."),
            Argument(name="render", kind="text", default="", help="Only runs on this render."),
            _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number.")),
@@ -440,6 +443,7 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="things", kind="names", positional=True, required=True,
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
     _query("server.status", "Show how the server is."),
+    _query("server.traffic", "Show messages and bytes by kind and peer, since the start and per second."),
     _query("config.show", "Print every setting of the server and where it came from."),
 )  # fmt: skip
 

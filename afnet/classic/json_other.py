@@ -1,6 +1,6 @@
 """The smaller classic messages: users, announcements, configuration, files, and what is refused for safety."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from afnet.classic.framing import info
@@ -36,16 +36,14 @@ def announced() -> dict[str, Any]:
     return {"status": "success", "announce": "OK", "success": "OK"}
 
 
-def reload_answer(pages: int) -> dict[str, Any]:
-    """Return the answer to ``reload_config``: the list of ``pages`` is made anew where there are any (else it is -1).
-
-    Settings are read at the start of the server only.
-    """
-    if pages >= 0:
-        text = f"Reloaded successfully: {pages} pages. Settings are read when the server starts."
-        return {"status": "success", "reload_config": text, "success": text}
-    text = "Afwatch reads its configuration when the server starts: restart it. Running tasks go on meanwhile."
-    return {"status": "error", "reload_config": text, "error": text}
+def reload_answer(later: Sequence[str], *, error: str = "") -> dict[str, Any]:
+    """Return the answer to ``reload_config``; ``later`` are the changed settings that need a restart."""
+    if error:
+        return {"status": "error", "reload_config": error, "error": error}
+    text = "Reloaded successfully."
+    if later:
+        text += f" What needs a restart of the server: {', '.join(later)}."
+    return {"status": "success", "reload_config": text, "success": text}
 
 
 def save_answer(request: dict[str, Any]) -> dict[str, Any]:

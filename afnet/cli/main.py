@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from afcore.errors import AfError, BadSpec
 from afnet.cli.asking import ask
-from afnet.cli.parse import UsageError, given_arguments, parse
+from afnet.cli.parse import UsageError, given_arguments, parse, parse_common
 from afnet.registry import OPERATIONS
 
 if TYPE_CHECKING:
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
     from afcore.config import Config
     from afnet.client.blocking import BlockingClient
+    from afnet.client.servers import Address
 
 __all__ = ["main"]
 
 _LOG_PIECE = 262_144
+
+_TABLES = (
+    "config.show", "config.reload", "farm.check", "task.files", "job.thumbnails", "server.traffic", "job.weight",
+)  # fmt: skip
+"""Answers with rows that come whole."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,9 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names and logs hold any character; a terminal that cannot show one shows a question mark.
         sys.stdout.reconfigure(errors="replace")
+    words = sys.argv[1:] if argv is None else argv
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
-        return _run(options)
+        old = _old_verb(words)
+        if old is not None:
+            return old
+        return _run(parse(words))
     except UsageError as error:
         _complain(str(error))
         return 2
@@ -48,6 +57,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _old_verb(words: Sequence[str]) -> int | None:
+    """Do what an old name of afcmd means; None when it is none of them."""
+    from afnet.cli.verbs import VERBS
+
+    options, rest = parse_common(words)
+    verb = VERBS.get(rest[0]) if rest else None
+    if verb is None:
+        return None
+    given = rest[1:]
+    if not verb.least <= len(given) <= verb.most:
+        raise UsageError(f"it is afcmd {verb.name} {verb.words}".rstrip() + f"; `afcmd h {verb.name}` explains it.")
+    from afnet.cli.verbshere import HERE
+
+    if verb.name in HERE:
+        print("\n".join(HERE[verb.name](given)))
+        return 0
+    from afnet.cli.verbsdone import arguments_of, ask_in_dialect
+
+    config = _config(options)
+    if not verb.alias:
+        timeout = getattr(options, "timeout", None) or config["answer_timeout"]
+        print(ask_in_dialect(_servers(config, options), verb, given, timeout))
+        return 0
+    options.follow = False
+    with _client(config, options) as client:
+        if verb.name == "rrlist":
+            from afnet.cli.resources import show_resources
+
+            return show_resources(client, given[0] if given else "", json=getattr(options, "json", False))
+        arguments = arguments_of(client, verb, given)
+        return _do(client, verb.alias, arguments, options)
 
 
 def _complain(sentence: str) -> None:
@@ -98,12 +140,16 @@ def _config(options: "argparse.Namespace") -> "Config":
 
 def _client(config: "Config", options: "argparse.Namespace") -> "BlockingClient":
     from afnet.client.blocking import BlockingClient
+
+    timeout = getattr(options, "timeout", None) or config["answer_timeout"]
+    return BlockingClient(_servers(config, options), program="afcmd", user=_user(), timeout=timeout)
+
+
+def _servers(config: "Config", options: "argparse.Namespace") -> "list[Address]":
     from afnet.client.servers import find_servers
 
     configured = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in config.servers()]
-    servers = find_servers(getattr(options, "server", None), os.environ, configured)
-    timeout = getattr(options, "timeout", None) or config["answer_timeout"]
-    return BlockingClient(servers, program="afcmd", user=_user(), timeout=timeout)
+    return find_servers(getattr(options, "server", None), os.environ, configured)
 
 
 def _user() -> str:

@@ -9,12 +9,14 @@ from typing import Any, NoReturn
 
 from afcore.errors import BadSpec, Problem, did_you_mean
 from afnet.arguments import Argument, Parameter
+from afnet.cli.verbs import VERBS
 from afnet.registry import OPERATIONS, Operation
 
-__all__ = ["UsageError", "build_parser", "given_arguments", "parse"]
+__all__ = ["UsageError", "build_parser", "given_arguments", "parse", "parse_common"]
 
 _OWN = {
     "submit": "the same as `job submit`",
+    "traffic": "messages and bytes by kind and peer",
     "config": "print every setting of this machine and where it came from",
     "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
@@ -81,10 +83,31 @@ def _common() -> _Parser:
     return common
 
 
+def parse_common(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the common options before the first word, wherever ``--json`` stands, and the words from there on."""
+    options = argparse.Namespace()
+    common = _common()
+    at = 0
+    while at < len(argv) and argv[at].startswith("--"):
+        at += 1 if "=" in argv[at] or argv[at] in ("--json", "--help") else 2
+    words = list(argv[at:])
+    if words[:1] and words[0] in VERBS:
+        common.parse_args(argv[:at], options)
+        if "--json" in words[1:]:
+            options.json = True
+            words.remove("--json")
+    return options, words
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the whole command line: a word for the kind of thing, a word for what to do, then its arguments."""
     common = _common()
-    parser = _Parser(prog="afcmd", description="Talk to the farm.", parents=[common])
+    parser = _Parser(
+        prog="afcmd",
+        description="Talk to the farm.",
+        epilog="Names that the classic afcmd had work too: `afcmd h` lists them.",
+        parents=[common],
+    )
     things = parser.add_subparsers(dest="thing", metavar="COMMAND", title="commands")
     groups: dict[str, Any] = {}
     for operation in OPERATIONS.values():
@@ -99,6 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
     submit = things.add_parser("submit", help=_OWN["submit"], parents=[common])
     _add_arguments(submit, OPERATIONS["job.submit"])
     submit.set_defaults(operation="job.submit")
+    traffic = things.add_parser("traffic", help=_OWN["traffic"], parents=[common])
+    _add_arguments(traffic, OPERATIONS["server.traffic"])
     config = things.add_parser("config", help=_OWN["config"], parents=[common])
     config.add_argument(
         "where", nargs="?", choices=("show", "reload"),

@@ -180,6 +180,25 @@ _MEMBERS: tuple[Column, ...] = (
     ("RENDERS", lambda row: " ".join(row["renders"]) or "-"),
 )
 
+_TRAFFIC: tuple[Column, ...] = (
+    ("KIND", lambda row: row["kind"]),
+    ("PEER", lambda row: row["peer"]),
+    ("MESSAGES", lambda row: row["messages"]),
+    ("IN BYTES", lambda row: row["received_bytes"]),
+    ("OUT BYTES", lambda row: row["sent_bytes"]),
+    ("MESSAGES/s", lambda row: row["messages_per_second"]),
+    ("IN/s", lambda row: row["received_per_second"]),
+    ("OUT/s", lambda row: row["sent_per_second"]),
+    ("LARGEST", lambda row: row["largest"]),
+)
+_WEIGHT: tuple[Column, ...] = (
+    ("ID", lambda row: row["id"]),
+    ("NAME", lambda row: row["name"]),
+    ("LOG", lambda row: row["log"]),
+    ("ERROR HOSTS", lambda row: row["error_hosts"]),
+    ("PROGRESS", lambda row: row["progress"]),
+    ("TEXTS", lambda row: row["texts"]),
+)
 TABLES: dict[str, tuple[Column, ...]] = {
     "job.list": _JOB,
     "blocks": _BLOCK,
@@ -196,6 +215,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "config.show": _SETTING,
     "task.files": _FILE,
     "parameters.show": _PARAMETER,
+    "server.traffic": _TRAFFIC,
+    "job.weight": _WEIGHT,
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
     "config.reload": _CHANGED,
     "farm.check": _HOST,
@@ -214,6 +235,8 @@ _EMPTY = {
     "job.error-hosts": "No host failed it.",
     "job.log": "Nothing is known of it.",
     "task.files": "No files are kept of it.",
+    "server.traffic": "Nothing was said yet.",
+    "job.weight": "There are no jobs.",
     "job.thumbnails": "None of them has a thumbnail.",
 }
 

@@ -178,6 +178,7 @@ class FarmServer:
             store=store,
             audit=self.audit,
             status=self.status,
+            traffic=lambda: self.door.traffic.rows(),
             settings=lambda: [each._asdict() for each in self._config.explain()],
             now=clock.now,
             loop=loop,
@@ -376,6 +377,7 @@ class FarmServer:
         self.core.adopt(defaults_of(new))
         self.requests.offer(frozenset((*SERVICES, *new["services"])))
         self.runner.wake()
+        self._loop.run_in_executor(None, self.pages.reload)
         _log.info("%s read the configuration again: %d settings changed", principal.name, len(rows))
         answer({"rows": rows, "next": None}, None)
 

@@ -20,6 +20,7 @@ from afnet.server.classic import ClassicAnswer, ClassicConnection
 from afnet.server.guard import browser_refusal_of
 from afnet.server.linger import LINGER_TIME, Lingering, PatientTransport
 from afnet.server.native import NativePeers
+from afnet.server.traffic import Traffic
 from afnet.transport.httphead import Head, find_end, parse_head, response
 from afnet.transport.websocket import WebSocketConnection
 from afnet.transport.wsframes import PATH, WebSocketFault, upgrade_answer
@@ -59,6 +60,7 @@ class Desk(Protocol):
     limits: Limits
     tls: ssl.SSLContext | None
     lingering: Lingering
+    traffic: Traffic
 
     def enter(self, caller: "Caller") -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
@@ -85,6 +87,7 @@ class Caller(asyncio.Protocol):
         self._inner: asyncio.BaseProtocol | None = None
         self._finished = False
         self._said_all = False
+        self._http = ""
         self._task: asyncio.Task[None] | None = None
         self._principal: Principal | None = None
         self._refusal: NotAllowed | None = None
@@ -182,6 +185,8 @@ class Caller(asyncio.Protocol):
             return
         inner = self._inner
         if inner is not None:
+            if self._http:
+                self._door.traffic.received("http", self._http, len(data))
             cast(asyncio.Protocol, inner).data_received(data)
             return
         if self.transport is None or self.transport.is_closing():
@@ -218,6 +223,7 @@ class Caller(asyncio.Protocol):
         elif self._door.on_http is None:
             self._answer_error(404, "This server answers no HTTP requests.")
         else:
+            self._http = f"http {self.host}"
             self._hand_over(self._door.on_http())
 
     def _to_native(self, head: Head, end: int) -> None:
@@ -246,7 +252,13 @@ class Caller(asyncio.Protocol):
         who: Principal | NotAllowed | None = self._refusal or self._principal
         assert who is not None
         del self._data[:end]
-        self._hand_over(ClassicConnection(self._door.on_classic, who, head=head))
+        traffic, peer = self._door.traffic, f"classic {self.host}"
+
+        def count(kind: str, received: int, sent: int) -> None:
+            traffic.received(kind, peer, received)
+            traffic.sent(kind, peer, sent, 1 if sent else 0)
+
+        self._hand_over(ClassicConnection(self._door.on_classic, who, head=head, count=count))
 
     def _hand_over(self, inner: asyncio.Protocol) -> None:
         """Give everything that came, from the first byte on, to the protocol that speaks this language."""
@@ -255,7 +267,12 @@ class Caller(asyncio.Protocol):
         self._inner = inner
         early = bytes(self._data)
         self._data.clear()
-        inner.connection_made(PatientTransport(self.transport, self._finish))
+        patient = PatientTransport(self.transport, self._finish)
+        if self._http:
+            peer, traffic = self._http, self._door.traffic
+            traffic.received("http", peer, len(early))
+            patient.on_write = lambda size: traffic.sent("http", peer, size)
+        inner.connection_made(patient)
         if early:
             inner.data_received(early)
 

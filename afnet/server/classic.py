@@ -14,6 +14,7 @@ from typing import Any, cast
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
 from afnet.classic.binary import BinaryMessage, Kind, encode_binary, encode_header, read_binary
+from afnet.classic.dialect import SMALL
 from afnet.classic.framing import (
     RECEIVE_TIME,
     Hopeless,
@@ -26,6 +27,7 @@ from afnet.classic.framing import (
     read_post_size,
     read_text,
 )
+from afnet.classic.json_get import TYPES
 from afnet.server.linger import PatientTransport
 from afnet.transport.httphead import Head
 
@@ -52,11 +54,16 @@ class ClassicConnection(asyncio.Protocol):
         *,
         head: Head | None = None,
         receive_time: float = RECEIVE_TIME,
+        count: Callable[[str, int, int], None] | None = None,
     ) -> None:
+        """``count`` is told the kind of a request that was answered, and the bytes of both."""
         self._answer = answer
         self._principal = principal
         self._head = head
         self._receive_time = receive_time
+        self._count = count
+        self._kind = "unreadable"
+        self._received = 0
         self._data = bytearray()
         self._size = -1
         self._binary = False
@@ -87,6 +94,7 @@ class ClassicConnection(asyncio.Protocol):
         if self._task is not None or self._transport is None or self._transport.is_closing():
             return
         self._data += data
+        self._received = len(self._data)
         if self._head is not None:
             if len(self._data) >= self._size:
                 self._begin(bytes(self._data[: self._size]))
@@ -125,6 +133,7 @@ class ClassicConnection(asyncio.Protocol):
             if self._answer is None:
                 raise NotAllowed("This server does not answer the classic dialect.")
             request = parse_request(body) if isinstance(body, bytes) else body
+            self._kind = _kind_of(request)
             answer = await self._answer(request, self._principal)
         except AfError as refused:
             answer = info(str(refused))
@@ -135,8 +144,13 @@ class ClassicConnection(asyncio.Protocol):
         else:
             self._close_unanswered()
 
+    def _tell(self, sent: int) -> None:
+        if self._count is not None:
+            self._count(self._kind, self._received, sent)
+
     def _close_unanswered(self) -> None:
         """A client that gets no answer waits for the end of the connection."""
+        self._tell(0)
         if isinstance(self._transport, PatientTransport):
             self._transport.close_now()
         elif self._transport is not None:
@@ -164,6 +178,7 @@ class ClassicConnection(asyncio.Protocol):
             self._close_unanswered()
 
     def _write(self, data: bytes) -> None:
+        self._tell(len(data))
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
@@ -179,3 +194,16 @@ class ClassicConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._transport = None
+
+
+def _kind_of(request: dict[str, Any] | BinaryMessage) -> str:
+    """Return a few words about a request, from a bounded set."""
+    if isinstance(request, BinaryMessage):
+        known = {kind.value for kind in Kind}
+        return f"binary {Kind(request.kind).name.lower()}" if request.kind in known else "binary"
+    for key in ("get", "action", "job", *SMALL):
+        if key in request:
+            value = request[key]
+            subject = value.get("type") if isinstance(value, dict) and key in ("get", "action") else None
+            return f"{key} {subject}" if subject in (*TYPES, "files", "config") else key
+    return "unknown"

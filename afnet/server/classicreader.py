@@ -51,7 +51,8 @@ class ClassicReader:
         self._store = store
         self._pictures: dict[int, str] = {}
 
-    async def _query(self, name: str, arguments: dict[str, Any], principal: Principal) -> Any:
+    async def query(self, name: str, arguments: dict[str, Any], principal: Principal) -> Any:
+        """Do an operation of the registry and return its answer; raises its error."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._requests.do(name, arguments, principal, lambda reply, error: settle(future, reply, error))
         return await future
@@ -67,7 +68,7 @@ class ClassicReader:
             "limit": _MOST_TEXT,
         }
         try:
-            return str((await self._query("task.log", arguments, principal))["text"])
+            return str((await self.query("task.log", arguments, principal))["text"])
         except NotFound:
             # A task that printed nothing has an empty output in this dialect.
             return ""
@@ -75,7 +76,7 @@ class ClassicReader:
     async def files(self, reading: Reading, principal: Principal) -> list[tuple[str, str]]:
         """Return id and name of each file that is kept of a task."""
         arguments = {"job": reading.job, "block": reading.block, "task": reading.task}
-        rows = (await self._query("task.files", arguments, principal))["rows"]
+        rows = (await self.query("task.files", arguments, principal))["rows"]
         return [(row["id"], row["name"]) for row in rows]
 
     async def sessions(self, reading: Reading) -> str:
@@ -122,7 +123,7 @@ class ClassicReader:
         if unknown:
             if len(self._pictures) > _KEPT_PICTURES:
                 self._pictures = {job: name for job, name in self._pictures.items() if job in self._farm.jobs}
-            for row in (await self._query("job.thumbnails", {"ids": unknown}, principal))["rows"]:
+            for row in (await self.query("job.thumbnails", {"ids": unknown}, principal))["rows"]:
                 self._pictures[row["job"]] = f"/{row['id']}/{row['name']}"
         return self._pictures
 

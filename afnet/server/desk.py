@@ -57,6 +57,7 @@ from afnet.server.clock import Clock
 from afnet.server.follow import Followers
 from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests
+from afnet.server.weight import weigh_jobs
 
 __all__ = ["ClassicDesk"]
 
@@ -121,7 +122,7 @@ class ClassicDesk:
     async def _binary(self, message: BinaryMessage, principal: Principal) -> dict[str, Any] | BinaryMessage:
         """Answer one of the small binary requests."""
         if message.kind == Kind.JOBS_WEIGHT_REQUEST:
-            return jobs_weight(self._farm, self._audit.of_job)
+            return jobs_weight(weigh_jobs(self._farm, self._audit.of_job))
         if message.kind == Kind.STATISTICS_REQUEST:
             return BinaryMessage(Kind.STATISTICS, encode_statistics({}))
         if message.kind == Kind.RENDERS_RESOURCES_REQUEST:
@@ -149,7 +150,11 @@ class ClassicDesk:
             return announced()
         if key == "save":
             return save_answer(request)
-        return reload_answer(self._pages.reload() if self._pages.served else -1)
+        try:
+            changed = await self._reader.query("config.reload", {}, principal)
+        except AfError as error:
+            return reload_answer([], error=str(error))
+        return reload_answer([row["name"] for row in changed["rows"] if row["counts"] != "now"])
 
     async def _add_user(self, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
         found = read_user(request)

@@ -22,6 +22,7 @@ from afnet.server.linger import Lingering, PatientTransport
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers
 from afnet.server.peer import identify_socket
+from afnet.server.traffic import Traffic
 from afnet.wire.session import PING_TIME
 
 __all__ = ["Door"]
@@ -50,7 +51,9 @@ class Door:
         clock: Callable[[], float] = time.monotonic,
         ping_time: float = PING_TIME,
     ) -> None:
-        self.peers = NativePeers(on_native, clock=clock, ping_time=ping_time)
+        self.traffic = Traffic()
+        """What goes through."""
+        self.peers = NativePeers(on_native, clock=clock, ping_time=ping_time, traffic=self.traffic)
         """Every native conversation."""
         self.on_http = on_http
         self.on_classic = on_classic

@@ -90,6 +90,8 @@ class PatientTransport(asyncio.Transport):
         super().__init__()
         self.real = real
         """The transport itself."""
+        self.on_write: Callable[[int], None] | None = None
+        """Is told how many bytes are written."""
         self._finish = finish
         self._finished = False
 
@@ -115,12 +117,17 @@ class PatientTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Pass on, before the end."""
         if not self._finished:
+            if self.on_write is not None:
+                self.on_write(len(data))
             self.real.write(data)
 
     def writelines(self, list_of_data: Any) -> None:
         """Pass on, before the end."""
         if not self._finished:
-            self.real.writelines(list_of_data)
+            parts = list(list_of_data)
+            if self.on_write is not None:
+                self.on_write(sum(map(len, parts)))
+            self.real.writelines(parts)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Pass on."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from afcore.envelope import Principal
 from afcore.errors import OurFault, WireError
 from afcore.states import Role
+from afnet.server.traffic import Traffic
 from afnet.transport.base import FrameConnection
 from afnet.wire.codec import LIMIT_TO_CLIENT
 from afnet.wire.messages import Goodbye, Hello, Message, NotLeader, Refused, Welcome
@@ -70,6 +71,11 @@ class ServerPeer:
         self._connection: FrameConnection | None = None
         self._out: list[Message] = []
         self._welcomed = False
+        self._host = ""
+
+    @property
+    def _label(self) -> str:
+        return f"{self.kind or 'caller'} {self._host}".strip()
 
     @property
     def hello(self) -> Hello:
@@ -128,6 +134,7 @@ class ServerPeer:
         if connection is None or self._session.state is not SessionState.OPEN:
             return
         frames, too_large = self._session.frames(messages)
+        self._peers.traffic.sent_frame(self._label, messages, sum(map(len, frames)))
         for frame in frames:
             connection.send_frame(frame)
         for message in too_large:
@@ -149,6 +156,7 @@ class ServerPeer:
         """The transport is there."""
         self._connection = connection
         self.address = connection.address
+        self._host = self.address.rpartition(":")[0] or self.address
         self._peers.add(self)
 
     def frame_received(self, frame: bytes) -> None:
@@ -159,6 +167,7 @@ class ServerPeer:
         except WireError as fault:
             self._hang_up(fault.sentence)
             return
+        self._peers.traffic.received_frame(self._label, messages, len(frame))
         received = self._peers.handler.received
         for message in messages:
             if isinstance(message, Hello):
@@ -237,7 +246,10 @@ class NativePeers:
         *,
         clock: Callable[[], float] = time.monotonic,
         ping_time: float = PING_TIME,
+        traffic: Traffic | None = None,
     ) -> None:
+        self.traffic = traffic or Traffic()
+        """What is said and heard."""
         self.handler = handler
         self.clock = clock
         self.ping_time = ping_time

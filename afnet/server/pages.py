@@ -66,7 +66,6 @@ class ClassicPages:
         """Whether the address ``/`` is the classic page."""
         self._folder = Path(folder) if folder else None
         self._files: dict[str, Path] = {}
-        self._names: dict[str, list[str]] = {}
         self.reload()
 
     def __len__(self) -> int:
@@ -78,36 +77,20 @@ class ClassicPages:
         return self._folder is not None
 
     def reload(self) -> int:
-        """List the folder again; return how many files there are."""
-        self._files, self._names = {}, {}
-        if self._folder is None:
-            return 0
-        for shown in _SHOWN:
-            self._list(self._folder.joinpath(*shown.split("/")), shown)
-        if not self._files:
-            _log.warning("af_http_serve_dir: below %s there is none of %s", self._folder, ", ".join(_SHOWN))
-        return len(self._files)
-
-    def _list(self, folder: Path, address: str) -> None:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            return
-        for entry in entries:
-            if entry.name.startswith(".") or entry.is_symlink() or not entry.name.isprintable():
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                self._list(Path(entry.path), f"{address}/{entry.name}")
-            elif entry.is_file(follow_symlinks=False) and not any(word in entry.name.lower() for word in _REFUSED):
-                if len(self._files) >= _MOST_FILES:
-                    _log.warning("af_http_serve_dir: only the first %d files are served", _MOST_FILES)
-                    return
-                self._files[f"/{address}/{entry.name}"] = Path(entry.path)
-                self._names.setdefault(address, []).append(entry.name)
+        """List the folder again and return how many files there are; for any thread, the old list counts meanwhile."""
+        files: dict[str, Path] = {}
+        if self._folder is not None:
+            for shown in _SHOWN:
+                _list(self._folder.joinpath(*shown.split("/")), f"/{shown}", files)
+            if not files:
+                _log.warning("af_http_serve_dir: below %s there is none of %s", self._folder, ", ".join(_SHOWN))
+        self._files = files
+        return len(files)
 
     def names_in(self, folder: str) -> list[str]:
         """Return the names of the listed files directly in a folder, such as ``icons/tickets``."""
-        return list(self._names.get(folder.rstrip("/"), ()))
+        beginning = f"/{folder.strip('/')}/"
+        return [path.name for address, path in self._files.items() if address.rpartition("/")[0] + "/" == beginning]
 
     def find(self, address: str) -> Path | None:
         """Return the file of an address, None when there is none; folders mean their ``index.html``."""
@@ -133,3 +116,20 @@ class ClassicPages:
             return None
         kind = content_type(path.name)
         return Page(data, kind, 0 if kind.startswith("text/html") else 3600)
+
+
+def _list(folder: Path, address: str, files: dict[str, Path]) -> None:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.is_symlink() or not entry.name.isprintable():
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            _list(Path(entry.path), f"{address}/{entry.name}", files)
+        elif entry.is_file(follow_symlinks=False) and not any(word in entry.name.lower() for word in _REFUSED):
+            if len(files) >= _MOST_FILES:
+                _log.warning("af_http_serve_dir: only the first %d files are served", _MOST_FILES)
+                return
+            files[f"{address}/{entry.name}"] = Path(entry.path)

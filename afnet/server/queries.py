@@ -32,6 +32,7 @@ from afnet.server.errorhosts import error_hosts
 from afnet.server.files import FileStore
 from afnet.server.runner import Answer
 from afnet.server.systemlog import failures
+from afnet.server.weight import weigh_jobs
 
 __all__ = ["Queries", "as_builtins"]
 
@@ -74,6 +75,7 @@ class Queries:
         audit: Audit,
         coming: ComingLogs,
         status: Callable[[], dict[str, Any]],
+        traffic: Callable[[], list[dict[str, Any]]] = list,
         settings: Callable[[], list[dict[str, Any]]],
         now: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
@@ -85,6 +87,7 @@ class Queries:
         self._store = store
         self._audit = audit
         self._status = status
+        self._traffic = traffic
         self._settings = settings
         self._loop = loop
         self._handlers: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -110,6 +113,8 @@ class Queries:
             "farm.check": self._farm_check,
             "parameters.show": self._parameters,
             "server.status": lambda arguments: self._status(),
+            "server.traffic": lambda arguments: {"rows": self._traffic(), "next": None},
+            "job.weight": lambda arguments: {"rows": weigh_jobs(self._farm, self._audit.of_job), "next": None},
             "config.show": lambda arguments: {"rows": self._settings(), "next": None},
         }
         self._slow_handlers: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
@@ -362,8 +367,13 @@ class Queries:
         return {"rows": rows, "next": None}
 
     def _history_runs(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        block, task = arguments["block"], arguments["task"]
         query = RunQuery(
-            job=arguments["job"] or None, user=arguments["user"] or None, host=arguments["render"] or None
+            job=arguments["job"] or None,
+            block=block if block >= 0 else None,
+            task=task if task >= 0 else None,
+            user=arguments["user"] or None,
+            host=arguments["render"] or None,
         )
 
         def read() -> dict[str, Any]:
