@@ -28,11 +28,6 @@ __all__ = ["main"]
 
 _LOG_PIECE = 262_144
 
-_TABLES = (
-    "config.show", "config.reload", "farm.check", "task.files", "job.thumbnails", "server.traffic", "job.weight",
-)  # fmt: skip
-"""Answers with rows that come whole."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""

@@ -55,13 +55,19 @@ def _path(words: Sequence[str]) -> list[str]:
 
 
 def _interfaces(words: Sequence[str]) -> list[str]:
-    import psutil
+    import socket
+    from pathlib import Path
 
     lines = []
-    for name, addresses in sorted(psutil.net_if_addrs().items()):
-        shown = " ".join(address.address for address in addresses)
-        lines.append(f"{name}: {shown}")
-    return lines
+    for _, name in socket.if_nameindex():
+        file = Path("/sys/class/net", name, "address")
+        lines.append(f"{name}: {file.read_text().strip() if file.is_file() else 'address unknown'}")
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None, proto=socket.IPPROTO_TCP)
+    except OSError:
+        found = []
+    addresses = dict.fromkeys(str(each[4][0]) for each in found)
+    return [*lines, f"{socket.gethostname()}: {' '.join(addresses) or 'has no address'}"]
 
 
 def _numeric(words: Sequence[str]) -> list[str]:
