@@ -56,11 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _old_verb(words: Sequence[str]) -> int | None:
     """Do what an old name of afcmd means; None when it is none of them."""
-    from afnet.cli.verbs import VERBS
+    from afnet.cli.verbs import SAME, VERBS
 
     options, rest = parse_common(words)
     verb = VERBS.get(rest[0]) if rest else None
-    if verb is None:
+    if verb is None or verb.name in SAME:
         return None
     given = rest[1:]
     if not verb.least <= len(given) <= verb.most:

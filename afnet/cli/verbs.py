@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from afcore.errors import did_you_mean
 
-__all__ = ["VERBS", "Verb", "describe_verb", "find_verb", "list_verbs"]
+__all__ = ["SAME", "VERBS", "Verb", "describe_verb", "find_verb", "list_verbs"]
 
 
 class Verb(NamedTuple):
@@ -108,7 +108,7 @@ def _verbs() -> list[Verb]:
         Verb("v", "", "Print the version."),
         Verb("rx", "PATTERN TEXT", "Try a regular expression: does it match the whole text?"),
         Verb("str", "TEXT...", "Show how the arguments arrive."),
-        Verb("path", "PATH", "Translate a path of this machine to the farm's and back."),
+        Verb("path", "TEXT", "Show what a path is on the farm and here."),
         Verb("net", "", "List the network interfaces of this machine."),
         Verb("numeric", "FIRST LAST [PER_TASK] [INCREMENT]", "Show the tasks of a numeric block."),
         Verb("numcmd", "COMMAND START [END]", "Fill the frames into a command."),
@@ -120,6 +120,9 @@ def _verbs() -> list[Verb]:
     ]
     return found
 
+
+SAME = frozenset({"path"})
+"""Old names that are today's too: the command line reads them by itself."""
 
 VERBS: dict[str, Verb] = {verb.name: verb for verb in _verbs()}
 """Every old name."""

@@ -46,14 +46,6 @@ def _texts(words: Sequence[str]) -> list[str]:
     return [f"{at}: {word!r}, {len(word)} characters, {len(word.encode())} bytes" for at, word in enumerate(words, 1)]
 
 
-def _path(words: Sequence[str]) -> list[str]:
-    from afnet.api.site import path_map
-
-    known = path_map()
-    server = known.to_server(words[0])
-    return [f"here:   {words[0]}", f"farm:   {server}", f"back:   {known.to_client(server)}"]
-
-
 def _interfaces(words: Sequence[str]) -> list[str]:
     import socket
     from pathlib import Path
@@ -111,7 +103,6 @@ HERE: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "v": _version,
     "rx": _expression,
     "str": _texts,
-    "path": _path,
     "net": _interfaces,
     "numeric": _numeric,
     "numcmd": _fill,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from afnet.cli.main import main
-from afnet.cli.verbs import VERBS
+from afnet.cli.verbs import SAME, VERBS
 from afnet.cli.verbsdone import CLASSIC
 from afnet.cli.verbshere import HERE
 from afnet.registry import OPERATIONS
@@ -41,7 +41,7 @@ def say(farm_process: FarmProcess, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_every_verb_is_an_operation_or_has_its_own_way() -> None:
-    own = {"cfm", "inv", "txt", "txtgen", "tmsg", *CLASSIC, *HERE}
+    own = {"cfm", "inv", "txt", "txtgen", "tmsg", *CLASSIC, *HERE, *SAME}
     for verb in VERBS.values():
         assert (verb.alias in OPERATIONS) or verb.name in own | NOT_HERE, verb.name
         assert not verb.alias or verb.name not in own, verb.name
