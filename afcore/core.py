@@ -10,7 +10,6 @@ Rules of this file:
 from typing import Any
 
 from afcore import commands
-from afcore.codec import columns_of
 from afcore.commands import Command
 from afcore.consequences import CONSEQUENCES
 from afcore.deadlines import Deadlines
@@ -20,7 +19,7 @@ from afcore.errors import Bug, Rejected
 from afcore.events import BranchAdded, Event, FarmFounded, JobDeleted, PoolAdded, RunFinished
 from afcore.evolve import HANDLERS
 from afcore.history import job_rows, run_row
-from afcore.image import FarmImage, digest, farm_bytes, job_bytes
+from afcore.image import FarmImage, digest
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
@@ -43,6 +42,7 @@ from afcore.rules import (
 )
 from afcore.rules.base import Context, Rule
 from afcore.rules.reactions import REACTIONS
+from afcore.saving import Saving
 from afcore.schedule.solver import Scheduler
 from afcore.story import Story
 from afcore.undo import UndoLog
@@ -113,6 +113,7 @@ class Core:
         self.deadlines = Deadlines(self.farm)
         self._saved_version = 0
         self._deleted: list[int] = []
+        self._saving: Saving | None = None
         self._founding: list[Event] = []
 
     # Commands
@@ -159,6 +160,10 @@ class Core:
         """Let one event happen, and everything that comes from it."""
         farm, at = self.farm, envelope.at
         kind = type(event)
+        if self._saving is not None:
+            self._saving.before(event)
+            if self._saving.whole:
+                self._saving = None
         if kind is RunFinished:
             outcome.runs.append(run_row(farm, event, at, envelope.command))  # type: ignore[arg-type]
         elif kind is JobDeleted:
@@ -219,18 +224,16 @@ class Core:
         The first call after a start from nothing returns everything.  When writing fails, call ``unsaved`` so that
         the next one returns everything again.
         """
-        farm, since = self.farm, self._saved_version
-        image = FarmImage(farm_bytes(farm), deleted=self._deleted)
-        for id, job in farm.jobs.items():
-            if job.version <= since:
-                continue
-            image.jobs[id] = job_bytes(job)
-            for block in job.blocks:
-                if block.version > since:
-                    image.columns[id, block.index] = columns_of(block.tasks)
-        self._saved_version = farm.version
+        return self.save().finish()
+
+    def save(self) -> Saving:
+        """Begin such an image, to be made step by step: it is of this moment, whatever happens until it is whole."""
+        if self._saving is not None:
+            self._saving.finish()
+        self._saving = Saving(self.farm, since=self._saved_version, deleted=self._deleted)
+        self._saved_version = self.farm.version
         self._deleted = []
-        return image
+        return self._saving
 
     def mark_saved(self, version: int, deleted: list[int]) -> None:
         """After a recovery: a store has everything up to ``Farm.version``, except that it has ``deleted`` still."""

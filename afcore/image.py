@@ -148,13 +148,13 @@ def _block_values(block: Block) -> dict[str, Any]:
     return {
         **_values(block, _BLOCK_KEPT),
         "error_hosts": [[id, errors.count, errors.last] for id, errors in sorted(block.error_hosts.items())],
-        "task_error_hosts": list(block.task_error_hosts.rows()),
     }
 
 
 def job_bytes(job: Job) -> bytes:
     """Return one job without its columns."""
-    return _encoder.encode(_JobImage(job.spec, _values(job, _JOB), [_block_values(block) for block in job.blocks]))
+    blocks = [{**_block_values(block), "task_errors": block.task_error_hosts.packed()} for block in job.blocks]
+    return _encoder.encode(_JobImage(job.spec, _values(job, _JOB), blocks))
 
 
 def load_farm(stored: Stored) -> Farm:
@@ -214,7 +214,10 @@ def _load_block(block: Block, kept: dict[str, Any]) -> Block:
         setattr(block, name, kept[name])
     for render, count, last in kept["error_hosts"]:
         block.error_hosts[render] = HostErrors(count, last)
-    block.task_error_hosts = TaskErrors(kept["task_error_hosts"])
+    if "task_errors" in kept:
+        block.task_error_hosts = TaskErrors.unpacked(kept["task_errors"])
+    else:  # before format 2
+        block.task_error_hosts = TaskErrors(kept["task_error_hosts"])
     return block
 
 
@@ -256,7 +259,10 @@ def digest(farm: Farm) -> str:
         job = farm.jobs[id]
         of = _JOB_USUAL.get
         fields = {name: value for name, value in _values(job, _JOB).items() if value != of(name)}
-        sum.update(_encoder.encode([job.spec.to_wire(), fields, [_block_values(block) for block in job.blocks]]))
+        blocks = [
+            {**_block_values(block), "task_error_hosts": list(block.task_error_hosts.rows())} for block in job.blocks
+        ]
+        sum.update(_encoder.encode([job.spec.to_wire(), fields, blocks]))
         for block in job.blocks:
             for name, column in zip(COLUMNS, columns_of(block.tasks), strict=True):
                 if name != "percent":

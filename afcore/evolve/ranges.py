@@ -128,16 +128,17 @@ def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[i
 def _forget_tasks(block: Block, event: TasksChanged) -> None:
     """Forget on which hosts the tasks that are about to change failed: a person wants them tried again."""
     if event.indices:
-        for index in unpack_indices(event.indices):
-            block.task_error_hosts.pop(index, None)
+        block.task_error_hosts.forget(unpack_indices(event.indices))
         return
     hosts, state, only = block.task_error_hosts, block.tasks.state, frozenset(event.only)
     firsts = [first for first, _ in event.ranges]
     lasts = [last for _, last in event.ranges]
-    for index in [index for index in hosts if not only or state[index] in only]:
+    gone = []
+    for index in hosts:
         place = bisect_right(firsts, index) - 1
-        if place >= 0 and index <= lasts[place]:
-            del hosts[index]
+        if place >= 0 and index <= lasts[place] and (not only or state[index] in only):
+            gone.append(index)
+    hosts.forget(gone)
 
 
 def _tasks_restored(farm: Farm, event: TasksRestored, at: float) -> None:

@@ -11,6 +11,7 @@ Rules of this file:
 """
 
 import struct
+import sys
 import typing
 from array import array
 from collections import Counter
@@ -491,7 +492,7 @@ def _words(rows: bytearray) -> "array[int]":
 
 
 def _native(numbers: "array[Any]") -> "array[Any]":
-    if struct.pack("=I", 1) != struct.pack("<I", 1):  # pragma: no cover - no such machine at hand
+    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
         numbers.byteswap()
     return numbers
 

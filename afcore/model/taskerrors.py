@@ -1,115 +1,183 @@
-"""On which hosts which tasks of a block failed, packed: one short text of bytes per failed task, no object.
+"""On which hosts which tasks of a block failed, packed: 16 bytes for each task and host, no object.
 
 Rules of this file:
 - It reads like the mapping it stands for; what it gives out are copies, and changing them changes nothing here.
 - A block may have failed tasks by the ten thousand: what looks at all of them looks at the packed bytes.
 """
 
+import sys
 from array import array
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, MutableMapping
-from itertools import accumulate
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from struct import Struct
 
 from afcore.model.hosterrors import HostErrors
 
 __all__ = ["TaskErrors"]
 
-_ENTRY = Struct("=IId")
-"""Render id, how often it failed the task, when last; in the order of this machine, because it never leaves it."""
-_NUMBER = 4
-"""Bytes of a render id."""
+_CHUNK = 1024
+"""Tasks whose errors lie together."""
+_ROW = Struct("<HHId")
+"""Task in its chunk, how often the render failed it, render id, when last; little-endian on every machine, because
+snapshots hold it."""
+_TASK = Struct("<H")
+_HALVES = _ROW.size // 2
+_MOST = 0xFFFF
 
 
 class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
-    """By task index, then by render id: how often a host failed a task, and when last."""
+    """By task index, then by render id: how often a host failed a task (at most 65,535 times), and when last."""
 
-    __slots__ = ("_packed",)
+    __slots__ = ("_chunks",)
 
     def __init__(self, rows: Iterable[tuple[int, int, int, float]] = ()) -> None:
         """``rows``: (task, render, count, last), what ``rows()`` gave."""
-        packed: dict[int, bytes] = {}
-        pack = _ENTRY.pack
+        self._chunks: dict[int, bytearray] = {}
+        """By ``task // _CHUNK``: rows in the order in which they came."""
         for task, render, count, last in rows:
-            packed[task] = packed.get(task, b"") + pack(render, count, last)
-        self._packed = packed
+            self._add(task, render, count, last)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return sum(len(_tasks(chunk)) for chunk in self._chunks.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._packed)
+        for number, chunk in self._chunks.items():
+            for task in _tasks(chunk):
+                yield number * _CHUNK + task
 
     def __contains__(self, task: object) -> bool:
-        return task in self._packed
+        return isinstance(task, int) and next(self._rows_of(task), None) is not None
 
     def __getitem__(self, task: int) -> dict[int, HostErrors]:
-        return {render: HostErrors(count, last) for render, count, last in _ENTRY.iter_unpack(self._packed[task])}
+        found = {render: HostErrors(count, last) for _, render, count, last in self._rows_of(task)}
+        if not found:
+            raise KeyError(task)
+        return found
 
     def __setitem__(self, task: int, hosts: dict[int, HostErrors]) -> None:
-        self._packed[task] = b"".join(_ENTRY.pack(id, errors.count, errors.last) for id, errors in hosts.items())
+        if task in self:
+            self.forget((task,))
+        for render, errors in hosts.items():
+            self._add(task, render, errors.count, errors.last)
 
     def __delitem__(self, task: int) -> None:
-        del self._packed[task]
+        if task not in self:
+            raise KeyError(task)
+        self.forget((task,))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._packed.clear()
+        self._chunks.clear()
+
+    def forget(self, tasks: Iterable[int]) -> None:
+        """Forget many tasks; those that never failed do not matter."""
+        chunks: dict[int, set[int]] = {}
+        for task in tasks:
+            chunks.setdefault(task // _CHUNK, set()).add(task % _CHUNK)
+        for number, gone in chunks.items():
+            chunk = self._chunks.get(number)
+            if chunk is None:
+                continue
+            if gone.issuperset(_tasks(chunk)):
+                del self._chunks[number]
+            else:
+                self._keep(number, lambda task, render, gone=gone: task not in gone)  # type: ignore[misc]
 
     def note(self, task: int, render: int, at: float) -> None:
         """Count one more failure of a task on a render."""
-        old = self._packed.get(task, b"")
-        for place, (id, count, _) in enumerate(_ENTRY.iter_unpack(old)):
+        for place, id, count, _ in self._rows_of(task):
             if id == render:
-                start = place * _ENTRY.size
-                self._packed[task] = old[:start] + _ENTRY.pack(id, count + 1, at) + old[start + _ENTRY.size :]
+                chunk = self._chunks[task // _CHUNK]
+                _ROW.pack_into(chunk, place, task % _CHUNK, min(_MOST, count + 1), render, at)
                 return
-        self._packed[task] = old + _ENTRY.pack(render, 1, at)
+        self._add(task, render, 1, at)
 
     def count(self, task: int, render: int) -> int:
         """Return how often a render failed a task."""
-        packed = self._packed.get(task)
-        if packed is not None:
-            for id, count, _ in _ENTRY.iter_unpack(packed):
-                if id == render:
-                    return int(count)
-        return 0
+        return next((count for _, id, count, _ in self._rows_of(task) if id == render), 0)
 
     def forgive(self, renders: Collection[int]) -> None:
         """Forget some renders on every task, in one look over all of them."""
-        for task in self._tasks_of(renders):
-            kept = [each for each in _ENTRY.iter_unpack(self._packed[task]) if each[0] not in renders]
-            if kept:
-                self._packed[task] = b"".join(_ENTRY.pack(*each) for each in kept)
-            else:
-                del self._packed[task]
+        if self._failed(renders):
+            for number in list(self._chunks):
+                self._keep(number, lambda task, render: render not in renders)
 
     def newest(self, render: int) -> float:
         """Return when a render last failed any task; 0 when it did not."""
-        return max(
-            (
-                last
-                for task in self._tasks_of((render,))
-                for id, _, last in _ENTRY.iter_unpack(self._packed[task])
-                if id == render
-            ),
-            default=0.0,
-        )
-
-    def _tasks_of(self, renders: Collection[int]) -> list[int]:
-        """Return the tasks that failed on any of ``renders``, each once, in the order in which they are kept."""
-        if not self._packed:
-            return []
-        # One column of all render ids: fifty thousand are looked through in two milliseconds.
-        ids = array("I", b"".join(self._packed.values()))[:: _ENTRY.size // _NUMBER]
-        places = [place for place, id in enumerate(ids) if id in renders]
-        if not places:
-            return []
-        tasks, ends = list(self._packed), list(accumulate(map(len, self._packed.values())))
-        return list(dict.fromkeys(tasks[bisect_right(ends, place * _ENTRY.size)] for place in places))
+        if not self._failed((render,)):
+            return 0.0
+        rows = _ROW.iter_unpack(b"".join(self._chunks.values()))
+        return max((last for _, _, id, last in rows if id == render), default=0.0)
 
     def rows(self) -> Iterator[tuple[int, int, int, float]]:
         """Yield (task, render, count, last), in the order of tasks and renders."""
-        for task in sorted(self._packed):
-            for render, count, last in sorted(_ENTRY.iter_unpack(self._packed[task])):
-                yield task, render, count, last
+        for number, chunk in sorted(self._chunks.items()):
+            rows = [(task, render, count, last) for task, count, render, last in _ROW.iter_unpack(chunk)]
+            for task, render, count, last in sorted(rows):
+                yield number * _CHUNK + task, render, count, last
+
+    def packed(self) -> list[tuple[int, bytes]]:
+        """Return everything as it lies here, for a snapshot."""
+        return [(number, bytes(chunk)) for number, chunk in self._chunks.items()]
+
+    @classmethod
+    def unpacked(cls, pieces: Iterable[tuple[int, bytes]]) -> "TaskErrors":
+        """Return what ``packed`` gave.  Raises ValueError when it is damaged."""
+        errors = cls()
+        for number, piece in pieces:
+            if not piece or len(piece) % _ROW.size:
+                raise ValueError(f"{len(piece)} bytes of failed hosts are no whole rows")
+            errors._chunks[number] = bytearray(piece)
+        return errors
+
+    def _rows_of(self, task: int) -> Iterator[tuple[int, int, int, float]]:
+        """Yield (place in its chunk, render, count, last) of a task."""
+        chunk = self._chunks.get(task // _CHUNK)
+        if chunk is None:
+            return
+        name = _TASK.pack(task % _CHUNK)
+        place = chunk.find(name)
+        while place >= 0:
+            row = place - place % _ROW.size
+            if row == place:
+                _, count, render, last = _ROW.unpack_from(chunk, row)
+                yield row, render, count, last
+            place = chunk.find(name, row + _ROW.size)
+
+    def _add(self, task: int, render: int, count: int, last: float) -> None:
+        row = _ROW.pack(task % _CHUNK, min(_MOST, count), render, last)
+        chunk = self._chunks.get(task // _CHUNK)
+        if chunk is None:
+            self._chunks[task // _CHUNK] = bytearray(row)
+        else:
+            chunk += row
+
+    def _keep(self, number: int, wanted: Callable[[int, int], bool]) -> None:
+        """Keep of a chunk only the rows whose (task in the chunk, render) is wanted."""
+        chunk = self._chunks.get(number)
+        if chunk is None:
+            return
+        rows = list(_ROW.iter_unpack(chunk))
+        kept = [row for row in rows if wanted(row[0], row[2])]
+        if not kept:
+            del self._chunks[number]
+        elif len(kept) < len(rows):
+            self._chunks[number] = bytearray(b"".join(_ROW.pack(*row) for row in kept))
+
+    def _failed(self, renders: Collection[int]) -> bool:
+        """Say whether some of ``renders`` failed any task: fifty thousand rows are looked through in a millisecond."""
+        ids = _native(array("I", b"".join(self._chunks.values())))[1 :: _ROW.size // 4]
+        return not set(ids).isdisjoint(renders)
+
+
+def _tasks(chunk: bytearray) -> dict[int, None]:
+    """Return the tasks of a chunk, each once, in the order in which they came."""
+    return dict.fromkeys(_native(array("H", bytes(chunk)))[::_HALVES])
+
+
+def _native(numbers: "array[int]") -> "array[int]":
+    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
+        numbers.byteswap()
+    return numbers

@@ -46,6 +46,10 @@ class Database(Protocol):
         """Give some of what was deleted back to the file system, outside transactions. Return whether there is more."""
         ...
 
+    def rest(self, connection: Connection) -> None:
+        """After much was written, outside transactions: give back memory that only that needed."""
+        ...
+
     def explain(self, error: Exception) -> StoreError:
         """Return what the driver's error means, in a sentence."""
         ...

@@ -154,6 +154,9 @@ class PostgresDatabase:
         """As ``Database.tidy``: autovacuum does it."""
         return False
 
+    def rest(self, connection: Connection) -> None:
+        """As ``Database.rest``: the memory is that of the database's own processes."""
+
     def explain(self, error: Exception) -> StoreError:
         """As ``Database.explain``."""
         cause = getattr(error, "orig", None) or error

@@ -122,6 +122,12 @@ class SqliteDatabase:
         driver.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
         return bool(free - _GIVEN_BACK > KEPT_FREE)
 
+    def rest(self, connection: Connection) -> None:
+        """As ``Database.rest``: the cache of pages is of use while much is written, and a megabyte later it is back."""
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA shrink_memory").close()
+
     def explain(self, error: Exception) -> StoreError:
         """As ``Database.explain``."""
         cause = getattr(error, "orig", None) or error

@@ -277,6 +277,9 @@ class SqlStore:
                 yield from self._trim_rows(table, edge)
         while self._tidy():
             yield
+        if self._connection is not None:
+            with self._explained():
+                self._database.rest(self._connection)
 
     def _tidy(self) -> bool:
         if self._connection is None:

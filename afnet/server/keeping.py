@@ -3,16 +3,19 @@
 Rules of this file:
 - A snapshot is of the state right after a batch that is already with the writer: the open batch is closed first.
 - The loop only copies; compressing and writing are the writer's, piece by piece between batches.
-- Copying stops the farm for some milliseconds per million tasks: under load it is done seldom, else in quiet times.
+- Copying costs some milliseconds per million tasks, in slices between which others are served: under load it is done
+  seldom, else in quiet times.
 """
 
 import gc
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from afcore.core import Core
 from afcore.errors import StoreError
+from afcore.saving import Saving
 from afcore.store.base import Retention, Snapshot
 from afcore.store.writer import Writer
 from afnet.server.clock import Clock
@@ -26,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 _QUIET = 5.0
 """Seconds without a commit after which the farm is quiet enough for a snapshot."""
+_SLICE = 0.002
+"""Seconds of copying between two looks at the network."""
 _WORTH_EVENTS = 2000
 _WORTH_BYTES = 256 * 1024
 """Journal since the last snapshot from which a quiet time is used for the next."""
@@ -110,32 +115,39 @@ class Keeper:
             return False
         self._writing = True
         self._events = self._size = 0
-        image = self._core.snapshot()
+        self._copy(self._core.save(), seq, self._clock.now(), done)
+        return True
+
+    def _copy(self, saving: Saving, seq: int, at: float, done: Callable[[StoreError | None], None] | None) -> None:
+        """Copy for one slice of time; the rest in later turns of the loop, then it is the writer's."""
+        end = time.perf_counter() + _SLICE
+        while saving.step():
+            if time.perf_counter() > end:
+                self._call_later(0.0, lambda: self._copy(saving, seq, at, done))
+                return
+        image = saving.image
         snapshot = Snapshot(
-            seq=seq,
-            at=self._clock.now(),
-            farm=image.farm,
-            jobs=image.jobs,
-            columns=image.columns,
-            deleted=image.deleted,
+            seq=seq, at=at, farm=image.farm, jobs=image.jobs, columns=image.columns, deleted=image.deleted
         )
 
         def written(error: StoreError | None) -> None:
             self._on_loop(lambda: self._written(seq, error, done))
 
         self._writer.put_snapshot(snapshot, written)
-        return True
 
     def _written(self, seq: int, error: StoreError | None, done: Callable[[StoreError | None], None] | None) -> None:
         self._writing = False
         if error is None:
             self.snapshot_seq = seq
-            self._writer.put_trim(self._retention, now=self._clock.now())
+            self._writer.put_trim(self._retention, now=self._clock.now(), done=self._trimmed)
             # What lived through a snapshot will live on: the collector need not look at it again.
             gc.freeze()
-            give_back()
         else:
             self._core.unsaved()
             _log.warning("a snapshot was not written: %s; the journal is kept", error.sentence)
         if done is not None:
             done(error)
+
+    def _trimmed(self, error: StoreError | None) -> None:
+        """In the writer's thread: memory that a snapshot and the trimming took goes back to the system."""
+        self._on_loop(give_back)

@@ -7,6 +7,7 @@ import pytest
 from afcore import story
 from afcore.commands import ChangeTasks, DeleteJobs, MeasureRender, PauseJobs, StartJobs
 from afcore.envelope import Principal
+from afcore.events import JobEdited, RunFinished
 from afcore.states import Role, RunStatus
 from afcore.story import RING
 from tests.unit.afcore.plays import FarmPlay, block, job
@@ -51,6 +52,22 @@ def test_rings_are_bounded(farm: FarmPlay) -> None:
         farm.do(PauseJobs([shot.id]))
         farm.do(StartJobs([shot.id]))
     assert len(farm.core.story.of_job(shot.id)) == RING
+
+
+def test_what_happens_to_runs_comes_back_as_it_was(farm: FarmPlay) -> None:
+    shot = farm.submit(job(block(last=300)))
+    render = farm.register(cores=1)
+    for _ in range(RING):
+        (key,) = farm.solve()
+        farm.report(key)
+        farm.do(PauseJobs([shot.id]))
+        farm.do(StartJobs([shot.id]))
+    for lines in (farm.core.story.of_render(render.id), farm.core.story.of_job(shot.id)):
+        assert len(lines) == RING and lines == sorted(lines, key=lambda line: line.at)
+        finished = [line for line in lines if isinstance(line.event, RunFinished)]
+        assert finished[-1].event.task == key.task and finished[-1].command == "ReportRun"
+    edits = [line.command for line in lines if isinstance(line.event, JobEdited)]
+    assert edits[-2:] == ["PauseJobs", "StartJobs"] and len(edits) >= RING // 3
 
 
 def test_a_deleted_job_keeps_its_story_without_its_texts(farm: FarmPlay) -> None:

@@ -62,3 +62,24 @@ def test_failed_hosts_are_forgotten_for_some_tasks_alone(farm: FarmPlay) -> None
     assert farm.do(commands.ResetErrorHosts(shot.id, [0], [(1, 2)])).reply == {"blocks": 0}
     assert farm.do(commands.ResetErrorHosts(shot.id)).reply == {"blocks": 1}
     assert not block_of.task_error_hosts and not block_of.error_hosts
+
+
+def test_many_tasks_of_a_great_block_are_forgotten_at_once() -> None:
+    packed = TaskErrors()
+    for task in range(0, 5000, 7):
+        packed.note(task, 1 + task % 3, 50.0)
+        packed.note(task, 9, 60.0)
+    assert len(packed) == len(range(0, 5000, 7)) and packed.newest(9) == 60.0 and packed.newest(8) == 0.0
+    packed.forget([*range(2048), 7 * 500, 4998])
+    left = [task for task in range(0, 5000, 7) if task >= 2048 and task not in (3500, 4998)]
+    assert sorted(packed) == left and 3500 not in packed and left[0] in packed
+    packed.forget(left)
+    assert not packed and len(packed) == 0
+
+
+def test_more_failures_than_there_can_be_are_counted_no_further() -> None:
+    packed = TaskErrors([(5, 1, 70_000, 1.0), (0, 2, 0xFFFF, 1.0)])
+    packed.note(0, 2, 8.5)
+    assert packed[0] == {2: HostErrors(0xFFFF, 8.5)} and packed.count(5, 1) == 0xFFFF
+    packed[0] = {3: HostErrors(1, 2.0)}
+    assert list(packed.rows()) == [(0, 3, 1, 2.0), (5, 1, 0xFFFF, 1.0)]
