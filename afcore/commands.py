@@ -33,12 +33,15 @@ __all__ = [
     "DeregisterRender",
     "DescribeFarm",
     "EjectTasks",
+    "ExitRenders",
+    "FailInstruction",
     "HealRenders",
     "LoseRender",
     "MeasureRender",
     "MoveJobs",
     "MoveRenders",
     "PauseJobs",
+    "PowerRenders",
     "ProgressReading",
     "Ranges",
     "RegisterRender",
@@ -53,6 +56,7 @@ __all__ = [
     "SetPools",
     "SetRenders",
     "SetUsers",
+    "SleepRenders",
     "Solve",
     "StartJobs",
     "StopJobs",
@@ -60,6 +64,7 @@ __all__ = [
     "Tick",
     "TryNext",
     "UndoOperation",
+    "WakeRenders",
 ]
 
 Ranges = list[tuple[int, int]]
@@ -257,6 +262,41 @@ class EjectTasks(msgspec.Struct, tag="eject_tasks", frozen=True):
     not_mine: bool = False
 
 
+class SleepRenders(msgspec.Struct, tag="sleep_renders", frozen=True):
+    """Send renders that run nothing to sleep, by the command of their own configuration."""
+
+    names: list[str]
+
+
+class WakeRenders(msgspec.Struct, tag="wake_renders", frozen=True):
+    """Have renders that sleep or are off woken by another one, through the system job."""
+
+    names: list[str]
+
+
+class ExitRenders(msgspec.Struct, tag="exit_renders", frozen=True):
+    """Let agents give back their tasks and end; with ``restart`` they start anew."""
+
+    names: list[str]
+    restart: bool = False
+
+
+class PowerRenders(msgspec.Struct, tag="power_renders", frozen=True):
+    """Let machines ``reboot`` or go off (``shutdown``), by the command of their own configuration."""
+
+    names: list[str]
+    what: str
+
+
+class FailInstruction(msgspec.Struct, tag="fail_instruction", frozen=True):
+    """A render could not do what it was told."""
+
+    render: int
+    session: int
+    what: str
+    sentence: str
+
+
 class AddUser(msgspec.Struct, tag="add_user", frozen=True):
     """Create a user before their first job.  Reply: ``{"id": user id}``."""
 
@@ -418,6 +458,7 @@ class UndoOperation(msgspec.Struct, tag="undo_operation", frozen=True):
 
 
 Command = (
+    SleepRenders | WakeRenders | ExitRenders | PowerRenders | FailInstruction |
     SubmitJob | SetJobs | SetBlocks | PauseJobs | StartJobs | StopJobs | RestartJobs | DeleteJobs | ChangeTasks
     | TryNext | ResetErrorHosts | AddUser | SetUsers | SetPools | SetBranches | SetRenders | DeleteRenders
     | MoveJobs | AppendBlocks | AppendTasks | AddPool | DeletePools | DeleteBranches | DeleteUsers | MoveRenders

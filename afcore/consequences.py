@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from afcore.effects import CutRender, Effect, RemoveJobFiles, StartRun, StopRun, StopRuns
-from afcore.events import JobDeleted, RenderWentOffline, RunsStopRequested, RunStarted, RunStopRequested
+from afcore.effects import CutRender, Effect, InstructRender, RemoveJobFiles, StartRun, StopRun, StopRuns
+from afcore.events import (
+    JobDeleted,
+    RenderInstructed,
+    RenderWentOffline,
+    RunsStopRequested,
+    RunStarted,
+    RunStopRequested,
+)
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.tasks import unpack_indices, unpack_runs
@@ -33,11 +40,16 @@ def _cut(farm: Farm, event: RenderWentOffline) -> Effect:
     return CutRender(event.render)
 
 
+def _instruct(farm: Farm, event: RenderInstructed) -> Effect:
+    return InstructRender(event.render, event.what)
+
+
 CONSEQUENCES: dict[type, Callable[[Farm, Any], Effect]] = {
     RunStarted: _start,
     RunStopRequested: _stop,
     RunsStopRequested: _stop_many,
     JobDeleted: _remove_files,
     RenderWentOffline: _cut,
+    RenderInstructed: _instruct,
 }
 """By event type; asked right after the event was evolved.  An event that is not here has no effect."""

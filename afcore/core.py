@@ -39,6 +39,7 @@ from afcore.rules import (
     tree,
     trynext,
     undo,
+    wol,
 )
 from afcore.rules.base import Context, Rule
 from afcore.rules.reactions import REACTIONS
@@ -75,6 +76,11 @@ RULES: dict[type, Rule] = {
     commands.RestoreRenders: pools.restore_renders,
     commands.HealRenders: pools.heal_renders,
     commands.EjectTasks: pools.eject_tasks,
+    commands.SleepRenders: wol.sleep_renders,
+    commands.WakeRenders: wol.wake_renders,
+    commands.ExitRenders: wol.exit_renders,
+    commands.PowerRenders: wol.power_renders,
+    commands.FailInstruction: wol.fail_instruction,
     commands.AddUser: tree.add_user,
     commands.SetUsers: tree.set_users,
     commands.SetPools: tree.set_pools,

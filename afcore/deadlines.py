@@ -19,7 +19,13 @@ from afcore.events import (
     JobEdited,
     JobSubmitted,
     PoolEdited,
+    RenderDeleted,
     RenderDisconnected,
+    RenderEdited,
+    RenderInstructed,
+    RenderMeasured,
+    RenderWakeAsked,
+    RenderWentOffline,
     RenderWentOnline,
     RunAdopted,
     RunFinished,
@@ -28,6 +34,7 @@ from afcore.events import (
     UserEdited,
 )
 from afcore.ids import RunKey
+from afcore.model.clocks import next_watch, watched_pools
 from afcore.model.effective import reconnect_end, zombie_time_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
@@ -47,6 +54,9 @@ __all__ = [
 ]
 
 _SLACK = 1000
+_LEAST = 0.5
+"""Seconds before a clock is looked at that has run out already: nothing is looked at over and over."""
+_ASLEEP = RenderState.WOL_FALLING | RenderState.WOL_WAKING
 
 
 class Due(IntEnum):
@@ -66,6 +76,10 @@ class Due(IntEnum):
     """How long ago a host failed a block: (job, block, render)."""
     SYSTEM_AGE = 6
     """How old a task of the system job is that is tried again: (block, task)."""
+    WATCH = 7
+    """How long a render was idle, busy, without a task, falling asleep or being woken: (render,)."""
+    WAKE = 8
+    """Whether a sleeping render is to be woken for work that waits: ()."""
 
 
 Key = tuple[int, ...]
@@ -113,9 +127,21 @@ class Deadlines:
         self._farm = farm
         self._at = at
         self._heap: list[tuple[float, int, Key]] = []
+        self.watch_due = 0.0
+        """When the render of the last WATCH that ``due`` gave was to be looked at."""
         self._built = 0
         self._hosts: set[Key] = set()
         """Hosts whose forgiving is in the heap: a thousand failing tasks are looked at once for each host."""
+        self._watches: dict[int, float] = {}
+        """When each render is looked at for its clocks: the earliest of its entries."""
+        self._watched = False
+        """Whether any pool has a setting that makes these clocks matter."""
+        self.waking = False
+        """Whether a look at sleeping renders is in the heap."""
+        self.woken_at = 0.0
+        """When a render was last woken because work waited."""
+        self.sleepers: dict[int, None] = {}
+        """Renders that sleep."""
         self.rebuild()
 
     def __len__(self) -> int:
@@ -134,9 +160,16 @@ class Deadlines:
         """Take out and yield everything whose time has come, oldest first."""
         self._at = max(self._at, at)
         while self._heap and self._heap[0][0] <= at:
-            _, kind, key = heapq.heappop(self._heap)
+            when, kind, key = heapq.heappop(self._heap)
             if kind == Due.FORGIVE:
                 self._hosts.discard(key)
+            elif kind == Due.WAKE:
+                self.waking = False
+            elif kind == Due.WATCH:
+                if self._watches.get(key[0]) != when:
+                    continue  # an earlier one was looked at, and asked for the next
+                del self._watches[key[0]]
+                self.watch_due = when
             yield Due(kind), key
 
     def rebuild(self) -> None:
@@ -144,6 +177,10 @@ class Deadlines:
         farm = self._farm
         self._heap = []
         self._hosts.clear()
+        self._watches.clear()
+        self._watched = watched_pools(farm)
+        self.waking = False
+        self.sleepers.clear()
         for job in farm.jobs.values():
             self.push(life_end(farm, job), Due.JOB_LIFE, (job.id,))
             for block in job.blocks:
@@ -153,6 +190,8 @@ class Deadlines:
         self.push(back, Due.RECONNECT, ())
         for render in farm.renders.values():
             self.push(silence_end(farm, render), Due.RENDER, (render.id,))
+            self.watch(render.id, self._at)
+            self._look_asleep(render.id)
         for index, queue in enumerate(farm.system):
             for slot, task in queue.tasks.items():
                 if task.since:
@@ -193,6 +232,17 @@ class Deadlines:
         self._hosts.add(key)
         self.push(when, Due.FORGIVE, key)
 
+    def watch(self, render: int, after: float) -> None:
+        """Ask to look at a render when one of its clocks may run out, later than ``after``."""
+        found = self._farm.renders.get(render)
+        if found is None or not (self._watched or found.state & _ASLEEP):
+            return
+        when = next_watch(self._farm, found, after)
+        when = None if when is None else max(when, after + _LEAST)
+        if when is not None and when < self._watches.get(render, float("inf")):
+            self._watches[render] = when
+            self.push(when, Due.WATCH, (render,))
+
     def note(self, event: Event, at: float) -> None:
         """Take in what happened; the farm has it already."""
         handler = _NOTES.get(type(event))
@@ -209,6 +259,8 @@ class Deadlines:
             self._push_run(block, run)
 
     def _run_finished(self, event: RunFinished) -> None:
+        if self._watched and event.render not in self._watches:
+            self.watch(event.render, self._at)
         if event.host_error:
             job = self._farm.jobs[event.job]
             forgive = forgive_time(self._farm, job, job.blocks[event.block])
@@ -234,11 +286,28 @@ class Deadlines:
                 self._push_hosts(job, block)
 
     def _pool_edited(self, event: PoolEdited) -> None:
+        self._watched = watched_pools(self._farm)
         for render in self._farm.renders.values():
             self.push(silence_end(self._farm, render), Due.RENDER, (render.id,))
+            self.watch(render.id, self._at)
+
+    def _render_changed(self, event: RenderEdited | RenderInstructed | RenderWakeAsked | RenderMeasured) -> None:
+        self.watch(event.render, self._at)
 
     def _render_seen(self, event: RenderWentOnline | RenderDisconnected) -> None:
         self.push(silence_end(self._farm, self._farm.renders[event.render]), Due.RENDER, (event.render,))
+        self.watch(event.render, self._at)
+        self._look_asleep(event.render)
+
+    def _render_gone(self, event: RenderWentOffline | RenderDeleted) -> None:
+        self._look_asleep(event.render)
+
+    def _look_asleep(self, render: int) -> None:
+        found = self._farm.renders.get(render)
+        if found is not None and found.state & RenderState.WOL_SLEEPING:
+            self.sleepers[render] = None
+        else:
+            self.sleepers.pop(render, None)
 
     def _system_task_kept(self, event: SystemTaskKept) -> None:
         end = event.since + self._farm.defaults.system_tasklife
@@ -259,6 +328,12 @@ _NOTES: dict[type, Callable[[Deadlines, Any], None]] = {
     PoolEdited: Deadlines._pool_edited,
     RenderWentOnline: Deadlines._render_seen,
     RenderDisconnected: Deadlines._render_seen,
+    RenderEdited: Deadlines._render_changed,
+    RenderInstructed: Deadlines._render_changed,
+    RenderWakeAsked: Deadlines._render_changed,
+    RenderMeasured: Deadlines._render_changed,
+    RenderWentOffline: Deadlines._render_gone,
+    RenderDeleted: Deadlines._render_gone,
     SystemTaskKept: Deadlines._system_task_kept,
     FarmRecovered: Deadlines._farm_recovered,
 }

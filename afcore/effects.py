@@ -11,7 +11,17 @@ import msgspec
 
 from afcore.ids import RunKey
 
-__all__ = ["CutRender", "DropRun", "Effect", "RemoveJobFiles", "StartRun", "StopRun", "StopRuns", "TuneRender"]
+__all__ = [
+    "CutRender",
+    "DropRun",
+    "Effect",
+    "InstructRender",
+    "RemoveJobFiles",
+    "StartRun",
+    "StopRun",
+    "StopRuns",
+    "TuneRender",
+]
 
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):
@@ -63,5 +73,12 @@ class TuneRender(msgspec.Struct, frozen=True, gc=False):
     render: int
 
 
-Effect = StartRun | StopRun | StopRuns | DropRun | RemoveJobFiles | CutRender | TuneRender
+class InstructRender(msgspec.Struct, frozen=True, gc=False):
+    """Tell a render to ``exit``, ``restart``, ``reboot``, ``shutdown`` or ``sleep``: how is its own affair."""
+
+    render: int
+    what: str
+
+
+Effect = StartRun | StopRun | StopRuns | DropRun | RemoveJobFiles | CutRender | TuneRender | InstructRender
 """Everything the farm may ask of the world."""

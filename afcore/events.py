@@ -19,14 +19,14 @@ from afcore.systemcommand import SystemCommand
 
 __all__ = [
     "FACTS", "READINGS", "BlockEdited", "BlocksAppended", "BranchAdded", "BranchDeleted", "BranchEdited",
-    "ErrorHostsReset", "Event", "Fact", "FarmDescribed", "FarmFounded", "FarmRecovered", "HostForgiven",
-    "JobDeleted", "JobDeletionRequested", "JobEdited", "JobFinished", "JobPrepared", "JobReopened", "JobStarted",
-    "JobSubmitted", "JobsReordered", "PoolAdded", "PoolDeleted", "PoolEdited", "Reading", "RenderAdded",
-    "RenderDeleted", "RenderDisconnected", "RenderEdited", "RenderMeasured", "RenderWentOffline",
-    "RenderWentOnline", "RunAdopted", "RunFinished", "RunProgressed", "RunStarted", "RunStopRequested",
-    "RunsStopRequested", "SystemCommandsQueued", "SystemQueueReset", "SystemServicesSet", "SystemTaskKept",
-    "SystemTaskLeft", "SystemTaskMade", "TaskWarned", "TasksAppended", "TasksChanged", "TasksGivenUp", "TasksHeld",
-    "TasksReleased", "TasksRestored", "TryNextChanged", "UserAdded", "UserDeleted", "UserEdited",
+    "ErrorHostsReset", "Event", "Fact", "FarmDescribed", "FarmFounded", "FarmRecovered", "HostForgiven", "JobDeleted",
+    "JobDeletionRequested", "JobEdited", "JobFinished", "JobPrepared", "JobReopened", "JobStarted", "JobSubmitted",
+    "JobsReordered", "PoolAdded", "PoolDeleted", "PoolEdited", "Reading", "RenderAdded", "RenderDeleted",
+    "RenderDisconnected", "RenderEdited", "RenderInstructed", "RenderMeasured", "RenderWakeAsked", "RenderWentOffline",
+    "RenderWentOnline", "RenderWolFailed", "RunAdopted", "RunFinished", "RunProgressed", "RunStarted",
+    "RunStopRequested", "RunsStopRequested", "SystemCommandsQueued", "SystemQueueReset", "SystemServicesSet",
+    "SystemTaskKept", "SystemTaskLeft", "SystemTaskMade", "TaskWarned", "TasksAppended", "TasksChanged", "TasksGivenUp",
+    "TasksHeld", "TasksReleased", "TasksRestored", "TryNextChanged", "UserAdded", "UserDeleted", "UserEdited",
 ]  # fmt: skip
 
 
@@ -425,6 +425,27 @@ class RenderDeleted(Fact, tag=54, frozen=True):
     name: str
 
 
+class RenderInstructed(Fact, tag=55, frozen=True):
+    """A render was told to ``exit``, ``restart``, ``reboot``, ``shutdown`` or ``sleep``."""
+
+    render: int
+    what: str
+
+
+class RenderWakeAsked(Fact, tag=56, frozen=True):
+    """A sleeping render is to be woken by another one."""
+
+    render: int
+
+
+class RenderWolFailed(Fact, tag=57, frozen=True):
+    """A render did not do what it was told, or could not be woken."""
+
+    render: int
+    what: str
+    sentence: str
+
+
 # The system job
 
 
@@ -543,7 +564,8 @@ FACTS = (
     RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
     TasksGivenUp, TryNextChanged, TasksRestored, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited,
     RenderDeleted, FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade,
-    SystemTaskKept, SystemTaskLeft, SystemQueueReset, JobPrepared,
+    SystemTaskKept, SystemTaskLeft, SystemQueueReset, JobPrepared, RenderInstructed, RenderWakeAsked,
+    RenderWolFailed,
 )  # fmt: skip
 """Every event that is journaled."""
 
@@ -559,7 +581,7 @@ Event = (
     | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
     | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed | SystemServicesSet
     | SystemCommandsQueued | SystemTaskMade | SystemTaskKept | SystemTaskLeft | SystemQueueReset | JobPrepared
-    | RunProgressed
+    | RenderInstructed | RenderWakeAsked | RenderWolFailed | RunProgressed
     | RenderMeasured | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

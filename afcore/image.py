@@ -32,7 +32,12 @@ __all__ = ["FarmImage", "Stored", "digest", "farm_bytes", "job_bytes", "load_far
 
 _TICKETS = frozenset({"tickets_used", "ticket_hosts"})
 _COUNTERS = frozenset({"running_tasks", "running_capacity", "running_per_host", "version"})
-_RENDER_READINGS = frozenset({"runs", "used_capacity", "session", "seen", "lost", "version"})
+_RENDER_READINGS = frozenset(
+    {
+        *("runs", "used_capacity", "session", "seen", "lost", "version"),
+        *("idle_since", "busy_since", "overload_since", "state_changed"),
+    }
+)
 _RUN_READINGS = frozenset({"progress_changed", "frame", "percent_frame", "activity", "last_line"})
 _JOB_OTHERWISE = frozenset({"spec", "blocks", "waits_for", "report"})
 _BLOCK_KEPT = ("time_started", "time_done", "run_time_sum_ms")

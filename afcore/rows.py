@@ -124,7 +124,8 @@ class RenderRow(msgspec.Struct, array_like=True, frozen=True, tag="render"):
     user: str
     state: int
     words: list[str]
-    """State in words: online, offline, busy, nimby, NIMBY, paused, sick."""
+    """State in words: online, offline, busy, nimby, NIMBY, paused, sick, falling asleep, sleeping,
+    waking up, dirty."""
     priority: int
     capacity: int
     """Effective capacity in units; -1 without limit."""
@@ -146,6 +147,12 @@ class RenderRow(msgspec.Struct, array_like=True, frozen=True, tag="render"):
     hidden: bool = False
     tickets: dict[str, list[int]] = {}
     """Host tickets: [count, used]; count -1 for one that is used and defined nowhere."""
+    short: list[str] = []
+    """State as the trade abbreviates it: ONL OFF Nby NBY RUN DRT WFL WSL WWK PAU SIC."""
+    wol_operation_time: float = 0.0
+    """When it was last told to sleep or woken."""
+    trouble: str = ""
+    """Why it did not do what it was last told."""
 
 
 class UserRow(msgspec.Struct, array_like=True, frozen=True, tag="user"):

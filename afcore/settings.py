@@ -78,6 +78,7 @@ _ALL = (
     Setting("af_sysjob_postcmd_service", "text", "postcmd", "service of commands after and before jobs"),
     Setting("af_sysjob_wol_service", "text", "wakeonlan", "service that wakes renders"),
     Setting("af_sysjob_events_service", "text", "events", "service that tells of events"),
+    Setting("af_wolwake_interval", "int", 10, "time between two renders woken because work waits", "s", 1),
     # Renders.
     Setting("capacity_per_core", "int", 1000, "capacity of a render for each of its cores", "", 1),
     Setting("heartbeat_sec", "float", 5.0, "how often a render says that it lives", "s", 0.05),
@@ -151,7 +152,7 @@ CLASSIC = frozenset(
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
     af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
     af_render_gpuinfo_nvidia_cmd af_render_cmd_reboot af_render_cmd_shutdown
-    af_wolwake_interval af_rendercmds af_rendercmds_admin
+    af_rendercmds af_rendercmds_admin
     af_render_launch_cmds af_render_launch_cmds_exit af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
     af_watch_refresh_gui_sec af_watch_connection_lost_time af_watch_work_user_visible af_db_stringquotes

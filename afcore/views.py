@@ -42,6 +42,7 @@ __all__ = [
     "newest_run",
     "pool_row",
     "render_row",
+    "render_short",
     "render_words",
     "run_row",
     "task_columns",
@@ -187,7 +188,25 @@ _WORDS = (
     (RenderState.NIMBY, "NIMBY"),
     (RenderState.PAUSED, "paused"),
     (RenderState.SICK, "sick"),
+    (RenderState.WOL_FALLING, "falling asleep"),
+    (RenderState.WOL_SLEEPING, "sleeping"),
+    (RenderState.WOL_WAKING, "waking up"),
 )
+
+_SHORT = {
+    "online": "ONL",
+    "offline": "OFF",
+    "nimby": "Nby",
+    "NIMBY": "NBY",
+    "busy": "RUN",
+    "dirty": "DRT",
+    "falling asleep": "WFL",
+    "sleeping": "WSL",
+    "waking up": "WWK",
+    "paused": "PAU",
+    "sick": "SIC",
+}
+"""What the trade calls each state of a render for short."""
 
 
 def render_words(render: Render) -> list[str]:
@@ -201,6 +220,11 @@ def render_words(render: Render) -> list[str]:
     return words
 
 
+def render_short(render: Render) -> list[str]:
+    """Return the state of a render as the trade abbreviates it: ``ONL RUN DRT``."""
+    return [_SHORT[word] for word in render_words(render)]
+
+
 def render_row(farm: Farm, render: Render) -> RenderRow:
     """Return the row of a render."""
     return RenderRow(
@@ -211,6 +235,9 @@ def render_row(farm: Farm, render: Render) -> RenderRow:
         user=render.user_name,
         state=render.state,
         words=render_words(render),
+        short=render_short(render),
+        wol_operation_time=render.wol_operation_time,
+        trouble=render.trouble,
         priority=render.priority,
         capacity=capacity_of(farm, render),
         used_capacity=render.used_capacity,

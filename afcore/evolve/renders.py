@@ -10,12 +10,16 @@ from afcore.events import (
     RenderDeleted,
     RenderDisconnected,
     RenderEdited,
+    RenderInstructed,
     RenderMeasured,
+    RenderWakeAsked,
     RenderWentOffline,
     RenderWentOnline,
+    RenderWolFailed,
 )
 from afcore.evolve.tasks import count_in_pools
 from afcore.evolve.tickets import limit_services
+from afcore.model.clocks import is_busy, is_idle
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -25,6 +29,7 @@ from afcore.states import RenderState, TaskState
 __all__ = ["HANDLERS"]
 
 _RUNNING_WAITS = bytes.maketrans(bytes([TaskState.RUNNING]), bytes([TaskState.WAIT_RECONNECT]))
+_NIMBY = RenderState.NIMBY_USER | RenderState.NIMBY
 _WOL = RenderState.WOL_FALLING | RenderState.WOL_SLEEPING | RenderState.WOL_WAKING
 
 
@@ -63,7 +68,9 @@ def _render_went_offline(farm: Farm, event: RenderWentOffline, at: float) -> Non
     render = farm.renders[event.render]
     render.session = 0
     render.state = int(render.state & ~RenderState.ONLINE)
-    render.lost = 0.0
+    if render.state & RenderState.WOL_FALLING:
+        render.state = int(render.state & ~RenderState.WOL_FALLING | RenderState.WOL_SLEEPING)
+    render.lost = render.idle_since = render.busy_since = render.overload_since = 0.0
     render.version = farm.version
 
 
@@ -78,6 +85,8 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
             setattr(render, name, value)
     if "tickets_host" in event.new:
         limit_services(farm)
+    if "state" in event.new and (event.new["state"] ^ event.old["state"]) & _NIMBY:
+        render.state_changed = at
     if "state" in event.new and not event.new["state"] & RenderState.SICK:
         render.failed_users.clear()
 
@@ -110,6 +119,43 @@ def _render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
     render.version = farm.version
     if event.resources:
         render.resources = event.resources
+        _set_clocks(farm, render, at)
+
+
+def _set_clocks(farm: Farm, render: Render, at: float) -> None:
+    """Begin or end the clocks of a render by what its host does now."""
+    idle, busy = is_idle(farm, render.pool, render.resources), is_busy(farm, render.pool, render.resources)
+    render.idle_since = (render.idle_since or at) if idle else 0.0
+    render.busy_since = (render.busy_since or at) if busy else 0.0
+    render.overload_since = (render.overload_since or at) if render.resources.get("overload") else 0.0
+
+
+def _render_instructed(farm: Farm, event: RenderInstructed, at: float) -> None:
+    """Note what a render was told; one that is to sleep takes nothing more."""
+    render = farm.renders[event.render]
+    render.version = farm.version
+    render.trouble = ""
+    if event.what == "sleep":
+        render.state = int(render.state | RenderState.WOL_FALLING)
+        render.wol_operation_time = at
+
+
+def _render_wake_asked(farm: Farm, event: RenderWakeAsked, at: float) -> None:
+    """Note that a render is being woken."""
+    render = farm.renders[event.render]
+    render.version = farm.version
+    render.trouble = ""
+    render.state = int(render.state | RenderState.WOL_WAKING)
+    render.wol_operation_time = at
+
+
+def _render_wol_failed(farm: Farm, event: RenderWolFailed, at: float) -> None:
+    """Note why a render did not do what it was told: it is what it was before."""
+    render = farm.renders[event.render]
+    render.version = farm.version
+    render.trouble = f"{event.what}: {event.sentence}"
+    lost = {"sleep": RenderState.WOL_FALLING, "wake": RenderState.WOL_WAKING}.get(event.what, RenderState(0))
+    render.state = int(render.state & ~lost)
 
 
 def _render_disconnected(farm: Farm, event: RenderDisconnected, at: float) -> None:
@@ -129,6 +175,8 @@ def _farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
     for render in farm.renders.values():
         if render.state & RenderState.ONLINE or render.session:
             render.state = int(render.state & ~RenderState.ONLINE)
+            if render.state & RenderState.WOL_FALLING:
+                render.state = int(render.state & ~RenderState.WOL_FALLING | RenderState.WOL_SLEEPING)
             render.session = 0
             render.version = farm.version
 
@@ -150,6 +198,9 @@ HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     RenderWentOnline: _render_went_online,
     RenderWentOffline: _render_went_offline,
     RenderEdited: _render_edited,
+    RenderInstructed: _render_instructed,
+    RenderWakeAsked: _render_wake_asked,
+    RenderWolFailed: _render_wol_failed,
     RenderDeleted: _render_deleted,
     RenderMeasured: _render_measured,
     RenderDisconnected: _render_disconnected,

@@ -34,5 +34,7 @@ class Defaults:
     """Seconds after its first start at which a command of the system job is given up."""
     system_tasksmax: int = 1000
     """Most tasks of one block of the system job; further commands wait."""
+    wake_interval: float = 10.0
+    """Seconds between two renders that are woken because work waits."""
     user: dict[str, int] = field(default_factory=dict)
     """Parameters of a new user that differ from those of ``model.tree.User``."""

@@ -57,5 +57,17 @@ class Render:
     """Whose tasks failed here since one last ended otherwise, by user id, the last one first."""
     task_changed: float = 0.0
     """When a task last started or ended here (ranking)."""
+    wol_operation_time: float = 0.0
+    """When it was last told to sleep or to be woken."""
+    trouble: str = ""
+    """Why it did not do what it was last told; empty when it did."""
+    idle_since: float = 0.0
+    """Since when its host does nothing, by the idle thresholds of its pools; 0 while it does.  A reading."""
+    busy_since: float = 0.0
+    """Since when its host works for somebody else, by their busy thresholds; 0 while it does not.  A reading."""
+    overload_since: float = 0.0
+    """Since when its agent says that it has too little of something; 0 while it does not.  A reading."""
+    state_changed: float = 0.0
+    """When its nimby was last changed: idle and busy count from there.  A reading."""
     version: int = 0
     """``Farm.version`` at its last change."""

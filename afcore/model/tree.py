@@ -100,6 +100,31 @@ class Pool:
     zombie_time: int = -1
     exit_no_task_time: int = -1
     sick_errors_count: int = -1
+    idle_cpu: int = -1
+    """Percent of the processor up to which a render is idle; the further ones alike, in the order of their names:
+    memory and swap used in percent, free disk in gigabytes, disk traffic in percent, network in megabytes a second."""
+    idle_mem: int = -1
+    idle_swp: int = -1
+    idle_hddgb: int = -1
+    idle_hddio: int = -1
+    idle_netmbs: int = -1
+    idle_free_time: int = -1
+    """Seconds of being idle after which a nimby render without tasks is free again."""
+    idle_wolsleep_time: int = -1
+    """Seconds of being idle after which a render without tasks is sent to sleep."""
+    busy_cpu: int = -1
+    """Percent of the processor from which a render without tasks is busy with other things; the further ones alike."""
+    busy_mem: int = -1
+    busy_swp: int = -1
+    busy_hddgb: int = -1
+    busy_hddio: int = -1
+    busy_netmbs: int = -1
+    busy_nimby_time: int = -1
+    """Seconds of being busy after which a free render becomes NIMBY."""
+    no_task_event_time: int = -1
+    """Seconds without a task after which RENDER_NO_TASK is told, and again after twice as long, and so on."""
+    overload_event_time: int = -1
+    """Seconds between RENDER_OVERLOAD, doubling each time; 0 or less switches it off."""
     annotation: str = ""
     custom_data: str = ""
     hidden: bool = False

@@ -164,6 +164,8 @@ _FARM = {
     "tickets_host": Parameter("number map", -1, merge=True, remove=-1),
 }
 
+_MEASURES = ("cpu", "mem", "swp", "hddgb", "hddio", "netmbs")
+
 POOL: dict[str, Parameter] = {
     **_FARM,
     "pattern": _MASK,
@@ -175,6 +177,9 @@ POOL: dict[str, Parameter] = {
     "zombie_time": _number(),
     "exit_no_task_time": _number(),
     "sick_errors_count": _number(),
+    **{f"{side}_{measure}": _number() for side in ("idle", "busy") for measure in _MEASURES},
+    **{name: _number() for name in ("idle_free_time", "idle_wolsleep_time", "busy_nimby_time")},
+    **{name: _number() for name in ("no_task_event_time", "overload_event_time")},
     "tickets": Parameter("ticket map", merge=True),
 }
 """Parameters of a pool; -1 asks the parent."""

@@ -26,6 +26,7 @@ from afcore.model.render import Run
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import opened_blocks, settle_dependents
 from afcore.rules.failures import Verdict, given_up, judge, returned
+from afcore.rules.waking import want_waking
 from afcore.states import OVER_STATES, RenderState, RunStatus, TaskFlag, TaskState
 from afcore.systemcommand import SYSTEM_JOB
 
@@ -40,6 +41,7 @@ def solve(context: Context, command: Solve) -> Steps:
         starts += 1
         if not context.farm.jobs[event.job].time_started:
             yield JobStarted(event.job)
+    want_waking(context)
     return {"starts": starts}
 
 

@@ -20,6 +20,8 @@ from afcore.rules.base import Context, Steps
 from afcore.rules.jobs import delete_job
 from afcore.rules.renders import take_offline
 from afcore.rules.runs import return_run
+from afcore.rules.waking import wake_one
+from afcore.rules.watch import look_at
 from afcore.states import RunStatus, TaskState
 
 __all__ = ["BACK_TIME", "Key", "accept_restart", "tick"]
@@ -135,6 +137,17 @@ def _system_age(context: Context, key: Key) -> Steps:
         yield from sysjob.give_up_old(context.farm, block, task, context.at)
 
 
+def _watch(context: Context, key: Key) -> Steps:
+    render, due = context.farm.renders.get(key[0]), context.deadlines.watch_due
+    if render is not None:
+        yield from look_at(context.farm, render, due, context.at)
+        context.deadlines.watch(render.id, context.at)
+
+
+def _wake(context: Context, key: Key) -> Steps:
+    yield from wake_one(context)
+
+
 _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
     Due.JOB_LIFE: _job_life,
     Due.RUN_TIME: _run_time,
@@ -143,4 +156,6 @@ _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
     Due.RECONNECT: _reconnect,
     Due.FORGIVE: _forgive,
     Due.SYSTEM_AGE: _system_age,
+    Due.WATCH: _watch,
+    Due.WAKE: _wake,
 }

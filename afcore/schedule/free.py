@@ -18,9 +18,11 @@ from afcore.events import (
     RenderAdded,
     RenderDeleted,
     RenderEdited,
+    RenderInstructed,
     RenderMeasured,
     RenderWentOffline,
     RenderWentOnline,
+    RenderWolFailed,
     RunAdopted,
     RunFinished,
     RunStarted,
@@ -37,6 +39,11 @@ _SICK = int(RenderState.SICK)
 _ONLINE = int(RenderState.ONLINE)
 _AWAKE = int(RenderState.ONLINE | RenderState.SICK | RenderState.WOL_FALLING)
 # Plain numbers: an enum's own operators cost a microsecond each, and this is asked at every start and end.
+
+_OF_ONE_RENDER = (
+    *(RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited, RenderDeleted),
+    *(RenderInstructed, RenderWolFailed),
+)
 
 EVERY = -1
 """Every render, where one is named."""
@@ -155,7 +162,7 @@ class FreeRenders:
             if self.measures_matter and event.render in self.free:
                 self.look(event.render)
             return 0
-        if isinstance(event, RenderAdded | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted):
+        if isinstance(event, _OF_ONE_RENDER):
             self._size.pop(event.render, None)
             self.look(event.render)
             return event.render

@@ -9,7 +9,7 @@ Source of the walk: branch, then user (or child branch, or job), then job, then 
 the job's blocks in their order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from afcore.events import (
     BranchDeleted,
@@ -79,6 +79,11 @@ class Scheduler:
         if not offers.ready:
             return False
         return bool(renders.changed or ((offers.changed or self._again) and renders.free))
+
+    @property
+    def waiting_jobs(self) -> Iterable[int]:
+        """Ids of the jobs that have something to start by their own state."""
+        return self._offers.ready
 
     def deadline(self) -> float | None:
         """Return when a pass may become wanted by time alone, or None."""

@@ -70,7 +70,16 @@ def _render_commands(farm: Farm, renders: list[Render], operation: dict[str, Any
             if render.runs:
                 raise Rejected(f"Can't change pool. Render '{render.name}' is busy.")
         return [commands.MoveRenders(names, path if kind == "set_pool" else "")]
-    if kind in ("exit", "reboot", "shutdown", "wol_sleep", "wol_wake", "launch_cmd"):
+    told: dict[str, Any] = {
+        "exit": commands.ExitRenders(names),
+        "reboot": commands.PowerRenders(names, "reboot"),
+        "shutdown": commands.PowerRenders(names, "shutdown"),
+        "wol_sleep": commands.SleepRenders(names),
+        "wol_wake": commands.WakeRenders(names),
+    }
+    if kind in told:
+        return [told[kind]]
+    if kind == "launch_cmd":
         raise _later(kind)
     raise Rejected(f"Unknown operation: {kind}")
 
@@ -107,15 +116,18 @@ def plan_pools(farm: Farm, ids: list[int], operation: dict[str, Any] | None, giv
             if pool.children or pool.renders:
                 raise Rejected(f"Pool '{pool.path}' has child pools/renders.")
         return finish([*edits, commands.DeletePools(paths)], [])
-    if kind in ("exit", "launch_cmd"):
+    if kind == "launch_cmd":
         raise _later(kind)
     names = list({render.name: None for pool in pools for render in _renders_below(farm, pool)})
+    if kind == "exit":
+        names = [name for name in names if farm.renders[farm.renders_by_name[name]].state & RenderState.ONLINE]
     if kind == "delete_renders":
         names = [name for name in names if not farm.renders[farm.renders_by_name[name]].state & RenderState.ONLINE]
     known: dict[str, type] = {
         "heal_sick": commands.HealRenders,
         "eject_tasks": commands.EjectTasks,
         "delete_renders": commands.DeleteRenders,
+        "exit": commands.ExitRenders,
     }
     if kind not in known:
         raise Rejected(f"Unknown operation: {kind}")

@@ -77,6 +77,8 @@ _FARM = {
 }
 _ERRORS = ("errors_retries", "errors_avoid_host", "errors_task_same_host", "errors_forgive_time")
 
+_LOADS = "cpu mem swp hddgb hddio netmbs".split()
+
 _KINDS: dict[str, dict[str, str]] = {
     "node": _NODE,
     "jobs": {
@@ -110,18 +112,16 @@ _KINDS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("new_nimby", "new_paused"), "bool"),
         **dict.fromkeys(("heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"), "int"),
         "sick_errors_count": "int",
+        **dict.fromkeys(("no_task_event_time", "overload_event_time"), "int"),
+        **dict.fromkeys(("idle_wolsleep_time", "idle_free_time", "busy_nimby_time"), "int"),
+        **{f"{side}_{load}": "int" for side in ("idle", "busy") for load in _LOADS},
     },
 }
 """What may be edited, by kind of node, and how its value is read."""
 
-_LOADS = "cpu mem swp hddgb hddio netmbs".split()
 _LATER: dict[str, frozenset[str]] = {
     "renders": frozenset({"tickets_pool"}),
-    "pools": frozenset(
-        ["no_task_event_time", "overload_event_time", "idle_wolsleep_time", "idle_free_time", "busy_nimby_time"]
-        + [f"{side}_{load}" for side in ("idle", "busy") for load in _LOADS]
-        + ["tickets_pool"]
-    ),
+    "pools": frozenset({"tickets_pool"}),
 }
 
 

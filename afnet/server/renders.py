@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from afcore import effects
-from afcore.commands import DeregisterRender, LoseRender, MeasureRender, RegisterRender, ReportRun
+from afcore.commands import DeregisterRender, FailInstruction, LoseRender, MeasureRender, RegisterRender, ReportRun
 from afcore.envelope import Principal
 from afcore.errors import AfError, Unavailable
 from afcore.ids import RunKey
@@ -29,6 +29,8 @@ from afnet.server.runspec import make_run_spec
 from afnet.wire.messages import (
     Acknowledge,
     Drop,
+    Instruct,
+    InstructionFailed,
     Readings,
     Refused,
     Register,
@@ -45,6 +47,7 @@ _log = logging.getLogger(__name__)
 
 _Key = tuple[int, int, int, int]
 
+_LONGEST_SENTENCE = 500
 _SLICE = 0.002
 """Seconds that telling many renders to stop may take of one turn of the loop."""
 _LOOK_EVERY = 32
@@ -203,6 +206,15 @@ class Renders:
                 MeasureRender(agent.render, peer.number, message.resources, message.progress), agent.principal
             )
 
+    def instruction_failed(self, peer: ServerPeer, message: InstructionFailed) -> None:
+        """An agent could not do what it was told."""
+        agent = peer.context
+        if isinstance(agent, _Agent):
+            sentence = message.sentence[:_LONGEST_SENTENCE]
+            self._runner.post(
+                FailInstruction(agent.render, peer.number, message.what[:16], sentence), agent.principal
+            )
+
     # To agents
 
     def release(self, released: list[effects.Effect]) -> None:
@@ -240,6 +252,10 @@ class Renders:
                 if agent is not None:
                     agent.peer.context = None
                     agent.peer.close("This render was silent for too long: its tasks were given to others.")
+            elif type(effect) is effects.InstructRender:
+                agent = agents.get(effect.render)
+                if agent is not None:
+                    agent.peer.send(Instruct(effect.what))
             elif type(effect) is effects.RemoveJobFiles:
                 self._remove_files(effect.job)
 

@@ -22,6 +22,8 @@ __all__ = [
     "Follow",
     "Goodbye",
     "Hello",
+    "Instruct",
+    "InstructionFailed",
     "LogLines",
     "Message",
     "NotLeader",
@@ -333,6 +335,22 @@ class Readings(_Message, tag=38, frozen=True):
     progress: list[ProgressReading]
 
 
+class Instruct(_Message, tag=39, frozen=True):
+    """The agent shall ``exit``, ``restart``, ``reboot``, ``shutdown`` or ``sleep``: how is its own configuration's.
+
+    A word the agent does not know is answered by InstructionFailed.
+    """
+
+    what: str
+
+
+class InstructionFailed(_Message, tag=40, frozen=True):
+    """The agent could not do what it was told (agent to server)."""
+
+    what: str
+    sentence: str
+
+
 # Files
 
 
@@ -368,6 +386,6 @@ class FileAccepted(_Message, tag=51, frozen=True):
 Message = (
     Hello | Welcome | NotLeader | Refused | Goodbye | Ping | Pong | Request | Reply | Subscribe | Unsubscribe | Rows
     | Follow | Unfollow | LogLines | Register | Registered | RunSpec | Start | Stop | Drop | Report | Acknowledge
-    | Readings | FileChunk | FileAccepted
+    | Readings | Instruct | InstructionFailed | FileChunk | FileAccepted
 )  # fmt: skip
 """Everything that may be said."""

@@ -15,6 +15,8 @@ from afnet.wire.messages import (
     Follow,
     Goodbye,
     Hello,
+    Instruct,
+    InstructionFailed,
     LogLines,
     NotLeader,
     Ping,
@@ -61,10 +63,10 @@ _ANY = frozenset({Ping, Pong, Goodbye, Refused})
 
 ACCEPTED: dict[tuple[str, str], frozenset[type]] = {
     ("server", "agent"): _ANY
-    | {Register, Report, Readings, FileChunk, LogLines, Request, Subscribe, Unsubscribe},
+    | {Register, Report, Readings, InstructionFailed, FileChunk, LogLines, Request, Subscribe, Unsubscribe},
     ("server", "client"): _ANY | {Request, Subscribe, Unsubscribe, Follow, Unfollow},
     ("agent", "server"): _ANY
-    | {NotLeader, Registered, Start, Stop, Drop, Acknowledge, FileAccepted, Follow, Unfollow, Reply, Rows},
+    | {NotLeader, Registered, Start, Stop, Drop, Instruct, Acknowledge, FileAccepted, Follow, Unfollow, Reply, Rows},
     ("client", "server"): _ANY | {NotLeader, Reply, Rows, LogLines},
 }
 """What (this kind) takes from (that kind) in OPEN."""

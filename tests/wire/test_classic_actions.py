@@ -223,9 +223,9 @@ def test_values_of_the_wrong_type_and_unknown_keys_are_passed_over(farm: Farm) -
     found = act(farm, "jobs", None, ids=[4], params={"priority": 300, "max_tasks_per_second": 20000})
     assert isinstance(found, Plan)
     assert found.commands == [commands.SetJobs([4], {"priority": 255, "max_tasks_per_second": 10000})]
-    found = act(farm, "pools", None, ids=[2], params={"idle_cpu": 3, "priority": 3})
-    assert isinstance(found, Plan) and found.commands == [commands.SetPools(["/proto"], {"priority": 3})]
-    assert "no idle_cpu yet" in found.answer["info"]["text"]
+    found = act(farm, "pools", None, ids=[2], params={"idle_cpu": 3, "tickets_pool": 1})
+    assert isinstance(found, Plan) and found.commands == [commands.SetPools(["/proto"], {"idle_cpu": 3})]
+    assert "no tickets_pool yet" in found.answer["info"]["text"]
 
 
 def test_a_freed_render_has_neither_nimby(farm: Farm) -> None:
@@ -268,8 +268,16 @@ def test_services_tickets_and_pools_of_renders(farm: Farm) -> None:
 def test_what_is_refused_or_not_there_yet(farm: Farm) -> None:
     found = act(farm, "renders", {"type": "launch_cmd", "cmd": "rm -rf /"}, ids=[1])
     assert isinstance(found, dict) and "runs no command that comes with a request" in found["info"]["text"]
-    found = act(farm, "renders", "reboot", ids=[1])
-    assert isinstance(found, dict) and "yet" in found["info"]["text"]
+    name = farm.renders[1].name
+    for kind, command in {
+        "exit": commands.ExitRenders([name]),
+        "reboot": commands.PowerRenders([name], "reboot"),
+        "shutdown": commands.PowerRenders([name], "shutdown"),
+        "wol_sleep": commands.SleepRenders([name]),
+        "wol_wake": commands.WakeRenders([name]),
+    }.items():
+        found = act(farm, "renders", kind, ids=[1])
+        assert isinstance(found, Plan) and found.commands == [command]
     found = act(farm, "users", "delete", ids=[3])
     assert found == Plan([], sample("action-job-pause"))
     assert act(farm, "branches", "delete", ids=[1]) == error("Can`t delete ROOT branch.")

@@ -18,6 +18,8 @@ from afnet.wire.messages import (
     Follow,
     Goodbye,
     Hello,
+    Instruct,
+    InstructionFailed,
     LogLines,
     Message,
     NotLeader,
@@ -75,6 +77,8 @@ GOLDEN: dict[str, Message] = {
     "report": Report(7, 0, 41, 2, 2, -9, 1795245246.5, 2.25, "it failed", "{}", True, "see", 1234),
     "acknowledge": Acknowledge([(7, 0, 41, 2)]),
     "readings": Readings({"cpu_user": 7}, [ProgressReading(7, 0, 41, 2, 50, 42, 50, True, False, "a", "last", "r")]),
+    "instruct": Instruct("sleep"),
+    "instruction_failed": InstructionFailed("sleep", "There is no such program."),
     "file_chunk": FileChunk(7, 0, 41, 2, "log", 65536, b"\x78\x9c\x00", True, True),
     "file_accepted": FileAccepted(7, 0, 41, 2, "log", 65536, True),
 }

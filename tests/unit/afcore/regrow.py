@@ -48,9 +48,20 @@ def _system_job(farm: FarmPlay) -> None:
     farm.do(commands.RestartJobs([1]))
 
 
+def _sleep(farm: FarmPlay) -> None:
+    farm.do(commands.AcceptRestart())
+    farm.register("sleep-a", interfaces=[{"name": "e0", "mac": "00:11:22:33:44:55"}])
+    farm.do(commands.SetRenders(["sleep-a"], {"NIMBY": True}))
+    farm.do(commands.SleepRenders(["sleep-a"]))
+    farm.tick(100)
+    farm.do(commands.WakeRenders(["sleep-a"]))
+    farm.tick(400)
+
+
 CHAPTERS: dict[str, Callable[[FarmPlay], None]] = {
     "farmfile": _farm_file,
     "sysjob": _system_job,
+    "sleep": _sleep,
 }
 """What happens in each chapter, by its name."""
 

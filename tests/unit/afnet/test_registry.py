@@ -16,6 +16,7 @@ BY_CORE_OR_AGENTS = {
     commands.DeregisterRender,
     commands.ReportRun,
     commands.MeasureRender,
+    commands.FailInstruction,
     commands.Tick,
     commands.Solve,
     commands.AcceptRestart,
