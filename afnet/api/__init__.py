@@ -19,6 +19,7 @@ from afcore.errors import (
     WireError,
 )
 from afnet.api.block import Block, Task
+from afnet.api.cmd import Cmd
 from afnet.api.job import Job, checkClass, checkRegExp
 from afnet.api.pools import exclude_mask, pool_hosts
 from afnet.api.send import send_job
@@ -26,6 +27,7 @@ from afnet.api.send import send_job
 __all__ = [
     "BadSpec",
     "Block",
+    "Cmd",
     "ConfigError",
     "Conflict",
     "Error",

@@ -27,6 +27,9 @@ _LISTS = {"job": ("job.list", "id"), "render": ("render.list", "name"), "user": 
 _TARGETS = {"job": "ids", "render": "names", "user": "names", "pool": "paths"}
 _NUMBERS = ("priority", "max_running_tasks")
 
+_VERSION = 81
+"""Version of the binary framing."""
+
 
 def _wrong(name: str, what: str) -> BadSpec:
     return BadSpec([Problem(name, what)], code="bad_arguments")
@@ -170,12 +173,16 @@ CLASSIC: dict[str, Callable[[Sequence[str]], dict[str, Any] | bytes]] = {
 def ask_in_dialect(servers: Sequence[Any], verb: Verb, words: Sequence[str], timeout: float) -> str:
     """Send a verb of the classic dialect, or one of its small binary messages; return what to print."""
     import json
+    import struct
     import time
 
-    from afnet.client.classicask import ask_classic, send_binary
+    from afnet.api.ask import exchange
 
     if verb.name in CLASSIC:
-        return json.dumps(ask_classic(servers, CLASSIC[verb.name](words), timeout), indent=2, ensure_ascii=False)
+        request = CLASSIC[verb.name](words)
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        told = exchange(b"AFANASY %d JSON%s" % (len(body), body), servers, answer_timeout=timeout)
+        return json.dumps(told, indent=2, ensure_ascii=False)
     kinds = {"cfm": 3, "inv": 2, "txt": 21, "txtgen": 21, "tmsg": 22}
     kind, body, count = kinds[verb.name], b"", 1
     if verb.name == "txt":
@@ -185,8 +192,9 @@ def ask_in_dialect(servers: Sequence[Any], verb: Verb, words: Sequence[str], tim
         count = max(1, min(100_000, _whole("COUNT", words[1]))) if len(words) > 1 else 1
     begun = time.perf_counter()
     answer: Any = None
+    message = struct.pack(">iii", _VERSION, kind, len(body)) + body
     for _ in range(count):
-        answer = send_binary(servers, kind, body, timeout)
+        answer = exchange(message, servers, answer_timeout=timeout)
     seconds = time.perf_counter() - begun
     text = answer["info"]["text"] if isinstance(answer, dict) and "info" in answer else str(answer)
     return f"{text}\n{count} messages of {len(body)} bytes in {seconds:.3f} s" if count > 1 else str(text)
