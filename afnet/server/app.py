@@ -48,11 +48,13 @@ from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
 from afnet.server.memory import give_back
+from afnet.server.metrics import Figures
 from afnet.server.pages import ClassicPages
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
 from afnet.server.runner import Answer, Runner
+from afnet.server.tally import Tally
 from afnet.wire.messages import FileAccepted, Welcome
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class FarmServer:
         self.http = LateHttp(self._build_http, loop)
         self.core = core
         farm = core.farm
+        self.tally = Tally(farm)
         self.board = Board(farm, first_version=int(clock.now() * 1000))
         self.audit = audit
         self.writer = Writer(
@@ -252,6 +255,8 @@ class FarmServer:
 
         return build_http(
             self.requests,
+            version=VERSION,
+            figures=self.figures,
             principal_of=self.door.principal_of,
             largest_body=self._config["message_bytes_max"],
             classic_pages=self.pages,
@@ -301,6 +306,7 @@ class FarmServer:
 
     def happened(self, events: list[Event], initiator: str) -> None:
         """Screens first: they need not wait for the disk."""
+        self.tally.note(events, self._clock.now())
         if self.board.watched:
             self.board.mark(events, initiator)
             self.fanout.changed()
@@ -396,6 +402,23 @@ class FarmServer:
             self._recovered.epoch,
             time=self._clock.now(),
             servers=[str(address) for address in self.door.addresses],
+        )
+
+    def figures(self, loop_lag: float) -> Figures:
+        """Return what metrics are made from."""
+        runner = self.runner
+        return Figures(
+            farm=self.core.farm,
+            tally=self.tally,
+            up=self._clock.now() - self._started,
+            loop_lag=loop_lag,
+            batches_open=runner.closed_seq - runner.committed_seq,
+            commit_age=runner.commit_age(),
+            database_up=runner.away is None,
+            connections=len(self.door.peers),
+            subscriptions=len(self.fanout),
+            commands=runner.applied,
+            files_bytes=self.files.kept,
         )
 
     def status(self) -> dict[str, Any]:

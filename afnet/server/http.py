@@ -21,6 +21,8 @@ from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afnet.registry import OPERATIONS
 from afnet.server.httpguard import guard
+from afnet.server.metrics import CONTENT_TYPE, Figures, exposition
+from afnet.server.openapi import openapi
 from afnet.server.pagehttp import add_classic_pages
 from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests, describe_error
@@ -50,16 +52,20 @@ def build_http(
     *,
     principal_of: Callable[[asyncio.BaseTransport | None], Principal],
     largest_body: int,
+    version: str = "",
+    figures: Callable[[float], Figures] | None = None,
     classic_pages: ClassicPages | None = None,
 ) -> web.Application:
     """Return the application for every HTTP path of the server."""
     app = web.Application(client_max_size=largest_body, middlewares=[guard, _error_page(largest_body)])
-    pages = _Pages(requests, principal_of)
+    pages = _Pages(requests, principal_of, figures, version)
     app.router.add_post("/api/jobs", pages.submit)
     app.router.add_post("/api/op/{operation}", pages.operation)
     app.router.add_get("/api/status", pages.status)
     app.router.add_get("/api/operations", pages.operations)
     app.router.add_get("/api/pools", pages.pools)
+    app.router.add_get("/api/openapi.json", pages.openapi)
+    app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/api/files/{id}", pages.file)
     # Where the classic browser interface looks for pictures: it puts this before the names it was told.
     app.router.add_get("/@TMP@/{id}/{name}", pages.file)
@@ -100,9 +106,15 @@ class _Pages:
     """The handlers."""
 
     def __init__(
-        self, requests: Requests, principal_of: Callable[[asyncio.BaseTransport | None], Principal]
+        self,
+        requests: Requests,
+        principal_of: Callable[[asyncio.BaseTransport | None], Principal],
+        figures: Callable[[float], Figures] | None,
+        version: str,
     ) -> None:
+        self._version = version
         self._requests = requests
+        self._figures = figures
         self._principal_of = principal_of
 
     async def _do(self, request: web.Request, name: str, arguments: dict[str, Any]) -> Any:
@@ -139,6 +151,22 @@ class _Pages:
     async def pools(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/pools``: the renders of each pool, for plug-ins that have nothing but HTTP."""
         return _json({"pools": (await self._do(request, "pool.members", {}))["rows"]})
+
+    async def openapi(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/openapi.json``: this interface as an OpenAPI document."""
+        self._principal_of(request.transport)
+        return _json(openapi(self._version))
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """``GET /metrics``: figures for Prometheus."""
+        self._principal_of(request.transport)
+        if self._figures is None:
+            raise web.HTTPNotFound
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        await asyncio.sleep(0)  # one turn of the loop: how long it takes is what everybody waits for now
+        body = exposition(self._figures(loop.time() - asked))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def operations(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/operations``: the registry."""

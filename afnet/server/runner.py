@@ -115,10 +115,11 @@ _SOLVE = _Item(Solve(budget=SOLVE_BUDGET), SYSTEM_PRINCIPAL, None, "", "", "")
 class _Waiting:
     """What a batch releases when it is durable."""
 
-    __slots__ = ("facts", "out", "seq", "size")
+    __slots__ = ("at", "facts", "out", "seq", "size")
 
-    def __init__(self, seq: int, facts: int, size: int, out: list[_Out]) -> None:
+    def __init__(self, seq: int, at: float, facts: int, size: int, out: list[_Out]) -> None:
         self.seq = seq
+        self.at = at
         self.facts = facts
         self.size = size
         self.out = out
@@ -206,6 +207,10 @@ class Runner:
     def idle(self) -> bool:
         """Whether nothing waits to be applied or committed."""
         return not (self._inbox or self._waiting or self._entries or self._out)
+
+    def commit_age(self) -> float:
+        """Return how long (seconds) the oldest batch that is not durable yet waits for the database; 0 for none."""
+        return self._clock.now() - self._waiting[0].at if self._waiting else 0.0
 
     def close_batch(self) -> int:
         """Give everything applied so far to the writer; return the number of the newest batch."""
@@ -380,11 +385,12 @@ class Runner:
             return
         entries = self._entries
         self.closed_seq += 1
-        self._waiting.append(_Waiting(self.closed_seq, self._facts, sum(map(len, entries)), self._out))
+        now = self._clock.now()
+        self._waiting.append(_Waiting(self.closed_seq, now, self._facts, sum(map(len, entries)), self._out))
         self._facts = 0
         batch = Batch(
             seq=self.closed_seq,
-            at=self._clock.now(),
+            at=now,
             epoch=self._epoch,
             body=[*entries],
             runs=self._runs,
