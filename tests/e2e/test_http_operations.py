@@ -40,7 +40,8 @@ def test_the_figures_are_those_of_the_farm(farm_process: FarmProcess) -> None:
     farm = farm_process
     farm.start_agent("r1")
     wait_for(lambda: farm.ask("render.list")["rows"], what="the agent")
-    farm.ask("pool.set", paths=["/"], parameters={"max_tasks_host": 6, "capacity_host": 6000, "tickets": {"LIC": [5, -1]}})
+    room = {"max_tasks_host": 6, "capacity_host": 6000}
+    farm.ask("pool.set", paths=["/"], parameters={**room, "tickets": {"LIC": [5, -1]}})
     gate = farm.folder / "gate"
     hold = {"frame_first": 1, "frame_last": 2, "command": f"while [ ! -e {gate} ]; do sleep 0.05; done"}
     job = farm.submit({**hold, "tickets": {"LIC": 2}}, {"frame_first": 1, "frame_last": 3, "command": "true"})
