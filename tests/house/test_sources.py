@@ -18,6 +18,7 @@ PARTS: dict[str, list[str]] = {
     "PIL": ["afrender.demo", "afrender.helper"],
     "PySide6": ["afrender.tray", "afwatch"],
     "aiohttp": ["afnet.client.link", "afnet.server", "afnet.transport"],
+    "prometheus_client": ["afnet.server.metrics"],
     "alembic": ["afcore.store"],
     "cryptography": ["afnet.server"],
     "jeepney": ["afrender.nimby"],
