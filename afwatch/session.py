@@ -78,7 +78,7 @@ class Session(QObject):
 
     # Asking
 
-    def ask(self, operation: str, **arguments: Any) -> Pending:
+    def ask(self, operation: str, /, **arguments: Any) -> Pending:
         """Send an operation of the registry; the answer comes to the pending op, and by ``said`` if it is a command."""
         number, self._next = self._next, self._next + 1
         pending = Pending(operation, arguments, f"{self._nonce}-{number}")

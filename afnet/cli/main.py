@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from afnet.client.blocking import BlockingClient
     from afnet.client.servers import Address
 
-__all__ = ["main"]
+__all__ = ["main", "open_client"]
 
 _LOG_PIECE = 262_144
 
@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         old = _old_verb(words)
         if old is not None:
             return old
+        if words[:1] == ["submit-scene"]:
+            from afnet.cli.scene import submit_scene
+
+            return submit_scene(words[1:])
         return _run(parse(words))
     except UsageError as error:
         _complain(str(error))
@@ -131,6 +135,11 @@ def _config(options: "argparse.Namespace") -> "Config":
     from afnet.api.configfiles import load_config
 
     return load_config(file=getattr(options, "config", None))
+
+
+def open_client(options: "argparse.Namespace") -> "BlockingClient":
+    """Return a client of the farm that options, environment and settings name."""
+    return _client(_config(options), options)
 
 
 def _client(config: "Config", options: "argparse.Namespace") -> "BlockingClient":

@@ -17,6 +17,7 @@ __all__ = ["UsageError", "build_parser", "given_arguments", "parse", "parse_comm
 _OWN = {
     "submit": "the same as `job submit`",
     "traffic": "messages and bytes by kind and peer",
+    "submit-scene": "submit a scene of Blender, Nuke, Houdini, Maya, …: SCENE FIRST LAST",
     "config": "print every setting of this machine and where it came from",
     "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
@@ -124,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     submit.set_defaults(operation="job.submit")
     traffic = things.add_parser("traffic", help=_OWN["traffic"], parents=[common])
     _add_arguments(traffic, OPERATIONS["server.traffic"])
+    things.add_parser("submit-scene", help=_OWN["submit-scene"], add_help=False)
     config = things.add_parser("config", help=_OWN["config"], parents=[common])
     config.add_argument(
         "where", nargs="?", choices=("show", "reload"),

@@ -71,7 +71,7 @@ class GroundDelegate(QStyledItemDelegate):
         rect = option.rect
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         active = bool(option.state & QStyle.StateFlag.State_Active)
-        ground = look.bg1
+        ground = self.ground_of(index)
         if selected:
             ground = look.selection if active else look.selection_inactive
         elif getattr(view, "hovered_row", -1) == index.row():
@@ -88,6 +88,10 @@ class GroundDelegate(QStyledItemDelegate):
         inner = rect.adjusted(_PAD + (8 if visual == 0 else 0), 0, -_PAD, -1)
         self.content(painter, inner, index)
         painter.restore()
+
+    def ground_of(self, index: QModelIndex | QPersistentModelIndex) -> str:
+        """Return the ground of a row that is neither selected nor pointed at."""
+        return self.theme.look.bg1
 
     def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
         """Paint what the cell says."""

@@ -22,14 +22,15 @@ def ranges_of(tasks: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def change(session: Session, action: str, *, job: int, block: int, tasks: Iterable[int], only: str = "") -> Pending:
-    """Do ``restart``, ``skip``, ``done``, ``suspend`` or ``continue`` to tasks; ValueError without any.
+    """Do ``restart``, ``skip``, ``done``, ``suspend``, ``continue`` or ``try-next``; ValueError without any task.
 
     No tasks mean every task of the block to the farm, which is never what an empty selection means.
     """
     ranges = ranges_of(tasks)
     if not ranges:
         raise ValueError("no tasks are selected")
-    return session.ask(f"task.{action}", job=job, block=block, tasks=ranges, only=only)
+    more = {"only": only} if action != "try-next" else {}
+    return session.ask(f"task.{action}", job=job, block=block, tasks=ranges, **more)
 
 
 def skip(session: Session, *, job: int, block: int, tasks: Iterable[int]) -> Pending:

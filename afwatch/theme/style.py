@@ -56,6 +56,23 @@ QPushButton[shape="segment"]:focus {{ border: 2px solid {focus}; padding: 0 10px
 QPushButton[shape="flat"] {{ background: transparent; border: 0; color: {text2}; font-weight: 400; padding: 0 8px; }}
 QPushButton[shape="flat"]:hover {{ color: {text1}; background: {bg4}; }}
 QPushButton[shape="flat"]:focus {{ border: 2px solid {focus}; padding: 0 6px; }}
+QPushButton[shape="tab"] {{ background: transparent; border: 0; border-bottom: 2px solid transparent; border-radius: 0;
+  padding: 0 10px; min-height: 34px; color: {text2}; font-weight: 400; }}
+QPushButton[shape="tab"]:hover {{ color: {text1}; }}
+QPushButton[shape="tab"]:checked {{ color: {text1}; border-bottom: 2px solid {accent}; font-weight: 500; }}
+QPushButton[shape="tab"]:focus {{ border: 2px solid {focus}; padding: 0 8px; min-height: 32px; }}
+#tabs {{ background: {bg2}; border-bottom: 1px solid {line2}; }}
+#foot {{ background: {bg2}; border-top: 1px solid {line2}; }}
+#palette {{ background: {bg4}; border: 1px solid {line3}; border-radius: 8px; }}
+#palette QListView {{ background: {bg4}; border: 0; outline: 0; }}
+QMenuBar {{ background: {bg0}; color: {text2}; border-bottom: 1px solid {line2}; padding: 2px 8px; }}
+QMenuBar::item {{ background: transparent; padding: 4px 10px; border-radius: 4px; }}
+QMenuBar::item:selected {{ background: {bg4}; color: {text1}; }}
+QComboBox {{ padding-right: 20px; }}
+QComboBox::drop-down {{ border: 0; width: 20px; }}
+QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px solid {line2};
+  selection-background-color: {selection}; selection-color: {text1}; outline: 0; }}
+QCheckBox {{ color: {text1}; spacing: 8px; }}
 QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}
 QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: 4px; min-height: 18px; }}
 QMenu::icon {{ padding-left: 8px; }}

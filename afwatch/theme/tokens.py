@@ -94,6 +94,8 @@ class Measures:
     row_render: int = 44
     inspector: int = 376
     inspector_least: int = 320
+    inspector_tabs: int = 36
+    inspector_foot: int = 48
     status_bar: int = 28
     drawer_bar: int = 32
     button: int = 28

@@ -20,7 +20,8 @@ class ConfirmDialog(QDialog):
     """Asks for a deed; the focus stands on Cancel, and for very many the number is typed."""
 
     def __init__(
-        self, theme: Theme, parent: QWidget, *, deed: str, names: Sequence[str], cost: str, act: str
+        self, theme: Theme, parent: QWidget, *, deed: str, names: Sequence[str], cost: str, act: str,
+        typed: str = "",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(deed)
@@ -41,13 +42,14 @@ class ConfirmDialog(QDialog):
             if len(names) > _MOST_NAMED:
                 column.addWidget(label(f"and {words.number(len(names) - _MOST_NAMED)} more", tone="quiet"))
         self._act: QPushButton = button(act, self.accept, role="danger")
-        if len(names) > _MANY:
-            column.addWidget(label(f"Type {len(names)} to go on.", tone="help"))
-            typed = QLineEdit()
-            typed.setAccessibleName("The number")
-            typed.textChanged.connect(lambda text: self._act.setEnabled(text.strip() == str(len(names))))
+        wanted = typed or (str(len(names)) if len(names) > _MANY else "")
+        if wanted:
+            column.addWidget(label(f"Type {wanted} to go on.", tone="help"))
+            field = QLineEdit()
+            field.setAccessibleName(f"Type {wanted}")
+            field.textChanged.connect(lambda text: self._act.setEnabled(text.strip() == wanted))
             self._act.setEnabled(False)
-            column.addWidget(typed)
+            column.addWidget(field)
         cancel = button("Cancel", self.reject)
         cancel.setDefault(True)
         row = QHBoxLayout()

@@ -19,33 +19,44 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from afcore.states import Role, TaskState
+from afcore.states import Role
 from afwatch import words
 from afwatch.delegates.cells import draw_text
+from afwatch.places import Place, places
 from afwatch.session import Session
 from afwatch.theme.paint import Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 from afwatch.views.parts import Glyph, label
 
-__all__ = ["Place", "Sidebar", "StatusBar"]
+__all__ = ["Sidebar", "StatusBar"]
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
 @dataclass(slots=True)
-class Place:
-    """A destination: its title, icon, count, and how many of them need somebody."""
+class _Shown:
+    """A place in the sidebar with how many there are, and how many of them need somebody."""
 
-    key: str
-    title: str
-    icon: str
+    place: Place
     count: int = 0
     trouble: int = 0
 
+    @property
+    def key(self) -> str:
+        return self.place.key
+
+    @property
+    def title(self) -> str:
+        return self.place.title
+
+    @property
+    def icon(self) -> str:
+        return self.place.icon
+
 
 class _Places(QAbstractListModel):
-    def __init__(self, places: list[Place]) -> None:
+    def __init__(self, places: list[_Shown]) -> None:
         super().__init__()
         self.places = places
 
@@ -147,10 +158,7 @@ class Sidebar(QFrame):
         self.setObjectName("sidebar")
         self.setFixedWidth(measures.sidebar)
         self._session, self._theme = session, theme
-        self.model = _Places([
-            Place("mine", "My jobs", "jobs"), Place("jobs", "All jobs", "jobs"), Place("farm", "Farm", "farm"),
-            Place("users", "Users", "users"),
-        ])  # fmt: skip
+        self.model = _Places([])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 1, 4)
         column.setSpacing(0)
@@ -181,6 +189,7 @@ class Sidebar(QFrame):
         self._slots = _Slots(theme)
         column.addWidget(self._slots)
         session.changed.connect(lambda changes: self.refresh())
+        session.mode_changed.connect(self.refresh)
         theme.changed.connect(self._on_theme)
         self._on_theme()
         self.refresh()
@@ -205,23 +214,31 @@ class Sidebar(QFrame):
                 chosen.blockSignals(before)
                 self.view.viewport().update()
 
+    def _set_places(self, wanted: list[Place]) -> None:
+        index = self.view.currentIndex()
+        key = self.model.places[index.row()].key if index.isValid() else ""
+        chosen = self.view.selectionModel()
+        before = chosen.blockSignals(True)
+        self.model.beginResetModel()
+        self.model.places = [_Shown(place) for place in wanted]
+        self.model.endResetModel()
+        for row, shown in enumerate(self.model.places):
+            if shown.key == key:
+                self.view.setCurrentIndex(self.model.index(row))
+        chosen.blockSignals(before)
+
     def refresh(self) -> None:
         """Count anew."""
-        state = self._session.state
-        user = self._session.user
-        failing = [row for row in state.jobs.values() if row.counts[TaskState.ERROR] and row.state != "done"]
-        renders = [(row, words.render_state(row)) for row in state.renders.values()]
-        figures = {
-            "mine": (sum(row.user == user for row in state.jobs.values()), sum(row.user == user for row in failing)),
-            "jobs": (len(state.jobs), len(failing)),
-            "farm": (len(renders), sum(shown == "SICK" for _, shown in renders)),
-            "users": (len(state.users), 0),
-        }
-        before = [(place.count, place.trouble) for place in self.model.places]
-        for place in self.model.places:
-            place.count, place.trouble = figures[place.key]
-        if before != [(place.count, place.trouble) for place in self.model.places]:
+        state, mode = self._session.state, self._session.mode
+        wanted = [place for place in places() if place.role <= mode]
+        if [shown.place for shown in self.model.places] != wanted:
+            self._set_places(wanted)
+        before = [(shown.count, shown.trouble) for shown in self.model.places]
+        for shown in self.model.places:
+            shown.count, shown.trouble = shown.place.figures(self._session)
+        if before != [(shown.count, shown.trouble) for shown in self.model.places]:
             self.model.dataChanged.emit(self.model.index(0), self.model.index(len(self.model.places) - 1))
+        renders = [(row, words.render_state(row)) for row in state.renders.values()]
         online = [row for row, shown in renders if shown != "OFFLINE"]
         self._slots.show_figures(
             sum(row.running for row in online), sum(max(row.max_tasks, 0) for row in online),

@@ -13,54 +13,28 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from afwatch import words
-from afwatch.actions import Action, Asking, reason_against
+from afwatch.actions import SECTIONS, Action, Asking, reason_against, rows_for
 from afwatch.changes import ChangeSet
 from afwatch.delegates.cells import CellDelegate
+from afwatch.delegates.groups import GroupDelegate
 from afwatch.models.columns import Shown
 from afwatch.models.filters import parse_query
+from afwatch.models.grouped import GroupedModel, Groups
 from afwatch.models.rows import RowModel
 from afwatch.session import Session
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.nothing import CLEAR, words_of_nothing
 from afwatch.views.parts import Chip, Empty, Shrinking, button, label
+from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
 
-__all__ = ["ListPane", "SearchLine", "bar"]
+__all__ = ["ListPane"]
 
 _REFRESH_MS = 100
-
-
-def bar(name: str, height: int) -> tuple[QFrame, QHBoxLayout]:
-    """Return a strip of a pane and the row to fill."""
-    frame = QFrame()
-    frame.setObjectName(name)
-    frame.setFixedHeight(height)
-    row = QHBoxLayout(frame)
-    row.setContentsMargins(16, 0, 16, 0)
-    row.setSpacing(8)
-    return frame, row
-
-
-class SearchLine(QLineEdit):
-    """The search line: tells its text shortly after the last key."""
-
-    searched = Signal(str)
-
-    def __init__(self, theme: Theme, placeholder: str) -> None:
-        super().__init__()
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName("Search")
-        self.setClearButtonEnabled(True)
-        self._icon = self.addAction(theme.icon("search", theme.look.text3), QLineEdit.ActionPosition.LeadingPosition)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(150)
-        self._timer.timeout.connect(lambda: self.searched.emit(self.text()))
-        self.textChanged.connect(lambda text: self._timer.start())
-        self.returnPressed.connect(lambda: self.searched.emit(self.text()))
 
 
 class ListPane(QWidget):
@@ -85,7 +59,9 @@ class ListPane(QWidget):
         row_height: int,
         lines: int = 1,
         base: Callable[[Any], bool] | None = None,
+        groups: Groups | None = None,
     ) -> None:
+        """``base`` restricts the view itself; ``groups`` shows rows under those of another kind."""
         super().__init__()
         self.setObjectName("main")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -93,13 +69,23 @@ class ListPane(QWidget):
         self.theme = theme
         self.noun = noun
         self.title = title
+        self.actions_here = actions
         self._window, self._shown, self._actions = window, shown, actions
         self._least_row, self._lines = row_height, lines
-        self.model = RowModel(shown, self.session.state.rows(shown.kind), self.session.clock)
+        self._groups = groups
+        self._compact = False
+        state = self.session.state
+        self.model: RowModel
+        if groups is not None:
+            self.model = GroupedModel(shown, groups, state.rows(groups.item_kind), state.rows(groups.kind),
+                                      self.session.clock)  # fmt: skip
+        else:
+            self.model = RowModel(shown, state.rows(shown.kind), self.session.clock)
         if base is not None:
             self.model.set_base(base)
         self.table = TableView(self.model, theme.row_height(row_height, lines), title)
-        self.table.setItemDelegate(CellDelegate(theme, shown.columns, shown.look, self.session.clock, self.table))
+        kind = GroupDelegate if groups is not None else CellDelegate
+        self.table.setItemDelegate(kind(theme, shown.columns, shown.look, self.session.clock, self.table))
         for place, column in enumerate(shown.columns):
             self.table.setColumnWidth(place, column.width)
         self.table.setSortingEnabled(True)
@@ -143,7 +129,14 @@ class ListPane(QWidget):
         row.addWidget(self._count)
         row.addStretch(1)
         for action in self._actions:
-            self._add_action(action, row if action.in_header else None)
+            if action.in_header:
+                made = button(action.title.rstrip("…"), partial(self.do, action))
+                made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+                self._buttons[action.key] = made
+                row.addWidget(made)
+        self._more = button("", self._more_menu, icon=self.theme.icon("more"), tip="Every action")
+        row.addWidget(self._more)
+        self._add_keys()
         column.addWidget(header)
         line, row = bar("search-row", measures.search_row)
         row.addWidget(self.search)
@@ -160,18 +153,21 @@ class ListPane(QWidget):
         column.addWidget(chips)
         column.addWidget(self._stack, 1)
 
-    def _add_action(self, action: Action, row: QHBoxLayout | None) -> None:
-        act = QAction(action.title, self)
-        act.setShortcut(QKeySequence(action.shortcut))
-        act.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        act.triggered.connect(lambda: self.do(action))
-        # Letters are keys of the table alone: in the search line they are text.
-        self.table.addAction(act)
-        if row is not None:
-            made = button(action.title, lambda: self.do(action))
-            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            self._buttons[action.key] = made
-            row.addWidget(made)
+    def _add_keys(self) -> None:
+        """Give the table one shortcut per key: what it does depends on the kind of what is selected."""
+        for keys in dict.fromkeys(action.shortcut for action in self._actions):
+            if not keys or keys == "Return":
+                continue
+            act = QAction(keys, self.table)
+            act.setShortcut(QKeySequence(keys))
+            act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            act.triggered.connect(partial(self._on_key, keys))
+            self.table.addAction(act)
+
+    def _on_key(self, keys: str, checked: bool = False) -> None:
+        wanted = [action for action in self._actions if action.shortcut == keys]
+        rows = self.selected()
+        self.do(next((action for action in wanted if rows_for(action, rows)), wanted[0]))
 
     # What is selected, and what can be done to it
 
@@ -187,7 +183,16 @@ class ListPane(QWidget):
         if reason:
             self.told.emit(f"{action.title.rstrip('…')}: {reason}")
         else:
-            action.run(self._window, rows)
+            action.run(self._window, rows_for(action, rows))
+
+    def focus(self) -> None:
+        """Take the keyboard."""
+        self.table.setFocus()
+
+    def begin_search(self) -> None:
+        """Put the keyboard into the search line."""
+        self.search.setFocus()
+        self.search.selectAll()
 
     def _on_chosen(self) -> None:
         self._enable()
@@ -195,7 +200,10 @@ class ListPane(QWidget):
 
     def _on_opened(self, place: int) -> None:
         row = self.model.row_at(place)
-        if row is not None:
+        if isinstance(self.model, GroupedModel) and self.model.is_group(place):
+            path = self.model.groups.path(row)
+            self.model.fold(path, path not in self.model.folded)
+        elif row is not None:
             self.opened.emit(row)
 
     def _enable(self) -> None:
@@ -213,24 +221,29 @@ class ListPane(QWidget):
         menu.deleteLater()
 
     def build_menu(self) -> QMenu:
-        """Return the menu of what is selected."""
+        """Return the menu of what is selected: the actions of its kind, in sections."""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         rows = self.selected()
-        if self._shown.kind == "jobs" and len(rows) == 1:
-            menu.addAction("Open tasks\tEnter", lambda: self.opened.emit(rows[0]))
-            menu.addSeparator()
+        of_kind = [action for action in self._actions if rows_for(action, rows)] or list(self._actions)
         bad = self.theme.look.families["bad"].ink
-        for action in self._actions:
-            reason = reason_against(action, self.session, rows)
-            entry = menu.addAction(
-                self.theme.icon(action.icon, bad if action.danger else ""),
-                f"{action.title}\t{action.shortcut}",
-                partial(self.do, action),
-            )
-            entry.setEnabled(not reason)
-            entry.setToolTip(reason)
+        for section in SECTIONS:
+            part = [action for action in of_kind if action.section == section]
+            if part and menu.actions():
+                menu.addSeparator()
+            for action in part:
+                reason = reason_against(action, self.session, rows)
+                keys = "Enter" if action.shortcut == "Return" else action.shortcut
+                entry = menu.addAction(
+                    self.theme.icon(action.icon, bad if action.danger else ""), f"{action.title}\t{keys}",
+                    partial(self.do, action),
+                )  # fmt: skip
+                entry.setEnabled(not reason)
+                entry.setToolTip(reason)
         return menu
+
+    def _more_menu(self) -> None:
+        self._menu(self._more.mapToGlobal(self._more.rect().bottomLeft()))
 
     # Filters
 
@@ -266,9 +279,11 @@ class ListPane(QWidget):
         if changes.connection:
             self._enable()
             self._recount()
-        if changes.touches(kind):
+        kinds = (self._groups.item_kind, self._groups.kind) if self._groups is not None else (kind,)
+        if any(changes.touches(each) for each in kinds):
             self._pending.merge(ChangeSet(
-                {kind: set(changes.changed.get(kind, ()))}, {kind: set(changes.gone.get(kind, ()))}
+                {each: set(changes.changed.get(each, ())) for each in kinds},
+                {each: set(changes.gone.get(each, ())) for each in kinds},
             ))  # fmt: skip
             if self.isVisible() and not self._timer.isActive():
                 self._timer.start()
@@ -284,7 +299,7 @@ class ListPane(QWidget):
             self.model.apply(changes)
             self._enable()
             rows = self.selected()
-            touched = changes.changed.get(self._shown.kind, set())
+            touched = set().union(*changes.changed.values())
             if any(row.id in touched for row in rows):
                 self.chosen.emit(rows)
 
@@ -305,36 +320,22 @@ class ListPane(QWidget):
             self._stack.setCurrentWidget(self._empty)
 
     def _say_empty(self, total: int) -> None:
-        state = self.session.state
-        if not state.is_complete(self._shown.kind):
-            if state.connected:
-                self._empty.say("info", f"The farm is telling its {self.noun}s.")
-            else:
-                trouble = state.trouble or "Looking for the farm."
-                self._empty.say("farm", f"{trouble}", more="The monitor connects by itself as soon as it answers.")
-        elif total:
-            self._empty.say(
-                "search", f"No {self.noun} matches. {words.plural(total, self.noun)} without the filter.",
-                action="Clear filter", done=self.clear_filter,
-            )  # fmt: skip
-        elif self._shown.kind == "renders":
-            self._empty.say(
-                "farm", "No render has joined this farm. On a machine that should work for it run the line below.",
-                more=f"afrender --server {state.server}",
-                action="Start an agent on this machine" if self._window.offers_agent else "",
-                done=self._window.start_agent,
-            )
-        elif self._shown.kind == "jobs":
-            self._empty.say(
-                "jobs", "There are no jobs here yet. Submit one from your program, or by the line below.",
-                more="afcmd job submit JOB.json",
-            )
+        said = words_of_nothing(self._window, self._shown.kind, self.noun, total)
+        if said.action == CLEAR:
+            self._empty.say(said.icon, said.text, action=said.action, done=self.clear_filter)
         else:
-            self._empty.say("info", f"There are no {self.noun}s yet.")
+            self._empty.say(said.icon, said.text, more=said.more, action=said.action, done=said.done)
+
+    def set_compact(self, compact: bool) -> None:
+        """Show rows in the compact style: one line, as many as fit."""
+        self._compact = compact
+        self._on_theme()
 
     def _on_theme(self) -> None:
         self._title.setFont(self.theme.font("title2"))
-        self.table.set_row_height(self.theme.row_height(self._least_row, self._lines))
+        compact = self._compact and self._lines == 1
+        least, lines = (measures.row_compact, 1) if compact else (self._least_row, self._lines)
+        self.table.set_row_height(self.theme.row_height(least, lines))
         for action in self._actions:
             if action.key in self._buttons:
                 self._buttons[action.key].setIcon(self.theme.icon(action.icon))

@@ -7,14 +7,13 @@ Rules of this file:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from afcore.errors import AfError
 from afcore.rows import JobRow
@@ -22,130 +21,33 @@ from afcore.states import Role, TaskState
 from afwatch import words
 from afwatch.actions import Asking
 from afwatch.changes import ChangeSet, TaskRange
-from afwatch.delegates.cells import GroundDelegate, draw_text
-from afwatch.delegates.strip import strip_image
+from afwatch.delegates.tasks import TaskDelegate
 from afwatch.models.filters import parse_query
-from afwatch.models.strip import pixel_counts, stack
 from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
 from afwatch.ops import tasks
 from afwatch.tasktables import BlockTasks
-from afwatch.theme.paint import Theme, colour
+from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
-from afwatch.views.pane import SearchLine, bar
+from afwatch.views.overviewstrip import OverviewStrip
 from afwatch.views.parts import Chip, Empty, Shrinking, button, label
+from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
 
-__all__ = ["OverviewStrip", "TasksPane"]
+__all__ = ["TasksPane"]
 
 _ACTIONS = (
-    ("restart", "Restart", "restart", "R", "Make the selected tasks ready again"),
-    ("skip", "Skip", "skip", "K", "The selected tasks count as done"),
-    ("suspend", "Suspend", "suspended", "U", "Hold the selected tasks"),
-    ("continue", "Continue", "continue", "C", "Let suspended tasks go on"),
+    ("restart", "Restart", "restart", "Ctrl+R", "Make the selected tasks ready again"),
+    ("skip", "Skip", "skip", "Ctrl+J", "The selected tasks count as done"),
+    ("suspend", "Suspend", "suspended", "Ctrl+U", "Hold the selected tasks"),
+    ("continue", "Continue", "continue", "Ctrl+Shift+U", "Let suspended tasks go on"),
+    ("try-next", "Try next", "priority", "Ctrl+N", "Offer the selected tasks before all others of the job"),
+    ("done", "Set done", "done", "Ctrl+Shift+J", "The selected tasks are done without running"),
 )
-
-
-class OverviewStrip(QWidget):
-    """All tasks of a block in one strip; a click shows the task that stands there."""
-
-    clicked_task = Signal(int)
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self._table = BlockTasks(0)
-        self._image: Any = None
-        self.setMouseTracking(True)
-        self.setFixedHeight(measures.strip_overview + 4 + 18)
-        self.setAccessibleName("Overview of all tasks")
-
-    def show_table(self, table: BlockTasks) -> None:
-        """Show a block, anew."""
-        self._table, self._image = table, None
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint strip and scale."""
-        painter = QPainter(self)
-        ratio = self.devicePixelRatioF()
-        if self._image is None and self.width() > 0:
-            counts = pixel_counts(self._table.state, round(self.width() * ratio))
-            picture = stack(counts, round(measures.strip_overview * ratio))
-            self._image = strip_image(picture, counts[TaskState.ERROR], self._theme.look, ratio=ratio)
-        if self._image is not None:
-            painter.drawImage(0, 0, self._image)
-        look, size = self._theme.look, self._table.size
-        if 0 < size <= self.width() // 5:
-            for task in range(1, size):
-                x = round(self.width() * task / size)
-                painter.fillRect(x, 0, 1, measures.strip_overview, colour(look.bg1))
-        top = measures.strip_overview + 5
-        scale = QRect(0, top, self.width(), 16)
-        font = self._theme.font("small")
-        if size:
-            draw_text(painter, scale, "0", font, look.text3)
-            draw_text(painter, scale, words.number(size - 1), font, look.text3, right=True)
-            for quarter in (1, 2, 3) if size >= 8 else ():
-                place = QRect(self.width() * quarter // 4 - 50, top, 100, 16)
-                painter.setPen(colour(look.text3))
-                painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words.number(size * quarter // 4))
-        painter.end()
-
-    def resizeEvent(self, event: Any) -> None:
-        """Paint anew at another width."""
-        self._image = None
-
-    def _task_at(self, x: float) -> int:
-        return min(self._table.size - 1, max(0, int(x * self._table.size / max(1, self.width()))))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Say what stands under the pointer."""
-        if self._table.size:
-            first, last = self._task_at(event.position().x()), self._task_at(event.position().x() + 1)
-            part = self._table.state[first : max(first, last) + 1]
-            found = numpy.bincount(part, minlength=len(TaskState))
-            said = ", ".join(f"{found[state]} {self._word(state)}" for state in TaskState if found[state])
-            where = f"Task {first}" if last <= first else f"Tasks {words.number(first)} to {words.number(last)}"
-            QToolTip.showText(event.globalPosition().toPoint(), f"{where}: {said}", self)
-
-    def _word(self, state: TaskState) -> str:
-        return self._theme.state("task", state.name)[0].brief.lower()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go there."""
-        if self._table.size:
-            self.clicked_task.emit(self._task_at(event.position().x()))
-
-
-class _TaskDelegate(GroundDelegate):
-    """Cells of tasks."""
-
-    def __init__(self, theme: Theme, model: TasksModel, parent: QWidget) -> None:
-        super().__init__(theme, parent)
-        self.model = model
-
-    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
-        """Paint by the column."""
-        task = self.model.task_at(index.row())
-        if task < 0:
-            return
-        key, _, _, right = COLUMNS[index.column()]
-        look = self.theme.look
-        state = self.model.state_at(task)
-        if key == "state":
-            self.draw_state(painter, rect, "task", state)
-            return
-        if key == "progress":
-            family = "live" if state in ("RUNNING", "WAIT_RECONNECT") else "bad" if state == "ERROR" else "good"
-            self.draw_bar(painter, rect, self.model.percent(task), look.families[family].fill)
-            return
-        text = self.model.text(task, key)
-        quiet = text in (words.DOT, words.UNKNOWN)
-        ink = look.text3 if quiet else look.text1 if key == "name" or right else look.text2
-        font = self.theme.font("strong" if key == "name" else "body")
-        if key == "errors" and not quiet:
-            ink, font = look.families["bad"].ink, self.theme.font("bold")
-        draw_text(painter, rect, text, font, ink, right=right)
+_IN_HEADER = ("restart", "skip", "suspend", "continue")
+_SAID = {
+    "restart": "Restarted", "skip": "Skipped", "suspend": "Suspended", "continue": "Continued",
+    "try-next": "Next in line:", "done": "Set done:",
+}  # fmt: skip
 
 
 class TasksPane(QWidget):
@@ -161,6 +63,7 @@ class TasksPane(QWidget):
         self.setObjectName("main")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.session, self.theme, self.job = window.session, theme, job
+        self.noun = "task"
         self._window = window
         begun = time.perf_counter()
         self._opened = self.session.open_job(job)
@@ -217,6 +120,8 @@ class TasksPane(QWidget):
         row.addWidget(self._count)
         row.addStretch(1)
         for action, title, icon, key, tip in _ACTIONS:
+            if action not in _IN_HEADER:
+                continue
             made = button(title, partial(self.do, action), icon=self.theme.icon(icon), tip=f"{tip} ({key})")
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self._buttons[action] = made
@@ -256,6 +161,12 @@ class TasksPane(QWidget):
             act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             act.triggered.connect(partial(self.do, action))
             self.table.addAction(act)
+        for key, done in (("Ctrl+Y", self._window.show_why), ("F2", self._window.edit_parameters)):
+            act = QAction(key, self.table)
+            act.setShortcut(QKeySequence(key))
+            act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            act.triggered.connect(lambda checked=False, done=done: done())
+            self.table.addAction(act)
 
     def _make_model(self, block: int) -> TasksModel:
         model = self._models.get(block)
@@ -279,7 +190,7 @@ class TasksPane(QWidget):
             table.setModel(self._model)
             table.set_row_height(height)
             table.selectionModel().selectionChanged.connect(lambda *_: self._enable())
-        self._delegate = _TaskDelegate(self.theme, self._model, table)
+        self._delegate = TaskDelegate(self.theme, self._model, table)
         table.setItemDelegate(self._delegate)
         for place, (_, _, width, _) in enumerate(COLUMNS):
             table.setColumnWidth(place, width)
@@ -426,7 +337,10 @@ class TasksPane(QWidget):
 
     def _enable(self) -> None:
         reason = self._reason()
-        for (_, title, _, key, tip), made in zip(_ACTIONS, self._buttons.values()):
+        for action, title, _, key, tip in _ACTIONS:
+            made = self._buttons.get(action)
+            if made is None:
+                continue
             made.setEnabled(not reason)
             made.setToolTip(f"{title} ({key}): {reason or tip}")
         chosen = len(self.table.selected_places())
@@ -445,28 +359,41 @@ class TasksPane(QWidget):
             f"Restart {words.plural(len(chosen), 'task')}",
         ):  # fmt: skip
             return
-        said = {"restart": "Restarted", "skip": "Skipped", "suspend": "Suspended", "continue": "Continued"}[action]
-        undo: Callable[[], Any] | None = None
-        if action in ("suspend", "continue"):
-            opposite = "continue" if action == "suspend" else "suspend"
-            undo = partial(tasks.change, self.session, opposite, job=self.job, block=self._block, tasks=chosen)
         pending = tasks.change(self.session, action, job=self.job, block=self._block, tasks=chosen)
-        self._window.tell_done(pending, f"{said} {words.plural(len(chosen), 'task')}.", undo)
+        self._window.tell_done(pending, f"{_SAID[action]} {words.plural(len(chosen), 'task')}.")
 
     def _menu(self, at: QPoint) -> None:
+        menu = self.build_menu()
+        menu.exec(at)
+        menu.deleteLater()
+
+    def build_menu(self) -> QMenu:
+        """Return the menu of the selected tasks."""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         reason, chosen = self._reason(), self.selected()
-        entry = menu.addAction(self.theme.icon("output"), "Output…\tEnter")
+        entry = menu.addAction(self.theme.icon("output"), "Open the task…\tEnter")
         entry.setEnabled(len(chosen) == 1)
         entry.triggered.connect(lambda: self.open_task.emit(self.job, self._block, chosen[0]))
+        why = menu.addAction(self.theme.icon("why"), "Why not running\tCtrl+Y", self._window.show_why)
+        why.setEnabled(bool(self._row()))
         menu.addSeparator()
         for action, title, icon, key, _ in _ACTIONS:
             entry = menu.addAction(self.theme.icon(icon), f"{title}\t{key}", partial(self.do, action))
             entry.setEnabled(not reason)
             entry.setToolTip(reason)
-        menu.exec(at)
-        menu.deleteLater()
+        menu.addSeparator()
+        menu.addAction(self.theme.icon("edit"), "Parameters\tF2", self._window.edit_parameters)
+        return menu
+
+    def focus(self) -> None:
+        """Take the keyboard."""
+        self.table.setFocus()
+
+    def begin_search(self) -> None:
+        """Put the keyboard into the search line."""
+        self.search.setFocus()
+        self.search.selectAll()
 
     # Looks
 
@@ -475,8 +402,9 @@ class TasksPane(QWidget):
         self.table.set_row_height(self.theme.row_height(measures.row_compact))
         for chip in self._chips.values():
             chip.refresh()
-        for (_, _, icon, _, _), made in zip(_ACTIONS, self._buttons.values()):
-            made.setIcon(self.theme.icon(icon))
+        for action, _, icon, _, _ in _ACTIONS:
+            if action in self._buttons:
+                self._buttons[action].setIcon(self.theme.icon(icon))
         self._recount()
         self.table.viewport().update()
 

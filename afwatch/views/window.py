@@ -7,16 +7,13 @@ Rules of this file:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QMainWindow,
     QPlainTextEdit,
     QSplitter,
     QStackedWidget,
@@ -24,50 +21,38 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from afcore.states import Role
+from afcore.rows import JobRow, RenderRow, RunRow
+from afcore.states import Role, TaskState
 from afwatch import words
-from afwatch.actions import JOB_ACTIONS, RENDER_ACTIONS
+from afwatch.actions import reason_against
+from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.farm import EmbeddedFarm
-from afwatch.models.columns import JOBS, RENDERS, USERS
 from afwatch.ops.pending import Pending
+from afwatch.places import load_places, place_of
 from afwatch.session import Session
 from afwatch.settings import Settings
-from afwatch.theme.paint import Theme, colour
+from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
-from afwatch.views.ask import ConfirmDialog, NumberDialog
-from afwatch.views.closing import ClosingDialog
+from afwatch.views.asking import AskingWindow
 from afwatch.views.frame import Sidebar, StatusBar
 from afwatch.views.inspector import Inspector
+from afwatch.views.menubar import MenuBar
+from afwatch.views.palette import Palette, palette_entries
 from afwatch.views.pane import ListPane
 from afwatch.views.parts import Toast, button
+from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
+from afwatch.views.veil import Veil
 
 __all__ = ["MainWindow"]
 
 
-class _Veil(QWidget):
-    """Dims what is old while the connection is lost, and the line of the mode at the top."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._theme = theme
-        self.ground, self.strength = "", 0.0
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint it."""
-        painter = QPainter(self)
-        if self.strength:
-            painter.setOpacity(self.strength)
-            painter.fillRect(self.rect(), colour(self._theme.look.scrim))
-            painter.setOpacity(1.0)
-        if self.ground:
-            painter.fillRect(0, 0, self.width(), 2, colour(self.ground))
-        painter.end()
+def _task_of(run: RunRow) -> tuple[int, int, int]:
+    return run.job, run.block, run.task
 
 
-class MainWindow(QMainWindow):
+class MainWindow(AskingWindow):
     """The monitor."""
 
     closing = Signal()
@@ -77,20 +62,18 @@ class MainWindow(QMainWindow):
     ) -> None:
         """``farm``: the server is inside this program; closing asks what becomes of it."""
         super().__init__()
+        load_places()
         self._farm = farm
         self.asks_before_closing = farm is not None
         self.session, self.theme, self._settings = session, theme, settings
         self.setWindowTitle("Afwatch")
         self.setMinimumSize(960, 600)
         self.resize(1600, 1000)
-        self._panes: dict[str, ListPane] = {}
+        self._panes: dict[str, Any] = {}
         self._tasks: TasksPane | None = None
         self._task_windows: dict[tuple[int, int, int], TaskWindow] = {}
         self.sidebar = Sidebar(session, theme)
         self.status = StatusBar(session, theme)
-        self.inspector = Inspector(session, theme)
-        self.inspector.open_job.connect(self.open_job)
-        self.inspector.retry.connect(self._retry)
         self._stack = QStackedWidget()
         self.messages = QPlainTextEdit()
         self.messages.setReadOnly(True)
@@ -98,9 +81,11 @@ class MainWindow(QMainWindow):
         self.messages.setFixedHeight(160)
         self.messages.setAccessibleName("Messages")
         self.messages.hide()
+        self.inspector = Inspector(self, theme)
         self._lay_out()
         self.toast = Toast(theme, self._whole)
-        self._veil = _Veil(theme, self._whole)
+        self._veil = Veil(theme, self._whole)
+        self._palette = Palette(theme, self._whole)
         self._keys()
         session.changed.connect(self._on_changed)
         session.mode_changed.connect(self._on_mode)
@@ -152,63 +137,48 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
 
     def _keys(self) -> None:
-        for keys, done, text in (
-            ("Ctrl+1", lambda: self.sidebar.go("mine"), "My jobs"),
-            ("Ctrl+2", lambda: self.sidebar.go("jobs"), "All jobs"),
-            ("Ctrl+3", lambda: self.sidebar.go("farm"), "Farm"),
-            ("Ctrl+4", lambda: self.sidebar.go("users"), "Users"),
-            ("Ctrl+F", self._search, "Search"),
-            ("Ctrl+`", self.toggle_messages, "Messages"),
-            ("Ctrl+I", lambda: self.inspector.setVisible(not self.inspector.isVisible()), "Inspector"),
-            ("Ctrl+B", lambda: self.sidebar.setVisible(not self.sidebar.isVisible()), "Sidebar"),
-            ("Ctrl+T", self._other_scheme, "Light or dark"),
-            ("Ctrl++", lambda: self.theme.choose_size(self.theme.size_percent + 10), "Larger text"),
-            ("Ctrl+-", lambda: self.theme.choose_size(self.theme.size_percent - 10), "Smaller text"),
-            ("Ctrl+0", lambda: self.theme.choose_size(100), "Normal text"),
-            ("Esc", self._escape, "Back"),
-            ("Ctrl+Q", self.close, "Quit"),
-        ):
-            act = QAction(text, self)
-            act.setShortcut(QKeySequence(keys))
-            act.triggered.connect(lambda checked=False, done=done: done())
-            self.addAction(act)
+        self.menu_bar = MenuBar(self)
+        self.setMenuBar(self.menu_bar)
+        escape = QAction("Back", self)
+        escape.setShortcut(QKeySequence("Esc"))
+        escape.triggered.connect(self.go_back)
+        self.addAction(escape)
 
     # Places
 
-    def pane(self, key: str) -> ListPane:
-        """Return the pane of a place, made when first asked for."""
+    def pane(self, key: str) -> Any:
+        """Return the pane of a place, made when first asked for; KeyError for a place there is not."""
         made = self._panes.get(key)
         if made is None:
-            made = self._panes[key] = self._make(key)
+            place = place_of(key)
+            if place is None:
+                raise KeyError(key)
+            made = self._panes[key] = cast(Any, place.make(self, self.theme))
             made.chosen.connect(lambda rows, pane=made: self._on_chosen(pane, rows))
-            made.opened.connect(self._on_opened)
+            made.opened.connect(self.open_row)
             made.told.connect(self.tell_reason)
             self._stack.addWidget(made)
         return made
 
-    def _make(self, key: str) -> ListPane:
-        if key == "farm":
-            return ListPane(self, self.theme, RENDERS, RENDER_ACTIONS, title="Farm", noun="render",
-                            row_height=measures.row_render, lines=2)  # fmt: skip
-        if key == "users":
-            return ListPane(self, self.theme, USERS, (), title="Users", noun="user",
-                            row_height=measures.row_comfortable)  # fmt: skip
-        mine = key == "mine"
-        return ListPane(
-            self, self.theme, JOBS, JOB_ACTIONS, title="My jobs" if mine else "All jobs", noun="job",
-            row_height=measures.row_comfortable,
-            base=(lambda row: row.user == self.session.user) if mine else None,
-        )  # fmt: skip
-
     def go(self, key: str) -> None:
         """Go to a place of the sidebar."""
+        place = place_of(key)
+        if place is None or place.role > self.session.mode:
+            self.tell_reason(f"{place.title if place else key} is for {place.role.name if place else 'nobody'} mode.")
+            self.sidebar.mark(self.place)
+            return
         self.sidebar.mark(key)
         self._leave_job()
         pane = self.pane(key)
         self._stack.setCurrentWidget(pane)
-        pane.table.setFocus()
+        pane.focus()
         self._settings.put("place", key)
         self._on_chosen(pane, pane.selected())
+
+    @property
+    def place(self) -> str:
+        """Key of the place that is gone to."""
+        return self._settings.text("place", "jobs")
 
     def current(self) -> QWidget | None:
         """Return the pane that is shown."""
@@ -218,7 +188,7 @@ class MainWindow(QMainWindow):
         """Show the tasks of a job."""
         self._leave_job()
         self._tasks = TasksPane(self, self.theme, job)
-        self._tasks.back.connect(self._escape)
+        self._tasks.back.connect(self.go_back)
         self._tasks.open_task.connect(self.open_task)
         self._tasks.told.connect(self.status.select)
         self._stack.addWidget(self._tasks)
@@ -245,33 +215,142 @@ class MainWindow(QMainWindow):
             self._stack.removeWidget(pane)
             pane.deleteLater()
 
-    def _escape(self) -> None:
+    def go_back(self) -> None:
+        """Leave an opened job for the list it was opened from."""
         if self._tasks is not None:
             self.go(self._settings.text("place", "jobs"))
 
-    def _on_opened(self, row: Any) -> None:
-        if row.id in self.session.state.jobs and self.session.state.jobs[row.id] is row:
+    def open_row(self, row: Any) -> None:
+        """Open a row, as Enter does: a job shows its tasks, a render what it runs, others their parameters."""
+        if isinstance(row, JobRow):
             self.open_job(row.id)
+        elif isinstance(row, RenderRow) and row.runs:
+            self.open_task(*_task_of(row.runs[0]))
+        elif row is not None:
+            self.edit_parameters()
+
+    def edit_parameters(self) -> None:
+        """Show what may be edited of what is selected."""
+        self.turn_inspector("parameters")
+
+    def show_why(self) -> None:
+        """Show why what is selected does not run."""
+        self.turn_inspector("why")
+
+    def show_output(self) -> None:
+        """Show the output of what is selected: of a job the task that matters most, of a render what runs on it."""
+        rows = [row for row in self.selected() if isinstance(row, JobRow | RenderRow)]
+        if not rows:
+            return
+        row = rows[0]
+        if isinstance(row, RenderRow):
+            if row.runs:
+                self.open_task(*_task_of(row.runs[0]))
+            return
+        for state in ("error", "running", "wait_reconnect", "done"):
+            for block in row.blocks:
+                if block.counts[TaskState[state.upper()]]:
+                    self._open_first(row.id, block.index, state)
+                    return
+        self.tell_reason("No task of it has started yet.")
+
+    def _open_first(self, job: int, block: int, state: str) -> None:
+        pending = self.session.ask("task.list", job=job, block=block, state=state, limit=1)
+
+        def came(body: dict[str, Any]) -> None:
+            for row in body["rows"]:
+                self.open_task(job, block, row["task"])
+
+        pending.success(came)
+
+    def selected(self) -> list[Any]:
+        """Return what is selected where the person looks."""
+        pane: Any = self.current()
+        if self._tasks is not None and pane is self._tasks:
+            row = self.session.state.jobs.get(self._tasks.job)
+            return [row] if row is not None else []
+        return list(pane.selected()) if pane is not None else []
 
     def _on_chosen(self, pane: ListPane, rows: list[Any]) -> None:
         if self._stack.currentWidget() is pane:
             self.inspector.show_rows(rows, pane.noun)
             self.status.select(f"{words.number(len(rows))} selected" if rows else "")
 
-    def _search(self) -> None:
-        pane: Any = self.current()
-        pane.search.setFocus()
-        pane.search.selectAll()
-
-    def _retry(self) -> None:
-        pane = self.pane(self._settings.text("place", "jobs"))
+    def retry_errors(self) -> None:
+        """Retry what failed of the selected jobs."""
         action = next(action for action in JOB_ACTIONS if action.key == "retry")
-        if self._tasks is not None:
-            row = self.session.state.jobs.get(self._tasks.job)
-            if row is not None:
-                action.run(self, [row])
+        rows = [row for row in self.selected() if isinstance(row, JobRow)]
+        reason = reason_against(action, self.session, rows)
+        if reason:
+            self.tell_reason(reason)
         else:
-            pane.do(action)
+            action.run(self, rows)
+
+    def open_submit(self) -> None:
+        """Open the dialog that submits a job."""
+        self._submit = open_submit_dialog(self)
+
+    @property
+    def settings(self) -> Settings:
+        """What the window remembers."""
+        return self._settings
+
+    def show_job(self, job: int) -> None:
+        """Select a job in the list of all jobs, as soon as it is there."""
+        self.go("jobs")
+        QTimer.singleShot(300, self, lambda: self._select("jobs", job))
+
+    def show_render(self, name: str) -> None:
+        """Select a render in the farm."""
+        self.go("farm")
+        found = next((row.id for row in self.session.state.renders.values() if row.name == name), 0)
+        self._select("farm", found)
+
+    def _select(self, key: str, id: int) -> None:
+        pane = self.pane(key)
+        pane.table.select_place(pane.model.place_of(id))
+
+    def begin_search(self) -> None:
+        """Put the keyboard into the search line of what is shown."""
+        pane: Any = self.current()
+        pane.begin_search()
+
+    def turn_inspector(self, page: str) -> None:
+        """Show a page of the inspector."""
+        self.inspector.setVisible(True)
+        self.inspector.turn(page)
+
+    def toggle_inspector(self) -> None:
+        """Show or hide the inspector."""
+        self.inspector.setVisible(not self.inspector.isVisible())
+
+    def toggle_sidebar(self) -> None:
+        """Show or hide the places."""
+        self.sidebar.setVisible(not self.sidebar.isVisible())
+
+    def toggle_compact(self) -> None:
+        """Turn between the table and the compact style of rows."""
+        self._settings.put("compact", not self._settings.flag("compact", False))
+        for pane in self._panes.values():
+            if isinstance(pane, ListPane):
+                pane.set_compact(self._settings.flag("compact", False))
+
+    def next_area(self) -> None:
+        """Move the keyboard to the next area: places, search, table, inspector."""
+        pane: Any = self.current()
+        areas: list[QWidget] = [self.sidebar.view, pane.search, pane.table, self.inspector]
+        focused = self.focusWidget()
+        place = next((at for at, area in enumerate(areas) if focused is area or area.isAncestorOf(focused)), -1)
+        following = areas[(place + 1) % len(areas)]
+        if following is self.inspector:
+            self.inspector.take_focus()
+        else:
+            following.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def open_palette(self) -> None:
+        """Show every action, place, job and render in one list."""
+        self._palette.open_with(palette_entries(self))
+
 
     # What happens
 
@@ -308,62 +387,7 @@ class MainWindow(QMainWindow):
         if trouble and not pending.operation.startswith("task.list"):
             self.note(f"{pending.operation}: {trouble}")
 
-    # Asking (what actions need)
-
-    def confirm(self, deed: str, names: Sequence[str], cost: str, button: str) -> bool:
-        """Ask before something that cannot be taken back."""
-        dialog = ConfirmDialog(self.theme, self, deed=deed, names=names, cost=cost, act=button)
-        try:
-            return bool(dialog.exec())
-        finally:
-            dialog.deleteLater()
-
-    def ask_number(self, title: str, label: str, value: int, least: int, most: int) -> int | None:
-        """Ask for a whole number."""
-        dialog = NumberDialog(self.theme, self, title=title, text=label, value=value, least=least, most=most)
-        try:
-            return dialog.field.value() if dialog.exec() else None
-        finally:
-            dialog.deleteLater()
-
-    def tell_done(self, pending: Pending, sentence: str, undo: Callable[[], Pending] | None = None) -> None:
-        """Say what was done as soon as the farm answers, and offer to take it back."""
-
-        def taken_back() -> None:
-            assert undo is not None
-            self.tell_done(undo(), f"Taken back: {sentence}")
-
-        def done(body: Any) -> None:
-            self.toast.say(sentence, undo=taken_back if undo is not None else None)
-            self.status.say(sentence)
-            self.note(sentence)
-
-        def failed(error: Any) -> None:
-            hint = getattr(error, "hint", "")
-            self.toast.say(f"{error.sentence} {hint}".strip(), bad=True)
-            self.status.say(error.sentence)
-
-        pending.success(done).failure(failed)
-
-    def tell_reason(self, reason: str) -> None:
-        """Say why something cannot be done."""
-        self.status.say(reason)
-        self.note(reason)
-
-    @property
-    def offers_agent(self) -> bool:
-        """Whether this machine could work for the farm and does not: the server is inside, no agent was started."""
-        return self._farm is not None and not self._farm.agent.running
-
-    def start_agent(self) -> None:
-        """Let this machine work for the farm, by an agent that is a process of its own."""
-        if self._farm is not None:
-            self._farm.agent.start()
-            self.tell_reason("An agent starts on this machine; it appears under Farm in a moment.")
-
-    def note(self, sentence: str) -> None:
-        """Keep a sentence under Messages."""
-        self.messages.appendPlainText(f"{time.strftime('%H:%M:%S')}  {sentence}")
+    # Messages
 
     def toggle_messages(self) -> None:
         """Open or close the messages."""
@@ -371,7 +395,8 @@ class MainWindow(QMainWindow):
 
     # Looks and places of the window
 
-    def _other_scheme(self) -> None:
+    def other_scheme(self) -> None:
+        """Turn from dark to light or back."""
         self.theme.choose("light" if self.theme.look.name == "dark" else "dark")
         self._settings.put("scheme", self.theme.look.name)
 
@@ -389,27 +414,15 @@ class MainWindow(QMainWindow):
         if kept:
             self.restoreGeometry(QByteArray.fromBase64(kept.encode()))
         place = self._settings.text("place", "jobs")
-        self.sidebar.go(place if place in ("mine", "jobs", "farm", "users") else "jobs")
-        self.go(place if place in ("mine", "jobs", "farm", "users") else "jobs")
-
-    def _ask_closing(self, farm: EmbeddedFarm) -> bool:
-        """Ask what becomes of the farm; False when the window stays."""
-        renders = [row for row in self.session.state.renders.values() if "online" in row.words]
-        dialog = ClosingDialog(
-            self.theme, self, running=sum(row.running for row in renders), renders=len(renders),
-            own_agent=farm.agent.running,
-        )  # fmt: skip
-        try:
-            dialog.exec()
-            if dialog.ending is not None:
-                farm.ending = dialog.ending
-            return dialog.ending is not None
-        finally:
-            dialog.deleteLater()
+        known = place_of(place)
+        if known is None or known.role > self.session.mode:
+            place = "jobs"
+        self.sidebar.go(place)
+        self.go(place)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the window's state and tell the program; ask first when the server is inside."""
-        if self.asks_before_closing and self._farm is not None and not self._ask_closing(self._farm):
+        if self.asks_before_closing and self._farm is not None and not self.ask_closing(self._farm):
             event.ignore()
             return
         self._ticker.stop()

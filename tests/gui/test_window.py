@@ -10,7 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from afcore.states import Role
-from afwatch.actions import JOB_ACTIONS, reason_against
+from afwatch.actions import reason_against
+from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.app import Watch
 from afwatch.views.pane import ListPane
 from afwatch.views.window import MainWindow
@@ -59,7 +60,7 @@ def test_a_job_is_paused_by_key_and_the_pause_taken_back(farm: FarmProcess, watc
     watch.session.choose_mode(Role.GOD)
     select(pane, id)
     pane.table.setFocus()
-    QTest.keyClick(pane.table, Qt.Key.Key_P)
+    QTest.keyClick(pane.table, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
     spin(lambda: watch.session.state.jobs[id].offline, "the job to be paused")
     spin(watch.window.toast.isVisible, "the toast")
     assert "Paused beauty v1." in watch.window.messages.toPlainText()
@@ -164,7 +165,7 @@ def test_the_tasks_of_a_job_and_their_output(farm: FarmProcess, watch: Watch, sp
     watch.window.activateWindow()
     spin(watch.window.isActiveWindow, "the main window to be active")
     tasks.table.setFocus()
-    QTest.keyClick(tasks.table, Qt.Key.Key_K)
+    QTest.keyClick(tasks.table, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     spin(lambda: watch.session.state.jobs[id].counts[5] == 1, "the failed task to be skipped")
     spin(lambda: tasks._model.rowCount() == 0, "the filter to follow")
     QTest.keyClick(watch.window, Qt.Key.Key_Escape)
@@ -182,7 +183,7 @@ def test_every_place_is_painted_in_both_schemes(
     spin(lambda: watch.session.state.renders, "the render")
     for scheme in ("light", "dark"):
         watch.theme.choose(scheme)
-        for number, key in enumerate(("mine", "jobs", "farm", "users"), 1):
+        for number, key in enumerate(("mine", "jobs", "work", "farm", "users"), 1):
             QTest.keyClick(watch.window, Qt.Key(int(Qt.Key.Key_0) + number), Qt.KeyboardModifier.ControlModifier)
             spin(lambda key=key: watch.window.current() is watch.window.pane(key), key)
             picture = watch.window.grab()
@@ -203,7 +204,7 @@ def test_the_inspector_cuts_nothing_off(farm: FarmProcess, watch: Watch, spin: S
     id = farm.submit({**BLOCK, "name": "b" * 150}, {**BLOCK, "name": "second", "depend_mask": "b+"}, name="n" * 190)
     pane = jobs_of(watch, spin, 1)
     select(pane, id)
-    area = watch.window.inspector._area
+    area = watch.window.inspector.widget("overview")._area
     spin(lambda: area.widget() is not None and area.widget().width() > 0, "the page")
     assert area.widget().minimumSizeHint().width() <= area.viewport().width()
     watch.window.inspector.show_rows([], "job")

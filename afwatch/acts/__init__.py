@@ -1,0 +1,1 @@
+"""The actions of the monitor, by kind of row, as data."""

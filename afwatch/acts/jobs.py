@@ -1,0 +1,178 @@
+"""What can be done to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from afcore.rows import JobRow
+from afcore.states import TaskState
+from afwatch import words
+from afwatch.actions import Action, Asking, FormField, named
+from afwatch.ops import jobs
+
+__all__ = ["JOB_ACTIONS"]
+
+
+def _ids(rows: list[JobRow]) -> list[int]:
+    return [row.id for row in rows]
+
+
+def _pause(window: Asking, rows: list[JobRow]) -> None:
+    ids = [row.id for row in rows if not row.offline]
+    window.tell_done(jobs.pause(window.session, ids=ids), f"Paused {named(rows)}.")
+
+
+def _start(window: Asking, rows: list[JobRow]) -> None:
+    ids = [row.id for row in rows if row.offline]
+    window.tell_done(jobs.start(window.session, ids=ids), f"Started {named(rows)}.")
+
+
+def _stop(window: Asking, rows: list[JobRow]) -> None:
+    running = sum(row.counts[TaskState.RUNNING] for row in rows)
+    if window.confirm(
+        f"Stop {named(rows)}?", [row.name for row in rows],
+        f"{words.plural(running, 'running task')} will be ended and start from the beginning later.",
+        f"Stop {words.plural(len(rows), 'job')}",
+    ):  # fmt: skip
+        window.tell_done(jobs.stop(window.session, ids=_ids(rows)), f"Stopped {named(rows)}.")
+
+
+def _restart(window: Asking, rows: list[JobRow]) -> None:
+    done = sum(row.counts[TaskState.DONE] for row in rows)
+    spent = sum(block.run_time_sum_ms for row in rows for block in row.blocks) / 1000
+    if not done or window.confirm(
+        f"Restart {named(rows)}?", [row.name for row in rows],
+        f"{words.plural(done, 'finished task')}, {words.duration(spent)} of computing, are thrown away.",
+        f"Restart {words.plural(sum(sum(row.counts) for row in rows), 'task')}",
+    ):  # fmt: skip
+        window.tell_done(jobs.restart(window.session, ids=_ids(rows)), f"Restarted {named(rows)}.")
+
+
+def _retry(window: Asking, rows: list[JobRow]) -> None:
+    count = sum(row.counts[TaskState.ERROR] for row in rows)
+    window.tell_done(
+        jobs.restart_errors(window.session, ids=_ids(rows)), f"Retrying {words.plural(count, 'failed task')}."
+    )
+
+
+def _tasks(action: str, said: str, only: str = "") -> Callable[[Asking, list[JobRow]], None]:
+    def run(window: Asking, rows: list[JobRow]) -> None:
+        for row in rows:
+            arguments: dict[str, Any] = {"job": row.id, **({"only": only} if only else {})}
+            window.tell_done(window.session.ask(f"job.{action}", **arguments), said.format(named(rows)))
+
+    return run
+
+
+def _delete(window: Asking, rows: list[JobRow]) -> None:
+    spent = sum(block.run_time_sum_ms for row in rows for block in row.blocks) / 1000
+    if window.confirm(
+        f"Delete {named(rows)}?", [row.name for row in rows],
+        f"The jobs and their logs go for good; {words.duration(spent)} of computing. Files they wrote stay.",
+        f"Delete {words.plural(len(rows), 'job')}",
+    ):  # fmt: skip
+        window.tell_done(jobs.delete(window.session, ids=_ids(rows)), f"Deleted {named(rows)}.")
+
+
+def _priority(window: Asking, rows: list[JobRow]) -> None:
+    value = window.ask_number(f"Priority of {named(rows)}", "The higher, the sooner", rows[0].priority, 0, 255)
+    if value is not None:
+        pending = jobs.set_parameters(window.session, ids=_ids(rows), parameters={"priority": value})
+        window.tell_done(pending, f"Priority of {named(rows)} is {value}.")
+
+
+def _move(where: str, said: str) -> Callable[[Asking, list[JobRow]], None]:
+    return lambda window, rows: window.tell_done(
+        window.session.ask("job.move", ids=_ids(rows), where=where), said.format(named(rows))
+    )
+
+
+def _give(name: str, title: str, label: str, options: Callable[[Asking], list[str]]) -> Callable[[Asking, list[JobRow]], None]:  # noqa: E501
+    def run(window: Asking, rows: list[JobRow]) -> None:
+        present = rows[0].user if name == "user_name" else rows[0].branch
+        found = window.ask_form(
+            f"{title} of {named(rows)}", "", [FormField(name, label, "choice", present, tuple(options(window)))], "Set"
+        )
+        if found is not None:
+            pending = jobs.set_parameters(window.session, ids=_ids(rows), parameters=found)
+            window.tell_done(pending, f"{label} of {named(rows)} is {found[name]}.")
+
+    return run
+
+
+def _copy(window: Asking, rows: list[JobRow]) -> None:
+    window.copy_text("\n".join(
+        f"{row.id}\t{row.name}\t{row.user}\t{row.state}\t{row.percent} %" for row in rows
+    ))  # fmt: skip
+
+
+def _link(window: Asking, rows: list[JobRow]) -> None:
+    window.copy_text("\n".join(f"afwatch://{window.session.state.server}/job/{row.id}" for row in rows))
+
+
+def _has(state: TaskState, sentence: str) -> Callable[[list[JobRow]], str]:
+    return lambda rows: "" if any(row.counts[state] for row in rows) else sentence
+
+
+def _unfinished(rows: list[JobRow]) -> str:
+    return "Finished already." if all(row.state == "done" for row in rows) else ""
+
+
+def _users(window: Asking) -> list[str]:
+    return sorted(row.name for row in window.session.state.users.values())
+
+
+def _branches(window: Asking) -> list[str]:
+    return sorted(row.path for row in window.session.state.branches.values())
+
+
+JOB_ACTIONS: tuple[Action, ...] = (
+    Action("open", "Open tasks", "jobs", "Return", "", lambda window, rows: window.open_row(rows[0]), section="look",
+           one=True),
+    Action("why", "Why not running", "why", "Ctrl+Y", "", lambda window, rows: window.show_why(), _unfinished,
+           section="look", one=True),
+    Action("output", "Output", "output", "Ctrl+O", "", lambda window, rows: window.show_output(), section="look",
+           one=True),
+    Action("pause", "Pause", "pause", "Ctrl+P", "job.pause", _pause,
+           lambda rows: "" if any(not row.offline for row in rows) else "Paused already.", in_header=True),
+    Action("start", "Start", "play", "Ctrl+Shift+P", "job.start", _start,
+           lambda rows: "" if any(row.offline for row in rows) else "Not paused.", in_header=True),
+    Action("retry", "Retry errors", "retry", "Ctrl+E", "job.restart", _retry,
+           _has(TaskState.ERROR, "No task has failed."), in_header=True),
+    Action("restart", "Restart…", "restart", "Ctrl+R", "job.restart", _restart, in_header=True),
+    Action("skip", "Skip the rest", "skip", "Ctrl+J", "job.skip", _tasks("skip", "Skipped what was left of {}."),
+           _unfinished, in_header=True),
+    Action("done", "Set done", "done", "Ctrl+Shift+J", "job.done", _tasks("done", "Set {} done."), _unfinished),
+    Action("suspend", "Suspend tasks", "suspended", "Ctrl+U", "job.suspend", _tasks("suspend", "Suspended {}."),
+           _unfinished),
+    Action("continue", "Continue tasks", "continue", "Ctrl+Shift+U", "job.continue",
+           _tasks("continue", "{} goes on."), _has(TaskState.SUSPENDED, "Nothing of it is suspended.")),
+    Action("forget-hosts", "Forget failed hosts", "retry", "Ctrl+Shift+E", "job.reset-error-hosts",
+           _tasks("reset-error-hosts", "Forgot which hosts failed {}."),
+           lambda rows: "" if any(block.avoided_hosts for row in rows for block in row.blocks) else
+           "No host is avoided."),
+    Action("stop", "Stop…", "stop", "Ctrl+Shift+S", "job.stop", _stop,
+           _has(TaskState.RUNNING, "Nothing of it runs."), danger=True),
+    Action("priority", "Priority…", "priority", "Ctrl+Shift+Y", "job.set", _priority, section="order"),
+    Action("parameters", "Parameters", "edit", "F2", "job.set", lambda window, rows: window.edit_parameters(),
+           section="order"),
+    Action("top", "Move to the top", "priority", "Alt+Home", "job.move", _move("top", "{} is first in line."),
+           section="order"),
+    Action("up", "Move up", "chevron-up", "Alt+Up", "job.move", _move("up", "{} moved up."), section="order"),
+    Action("down", "Move down", "chevron-down", "Alt+Down", "job.move", _move("down", "{} moved down."),
+           section="order"),
+    Action("bottom", "Move to the bottom", "chevron-down", "Alt+End", "job.move",
+           _move("bottom", "{} is last in line."), section="order"),
+    Action("usual", "Forget what is tried next", "undo", "Ctrl+Shift+N", "job.reset-try-next",
+           _tasks("reset-try-next", "{} offers its tasks in their usual order."),
+           lambda rows: "" if any(row.try_next for row in rows) else "Nothing is tried next.", section="order"),
+    Action("owner", "Owner…", "user", "Ctrl+Shift+O", "job.set", _give("user_name", "Owner", "Owner", _users),
+           section="order"),
+    Action("branch", "Branch…", "branch", "Ctrl+Shift+B", "job.set", _give("branch", "Branch", "Branch", _branches),
+           section="order"),
+    Action("copy", "Copy as text", "copy", "Ctrl+Shift+C", "", _copy, section="outside"),
+    Action("link", "Copy link", "copy", "Ctrl+L", "", _link, section="outside"),
+    Action("delete", "Delete…", "delete", "Del", "job.delete", _delete, section="last", danger=True),
+)  # fmt: skip
+"""What can be done to jobs."""

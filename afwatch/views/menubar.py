@@ -1,0 +1,116 @@
+"""The menu bar: every action of the window and of the current pane, so that menus teach keys.
+
+Rules of this file:
+- The menu of the pane is filled when it opens: it shows what can be done to what is selected, and why not.
+- Keys that belong to the window stand here, once; keys of rows belong to their table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from afcore.states import Role
+from afwatch.places import places
+
+if TYPE_CHECKING:
+    from afwatch.views.window import MainWindow
+
+__all__ = ["MenuBar"]
+
+
+class MenuBar(QMenuBar):
+    """The menus of one window."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.setAccessibleName("Menus")
+        self._window = window
+        self.commands: list[QAction] = []
+        """Every action of the window itself, for the palette."""
+        self._farm()
+        self._edit()
+        self._selection = self.addMenu("&Selection")
+        self._selection.aboutToShow.connect(self._fill_selection)
+        self._view()
+        self._go()
+        self._mode()
+
+    def _add(self, menu: QMenu, text: str, keys: str, done: Callable[[], object], icon: str = "") -> QAction:
+        act = QAction(text, self._window)
+        if keys:
+            act.setShortcut(QKeySequence(keys))
+        if icon:
+            act.setIcon(self._window.theme.icon(icon))
+        act.triggered.connect(lambda checked=False: done())
+        menu.addAction(act)
+        self._window.addAction(act)
+        self.commands.append(act)
+        return act
+
+    def _farm(self) -> None:
+        menu, window = self.addMenu("&Farm"), self._window
+        self._add(menu, "Submit a job…", "Ctrl+Shift+K", window.open_submit, "submit")
+        self._add(menu, "Start an agent on this machine", "", window.start_agent, "render").setEnabled(
+            window.offers_agent
+        )
+        menu.addSeparator()
+        self._add(menu, "Close", "Ctrl+Q", window.close, "close")
+
+    def _edit(self) -> None:
+        menu, window = self.addMenu("&Edit"), self._window
+        self._add(menu, "Undo", "Ctrl+Z", window.undo, "undo")
+        menu.addSeparator()
+        self._add(menu, "Commands…", "Ctrl+K", window.open_palette, "command")
+        self._add(menu, "Search", "Ctrl+F", window.begin_search, "search")
+
+    def _fill_selection(self) -> None:
+        self._selection.clear()
+        pane: Any = self._window.current()
+        build = getattr(pane, "build_menu", None)
+        if build is None:
+            self._selection.addAction("Nothing is selected").setEnabled(False)
+            return
+        made: QMenu = build()
+        self._selection.setToolTipsVisible(True)
+        for action in made.actions():
+            action.setParent(self._selection)
+            self._selection.addAction(action)
+
+    def _view(self) -> None:
+        menu, window = self.addMenu("&View"), self._window
+        theme = window.theme
+        self._add(menu, "Inspector", "Ctrl+I", window.toggle_inspector)
+        self._add(menu, "Sidebar", "Ctrl+B", window.toggle_sidebar)
+        self._add(menu, "Messages", "Ctrl+`", window.toggle_messages)
+        menu.addSeparator()
+        self._add(menu, "Overview", "Alt+1", lambda: window.turn_inspector("overview"))
+        self._add(menu, "Parameters", "Alt+2", lambda: window.turn_inspector("parameters"))
+        self._add(menu, "Why not running", "Alt+3", lambda: window.turn_inspector("why"))
+        self._add(menu, "Log", "Alt+4", lambda: window.turn_inspector("log"))
+        menu.addSeparator()
+        self._add(menu, "Compact rows", "Ctrl+D", window.toggle_compact)
+        self._add(menu, "Light or dark", "Ctrl+T", window.other_scheme)
+        self._add(menu, "Larger text", "Ctrl++", lambda: theme.choose_size(theme.size_percent + 10))
+        self._add(menu, "Smaller text", "Ctrl+-", lambda: theme.choose_size(theme.size_percent - 10))
+        self._add(menu, "Normal text", "Ctrl+0", lambda: theme.choose_size(100))
+
+    def _go(self) -> None:
+        menu, window = self.addMenu("&Go"), self._window
+        for number, place in enumerate(places(), 1):
+            keys = f"Ctrl+{number}" if number < 10 else ""
+            self._add(menu, place.title, keys, partial(window.go, place.key), place.icon)
+        menu.addSeparator()
+        self._add(menu, "Next area", "F6", window.next_area)
+
+    def _mode(self) -> None:
+        menu, window = self.addMenu("&Mode"), self._window
+        for role, icon, what in (
+            (Role.USER, "user", "what is yours"), (Role.VISOR, "visor", "everybody's jobs"),
+            (Role.GOD, "god", "everything"),
+        ):  # fmt: skip
+            self._add(menu, f"{role.name}: {what}", "", partial(window.session.choose_mode, role), icon)
