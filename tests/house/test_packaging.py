@@ -82,7 +82,7 @@ def test_icons_are_one_family(icons: ModuleType) -> None:
 
 
 def test_an_unknown_icon_is_told(icons: ModuleType) -> None:
-    with pytest.raises(KeyError, match="no icon 'moon'; there are: afwatch, back, block"):
+    with pytest.raises(KeyError, match="no icon 'moon'; there are: afwatch, back, bell"):
         icons.path("moon")
 
 
