@@ -3,6 +3,7 @@
 #   make setup   virtual environment in .venv, project installed in place
 #   make check   ruff, mypy, import contracts and house rules
 #   make test    system packages the tests need, then check, then the whole suite
+#   make test-apps  ffmpeg, ImageMagick and Blender on a real farm, installed first (some 600 MB)
 #   make bench   benchmarks, each figure beside its target
 #   make demo    a farm of one server and two agents renders an animation
 #   make clean   remove what these commands made
@@ -23,7 +24,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup check house test bench demo clean
+.PHONY: help setup check house test test-apps bench demo clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -47,6 +48,10 @@ test: setup
 	@$(MAKE) check
 	@echo "the whole suite"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-apps: setup
+	@tools/system-packages apps
+	@$(BIN)/python -m pytest tests/apps $(PYTEST_ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

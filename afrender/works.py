@@ -277,7 +277,8 @@ class Works:
     async def _see_to_files(self, work: Work, end: Exit, judgement: Judgement) -> None:
         """Look into what a good task wrote, then do what is wanted after it."""
         if judgement.checks and self.pictures.settings.check:
-            found = await self.pictures.check(work.key, judgement.checks, judgement.pictures)
+            ours = () if self.pictures.settings.command else judgement.pictures
+            found = await self.pictures.check(work.key, judgement.checks, ours)
             for warning in found.warnings:
                 work.warned = True
                 work.log.add(f"[ afrender: WARNING: {warning} ]\n".encode())
