@@ -60,7 +60,7 @@ def _spec(task: int, name: str) -> RunSpec:
     )
 
 
-async def _tasks(folder: Path, name: str, helpers: HelperPool | None) -> float:
+async def run_tasks(folder: Path, name: str, helpers: HelperPool | None) -> float:
     """Run the tasks, so many at a time; return tasks a second."""
     layer = PosixLayer(asyncio.get_running_loop())
     over = asyncio.Event()
@@ -121,11 +121,11 @@ def run(folder: Path) -> dict[str, float]:
         (folder / "own" / kind / "own.py").write_text(text.format("own"))
 
     async def helped(name: str) -> float:
-        return await _tasks(folder, name, HelperPool(HelperSettings(str(folder / "own"))))
+        return await run_tasks(folder, name, HelperPool(HelperSettings(str(folder / "own"))))
 
-    plain = [asyncio.run(_tasks(folder, "generic", None))]
+    plain = [asyncio.run(run_tasks(folder, "generic", None))]
     beside = asyncio.run(helped("generic"))
-    plain.append(asyncio.run(_tasks(folder, "generic", None)))
+    plain.append(asyncio.run(run_tasks(folder, "generic", None)))
     through = asyncio.run(helped("own"))
     best = max(plain)
     return {
