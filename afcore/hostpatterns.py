@@ -73,6 +73,7 @@ SETTINGS = {
     "maxtasks": "max_tasks_host",
     "power": "power_host",
     "properties": "properties_host",
+    "wolidlesleeptime": "idle_wolsleep_time",
     "data": "custom_data",
 }
 """Element of a pattern to parameter of a pool."""
@@ -168,6 +169,7 @@ def parameters_of(chain: Sequence[HostPattern]) -> dict[str, Any]:
         "max_tasks_host": -1,
         "power_host": -1,
         "properties_host": "",
+        "idle_wolsleep_time": -1,
         "custom_data": "",
         **own.parameters,
         "services": list(own.services),
