@@ -410,6 +410,7 @@ _OPERATIONS: Iterable[Operation] = (
     _query("pool.list", "List pools.", _LIMIT, _AFTER),
     _query("pool.show", "Show one pool.",
            Argument(name="path", kind="text", positional=True, required=True, help="Path of the pool, / is the root.")),
+    _query("pool.tickets", "List the tickets of pools, how many are in use, and who holds them."),
     _query("pool.members", "List the names of the renders in each pool."),
     _command("pool.set", "Edit parameters of pools.", commands.SetPools, _PATHS, _parameters(_POOL_PARAMETERS),
              owner="farm", role=Role.GOD),

@@ -175,6 +175,14 @@ _ERROR_HOST: tuple[Column, ...] = (
     ("LAST", lambda row: Moment(row["last"])),
     ("AVOIDED", lambda row: "yes" if row["avoided"] else "no"),
 )
+_TICKETS: tuple[Column, ...] = (
+    ("POOL", lambda row: row["pool"]),
+    ("TICKET", lambda row: row["ticket"]),
+    ("USED", lambda row: "each render" if row["host"] else row["used"]),
+    ("COUNT", lambda row: _limit(row["count"])),
+    ("MAX HOSTS", lambda row: _limit(row["max_hosts"])),
+    ("HELD BY", lambda row: ", ".join(f"{render} {held}" for render, held in row["holders"]) or "-"),
+)
 _MEMBERS: tuple[Column, ...] = (
     ("PATH", lambda row: row["path"]),
     ("RENDERS", lambda row: " ".join(row["renders"]) or "-"),
@@ -208,6 +216,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "user.list": _USER,
     "pool.list": _POOL,
     "job.error-hosts": _ERROR_HOST,
+    "pool.tickets": _TICKETS,
     "pool.members": _MEMBERS,
     "branch.list": _BRANCH,
     "history.runs": _HISTORY,
@@ -229,6 +238,7 @@ _EMPTY = {
     "render.list": "No render has registered. `afrender` starts one on this machine.",
     "run.list": "Nothing runs now.",
     "user.list": "There are no users: the first job of somebody makes one.",
+    "pool.tickets": "No pool has tickets: `afcmd pool set-ticket / NAME COUNT` makes some.",
     "pool.list": "There are no pools.",
     "branch.list": "There are no branches.",
     "history.runs": "No run has ended.",

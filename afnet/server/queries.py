@@ -32,6 +32,7 @@ from afnet.server.errorhosts import error_hosts
 from afnet.server.files import FileStore
 from afnet.server.runner import Answer
 from afnet.server.systemlog import failures
+from afnet.server.ticketrows import ticket_rows
 from afnet.server.weight import weigh_jobs
 
 __all__ = ["Queries", "as_builtins"]
@@ -105,6 +106,7 @@ class Queries:
             "user.show": lambda arguments: self._by_name("user", "users", "name", arguments["name"]),
             "pool.list": lambda arguments: self._page("pools", self._farm.pools, arguments),
             "pool.show": lambda arguments: self._by_name("pool", "pools", "path", arguments["path"]),
+            "pool.tickets": lambda arguments: {"rows": ticket_rows(self._farm), "next": None},
             "pool.members": lambda arguments: {"rows": pool_members(self._farm), "next": None},
             "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
             "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),

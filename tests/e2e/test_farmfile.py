@@ -61,3 +61,24 @@ def test_the_configuration_is_read_again(new_farm: Callable[[], FarmProcess]) ->
     refused = farm.afcmd("config", "reload")
     assert refused.returncode == 1 and 'did you mean "capacity_per_core"' in refused.stderr
     assert farm.ask("render.show", name="r1")["row"]["capacity"] == 200 * cores
+
+
+@pytest.mark.timeout(90)
+def test_limits_survive_a_reload_and_show_who_holds_them(new_farm: Callable[[], FarmProcess]) -> None:
+    farm = new_farm()
+    path = farm.folder / "farm.xml"
+    path.write_text(TEXT)
+    farm.start_server("--config", str(farm.write_job({"farm_file": str(path)}, "config.json")))
+    farm.start_agent("r1")
+    gate = farm.folder / "gate"
+    hold = {"frame_first": 1, "frame_last": 3, "command": f"while [ ! -e {gate} ]; do sleep 0.05; done"}
+    job = farm.submit(hold)
+    wait_for(lambda: farm.ask("run.list")["rows"], what="a task to run")
+    assert len(farm.ask("run.list")["rows"]) == 1, "one at once on the farm"
+    path.write_text(TEXT.replace('maxcount="1"', 'maxcount="2"'))
+    farm.ask("farm.reload")
+    wait_for(lambda: len(farm.ask("run.list")["rows"]) == 2, what="a second task to run")
+    (line,) = [line for line in farm.afcmd("pool", "tickets").stdout.splitlines() if "service:generic" in line]
+    assert line.split() == ["/", "service:generic", "2", "2", "5", "r1", "2"]
+    gate.touch()
+    farm.wait_job(job)
