@@ -12,7 +12,7 @@ from typing import Any
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afnet.classic.json_jobs import block_object
-from afnet.classic.json_tasks import TaskProgress
+from afnet.classic.json_tasks import task_progress
 
 __all__ = ["CLASSES", "Monitor", "events_answer", "monitor_object", "read_monitor", "watch_tasks", "watched_tasks"]
 
@@ -150,7 +150,7 @@ def watched_tasks(farm: Farm, monitor: Monitor, changed: Iterable[int]) -> None:
             for task in tasks:
                 told["blocks"].append(block.index)
                 told["tasks"].append(task)
-                told["progress"] += TaskProgress(farm, block, task, task + 1).page(0, 1)
+                told["progress"].append(task_progress(farm, block, task))
         if told["tasks"]:
             progress.append(told)
     if progress:

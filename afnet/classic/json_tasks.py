@@ -11,7 +11,8 @@ from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
 from afcore.model.render import Run
-from afcore.states import TaskState
+from afcore.states import LIVE_STATES, TaskState
+from afnet.classic.framing import dump_json
 from afnet.classic.states import state_text, to_bits
 
 __all__ = [
@@ -39,42 +40,79 @@ def message(name: str, kind: str, lines: Iterable[str]) -> dict[str, Any]:
     return {"message": {"name": name, "type": kind, "list": list(lines)}}
 
 
+_MOST_PARTS = 10_000
+
+
 class TaskProgress:
-    """How every task of a block stands, as ``TaskPages``: a copy, so that it is of one moment."""
+    """How every task of a block stands, as ``TaskPages``: a copy of the columns, so that it is of one moment.
+
+    What an agent said of a run last (frame, activity) is no state: it is looked up while a page is made.
+    """
 
     def __init__(self, farm: Farm, block: Block, first: int = 0, end: int | None = None) -> None:
         tasks = block.tasks
         part = slice(first, end)
+        self._farm = farm
+        self._job, self._block = block.job, block.index
         self._epoch = farm.epoch
         self._first = first
         self._state, self._flags = bytes(tasks.state[part]), bytes(tasks.flags[part])
         self._percent, self._errors = bytes(tasks.percent[part]), bytes(tasks.errors[part])
         self._starts, self._render = tasks.starts[part], tasks.render[part]
         self._started, self._finished = tasks.started[part], tasks.finished[part]
-        self._names = {id: farm.renders[id].name for id in set(self._render) if id in farm.renders}
-        self._readings = {
-            task: (run.frame, run.percent_frame, run.activity) for task, run in _runs_of(farm, block).items()
-        }
+        self._parts: dict[tuple[int, ...], tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._state)
 
-    def page(self, first: int, end: int) -> list[dict[str, Any]]:
-        """Return tasks ``first`` up to, without, ``end``, counted from the first copied."""
-        return [self._one(place) for place in range(first, min(end, len(self)))]
+    def encoded(self, first: int, end: int) -> bytes:
+        """Return the JSON of tasks ``first`` up to, without, ``end``, counted from the first copied.
 
-    def _one(self, task: int) -> dict[str, Any]:
+        Tasks that differ in their times only share what stands before and behind these: a million costs a second.
+        """
+        found: list[str] = []
+        epoch, parts = self._epoch, self._parts
+        span = slice(first, end)
+        columns = (self._state, self._flags, self._percent, self._errors, self._starts, self._render)
+        rows = zip(*(column[span] for column in columns))
+        for task, (row, started, finished) in enumerate(zip(rows, self._started[span], self._finished[span]), first):
+            if row[0] in LIVE_STATES:
+                found.append(dump_json(self.one(task)).decode())
+                continue
+            before, behind = parts.get(row) or self._make_parts(row, task)
+            if started:
+                found.append(f'{before},"tst":{epoch + started},"tdn":{epoch + max(started, finished)}{behind}')
+            else:
+                found.append(before + behind)
+        return ",".join(found).encode()
+
+    def _make_parts(self, row: tuple[int, ...], task: int) -> tuple[str, str]:
+        if len(self._parts) > _MOST_PARTS:
+            self._parts.clear()
+        shown = self.one(task)
+        host = {"hst": shown.pop("hst")} if "hst" in shown else {}
+        for key in ("tst", "tdn"):
+            shown.pop(key, None)
+        behind = dump_json(host).decode()
+        parts = (dump_json(shown).decode()[:-1], f",{behind[1:]}" if host else "}")
+        self._parts[row] = parts
+        return parts
+
+    def one(self, task: int) -> dict[str, Any]:
+        """Return one task, counted from the first copied."""
         state = self._state[task]
         bits = to_bits(state, self._flags[task])
         data: dict[str, Any] = {"state": state_text(bits), "st": bits}
         percent = 100 if state == TaskState.DONE else self._percent[task]
         if percent:
             data["per"] = percent
-        frame, frame_percent, activity = self._readings.get(self._first + task, (-1, -1, ""))
-        if frame > 0:
-            data["frm"] = frame
-        if frame_percent > 0:
-            data["pfr"] = frame_percent
+        run = None
+        if state in LIVE_STATES:
+            run = self._farm.runs.look(RunKey(self._job, self._block, self._first + task, self._starts[task]))
+        if run is not None and run.frame > 0:
+            data["frm"] = run.frame
+        if run is not None and run.percent_frame > 0:
+            data["pfr"] = run.percent_frame
         if self._starts[task]:
             data["str"] = self._starts[task]
         if self._errors[task]:
@@ -83,14 +121,11 @@ class TaskProgress:
             data["tst"] = self._epoch + self._started[task]
             data["tdn"] = self._epoch + max(self._started[task], self._finished[task])
         if self._render[task]:
-            data["hst"] = self._names.get(self._render[task], "")
-        if activity:
-            data["act"] = activity
+            render = self._farm.renders.get(self._render[task])
+            data["hst"] = render.name if render is not None else ""
+        if run is not None and run.activity:
+            data["act"] = run.activity
         return data
-
-
-def _runs_of(farm: Farm, block: Block) -> dict[int, Run]:
-    return {run.key.task: run for run in farm.runs.of_block(block.job, block.index)}
 
 
 def run_of(farm: Farm, block: Block, task: int) -> Run | None:
@@ -105,7 +140,7 @@ def progress_answer(farm: Farm, job: Job) -> dict[str, Any]:
 
 def task_progress(farm: Farm, block: Block, task: int) -> dict[str, Any]:
     """Return the progress of one task."""
-    return TaskProgress(farm, block, task, task + 1).page(0, 1)[0]
+    return TaskProgress(farm, block, task, task + 1).one(0)
 
 
 def task_answer(farm: Farm, block: Block, task: int, *, kind: str, number: int = 0, data: str = "") -> dict[str, Any]:

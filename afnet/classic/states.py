@@ -6,6 +6,7 @@ Rules of this file:
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from afcore.states import RenderState, TaskFlag, TaskState
 
@@ -140,6 +141,7 @@ def from_bits(bits: int) -> tuple[TaskState, TaskFlag]:
     return state, flags
 
 
+@cache
 def state_text(bits: int) -> str:
     """Return the code words of a mask, each after a space, in the order clients expect; empty for none."""
     return "".join(f" {word}" for word in _WRITTEN if bits & getattr(Bit, word))

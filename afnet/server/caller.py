@@ -268,6 +268,7 @@ class Caller(asyncio.Protocol):
         early = bytes(self._data)
         self._data.clear()
         patient = PatientTransport(self.transport, self._finish)
+        patient.on_abort = self._door.lingering.cut
         if self._http:
             peer, traffic = self._http, self._door.traffic
             traffic.received("http", peer, len(early))

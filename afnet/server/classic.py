@@ -19,13 +19,13 @@ from afnet.classic.framing import (
     RECEIVE_TIME,
     Hopeless,
     Incomplete,
-    encode_http,
     encode_pieces,
-    encode_text,
+    http_header,
     info,
     parse_request,
     read_post_size,
     read_text,
+    text_header,
 )
 from afnet.classic.json_get import TYPES
 from afnet.server.linger import PatientTransport
@@ -37,6 +37,15 @@ ClassicAnswer = Callable[[dict[str, Any] | BinaryMessage, Principal], Awaitable[
 """Answers one request of the classic dialect with what to send back, None for no answer; may raise AfError."""
 
 _SLICE = 0.002
+
+_CHUNK = 1 << 18
+"""Bytes of a large answer that are written at once."""
+
+_LARGE = 1 << 18
+"""Bytes of a request that is not parsed at once."""
+
+_TAKE_TIME = 30.0
+"""Seconds in which a client must take something of a large answer."""
 
 _REFUSED_BYTES = 65536
 """Bytes of a request that are read of somebody who may not ask anything."""
@@ -63,6 +72,7 @@ class ClassicConnection(asyncio.Protocol):
         self._receive_time = receive_time
         self._count = count
         self._kind = "unreadable"
+        self._resumed: asyncio.Future[None] | None = None
         self._received = 0
         self._data = bytearray()
         self._size = -1
@@ -132,17 +142,22 @@ class ClassicConnection(asyncio.Protocol):
                 raise self._principal
             if self._answer is None:
                 raise NotAllowed("This server does not answer the classic dialect.")
-            request = parse_request(body) if isinstance(body, bytes) else body
+            request = await _parse(body) if isinstance(body, bytes) else body
             self._kind = _kind_of(request)
             answer = await self._answer(request, self._principal)
+            if isinstance(answer, BinaryMessage):
+                self._write(encode_binary(answer))
+                return
+            pieces = None if answer is None else await self._encode(answer)
         except AfError as refused:
-            answer = info(str(refused))
-        if isinstance(answer, BinaryMessage):
-            self._write(encode_binary(answer))
-        elif answer is not None:
-            self._write(self._frame(await self._encode(answer)))
-        else:
+            pieces = list(encode_pieces(info(str(refused))))
+        except Exception:  # noqa: BLE001 - a request that breaks must not end without a word
+            _log.exception("a classic request failed: %s", self._kind)
+            pieces = list(encode_pieces(info("The server made a mistake. Its log says more.")))
+        if pieces is None:
             self._close_unanswered()
+        else:
+            await self._write_pieces(pieces)
 
     def _tell(self, sent: int) -> None:
         if self._count is not None:
@@ -156,12 +171,12 @@ class ClassicConnection(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.close()
 
-    def _frame(self, body: bytes) -> bytes:
+    def _header(self, size: int) -> bytes:
         if self._head is not None:
-            return encode_http(body)
-        return encode_header(Kind.JSON, len(body)) + body if self._binary else encode_text(body)
+            return http_header(size)
+        return encode_header(Kind.JSON, size) if self._binary else text_header(size)
 
-    async def _encode(self, answer: dict[str, Any]) -> bytes:
+    async def _encode(self, answer: dict[str, Any]) -> list[bytes]:
         pieces: list[bytes] = []
         begun = time.perf_counter()
         for piece in encode_pieces(answer):
@@ -169,11 +184,58 @@ class ClassicConnection(asyncio.Protocol):
             if time.perf_counter() - begun > _SLICE:
                 await asyncio.sleep(0)
                 begun = time.perf_counter()
-        return b"".join(pieces)
+        return pieces
+
+    async def _write_pieces(self, pieces: list[bytes]) -> None:
+        """Write an answer: a small one at once, a large one as its client takes it."""
+        size = sum(map(len, pieces))
+        if size <= _CHUNK:
+            self._write(self._header(size) + b"".join(pieces))
+            return
+        self._tell(size)
+        chunk, held = [self._header(size)], 0
+        for piece in pieces:
+            chunk.append(piece)
+            held += len(piece)
+            if held >= _CHUNK:
+                if self._transport is None:
+                    return
+                self._transport.write(b"".join(chunk))
+                chunk, held = [], 0
+                await asyncio.sleep(0)
+                if not await self._caught_up():
+                    return
+        if self._transport is not None:
+            self._transport.write(b"".join(chunk))
+            self._transport.close()
+
+    async def _caught_up(self) -> bool:
+        """Wait until the client takes more; a client that takes nothing for long is cut off."""
+        if self._resumed is None:
+            return True
+        try:
+            await asyncio.wait_for(self._resumed, _TAKE_TIME)
+        except TimeoutError:
+            if self._transport is not None:
+                self._transport.abort()
+            return False
+        return True
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        if self._resumed is None:
+            self._resumed = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None and not resumed.done():
+            resumed.set_result(None)
 
     def _give_up(self, hopeless: Hopeless) -> None:
         if hopeless.answer is not None:
-            self._write(self._frame(b"".join(encode_pieces(hopeless.answer))))
+            body = b"".join(encode_pieces(hopeless.answer))
+            self._write(self._header(len(body)) + body)
         else:
             self._close_unanswered()
 
@@ -194,6 +256,14 @@ class ClassicConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._transport = None
+        self.resume_writing()
+
+
+async def _parse(body: bytes) -> dict[str, Any]:
+    if len(body) < _LARGE:
+        return parse_request(body)
+    # In a thread, so that others are served between its many small steps.
+    return await asyncio.get_running_loop().run_in_executor(None, parse_request, body)
 
 
 def _kind_of(request: dict[str, Any] | BinaryMessage) -> str:

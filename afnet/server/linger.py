@@ -46,6 +46,10 @@ class Lingering:
         if transport is not None:
             self._waiting.pop(transport, None)
 
+    def cut(self) -> None:
+        """Count a client that had to be cut off."""
+        self.closed += 1
+
     def stop(self) -> None:
         """Close everybody now."""
         if self._timer is not None:
@@ -92,6 +96,8 @@ class PatientTransport(asyncio.Transport):
         """The transport itself."""
         self.on_write: Callable[[int], None] | None = None
         """Is told how many bytes are written."""
+        self.on_abort: Callable[[], None] | None = None
+        """Is told that the client had to be cut off."""
         self._finish = finish
         self._finished = False
 
@@ -108,6 +114,8 @@ class PatientTransport(asyncio.Transport):
     def abort(self) -> None:
         """Close at once."""
         self._finished = True
+        if self.on_abort is not None:
+            self.on_abort()
         self.real.abort()
 
     def is_closing(self) -> bool:

@@ -24,6 +24,7 @@ from afnet.classic.binary import (
     unknown_answer,
 )
 from afnet.classic.framing import Hopeless, Incomplete
+from afnet.server import classic
 from benchmarks.classic import FRAMINGS, call, frame, server_time_waits
 from tests.wire.test_door import Run, a_door, classic_frame, run, talk
 
@@ -212,7 +213,9 @@ def test_who_is_answered_closes_first_or_is_closed_and_counted(run: Run, closes:
     run(play())
 
 
-def test_a_client_that_takes_no_answer_is_closed_too(run: Run) -> None:
+def test_a_client_that_takes_no_answer_is_closed_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classic, "_TAKE_TIME", 0.05)
+
     async def desk(request: Any, principal: Principal) -> dict[str, Any]:
         return {"much": "x" * 20_000_000}
 
@@ -222,9 +225,57 @@ def test_a_client_that_takes_no_answer_is_closed_too(run: Run) -> None:
             writer.write(classic_frame({"get": {}}))
             while not door.lingering.closed:
                 await asyncio.sleep(0.01)
+            assert door.traffic.rows()[0]["sent_bytes"] > 20_000_000
             while door._callers:
                 await asyncio.sleep(0.001)
             writer.transport.abort()
+
+    run(play())
+
+
+def test_a_slow_client_gets_the_whole_of_a_large_answer(run: Run) -> None:
+    async def desk(request: Any, principal: Principal) -> dict[str, Any]:
+        return {"much": "x" * 8_000_000}
+
+    async def play() -> None:
+        async with a_door(on_classic=desk) as door:
+            reader, writer = await asyncio.open_connection(*door.addresses[0], limit=65536)
+            writer.write(frame("post"))
+            got = 0
+            while piece := await reader.read(100_000):
+                got += len(piece)
+                await asyncio.sleep(0.001)
+            assert got > 8_000_000
+            writer.close()
+            await writer.wait_closed()
+
+    run(play())
+
+
+def test_a_mistake_of_the_desk_is_a_sentence(run: Run, expected_logs: Any) -> None:
+    expected_logs("a classic request failed")
+
+    async def desk(request: Any, principal: Principal) -> dict[str, Any]:
+        raise KeyError("job")
+
+    async def play() -> None:
+        async with a_door(on_classic=desk) as door:
+            assert b"The server made a mistake." in await talk(door, classic_frame({"get": {"type": "jobs"}}))
+
+    run(play())
+
+
+def test_a_frame_of_64_megabytes_is_read_and_answered(run: Run) -> None:
+    async def desk(request: Any, principal: Principal) -> dict[str, Any]:
+        return {"size": len(request["job"]["text"])}
+
+    async def play() -> None:
+        async with a_door(on_classic=desk) as door:
+            body = b'{"job":{"text":"' + b"x" * (67108852 - 19) + b'"}}'
+            answer = await talk(door, b"AFANASY %d JSON%s" % (len(body), body))
+            assert b'"size":67108833' in answer
+            larger = await talk(door, b"AFANASY %d JSON{" % (len(body) + 1))
+            assert b"TInvalid message received." in larger
 
     run(play())
 

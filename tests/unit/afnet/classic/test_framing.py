@@ -8,12 +8,12 @@ from afcore.errors import TheirFault
 from afnet.classic.framing import (
     Hopeless,
     Incomplete,
-    encode_http,
-    encode_text,
+    http_header,
     info,
     parse_request,
     read_post_size,
     read_text,
+    text_header,
 )
 
 
@@ -65,8 +65,8 @@ def test_any_bytes_are_a_body_a_wait_or_hopeless(data: bytes) -> None:
 
 
 def test_answers_name_their_size() -> None:
-    assert encode_text(b"{}") == b"AFANASY 2 JSON{}"
-    head, _, body = encode_http(b"{}").partition(b"\r\n\r\n")
+    assert text_header(2) + b"{}" == b"AFANASY 2 JSON{}"
+    head, _, body = (http_header(2) + b"{}").partition(b"\r\n\r\n")
     assert body == b"{}"
     assert [line.split(b":")[0] for line in head.split(b"\r\n")] == [
         b"HTTP/1.1 200 OK",
