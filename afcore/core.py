@@ -105,18 +105,25 @@ _REPEATED = (StartRun, StopRun, DropRun, TuneRender)
 class Core:
     """A farm with everything that decides about it."""
 
-    def __init__(self, farm: Farm | None = None, *, epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        farm: Farm | None = None,
+        *,
+        epoch: int | None = None,
+        scheduler: Scheduler | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
         """Take a farm (after a recovery), or begin an empty one.
 
         An empty farm is founded by its first command: its columns count seconds from ``epoch``, by default a minute
-        before that command.
+        before that command.  ``scheduler`` and ``deadlines`` are made from the farm unless they are given.
         """
         self.farm = Farm() if farm is None else farm
         self._epoch = epoch
         self.story = Story()
         self.undo = UndoLog()
-        self.scheduler = Scheduler(self.farm)
-        self.deadlines = Deadlines(self.farm)
+        self.scheduler = Scheduler(self.farm) if scheduler is None else scheduler
+        self.deadlines = Deadlines(self.farm) if deadlines is None else deadlines
         self._saved_version = 0
         self._deleted: list[int] = []
         self._saving: Saving | None = None

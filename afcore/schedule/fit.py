@@ -28,6 +28,7 @@ __all__ = [
     "job_reason",
     "minimum_capacity",
     "pool_offset",
+    "task_avoids",
 ]
 
 
@@ -248,3 +249,12 @@ def _needed_resources(block: Block, render: Render) -> Reason:
     if spec.need_cpu_freq_cores > 0 and spec.need_cpu_freq_cores > mhz * cores:
         return Reason.CPU_FREQUENCY_CORES
     return Reason.NONE
+
+
+def task_avoids(farm: Farm, job: Job, block: Block, task: int, render: Render) -> bool:
+    """Say whether a task failed on a render as often as it may."""
+    failed = block.task_error_hosts.count(task, render.id)
+    if not failed:
+        return False
+    limit = block.spec.errors_task_same_host
+    return 0 < (limit if limit >= 0 else farm.users[job.user].errors_task_same_host) <= failed

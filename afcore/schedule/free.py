@@ -9,6 +9,7 @@ a change, greater capacity, more slots, smaller name.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
 
 from afcore.events import (
     Event,
@@ -30,10 +31,11 @@ from afcore.events import (
 from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_priority
 from afcore.model.farm import Farm
 from afcore.model.render import Render
+from afcore.model.tree import Pool
 from afcore.schedule.reasons import Reason
 from afcore.states import RenderState
 
-__all__ = ["EVERY", "FreeRenders", "Preference"]
+__all__ = ["EVERY", "FreeRenders", "Preference", "barred_by"]
 
 _SICK = int(RenderState.SICK)
 _ONLINE = int(RenderState.ONLINE)
@@ -53,10 +55,22 @@ Preference = tuple[int, int, int, int, float, int, int, str]
 """Sorts ascending: the smallest is the render liked best."""
 
 
+def barred_by(farm: Farm, render: Render) -> Iterator[tuple[Reason, Render | Pool]]:
+    """Yield what keeps every task off a render for as long as nobody edits it: its priority, its pools."""
+    if render.priority <= 0:
+        yield Reason.RENDER_PRIORITY_ZERO, render
+    for pool in pool_chain(farm, render.pool):
+        if pool.paused:
+            yield Reason.POOL_PAUSED, pool
+        if pool.priority <= 0:
+            yield Reason.POOL_PRIORITY_ZERO, pool
+
+
 class FreeRenders:
     """The renders with room, with their remembered effective capacity and slots."""
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, renders: Iterable[int] | None = None) -> None:
+        """Look at all renders, or only at some: those that could take something."""
         self._farm = farm
         self._size: dict[int, tuple[int, int, int]] = {}
         """Render to (capacity, most tasks, pool priority)."""
@@ -76,7 +90,7 @@ class FreeRenders:
         """In which pool's list a render is, and with what liking."""
         self.measures_matter = False
         """Whether memory, disk or the like kept a task away, so that a new reading is a change."""
-        for render in farm.renders:
+        for render in farm.renders if renders is None else renders:
             self.look(render)
 
     def size(self, render: Render) -> tuple[int, int, int]:
@@ -84,8 +98,8 @@ class FreeRenders:
         known = self._size.get(render.id)
         if known is None:
             farm = self._farm
-            usable = all(pool.priority > 0 and not pool.paused for pool in pool_chain(farm, render.pool))
-            most = max_tasks_of(farm, render) if usable and render.priority > 0 else 0
+            usable = next(barred_by(farm, render), None) is None
+            most = max_tasks_of(farm, render) if usable else 0
             known = self._size[render.id] = (capacity_of(farm, render), most, pool_priority(farm, render.pool))
         return known
 
@@ -102,16 +116,8 @@ class FreeRenders:
 
     def _no_slot(self, render: Render, most: int) -> Reason:
         """Return why a render has no slot left, or has none at all."""
-        if most > 0:
-            return Reason.SLOTS
-        if render.priority <= 0:
-            return Reason.RENDER_PRIORITY_ZERO
-        for pool in pool_chain(self._farm, render.pool):
-            if pool.paused:
-                return Reason.POOL_PAUSED
-            if pool.priority <= 0:
-                return Reason.POOL_PRIORITY_ZERO
-        return Reason.SLOTS
+        standing = next(barred_by(self._farm, render), None) if most <= 0 else None
+        return Reason.SLOTS if standing is None else standing[0]
 
     def look(self, render: int) -> None:
         """Look at one render again."""

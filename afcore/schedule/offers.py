@@ -6,6 +6,7 @@ Rules of this file:
 """
 
 import heapq
+from collections.abc import Iterable
 
 from afcore.events import (
     BlockEdited,
@@ -38,7 +39,7 @@ from afcore.model.job import Block, Job
 from afcore.schedule.limits import job_start_reason
 from afcore.states import TaskState
 
-__all__ = ["Offers", "waits_for_approval"]
+__all__ = ["Offers", "order_of", "waits_for_approval"]
 
 _OF_ONE_JOB = (
     JobSubmitted,
@@ -71,7 +72,8 @@ class Offers:
     not offered to before.
     """
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, jobs: Iterable[int] | None = None) -> None:
+        """Look at all jobs, or only at some: those that could start something."""
         self._farm = farm
         self.ready: dict[int, None] = {}
         self.touched: dict[int, None] = {}
@@ -84,7 +86,7 @@ class Offers:
         self._cursors: dict[tuple[int, int], OrderCursor] = {}
         self._names: dict[tuple[int, int], dict[str, list[int]]] = {}
         """Tasks by name, of blocks of maintenance jobs."""
-        for job in farm.jobs:
+        for job in farm.jobs if jobs is None else jobs:
             self.refresh(job, 0.0)
 
     def refresh(self, job: int, at: float) -> None:
@@ -180,7 +182,7 @@ class Offers:
         key = (block.job, block.index)
         cursor = self._cursors.get(key)
         if cursor is None:
-            cursor = self._cursors[key] = OrderCursor(_order(block))
+            cursor = self._cursors[key] = OrderCursor(order_of(block))
         rank = cursor.first(block.tasks.state, TaskState.READY, after)
         if rank is None or (rank >= cursor.order.steps and self._farm.jobs[block.job].ppa):
             return None
@@ -202,12 +204,13 @@ def waits_for_approval(job: Job, block: Block) -> bool:
     """Say whether a block has ready tasks that it does not offer until somebody approves what is there."""
     if not job.ppa or block.spec.sequential < 2 or not block.tasks.counts[TaskState.READY]:
         return False
-    order = _order(block)
+    order = order_of(block)
     rank = order.next_ready(block.tasks.state, TaskState.READY)
     return rank is not None and rank >= order.steps
 
 
-def _order(block: Block) -> SequentialOrder:
+def order_of(block: Block) -> SequentialOrder:
+    """Return the order in which a block offers its tasks."""
     spec = block.spec
     if not spec.numeric:
         return SequentialOrder(spec.sequential, block.tasks.size)

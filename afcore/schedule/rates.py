@@ -44,11 +44,22 @@ class Rates:
         """Say whether a holder has a token at ``at``; when not, ``deadline`` knows."""
         if holder.max_tasks_per_second <= 0:
             return holder.max_tasks_per_second < 0
-        due = self.next_token(holder)
-        if due <= at + _SLACK:
+        due = self.waits(holder, at)
+        if not due:
             return True
         self._due[_key(holder)] = due
         return False
+
+    def waits(self, holder: Limits, at: float) -> float:
+        """Return until when a holder with a rate has to wait for its next start; 0 when it has not."""
+        due = self.next_token(holder)
+        return due if due > at + _SLACK else 0.0
+
+    def copy(self, farm: Farm) -> "Rates":
+        """Return the same buckets for a copy of the farm."""
+        made = Rates(farm)
+        made._full = dict(self._full)
+        return made
 
     def started(self, job: Job, at: float) -> None:
         """Take a token from everybody above a start, and from the job itself."""

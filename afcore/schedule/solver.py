@@ -31,7 +31,7 @@ from afcore.model.effective import block_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.schedule.fit import Matches, block_reason, coefficient, holder_reason, job_reason
+from afcore.schedule.fit import Matches, block_reason, coefficient, holder_reason, job_reason, task_avoids
 from afcore.schedule.free import EVERY, FreeRenders
 from afcore.schedule.kinds import Kind, offering
 from afcore.schedule.limits import Holder, block_start_reason, holders_of, start_reason
@@ -54,13 +54,21 @@ _MOVES = frozenset({"user_name", "branch", "priority"})
 class Scheduler:
     """What is ready, what is free, and the walk that joins them."""
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(
+        self,
+        farm: Farm,
+        *,
+        jobs: Iterable[int] | None = None,
+        renders: Iterable[int] | None = None,
+        rates: Rates | None = None,
+    ) -> None:
+        """Look at the whole farm; or, on a copy of it that is tried out, at the jobs and renders that matter."""
         self._farm = farm
-        self._offers = Offers(farm)
-        self._renders = FreeRenders(farm)
-        self._matches = Matches(farm)
-        self._rates = Rates(farm)
-        self._ranking = Ranking(farm, self._renders, self._matches)
+        self.offers = Offers(farm, jobs)
+        self.renders = FreeRenders(farm, renders)
+        self.matches = Matches(farm)
+        self.rates = Rates(farm) if rates is None else rates
+        self.ranking = Ranking(farm, self.renders, self.matches)
         self._stale = True
         """Whether everything has to be ranked anew before the next pass."""
         self._tickets = self._held()
@@ -75,7 +83,7 @@ class Scheduler:
     @property
     def wanted(self) -> bool:
         """Whether a pass could start something."""
-        offers, renders = self._offers, self._renders
+        offers, renders = self.offers, self.renders
         if not offers.ready:
             return False
         return bool(renders.changed or ((offers.changed or self._again) and renders.free))
@@ -87,7 +95,7 @@ class Scheduler:
 
     def deadline(self) -> float | None:
         """Return when a pass may become wanted by time alone, or None."""
-        times = [each for each in (self._offers.deadline(), self._rates.deadline()) if each is not None]
+        times = [each for each in (self.offers.deadline(), self.rates.deadline()) if each is not None]
         return min(times, default=None)
 
     def wake(self, at: float) -> None:
@@ -96,25 +104,25 @@ class Scheduler:
         Call it at ``deadline``.
         """
         self._at = max(self._at, at)
-        self._offers.wake(self._at)
-        if self._rates.wake(self._at):
-            for job in list(self._ranking.gated):
-                self._offers.touched[job] = None
-            self._offers.changed.update(dict.fromkeys(self._offers.ready))
+        self.offers.wake(self._at)
+        if self.rates.wake(self._at):
+            for job in list(self.ranking.gated):
+                self.offers.touched[job] = None
+            self.offers.changed.update(dict.fromkeys(self.offers.ready))
         self._look()
 
     def note(self, event: Event, at: float = 0.0) -> None:
         """Take in what happened at ``at``; the farm has it already."""
         self._at = max(self._at, at)
         kind = type(event)
-        self._offers.note(event, self._at)
-        changed = self._renders.note(event)
+        self.offers.note(event, self._at)
+        changed = self.renders.note(event)
         if changed:
             self._forget(changed)
         if kind is RunStarted:
             job = self._farm.jobs[event.job]  # type: ignore[union-attr]
-            self._rates.started(job, at)
-            self._ranking.count(job)
+            self.rates.started(job, at)
+            self.ranking.count(job)
             if event.tickets:  # type: ignore[union-attr]
                 self._tickets[event.job, event.block, event.task] = tuple(event.tickets)  # type: ignore[union-attr]
             self._look(anew=False)
@@ -124,50 +132,50 @@ class Scheduler:
             self._stale = True
             if self._farm.limited:
                 self._tickets = self._held()  # a limit of a service may be new: what runs holds its ticket now
-            self._offers.touched.clear()
-            self._offers.changed.update(dict.fromkeys(self._offers.ready))
+            self.offers.touched.clear()
+            self.offers.changed.update(dict.fromkeys(self.offers.ready))
         else:
             if isinstance(event, JobDeleted):
-                self._rates.forget(event.job)
+                self.rates.forget(event.job)
             elif isinstance(event, JobsReordered):
                 self._reorder(event.user)
             elif isinstance(event, JobEdited) and not _MOVES.isdisjoint(event.new):
                 self._reorder(self._farm.jobs[event.job].user)
-                self._ranking.moved()
+                self.ranking.moved()
             self._look()
 
     def _forget(self, render: int) -> None:
         """Forget what was remembered of a render that is another one now."""
-        self._matches.forget(0 if render == EVERY else render)
-        for kind in self._ranking.kinds.values():
+        self.matches.forget(0 if render == EVERY else render)
+        for kind in self.ranking.kinds.values():
             kind.forget(0 if render == EVERY else render)
 
     def _reorder(self, user: int) -> None:
-        self._ranking.reorder(user)
+        self.ranking.reorder(user)
         for job in self._farm.users[user].jobs:
-            if job in self._offers.ready:
-                self._offers.touched[job] = None
-                self._offers.changed[job] = None
+            if job in self.offers.ready:
+                self.offers.touched[job] = None
+                self.offers.changed[job] = None
 
     def _look(self, *, anew: bool = True) -> None:
         """Take in the jobs that were touched."""
-        if self._stale or not self._offers.touched:
+        if self._stale or not self.offers.touched:
             return
-        ready = self._offers.ready
-        for job in self._offers.touched:
-            self._ranking.look(job, ready=job in ready, anew=anew)
-        self._offers.touched.clear()
+        ready = self.offers.ready
+        for job in self.offers.touched:
+            self.ranking.look(job, ready=job in ready, anew=anew)
+        self.offers.touched.clear()
 
     def _finished(self, event: RunFinished) -> None:
         """Take in an end: whatever it counted in has room again, on other renders too."""
         tickets = self._tickets.pop((event.job, event.block, event.task), None)
         if tickets:
             for name in tickets:
-                for kind in self._ranking.by_ticket.get(name, ()):
+                for kind in self.ranking.by_ticket.get(name, ()):
                     kind.ticket_freed()
         job = self._farm.jobs.get(event.job)
         if job is not None:
-            self._ranking.count(job)
+            self.ranking.count(job)
         self._again = True
         self._look(anew=False)
 
@@ -180,11 +188,11 @@ class Scheduler:
             return
         if self._stale:
             self._stale = False
-            self._offers.touched.clear()
-            self._ranking.rebuild(tuple(self._offers.ready))
+            self.offers.touched.clear()
+            self.ranking.rebuild(tuple(self.offers.ready))
         made = 0
-        while self._renders.free:
-            root = self._ranking.root
+        while self.renders.free:
+            root = self.ranking.root
             started = None if root is None else self._next(root)
             if started is None:
                 break
@@ -193,17 +201,17 @@ class Scheduler:
             if budget and made >= budget:
                 return
         self._again = False
-        self._offers.changed.clear()
-        self._renders.changed.clear()
+        self.offers.changed.clear()
+        self.renders.changed.clear()
 
     def _allows(self, holder: Holder) -> bool:
-        return not start_reason(holder) and self._rates.allows(holder, self._at)
+        return not start_reason(holder) and self.rates.allows(holder, self._at)
 
     def _next(self, place: Place) -> RunStarted | None:
         """Try what is below a branch or user, best first."""
         if not self._allows(place.node):
             return None
-        ranking = self._ranking
+        ranking = self.ranking
         below = iter(ranking.places_of(place))
         other = next(below, None)
         while True:
@@ -220,12 +228,12 @@ class Scheduler:
 
     def _start(self, job: Job) -> RunStarted | None:
         """Start a task of a job on the render it likes best; when there is none, leave the job out for a while."""
-        ranking = self._ranking
+        ranking = self.ranking
         entry = ranking.entry(job.id)
         holders = holders_of(self._farm, job)
         blocks = [job.blocks[index] for index in entry.blocks if not block_start_reason(job.blocks[index])]
         if job.ppa:
-            blocks = [block for block in blocks if self._offers.next_task(block) is not None]
+            blocks = [block for block in blocks if self.offers.next_task(block) is not None]
         if not blocks or not all(self._allows(holder) for holder in holders):
             ranking.gate(job.id)
             return None
@@ -256,7 +264,7 @@ class Scheduler:
             kind.refuse(render.id, reason)
             return False
         for holder in holders:
-            reason = holder_reason(self._farm, self._matches, holder, render)
+            reason = holder_reason(self._farm, self.matches, holder, render)
             if reason:
                 return self._refused(reason, kind, render)
         for index, task in job.try_next:
@@ -271,7 +279,7 @@ class Scheduler:
                 return tried
             reasons.append(tried)
         if any(each in MEASURED for each in reasons):
-            self._renders.measures_matter = True
+            self.renders.measures_matter = True
         if len(blocks) < len(offering(job)) or any(each in OWN for each in reasons):
             return True
         return self._refused(Reason.POOL_TICKET if Reason.POOL_TICKET in reasons else reasons[0], kind, render)
@@ -279,7 +287,7 @@ class Scheduler:
     def _refused(self, reason: Reason, kind: Kind, render: Render) -> bool:
         """Leave a render out for a kind that it refuses, unless it refused one job only; return whether it did."""
         if reason in MEASURED:
-            self._renders.measures_matter = True
+            self.renders.measures_matter = True
         if reason in OWN:
             return True
         kind.refuse(render.id, reason)
@@ -290,8 +298,8 @@ class Scheduler:
 
         ``wanted`` asks for one task and no other.
         """
-        free = self._renders.size(render)[0] - render.used_capacity
-        reason = block_reason(self._farm, self._matches, job, block, render, free)
+        free = self.renders.size(render)[0] - render.used_capacity
+        reason = block_reason(self._farm, self.matches, job, block, render, free)
         if reason:
             return reason
         task = self._task(job, block, render, wanted)
@@ -312,20 +320,13 @@ class Scheduler:
     def _task(self, job: Job, block: Block, render: Render, wanted: int) -> int | None:
         """Return the task of a block that a render is offered, or None."""
         if wanted >= 0:
-            return None if self._avoids(job, block, wanted, render) else wanted
+            return None if task_avoids(self._farm, job, block, wanted, render) else wanted
         if job.maintenance:
-            task = self._offers.named(block, render.name)
-            return None if task is None or self._avoids(job, block, task, render) else task
-        found = self._offers.next_task(block)
-        while found is not None and block.task_error_hosts and self._avoids(job, block, found[1], render):
-            found = self._offers.next_task(block, after=found[0])
+            task = self.offers.named(block, render.name)
+            return None if task is None or task_avoids(self._farm, job, block, task, render) else task
+        found = self.offers.next_task(block)
+        if not block.task_error_hosts:
+            return None if found is None else found[1]
+        while found is not None and task_avoids(self._farm, job, block, found[1], render):
+            found = self.offers.next_task(block, after=found[0])
         return None if found is None else found[1]
-
-    def _avoids(self, job: Job, block: Block, task: int, render: Render) -> bool:
-        failed = block.task_error_hosts.count(task, render.id)
-        if not failed:
-            return False
-        limit = block.spec.errors_task_same_host
-        if limit < 0:
-            limit = self._farm.users[job.user].errors_task_same_host
-        return 0 < limit <= failed
