@@ -9,6 +9,7 @@ Rules of this file:
 """
 
 import heapq
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from afcore.model.farm import Farm
@@ -68,6 +69,7 @@ class Ranking:
         """Jobs in place that can start nothing by their own limits now."""
         self._entries: dict[int, Entry] = {}
         self._places: dict[tuple[int, int], Place] = {}
+        self._of_user: dict[int, list[Place]] = {}
         self._sequence: dict[int, int] = {}
         """Place of each job in its user's order: later ones are greater."""
         self._last = 0
@@ -81,6 +83,7 @@ class Ranking:
         self.gated.clear()
         self._entries.clear()
         self._places.clear()
+        self._of_user.clear()
         self._inner_tickets = frozenset(
             name for pool in self._farm.pools.values() if pool.parent for name in pool.tickets
         )
@@ -103,6 +106,7 @@ class Ranking:
         if user:
             above = self._place(branch, 0)
             found = Place(farm.users[user], node, above, user)
+            self._of_user.setdefault(user, []).append(found)
         else:
             above_branch = self._place(node.parent, 0) if node.parent else None
             found = Place(node, node, above_branch, branch)
@@ -119,9 +123,9 @@ class Ranking:
 
     def count(self, job: Job) -> None:
         """Take in that a job runs more or less: what is above it ranks anew."""
-        place: Place | None = self._places.get((job.branch, job.user))
-        if place is not None:
-            place.rank = None
+        for each in self._of_user.get(job.user, ()):
+            # In every branch: when a user was served last counts wherever the user's jobs are.
+            each.rank = None
         place = self._places.get((job.branch, 0))
         while place is not None:
             place.rank = None
@@ -258,6 +262,30 @@ class Ranking:
                 return head
             heapq.heappop(heap)
         return None
+
+    def jobs_at(self, place: Place, wanted: Callable[[Kind], bool]) -> dict[int, Rank]:
+        """Return the jobs of wanted kinds that lie directly below a place, with their ranks; in no order."""
+        return {
+            id: rank
+            for kind, heap in place.heaps.items()
+            if wanted(kind)
+            for rank, id in heap
+            if self._counts(place, kind, rank, id)
+        }
+
+    def first_of(self, place: Place, kind: Kind, most: int) -> list[int]:
+        """Return the first few jobs of a kind directly below a place."""
+        heap = (entry for entry in place.heaps.get(kind, ()) if self._counts(place, kind, *entry))
+        return [id for _, id in heapq.nsmallest(most, heap)]
+
+    @property
+    def places(self) -> Iterable[Place]:
+        """Every branch, and every user in a branch, that had something to offer."""
+        return self._places.values()
+
+    def _counts(self, place: Place, kind: Kind, rank: Rank, job: int) -> bool:
+        entry = self._entries.get(job)
+        return entry is not None and entry.kind is kind and entry.place is place and entry.rank == rank
 
     def _free_stuck(self, kind: Kind) -> None:
         """Offer again the jobs that saw less of the log than there is."""

@@ -7,8 +7,9 @@ Rules of this file:
 """
 
 from enum import IntEnum
+from typing import Any
 
-__all__ = ["MEASURED", "OWN", "Reason", "STATIC"]
+__all__ = ["LIFTED", "MEASURED", "NEUTRAL", "OWN", "Reason", "STATIC"]
 
 
 class Reason(IntEnum):
@@ -56,6 +57,11 @@ class Reason(IntEnum):
     NOTHING_READY = 45
     WAITS_FOR_COMMANDS = 46
     """What is to be run before it starts has not succeeded yet."""
+    # the task by its own state and place
+    SUSPENDED = 60
+    FAILED = 61
+    WAITS_FOR_TASKS = 62
+    APPROVAL = 63
     # free: the room of a render
     OFFLINE = 50
     ASLEEP = 51
@@ -65,6 +71,8 @@ class Reason(IntEnum):
     SLOTS = 55
     FULL = 56
     """All its capacity is taken."""
+    NOT_NAMED = 57
+    """A maintenance job runs each task on the render it is named after."""
 
 
 MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
@@ -80,3 +88,34 @@ STATIC = frozenset(
     }
 )
 """Reasons that stay until somebody edits the render, its pools or the job."""
+
+NEUTRAL: dict[Reason, dict[str, Any]] = {
+    Reason.PRIORITY_ZERO: {"priority": 99},
+    Reason.RUNNING_LIMIT: {"max_running_tasks": -1},
+    Reason.PER_HOST_ZERO: {"max_running_tasks_per_host": -1},
+    Reason.PER_HOST_LIMIT: {"max_running_tasks_per_host": -1},
+    Reason.RATE: {"max_tasks_per_second": -1},
+    Reason.TREE_PAUSED: {"paused": False},
+    Reason.BLOCK_LIMIT: {"max_running_tasks": -1},
+    Reason.HOSTS_MASK: {"hosts_mask": ""},
+    Reason.HOSTS_MASK_EXCLUDE: {"hosts_mask_exclude": ""},
+    Reason.OS: {"need_os": ""},
+    Reason.PROPERTIES: {"need_properties": ""},
+    Reason.POWER: {"need_power": -1},
+    Reason.MEMORY: {"need_memory": -1},
+    Reason.DISK: {"need_hdd": -1},
+    Reason.GPU_MEMORY: {"need_gpu_mem_mb": -1},
+    Reason.CPU_FREQUENCY: {"need_cpu_freq_mgz": -1},
+    Reason.CPU_CORES: {"need_cpu_cores": -1},
+    Reason.CPU_FREQUENCY_CORES: {"need_cpu_freq_cores": -1},
+    Reason.POOL: {"pools": {}},
+}
+"""What whoever asks for too much would have to ask for, to be refused for this reason no more."""
+
+LIFTED: dict[Reason, dict[str, Any]] = {
+    Reason.JOB_PAUSED: {"offline": False},
+    Reason.DELETING: {"deleting": False},
+    Reason.WAITS_FOR_JOBS: {"waits_for": frozenset()},
+    Reason.WAIT_TIME: {"time_wait": 0},
+}
+"""The same for what a job is by its own state."""

@@ -1,0 +1,236 @@
+"""Why a task is not running: what is in its way on each render, who holds it, and the smallest change that starts it.
+
+Rules of this file:
+- The reasons are those of the solver's own checks (``schedule.explain``); "unknown" is not an answer.
+- A proposal was tried before it is told (``whatif``): the change was made on a copy of the farm by its own rule, and
+  the solver started the task.  ``when`` says when: ``now``, or ``next`` when a running task on ``render`` has ended.
+- Work is bounded: on a great farm the likeliest changes are tried, on a small one every change there is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from afcore.errors import NotFound
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.render import Render
+from afcore.schedule.explain import Explainer, Obstacle, Thing
+from afcore.schedule.reasons import Reason
+from afcore.schedule.remedies import scope_of
+from afcore.schedule.solver import Scheduler
+from afcore.states import OVER_STATES, TaskState
+from afcore.why.proposals import Proposals
+from afcore.why.turns import ahead_of
+from afcore.why.words import held_by, name_of, phrase, sentence
+
+__all__ = ["Answer", "why"]
+
+_NAMES = 20
+"""Names of renders told of one group."""
+_HOLDERS = 5
+_BUSY = frozenset({Reason.SLOTS, Reason.FULL, Reason.CAPACITY})
+_OVER = {
+    TaskState.RUNNING: "runs now",
+    TaskState.WAIT_RECONNECT: "ran when the server stopped; its render may still bring it back",
+    TaskState.DONE: "is done",
+    TaskState.SKIPPED: "was skipped and counts as done",
+}
+
+
+@dataclass(slots=True)
+class Answer:
+    """The whole answer, made of plain values only: it travels as JSON."""
+
+    job: int
+    block: int
+    task: int
+    name: str
+    state: str
+    sentence: str
+    """What to read first."""
+    waits: bool = True
+    """Whether it waits to be started at all; otherwise there is nothing to explain."""
+    reasons: list[dict[str, Any]] = field(default_factory=list)
+    """What keeps it from every render: ``code``, ``text``, ``until`` (unix seconds or 0), ``held_by``."""
+    renders: list[dict[str, Any]] = field(default_factory=list)
+    """Groups by their first reason: ``code``, ``text``, ``count``, ``names`` (the first ones), ``held_by``."""
+    ahead: list[dict[str, Any]] = field(default_factory=list)
+    """Who comes first when a render gets free: ``job``, ``name``, ``user``, ``text``."""
+    proposals: list[dict[str, Any]] = field(default_factory=list)
+    """The smallest first: ``operation``, ``arguments``, ``when``, ``render``, ``text``."""
+    until: float = 0.0
+    """When it goes on by itself at the earliest, as far as that is known (unix seconds); 0: not known."""
+
+
+def why(
+    farm: Farm, scheduler: Scheduler, at: float, *, job: int, block: int | None = None, task: int | None = None,
+    paused: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Return why a task, or the next task of a block or job, does not start; NotFound when there is none such.
+
+    ``paused`` says that the whole farm starts nothing, whoever asks.
+    """
+    of = farm.job(job)
+    index, number = _chosen(farm, scheduler, of, block, task)
+    return asdict(_Question(farm, scheduler, at, of, of.blocks[index], number).answer(paused=paused))
+
+
+def _chosen(farm: Farm, scheduler: Scheduler, job: Job, block: int | None, task: int | None) -> tuple[int, int]:
+    """Return the block and task that a question is about: the one that would start first where none is named."""
+    if block is not None and task is not None:
+        found = farm.block(job.id, block)
+        if not 0 <= task < found.tasks.size:
+            last = found.tasks.size - 1
+            raise NotFound(f"Block {block} of job {job.id} has no task {task}.", hint=f"Its tasks are 0 to {last}.")
+        return block, task
+    blocks = job.blocks if block is None else [farm.block(job.id, block)]
+    offering = [each for each in blocks if each.tasks.counts[TaskState.READY]]
+    for each in sorted(offering, key=lambda each: each.waiting):
+        taken = scheduler.offers.next_task(each)
+        return each.index, taken[1] if taken is not None else each.tasks.state.find(TaskState.READY)
+    for state in (
+        *(TaskState.WAIT_DEP, TaskState.SUSPENDED, TaskState.ERROR, TaskState.WAIT_RECONNECT, TaskState.RUNNING),
+        *(TaskState.SKIPPED, TaskState.DONE),
+    ):
+        for each in blocks:
+            if each.tasks.counts[state]:
+                return each.index, each.tasks.state.find(state)
+    return blocks[0].index, 0
+
+
+class _Question:
+    """One task, and what is asked about it."""
+
+    def __init__(self, farm: Farm, scheduler: Scheduler, at: float, job: Job, block: Block, task: int) -> None:
+        self._farm = farm
+        self._scheduler = scheduler
+        self._at = at
+        self._job, self._block, self._task = job, block, task
+        self._explainer = Explainer(farm, scheduler, at)
+        self._groups: dict[tuple[Any, ...], tuple[Obstacle, list[Render]]] = {}
+
+    def answer(self, *, paused: bool) -> Answer:
+        """Return the whole answer."""
+        job, block, task = self._job, self._block, self._task
+        state = TaskState(block.tasks.state[task])
+        answer = Answer(job.id, block.index, task, self._name(), state.name.lower(), "")
+        if state in _OVER:
+            answer.waits = False
+            answer.sentence = self._over(state)
+            return answer
+        everywhere = list(self._explainer.everywhere(job, block, task))
+        self._look_at_renders()
+        answer.reasons = [self._told(each) for each in everywhere]
+        answer.renders = [self._group(each, renders) for each, renders in self._groups.values()]
+        answer.until = max((each.until for each in everywhere), default=0.0)
+        if any(not each.until for each in everywhere):
+            answer.until = 0.0
+        proposals = Proposals(self._farm, self._scheduler, self._at, self._explainer, job, block, task)
+        busy = self._busy()
+        free = any(each.reason is Reason.NONE for each, _ in self._groups.values())
+        if not everywhere and busy and not free:
+            answer.ahead = ahead_of(self._farm, self._scheduler, job, busy)
+        if not paused:
+            answer.proposals = [each.told() for each in proposals.found(everywhere, self._groups_in_order(), busy)]
+        answer.sentence = self._sentence(everywhere, answer, paused=paused)
+        return answer
+
+    # What it is about
+
+    def _name(self) -> str:
+        job, block, task = self._job, self._block, self._task
+        return f'Task {task} "{block.spec.task_name(task)}" of {name_of(block)} of {name_of(job)}'
+
+    def _over(self, state: TaskState) -> str:
+        table, farm = self._block.tasks, self._farm
+        render = farm.renders.get(table.render[self._task])
+        where = f" on {render.name}" if render is not None and state not in OVER_STATES else ""
+        return f"{self._name()} {_OVER[state]}{where}: there is nothing it waits for."
+
+    # The renders
+
+    def _look_at_renders(self) -> None:
+        job, block, task = self._job, self._block, self._task
+        for render in self._farm.renders.values():
+            found = next(self._explainer.on(job, block, task, render), None)
+            if found is None:
+                found = Obstacle(Reason.NONE, render, render)
+            shared: Thing | None = None if isinstance(found.thing, Render) else found.thing
+            key = (found.reason, scope_of(shared) if shared is not None else None, found.name)
+            group = self._groups.get(key)
+            if group is None:
+                self._groups[key] = found, [render]
+            else:
+                group[1].append(render)
+        self._groups = dict(sorted(self._groups.items(), key=lambda each: (-len(each[1][1]), each[0][0])))
+
+    def _groups_in_order(self) -> Iterator[tuple[Obstacle, list[Render]]]:
+        yield from self._groups.values()
+
+    def _busy(self) -> list[Render]:
+        """Return the renders that would do, if they had room."""
+        found = []
+        for obstacle, renders in self._groups.values():
+            if obstacle.reason in _BUSY:
+                found += [render for render in renders[:_NAMES] if self._only_busy(render)]
+        return found
+
+    def _only_busy(self, render: Render) -> bool:
+        return all(
+            each.reason in _BUSY for each in self._explainer.on(self._job, self._block, self._task, render)
+        )
+
+    # The words
+
+    def _told(self, obstacle: Obstacle) -> dict[str, Any]:
+        return {
+            "code": obstacle.reason.name.lower(),
+            "text": sentence(self._farm, obstacle, self._job, self._block, self._task),
+            "until": obstacle.until,
+            "held_by": self._holders(obstacle, []),
+        }
+
+    def _group(self, obstacle: Obstacle, renders: list[Render]) -> dict[str, Any]:
+        return {
+            "code": obstacle.reason.name.lower(),
+            "text": phrase(self._farm, obstacle, self._block),
+            "count": len(renders),
+            "names": [render.name for render in renders[:_NAMES]],
+            "held_by": self._holders(obstacle, renders),
+        }
+
+    def _holders(self, obstacle: Obstacle, renders: list[Render]) -> list[dict[str, Any]]:
+        farm, told = self._farm, []
+        for id, tasks in held_by(farm, obstacle, renders)[:_HOLDERS]:
+            job = farm.jobs[id]
+            told.append({"job": id, "name": job.name, "user": farm.users[job.user].name, "tasks": tasks})
+        return told
+
+    def _sentence(self, everywhere: list[Obstacle], answer: Answer, *, paused: bool) -> str:
+        name, farm = self._name(), self._farm
+        if paused:
+            return f"{name} does not start: the whole farm is held, nothing starts until somebody lets it go on."
+        if everywhere:
+            more = len(everywhere) - 1
+            rest = "" if not more else f" And {more} more {'reason' if more == 1 else 'reasons'}."
+            return f"{name} does not start. {answer.reasons[0]['text']}{rest}"
+        if not farm.renders:
+            return f"{name} is ready, but there are no renders: none has ever registered."
+        if any(obstacle.reason is Reason.NONE for obstacle, _ in self._groups.values()):
+            return f"{name} is ready and has a render; it starts with the next pass of the solver."
+        if answer.ahead:
+            count = len(answer.ahead)
+            first = answer.ahead[0]
+            others = "" if count == 1 else f" and {count - 1} more" if count <= _NAMES else f" and over {_NAMES} more"
+            return (
+                f"{name} is ready and waits for its turn: every render it may use is busy, and "
+                f'job {first["job"]} "{first["name"]}" of {first["user"]}{others} '
+                f"{'comes' if count == 1 else 'come'} first."
+            )
+        if any(obstacle.reason in _BUSY for obstacle, _ in self._groups.values()) and self._busy():
+            return f"{name} is ready and the next to start: every render it may use is busy."
+        groups = list(self._groups.values())
+        if len(groups) == 1:
+            return f"{name} is ready, but every render is {phrase(farm, groups[0][0], self._block)}."
+        return f"{name} is ready, but none of {len(farm.renders)} renders may take it now."

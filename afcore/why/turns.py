@@ -1,0 +1,103 @@
+"""Whose turn comes before a job's, on a farm whose renders are all busy.
+
+Rules of this file:
+- The order is the ranking's own: branch by branch the better rank first, as the solver walks.
+- Only jobs that could use one of the renders count; what each runs now decides, as it would if a render were free now.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from afcore.model.farm import Farm
+from afcore.model.job import Job
+from afcore.model.render import Render
+from afcore.model.tree import User
+from afcore.schedule.kinds import Kind
+from afcore.schedule.limits import holders_of, start_reason
+from afcore.schedule.need import Rank
+from afcore.schedule.ranking import Place, Ranking
+from afcore.schedule.solver import Scheduler
+
+__all__ = ["ahead_of", "likely_rivals"]
+
+_MOST = 21
+"""Jobs that are named as coming first; one more than anybody shows."""
+_HEADS = 3
+"""Jobs of one kind and place that may matter for one start."""
+
+
+def ahead_of(farm: Farm, scheduler: Scheduler, job: Job, renders: Iterable[Render]) -> list[dict[str, Any]]:
+    """Return the jobs that come before a job when one of the renders gets free, the first one first."""
+    ids = [render.id for render in renders]
+    ranking = scheduler.ranking
+    fitting: dict[Kind, bool] = {}
+
+    def fits(kind: Kind) -> bool:
+        if kind not in fitting:
+            fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
+        return fitting[kind]
+
+    found: list[dict[str, Any]] = []
+    if ranking.root is None:
+        return found
+    for other, place in _walk(farm, ranking, ranking.root, fits):
+        if other.id == job.id or len(found) == _MOST:
+            break
+        found.append(
+            {
+                "job": other.id,
+                "name": other.name,
+                "user": farm.users[other.user].name,
+                "text": _because(job, other, place),
+            }
+        )
+    return found
+
+
+def _because(job: Job, other: Job, place: Place) -> str:
+    if other.user == job.user:
+        if other.priority != job.priority:
+            return f"priority {other.priority} against {job.priority}"
+        return "earlier in the order of the same user" if isinstance(place.node, User) else "it needs one more"
+    if isinstance(place.node, User):
+        return f"user's priority {place.node.priority}, runs {place.node.running_tasks}"
+    return f"priority {other.priority}, runs {other.running_tasks}"
+
+
+def _walk(farm: Farm, ranking: Ranking, place: Place, fits: Any) -> Iterator[tuple[Job, Place]]:
+    """Yield jobs that may start something, in the order in which the solver would ask them."""
+    if start_reason(place.node):
+        return
+    steps: list[tuple[Rank, int, Place | None]] = [
+        (ranking.rank_place(below), 0, below) for below in ranking.places_of(place)
+    ]
+    steps += [(rank, id, None) for id, rank in ranking.jobs_at(place, fits).items()]
+    for _, id, below in sorted(steps, key=lambda step: (step[0], step[1])):
+        if below is not None:
+            yield from _walk(farm, ranking, below, fits)
+        else:
+            job = farm.jobs[id]
+            if not any(start_reason(holder) for holder in holders_of(farm, job)):
+                yield job, place
+
+
+def likely_rivals(farm: Farm, scheduler: Scheduler, renders: Iterable[int], most: int) -> list[int] | None:
+    """Return the jobs that may take what becomes free on some renders; None when they are too many to look at.
+
+    All that are ready, or of a great farm the first few of each kind and place that fit.
+    """
+    ready = scheduler.offers.ready
+    if len(ready) <= most:
+        return list(ready)
+    ids = list(renders)
+    found: list[int] = []
+    fitting: dict[Kind, bool] = {}
+    for place in scheduler.ranking.places:
+        for kind in place.heaps:
+            if kind not in fitting:
+                fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
+            if fitting[kind]:
+                found.extend(scheduler.ranking.first_of(place, kind, _HEADS))
+        if len(found) > most:
+            return None
+    return found
