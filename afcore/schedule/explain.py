@@ -7,10 +7,10 @@ Rules of this file:
 - What would make an obstacle go is in ``remedies``; whether the task then starts is for ``afcore.why.whatif`` to try.
 """
 
-import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from afcore.model.copying import shallow_copy
 from afcore.model.effective import capacity_of, max_tasks_of, pool_ticket
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
@@ -92,7 +92,7 @@ class Explainer:
             yield Obstacle(Reason.WAITS_FOR_TASKS, block)
 
     def _of_job(self, job: Job, block: Block, task: int) -> Iterator[Obstacle]:
-        probe = copy.copy(job)
+        probe = shallow_copy(job)
         while reason := job_start_reason(probe, self._at):
             if reason is Reason.NOTHING_READY:
                 break
@@ -106,7 +106,7 @@ class Explainer:
 
     def _of_holder(self, holder: Limits) -> Iterator[Obstacle]:
         assert isinstance(holder, Job | User | Branch)
-        probe = copy.copy(holder)
+        probe = shallow_copy(holder)
         while reason := start_reason(probe):
             yield Obstacle(reason, holder)
             for name, value in NEUTRAL[reason].items():
@@ -116,8 +116,8 @@ class Explainer:
             yield Obstacle(Reason.RATE, holder, until=due)
 
     def _of_block(self, block: Block) -> Iterator[Obstacle]:
-        probe = copy.copy(block)
-        probe.spec = copy.copy(block.spec)
+        probe = shallow_copy(block)
+        probe.spec = shallow_copy(block.spec)
         probe.tasks = TaskTable(1)
         while reason := block_start_reason(probe):
             yield Obstacle(reason, block)
@@ -157,7 +157,7 @@ class Explainer:
             yield Obstacle(Reason.FULL, render, render)
 
     def _of_state(self, job: Job, render: Render) -> Iterator[Obstacle]:
-        probe = copy.copy(render)
+        probe = shallow_copy(render)
         probe.state &= ~RenderState.SICK
         while reason := job_reason(self._farm, job, probe):
             yield Obstacle(reason, render, render)
@@ -174,7 +174,7 @@ class Explainer:
         probe: Limits | None = None
         while reason := holder_reason(farm, matches, probe or holder, render):
             yield Obstacle(reason, holder, render)
-            probe = probe or copy.copy(holder)
+            probe = probe or shallow_copy(holder)
             if not _lift(probe, reason):
                 return
 
@@ -188,8 +188,8 @@ class Explainer:
                 # With nothing free at all the render is full for everybody, which was told before.
                 yield Obstacle(reason, self._whose(reason, name, block, render), render, name)
             if probe is None:
-                probe = copy.copy(block)
-                probe.spec = copy.copy(block.spec)
+                probe = shallow_copy(block)
+                probe.spec = shallow_copy(block.spec)
             if reason is Reason.CAPACITY:
                 free = minimum_capacity(block)
             elif reason is Reason.SERVICE:

@@ -6,10 +6,10 @@ Rules of this file:
 - A kind that nobody can serve costs its jobs nothing: it is passed over whole.
 """
 
-import copy
 import heapq
 from collections.abc import Iterable, Iterator
 
+from afcore.model.copying import shallow_copy
 from afcore.model.effective import block_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
@@ -69,8 +69,8 @@ def kind_of(farm: Farm, job: Job, blocks: tuple[int, ...]) -> KindKey:
 
 def _bare(block: Block) -> Block:
     """Return a copy of a block that runs nothing and has no errors."""
-    bare = copy.copy(block)
-    bare.spec = copy.copy(block.spec)
+    bare = shallow_copy(block)
+    bare.spec = shallow_copy(block.spec)
     bare.running_tasks = 0
     bare.running_per_host, bare.error_hosts, bare.task_error_hosts = {}, {}, TaskErrors()
     return bare
@@ -89,9 +89,9 @@ class Kind:
         self._renders = renders
         self._matches = matches
         # Copies: the job they are made from may be edited, run or be deleted while others of its kind stay.
-        self._sample = copy.copy(job)
+        self._sample = shallow_copy(job)
         self._blocks = [_bare(job.blocks[index]) for index in offering(job)]
-        self._holders = [copy.copy(holder) for holder in holders_of(farm, job)]
+        self._holders = [shallow_copy(holder) for holder in holders_of(farm, job)]
         for holder in self._holders:
             holder.running_per_host = {}
         self._pools = [holder.pools for holder in self._holders if holder.pools]

@@ -126,16 +126,30 @@ class Offers:
         elif isinstance(event, _OF_ONE_JOB):
             self._move_cursors(event)
             self.refresh(event.job, at)
+            if isinstance(event, JobSubmitted | JobReopened | JobEdited):
+                self._hold(event.job, at)
+                if isinstance(event, JobEdited):
+                    self._let_go(at)
         elif isinstance(event, JobFinished | JobDeleted):
             self.refresh(event.job, at)
-            jobs = self._farm.jobs
-            for job in [job for job in self._held if job not in jobs or not jobs[job].waits_for]:
-                self.refresh(job, at)
+            self._let_go(at)
             if kind is JobDeleted:
                 for key in [key for key in self._cursors if key[0] == event.job]:
                     del self._cursors[key]
                 for key in [key for key in self._names if key[0] == event.job]:
                     del self._names[key]
+
+    def _hold(self, job: int, at: float) -> None:
+        """Offer no more the jobs that wait for one that came, came back or was given to another user."""
+        for waiter in sorted(self._farm.waiters.get(job, ())):
+            if waiter in self.ready:
+                self.refresh(waiter, at)
+
+    def _let_go(self, at: float) -> None:
+        """Offer the jobs that wait for no other any more."""
+        jobs = self._farm.jobs
+        for job in [job for job in self._held if job not in jobs or not jobs[job].waits_for]:
+            self.refresh(job, at)
 
     def _started(self, event: RunStarted) -> None:
         job = self._farm.jobs[event.job]

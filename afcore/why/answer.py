@@ -177,9 +177,7 @@ class _Question:
         return found
 
     def _only_busy(self, render: Render) -> bool:
-        return all(
-            each.reason in _BUSY for each in self._explainer.on(self._job, self._block, self._task, render)
-        )
+        return all(each.reason in _BUSY for each in self._explainer.on(self._job, self._block, self._task, render))
 
     # The words
 

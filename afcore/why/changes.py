@@ -31,9 +31,7 @@ def change_of(farm: Farm, scope: Scope, parameters: dict[str, Any], *, task: int
     if kind.startswith("task."):
         return _of_task(kind, id, index, task)
     if kind == "errors":
-        return Change(
-            "job.reset-error-hosts", {"job": id, "blocks": [index]}, commands.ResetErrorHosts(id, [index])
-        )
+        return Change("job.reset-error-hosts", {"job": id, "blocks": [index]}, commands.ResetErrorHosts(id, [index]))
     if kind == "job":
         if parameters == {"offline": False}:
             return Change("job.start", {"ids": [id]}, commands.StartJobs([id]))
@@ -67,9 +65,7 @@ def _of_render(kind: str, name: str, parameters: dict[str, Any]) -> Change:
         ((ticket, count),) = parameters["tickets_host"].items()
         arguments = {"name": name, "ticket": ticket, "count": count}
         return Change("render.set-ticket", arguments, commands.SetRenders([name], parameters))
-    return Change(
-        "render.set", {"names": [name], "parameters": parameters}, commands.SetRenders([name], parameters)
-    )
+    return Change("render.set", {"names": [name], "parameters": parameters}, commands.SetRenders([name], parameters))
 
 
 def _of_pool(path: str, parameters: dict[str, Any]) -> Change:

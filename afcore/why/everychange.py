@@ -14,33 +14,56 @@ from afcore.model.effective import capacity_of, pool_chain, properties_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.schedule.limits import branch_chain
+from afcore.states import RenderState
 from afcore.why.changes import Change, change_of
 
 __all__ = ["every_change"]
 
 _UNBOUND = {
-    "max_running_tasks": -1, "max_running_tasks_per_host": -1, "max_tasks_per_second": -1,
-    "hosts_mask": "", "hosts_mask_exclude": "", "need_os": "", "need_properties": "",
-    "need_power": -1, "need_memory": -1, "need_hdd": -1, "pools": {}, "priority": 255,
+    "max_running_tasks": -1,
+    "max_running_tasks_per_host": -1,
+    "max_tasks_per_second": -1,
+    "hosts_mask": "",
+    "hosts_mask_exclude": "",
+    "need_os": "",
+    "need_properties": "",
+    "need_power": -1,
+    "need_memory": -1,
+    "need_hdd": -1,
+    "pools": {},
+    "priority": 255,
 }
 _UNBOUND_JOB = {
     **_UNBOUND,
-    "offline": False, "ppa": False, "maintenance": False, "ignorenimby": True, "ignorepaused": True,
-    "time_wait": 0, "depend_mask": "", "depend_mask_global": "",
+    "offline": False,
+    "ppa": False,
+    "maintenance": False,
+    "ignorenimby": True,
+    "ignorepaused": True,
+    "time_wait": 0,
+    "depend_mask": "",
+    "depend_mask_global": "",
 }
 _MUCH = 1_000_000
 
 
-def every_change(farm: Farm, job: Job, block: Block, task: int) -> Iterator[tuple[Change, str]]:
-    """Yield every change worth a try, each with what to know about it."""
+def every_change(farm: Farm, job: Job, block: Block, task: int, *, places: bool) -> Iterator[tuple[Change, str]]:
+    """Yield every change worth a try, each with what to know about it.
+
+    Without ``places`` renders and pools are left as they are: no render could help while something else holds the task.
+    """
     yield from ((change_of(farm, (kind, job.id, block.index), {}, task=task), "") for kind in _TASK)
     yield change_of(farm, ("job", job.id, 0), _UNBOUND_JOB), "it gives up everything the job asks for"
-    yield change_of(farm, ("block", job.id, block.index), _unbound_block(block)), "it gives up all its block asks for"
+    for more in ({}, {"sequential": -1}):
+        parameters = {**_unbound_block(block), **more}
+        yield change_of(farm, ("block", job.id, block.index), parameters), "it gives up all its block asks for"
     yield change_of(farm, ("errors", job.id, block.index), {}), ""
     for kind, id in (("user", job.user), *(("branch", each.id) for each in branch_chain(farm, job.branch))):
         yield change_of(farm, (kind, id, 0), {**_UNBOUND, "paused": False}), ""
-    yield from _places(farm, job, block)
-    yield from _moves(farm, job)
+    if places:
+        yield from _places(farm, job, block)
+        yield from _render_moves(farm)
+    yield from _job_moves(farm, job)
     yield from _takes(farm, job, block, task)
 
 
@@ -49,11 +72,24 @@ _TASK = ("task.continue", "task.restart", "task.try-next")
 
 def _unbound_block(block: Block) -> dict[str, Any]:
     return {
-        "max_running_tasks": -1, "max_running_tasks_per_host": -1, "capacity": 1,
-        "need_memory": -1, "need_power": -1, "need_hdd": -1, "need_cpu_freq_mgz": -1, "need_cpu_cores": -1,
-        "need_cpu_freq_cores": -1, "need_gpu_mem_mb": -1, "need_properties": "",
-        "depend_mask": "", "tasks_depend_mask": "", "hosts_mask": "", "hosts_mask_exclude": "",
-        "errors_avoid_host": 0, "errors_task_same_host": 0, "tickets": dict.fromkeys(block.spec.tickets, 0),
+        "max_running_tasks": -1,
+        "max_running_tasks_per_host": -1,
+        "capacity": 1,
+        "need_memory": -1,
+        "need_power": -1,
+        "need_hdd": -1,
+        "need_cpu_freq_mgz": -1,
+        "need_cpu_cores": -1,
+        "need_cpu_freq_cores": -1,
+        "need_gpu_mem_mb": -1,
+        "need_properties": "",
+        "depend_mask": "",
+        "tasks_depend_mask": "",
+        "hosts_mask": "",
+        "hosts_mask_exclude": "",
+        "errors_avoid_host": 0,
+        "errors_task_same_host": 0,
+        "tickets": dict.fromkeys(block.spec.tickets, 0),
     }
 
 
@@ -62,20 +98,33 @@ def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
     needs = f"{job.need_properties} {block.spec.need_properties}".strip()
     service = block.spec.service
     for id, render in farm.renders.items():
-        yield change_of(farm, ("heal", id, 0), {}), ""
+        if render.state & RenderState.SICK:
+            yield change_of(farm, ("heal", id, 0), {}), ""
         slots, units = len(render.runs) + 64, capacity_of(farm, render) + 64 * max(1000, block.spec.capacity)
         parameters: dict[str, Any] = {
-            "paused": False, "NIMBY": False, "nimby": False, "priority": 255, "max_tasks_host": slots,
-            "capacity_host": units, "power_host": _MUCH, "services": [*render.services, service],
-            "services_disabled": [], "tickets_host": dict.fromkeys(block.spec.tickets, _MUCH),
+            "paused": False,
+            "NIMBY": False,
+            "nimby": False,
+            "priority": 255,
+            "max_tasks_host": slots,
+            "capacity_host": units,
+            "power_host": _MUCH,
+            "services": [*render.services, service],
+            "services_disabled": [],
+            "tickets_host": dict.fromkeys(block.spec.tickets, _MUCH),
             "properties_host": f"{properties_of(farm, render)} {needs}".strip(),
         }
         yield change_of(farm, ("render", id, 0), parameters), "it gives the render everything the task could need"
     for id, pool in farm.pools.items():
         parameters = {
-            "paused": False, "priority": 255, "max_tasks_host": 64, "capacity_host": 64 * _MUCH,
-            "power_host": _MUCH, "services": [*pool.services, service] if pool.services else [],
-            "services_disabled": [], "tickets_host": dict.fromkeys(block.spec.tickets, _MUCH),
+            "paused": False,
+            "priority": 255,
+            "max_tasks_host": 64,
+            "capacity_host": 64 * _MUCH,
+            "power_host": _MUCH,
+            "services": [*pool.services, service] if pool.services else [],
+            "services_disabled": [],
+            "tickets_host": dict.fromkeys(block.spec.tickets, _MUCH),
             "properties_host": f"{pool.properties_host} {needs}".strip(),
             "tickets": {name: [_MUCH, -1] for name in block.spec.tickets},
         }
@@ -84,14 +133,18 @@ def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
             yield change_of(farm, ("pool", id, 0), {"priority": 255}), ""
 
 
-def _moves(farm: Farm, job: Job) -> Iterator[tuple[Change, str]]:
-    """Yield what moves the job to another branch or user, or a render to another pool."""
+def _job_moves(farm: Farm, job: Job) -> Iterator[tuple[Change, str]]:
+    """Yield what moves the job to another branch or user."""
     for id, branch in farm.branches.items():
         if id != job.branch:
             yield change_of(farm, ("job", job.id, 0), {"branch": branch.path}), "it moves the job to another branch"
     for id, user in farm.users.items():
         if id != job.user:
             yield change_of(farm, ("job", job.id, 0), {"user_name": user.name}), "it gives the job to another user"
+
+
+def _render_moves(farm: Farm) -> Iterator[tuple[Change, str]]:
+    """Yield what moves a render to another pool."""
     for render in farm.renders.values():
         if not render.runs:
             above = {pool.id for pool in pool_chain(farm, render.pool)}

@@ -38,6 +38,8 @@ _SMALL = 48
 _RIVALS = 300
 _TRIALS = 14
 """Trials for one answer on a great farm; each costs about a millisecond."""
+_SPREAD = 2
+"""Another proposal may cost so much more than the one before it."""
 _CHEAP = 4
 """A change that starts the task at once and costs no more needs no other beside it."""
 _MANY_SLOTS = 64
@@ -63,6 +65,7 @@ _DEAR = {
     "power_host": 3,
     "services": 3,
     "services_disabled": 2,
+    "sequential": 2,
 }
 """What makes a change dear: it overloads a host, asks a person, or gives up what somebody wanted."""
 
@@ -71,6 +74,7 @@ _WARNINGS = {
     "depend_mask_global": "it does not wait for what it depends on then",
     "tasks_depend_mask": "its frames do not wait for the frames they depend on then",
     "ignorenimby": "it runs on hosts that are kept for a person then",
+    "sequential": "its block is taken from the last task on then",
     "NIMBY": "ask the person there first",
     "nimby": "ask the person there first",
     "max_tasks_host": "it runs more tasks at once than its host was meant to",
@@ -134,7 +138,7 @@ class Proposals:
         groups = list(groups)
         proposals = self._now(everywhere, groups)
         if self._small and not proposals:
-            proposals = self._anything()
+            proposals = self._anything(places=not everywhere)
         if busy and not any(each.cost <= _CHEAP for each in proposals):
             proposals = [*self._next(everywhere, busy), *proposals][:_MOST]
         return proposals
@@ -146,7 +150,7 @@ class Proposals:
         for candidate in self._candidates(everywhere, groups):
             if len(proposals) >= _MOST or self._left <= 0:
                 break
-            if candidate.scope[0] in kinds or (kinds and candidate.cost > proposals[-1].cost + 4):
+            if candidate.scope[0] in kinds or (kinds and candidate.cost > proposals[-1].cost + _SPREAD):
                 continue
             proposal = self._tried(candidate)
             if proposal is not None:
@@ -211,9 +215,12 @@ class Proposals:
         """Return a candidate as a proposal, made as small as it may be; None when the task does not start by it."""
         scope, render = candidate.scope, candidate.render
         jobs, renders = self._touched(scope, render)
-        for parameters in (candidate.parameters, self._wide(candidate)):
-            if parameters is None:
-                continue
+        wide = self._wide(candidate)
+        several = [candidate.parameters, *([wide] if wide is not None else [])]
+        if scope[0] == "block" and self._block.spec.sequential != -1:
+            # What stands in the way is its own block's order.
+            several.append({**several[-1], "sequential": -1})
+        for parameters in several:
             trial = self._try(self._change(scope, parameters), jobs, renders)
             if trial is None or not trial.started:
                 continue
@@ -382,10 +389,10 @@ class Proposals:
 
     # Everything
 
-    def _anything(self) -> list[Proposal]:
+    def _anything(self, *, places: bool) -> list[Proposal]:
         """Return the first change of all there are that starts the task."""
         ready, renders = list(self._scheduler.offers.ready), set(self._farm.renders)
-        for change, text in every_change(self._farm, self._job, self._block, self._task):
+        for change, text in every_change(self._farm, self._job, self._block, self._task, places=places):
             trial = self._try(change, [*ready, *self._farm.jobs], renders)
             if trial is not None and trial.started and trial.run is not None:
                 return [Proposal(change, "now", text, 20, self._farm.renders[trial.run.render].name)]
@@ -419,5 +426,3 @@ def _joined(every: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def _warning(parameters: dict[str, Any]) -> str:
     """Return what to know before making a change, or an empty text."""
     return "; ".join(dict.fromkeys(_WARNINGS[name] for name in parameters if name in _WARNINGS))
-
-

@@ -8,8 +8,8 @@ Rules of this file:
 
 import copy
 from collections.abc import Callable, Collection, Iterator, MutableMapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from afcore import commands
 from afcore.core import Core
@@ -18,6 +18,7 @@ from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.errors import Rejected
 from afcore.events import Event, RunsStopRequested, RunStarted, RunStopRequested
 from afcore.ids import RunKey
+from afcore.model.copying import holding_copy, shallow_copy
 from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
 from afcore.model.job import Block, Job
@@ -76,18 +77,8 @@ class _Layer(MutableMapping[_K, _V]):
         return sum(1 for _ in self)
 
 
-def _copied(thing: _V) -> _V:
-    """Return a copy whose own lists, sets and dictionaries are copies too."""
-    made = copy.copy(thing)
-    for field in fields(cast(Any, thing)):
-        value = getattr(made, field.name)
-        if isinstance(value, list | dict | set):
-            setattr(made, field.name, value.copy())
-    return made
-
-
 def _pool(pool: Pool) -> Pool:
-    made = _copied(pool)
+    made = holding_copy(pool)
     made.ticket_hosts = {name: dict(hosts) for name, hosts in pool.ticket_hosts.items()}
     return made
 
@@ -110,17 +101,18 @@ class _LateTable(TaskTable):
 
 
 def _block(block: Block) -> Block:
-    made = _copied(block)
-    made.spec = copy.copy(block.spec)
+    made = holding_copy(block)
+    made.spec = shallow_copy(block.spec)
     made.tasks = _LateTable(block.tasks)
-    made.error_hosts = {id: HostErrors(each.count, each.last) for id, each in block.error_hosts.items()}
-    made.task_error_hosts = TaskErrors(block.task_error_hosts.rows())
+    if block.error_hosts:
+        made.error_hosts = {id: HostErrors(each.count, each.last) for id, each in block.error_hosts.items()}
+    made.task_error_hosts = TaskErrors(block.task_error_hosts.rows()) if block.task_error_hosts else TaskErrors()
     return made
 
 
 def _job(job: Job) -> Job:
-    made = _copied(job)
-    made.spec = copy.copy(job.spec)
+    made = holding_copy(job)
+    made.spec = shallow_copy(job.spec)
     made.blocks = [_block(block) for block in job.blocks]
     made.spec.blocks = [block.spec for block in made.blocks]
     return made
@@ -143,10 +135,10 @@ def _layered(farm: Farm) -> Farm:
     layer = copy.copy(farm)
     made: dict[str, Any] = {
         "jobs": _Layer(farm.jobs, _job),
-        "users": _Layer(farm.users, _copied),
-        "branches": _Layer(farm.branches, _copied),
+        "users": _Layer(farm.users, holding_copy),
+        "branches": _Layer(farm.branches, holding_copy),
         "pools": _Layer(farm.pools, _pool),
-        "renders": _Layer[int, Render](farm.renders, _copied),
+        "renders": _Layer[int, Render](farm.renders, holding_copy),
         "runs": _Layer[RunKey, Run](farm.runs, copy.copy),
         "waiters": _Layer(farm.waiters, set.copy),
         "masked_jobs": dict(farm.masked_jobs),

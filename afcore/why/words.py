@@ -64,7 +64,7 @@ def _failed(farm: Farm, obstacle: Obstacle, job: Job, block: Block, task: int) -
 def _waits_for_tasks(farm: Farm, obstacle: Obstacle, job: Job, block: Block, task: int) -> str:
     blocks = [job.blocks[index] for index in block.tasks_depend_on]
     names = [
-        f'{name_of(each)} ({sum(each.tasks.counts[state] for state in OVER_STATES)} of {each.tasks.size} done)'
+        f"{name_of(each)} ({sum(each.tasks.counts[state] for state in OVER_STATES)} of {each.tasks.size} done)"
         for each in blocks
         if not each.over
     ]
@@ -74,7 +74,7 @@ def _waits_for_tasks(farm: Farm, obstacle: Obstacle, job: Job, block: Block, tas
 def _waits_for_blocks(farm: Farm, obstacle: Obstacle, job: Job, block: Block, task: int) -> str:
     blocks = [job.blocks[index] for index in block.depends_on]
     names = [
-        f'{name_of(each)} ({sum(each.tasks.counts[state] for state in OVER_STATES)} of {each.tasks.size} done)'
+        f"{name_of(each)} ({sum(each.tasks.counts[state] for state in OVER_STATES)} of {each.tasks.size} done)"
         for each in blocks
         if not each.over
     ]
@@ -227,5 +227,3 @@ def _jobs_below(farm: Farm, branch: Branch) -> list[int]:
         found.extend(each.jobs)
         todo.extend(farm.branches[child] for child in each.children)
     return found
-
-

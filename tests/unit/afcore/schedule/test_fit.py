@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from afcore.events import RenderEdited, RenderMeasured, TasksReleased, UserEdited
+from afcore.events import JobEdited, RenderEdited, RenderMeasured, TasksReleased, UserEdited
 from afcore.states import RenderState, TaskState
 from tests.unit.afcore.schedule.kit import NOW, SmallFarm
 
@@ -212,3 +212,22 @@ def test_blocks_are_offered_in_their_order_and_tasks_in_theirs() -> None:
     assert [(each.block, each.task) for each in small.solve()] == [
         (0, 2), (0, 1), (0, 0), (1, 0), (1, 4), (1, 2), (1, 1), (1, 3),
     ]  # fmt: skip
+
+
+def test_a_job_waits_for_one_that_comes_later() -> None:
+    small = SmallFarm()
+    small.job("first", depend_mask_global="late.*")
+    small.job("late", offline=True)
+    small.render("a")
+    assert started(small) == []
+
+
+def test_a_job_waits_no_more_for_one_that_another_user_gets() -> None:
+    small = SmallFarm()
+    small.user("ben")
+    first = small.job("first", depend_mask="other")
+    other = small.job("other", offline=True)
+    small.render("a")
+    assert started(small) == []
+    small.happen(JobEdited(job=other, old={"user_name": "anna"}, new={"user_name": "ben"}))
+    assert {each.job for each in small.solve()} == {first}

@@ -1,0 +1,24 @@
+"""Why a task does not run, on random farms: every task gets an answer, every proposal starts its task."""
+
+from __future__ import annotations
+
+from afcore.schedule.reasons import Reason
+from tests.sim.whyfarms import Tally, prove
+
+FARMS = 300
+
+
+def test_every_waiting_task_gets_an_answer_that_holds() -> None:
+    """Ask about every waiting task of 300 farms; a failure names the line that plays it again."""
+    tally = Tally()
+    for seed in range(FARMS):
+        try:
+            prove(seed, tally, brute=seed % 10 == 0, most=3)
+        except Exception as error:
+            error.add_note(f"play it again: PYTHONPATH=. python -m tests.sim.whyfarms {seed} 1")
+            raise
+    assert tally["proposed"] >= 0.95 * tally["tasks"], tally.told()
+    assert tally["tried"] > FARMS
+    said = {name.removeprefix("reason ").upper() for name in tally if name.startswith("reason ")}
+    never = {reason.name for reason in Reason} - said
+    assert never <= {"DELETING", "ASLEEP", "NOTHING_READY", "FAILED"}, never
