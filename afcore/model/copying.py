@@ -10,7 +10,7 @@ __all__ = ["holding_copy", "shallow_copy"]
 _T = TypeVar("_T")
 _Plan = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
 _PLANS: dict[type, _Plan] = {}
-_HOLDING = frozenset({list, dict, set})
+_HOLDING: frozenset[Any] = frozenset({list, dict, set})
 
 
 def _plan(kind: type) -> _Plan:

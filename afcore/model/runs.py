@@ -16,6 +16,7 @@ import typing
 from array import array
 from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
+from copy import copy
 from itertools import islice
 from typing import Any, TypeVar, overload
 
@@ -138,6 +139,17 @@ class Runs(MutableMapping[RunKey, Run]):
     def items(self) -> ItemsView[RunKey, Run]:
         """Return keys and runs for reading."""
         return _Items(self)
+
+    def copied(self) -> "Runs":
+        """Return a copy that may be changed by itself."""
+        made = Runs()
+        made._awake = {key: copy(run) for key, run in self._awake.items()}
+        made._rows = {
+            key: {number: bytearray(rows) for number, rows in chunks.items()} for key, chunks in self._rows.items()
+        }
+        made._beside = dict(self._beside)
+        made._asleep = self._asleep
+        return made
 
     # For reading
 
@@ -438,6 +450,12 @@ class HostRuns(MutableMapping[RunKey, Run]):
     def __delitem__(self, key: RunKey) -> None:
         if not self.discard(key):
             raise KeyError(key)
+
+    def copied(self, runs: Runs) -> "HostRuns":
+        """Return the same list beside a copy of the farm's runs."""
+        made = HostRuns(runs)
+        made._keys = bytearray(self._keys)
+        return made
 
     def clear(self) -> None:
         """List no run any more."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from afcore.model.copying import shallow_copy
-from afcore.model.effective import capacity_of, max_tasks_of, pool_ticket
+from afcore.model.effective import block_tickets, capacity_of, max_tasks_of, pool_ticket
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -196,6 +196,9 @@ class Explainer:
                 matches = self._any_service
             elif reason in (Reason.POOL_TICKET, Reason.HOST_TICKET):
                 probe.spec.tickets = {key: count for key, count in probe.spec.tickets.items() if key != name}
+                if farm.limited.get(probe.spec.service) == name:
+                    # The service itself has that ticket: without the service there is none of it.
+                    probe.spec.service, matches = "", self._any_service
             elif reason is Reason.AVOIDED_BY_BLOCK:
                 probe.error_hosts = {}
             elif not _lift(probe.spec, reason):
@@ -203,9 +206,9 @@ class Explainer:
 
     def _named(self, reason: Reason, block: Block, render: Render) -> str:
         if reason is Reason.HOST_TICKET:
-            return host_ticket_missing(self._farm, render, block.spec.tickets)
+            return host_ticket_missing(self._farm, render, block_tickets(self._farm, block.spec))
         if reason is Reason.POOL_TICKET:
-            found = pool_ticket_holder(self._farm, render, block.spec.tickets)
+            found = pool_ticket_holder(self._farm, render, block_tickets(self._farm, block.spec))
             return found[0] if found is not None else ""
         return block.spec.service if reason is Reason.SERVICE else ""
 

@@ -116,6 +116,7 @@ LIFTED: dict[Reason, dict[str, Any]] = {
     Reason.JOB_PAUSED: {"offline": False},
     Reason.DELETING: {"deleting": False},
     Reason.WAITS_FOR_JOBS: {"waits_for": frozenset()},
+    Reason.WAITS_FOR_COMMANDS: {"pre": 0},
     Reason.WAIT_TIME: {"time_wait": 0},
 }
 """The same for what a job is by its own state."""

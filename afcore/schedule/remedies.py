@@ -9,6 +9,7 @@ Rules of this file:
 from typing import Any, NamedTuple
 
 from afcore.model.effective import (
+    block_tickets,
     capacity_of,
     host_ticket,
     max_tasks_of,
@@ -71,7 +72,10 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
     if reason is Reason.SERVICE and render is not None:
         return _service(obstacle.name, farm, render)
     if reason in (Reason.POOL_TICKET, Reason.HOST_TICKET) and render is not None:
-        return [*_ticket(farm, obstacle, block, render), Remedy(of_block, {"tickets": {obstacle.name: 0}})]
+        found = _ticket(farm, obstacle, block, render)
+        if obstacle.name in block.spec.tickets:
+            found.append(Remedy(of_block, {"tickets": {obstacle.name: 0}}))
+        return found
     if reason in (Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK):
         return _avoided(farm, reason, job, block)
     if reason in NEUTRAL:
@@ -153,7 +157,7 @@ def _service(service: str, farm: Farm, render: Render) -> list[Remedy]:
 
 def _ticket(farm: Farm, obstacle: Obstacle, block: Block, render: Render) -> list[Remedy]:
     """Return how there come to be enough tickets."""
-    name, wanted = obstacle.name, block.spec.tickets.get(obstacle.name, 0)
+    name, wanted = obstacle.name, block_tickets(farm, block.spec).get(obstacle.name, 0)
     if obstacle.reason is Reason.POOL_TICKET:
         pool = obstacle.thing
         assert isinstance(pool, Pool)

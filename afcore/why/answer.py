@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from afcore.errors import NotFound
+from afcore.errors import BadSpec, NotFound, Problem
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -59,21 +59,23 @@ class Answer:
     """Who comes first when a render gets free: ``job``, ``name``, ``user``, ``text``."""
     proposals: list[dict[str, Any]] = field(default_factory=list)
     """The smallest first: ``operation``, ``arguments``, ``when``, ``render``, ``text``."""
+    hint: str = ""
+    """What to do where no operation helps; empty otherwise."""
     until: float = 0.0
     """When it goes on by itself at the earliest, as far as that is known (unix seconds); 0: not known."""
 
 
 def why(
     farm: Farm, scheduler: Scheduler, at: float, *, job: int, block: int | None = None, task: int | None = None,
-    paused: bool = False,
+    held: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Return why a task, or the next task of a block or job, does not start; NotFound when there is none such.
 
-    ``paused`` says that the whole farm starts nothing, whoever asks.
+    ``held`` says why the whole farm starts nothing, whoever asks; empty when it does.
     """
     of = farm.job(job)
     index, number = _chosen(farm, scheduler, of, block, task)
-    return asdict(_Question(farm, scheduler, at, of, of.blocks[index], number).answer(paused=paused))
+    return asdict(_Question(farm, scheduler, at, of, of.blocks[index], number).answer(held))
 
 
 def _chosen(farm: Farm, scheduler: Scheduler, job: Job, block: int | None, task: int | None) -> tuple[int, int]:
@@ -84,6 +86,8 @@ def _chosen(farm: Farm, scheduler: Scheduler, job: Job, block: int | None, task:
             last = found.tasks.size - 1
             raise NotFound(f"Block {block} of job {job.id} has no task {task}.", hint=f"Its tasks are 0 to {last}.")
         return block, task
+    if task is not None:
+        raise BadSpec([Problem("block", "a task is named without its block", "name the block too")])
     blocks = job.blocks if block is None else [farm.block(job.id, block)]
     offering = [each for each in blocks if each.tasks.counts[TaskState.READY]]
     for each in sorted(offering, key=lambda each: each.waiting):
@@ -110,7 +114,7 @@ class _Question:
         self._explainer = Explainer(farm, scheduler, at)
         self._groups: dict[tuple[Any, ...], tuple[Obstacle, list[Render]]] = {}
 
-    def answer(self, *, paused: bool) -> Answer:
+    def answer(self, held: str) -> Answer:
         """Return the whole answer."""
         job, block, task = self._job, self._block, self._task
         state = TaskState(block.tasks.state[task])
@@ -131,10 +135,23 @@ class _Question:
         free = any(each.reason is Reason.NONE for each, _ in self._groups.values())
         if not everywhere and busy and not free:
             answer.ahead = ahead_of(self._farm, self._scheduler, job, busy)
-        if not paused:
+        if not held:
             answer.proposals = [each.told() for each in proposals.found(everywhere, self._groups_in_order(), busy)]
-        answer.sentence = self._sentence(everywhere, answer, paused=paused)
+        answer.sentence = self._sentence(everywhere, answer, held)
+        if not held and not any(each["when"] == "now" for each in answer.proposals):
+            answer.hint = self._hint(everywhere)
         return answer
+
+    def _hint(self, everywhere: list[Obstacle]) -> str:
+        """Return what people can do about what no operation does."""
+        reasons = {obstacle.reason for obstacle, _ in self._groups.values()}
+        if not reasons:
+            return "Start `afrender` on a machine: it registers by itself."
+        if reasons <= {Reason.OFFLINE, Reason.ASLEEP}:
+            return "No render is online: start `afrender` on one of them."
+        if any(each.reason is Reason.DELETING for each in everywhere):
+            return "A job that is being deleted starts nothing more."
+        return ""
 
     # What it is about
 
@@ -151,11 +168,8 @@ class _Question:
     # The renders
 
     def _look_at_renders(self) -> None:
-        job, block, task = self._job, self._block, self._task
         for render in self._farm.renders.values():
-            found = next(self._explainer.on(job, block, task, render), None)
-            if found is None:
-                found = Obstacle(Reason.NONE, render, render)
+            found = self._first(render)
             shared: Thing | None = None if isinstance(found.thing, Render) else found.thing
             key = (found.reason, scope_of(shared) if shared is not None else None, found.name)
             group = self._groups.get(key)
@@ -165,6 +179,15 @@ class _Question:
                 group[1].append(render)
         self._groups = dict(sorted(self._groups.items(), key=lambda each: (-len(each[1][1]), each[0][0])))
 
+    def _first(self, render: Render) -> Obstacle:
+        """Return the first obstacle on a render; one that stays when it gets free goes before that it is busy."""
+        first: Obstacle | None = None
+        for each in self._explainer.on(self._job, self._block, self._task, render):
+            first = first or each
+            if each.reason not in _BUSY:
+                return each
+        return first or Obstacle(Reason.NONE, render, render)
+
     def _groups_in_order(self) -> Iterator[tuple[Obstacle, list[Render]]]:
         yield from self._groups.values()
 
@@ -173,11 +196,8 @@ class _Question:
         found = []
         for obstacle, renders in self._groups.values():
             if obstacle.reason in _BUSY:
-                found += [render for render in renders[:_NAMES] if self._only_busy(render)]
+                found += renders[:_NAMES]
         return found
-
-    def _only_busy(self, render: Render) -> bool:
-        return all(each.reason in _BUSY for each in self._explainer.on(self._job, self._block, self._task, render))
 
     # The words
 
@@ -205,10 +225,10 @@ class _Question:
             told.append({"job": id, "name": job.name, "user": farm.users[job.user].name, "tasks": tasks})
         return told
 
-    def _sentence(self, everywhere: list[Obstacle], answer: Answer, *, paused: bool) -> str:
+    def _sentence(self, everywhere: list[Obstacle], answer: Answer, held: str) -> str:
         name, farm = self._name(), self._farm
-        if paused:
-            return f"{name} does not start: the whole farm is held, nothing starts until somebody lets it go on."
+        if held:
+            return f"{name} does not start, because {held.rstrip('.')}."
         if everywhere:
             more = len(everywhere) - 1
             rest = "" if not more else f" And {more} more {'reason' if more == 1 else 'reasons'}."

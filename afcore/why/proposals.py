@@ -77,8 +77,8 @@ _WARNINGS = {
     "sequential": "its block is taken from the last task on then",
     "NIMBY": "ask the person there first",
     "nimby": "ask the person there first",
-    "max_tasks_host": "it runs more tasks at once than its host was meant to",
-    "capacity_host": "it holds more than its host was meant to",
+    "max_tasks_host": "more at once than the host was meant to run",
+    "capacity_host": "more at once than the host was meant to run",
 }
 
 
@@ -140,8 +140,18 @@ class Proposals:
         if self._small and not proposals:
             proposals = self._anything(places=not everywhere)
         if busy and not any(each.cost <= _CHEAP for each in proposals):
-            proposals = [*self._next(everywhere, busy), *proposals][:_MOST]
+            following = self._next(everywhere, busy)
+            if following:
+                proposals = [each for each in proposals if not self._overloads(each)]
+            proposals = [*following, *proposals][:_MOST]
         return proposals
+
+    def _overloads(self, proposal: Proposal) -> bool:
+        """Say whether a proposal makes a host run more than twice what it was meant to: the last resort."""
+        arguments = proposal.change.arguments
+        slots = arguments.get("parameters", {}).get("max_tasks_host", 0)
+        render = self._farm.renders[self._farm.renders_by_name[proposal.render]]
+        return bool(slots > 2 * max(1, max_tasks_of(self._farm, render)))
 
     def _now(self, everywhere: list[Obstacle], groups: list[tuple[Obstacle, list[Render]]]) -> list[Proposal]:
         """Return changes by which the task starts at once."""

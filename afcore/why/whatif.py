@@ -6,7 +6,6 @@ Rules of this file:
   about has been refused by every render that the change is not about.
 """
 
-import copy
 from collections.abc import Callable, Collection, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,7 +21,7 @@ from afcore.model.copying import holding_copy, shallow_copy
 from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
 from afcore.model.job import Block, Job
-from afcore.model.render import Render, Run
+from afcore.model.render import Render
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import COLUMN_NAMES, TaskTable, unpack_indices, unpack_runs
 from afcore.model.tree import Pool
@@ -132,14 +131,20 @@ class _Untimed(Deadlines):
 
 
 def _layered(farm: Farm) -> Farm:
-    layer = copy.copy(farm)
+    layer, runs = shallow_copy(farm), farm.runs.copied()
+
+    def render(found: Render) -> Render:
+        made = holding_copy(found)
+        made.runs = found.runs.copied(runs)
+        return made
+
     made: dict[str, Any] = {
         "jobs": _Layer(farm.jobs, _job),
         "users": _Layer(farm.users, holding_copy),
         "branches": _Layer(farm.branches, holding_copy),
         "pools": _Layer(farm.pools, _pool),
-        "renders": _Layer[int, Render](farm.renders, holding_copy),
-        "runs": _Layer[RunKey, Run](farm.runs, copy.copy),
+        "renders": _Layer(farm.renders, render),
+        "runs": runs,
         "waiters": _Layer(farm.waiters, set.copy),
         "masked_jobs": dict(farm.masked_jobs),
     }
@@ -190,7 +195,7 @@ def try_out(
         except Rejected:
             return None
         for key in _stopped(outcome):
-            run = layer.runs.get(key)
+            run = layer.runs.look(key)
             if run is not None:
                 do(commands.ReportRun(run.render, *key, RunStatus.STOPPED, 0, 0.0, 1.0))
     if ends is not None and ends in layer.runs:

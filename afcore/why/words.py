@@ -78,7 +78,7 @@ def _waits_for_blocks(farm: Farm, obstacle: Obstacle, job: Job, block: Block, ta
         for each in blocks
         if not each.over
     ]
-    return f"Its block waits until all of {_listed(names)} is done."
+    return f"Its block waits until all tasks of {_listed(names)} are done."
 
 
 def _waits_for_jobs(farm: Farm, obstacle: Obstacle, job: Job, block: Block, task: int) -> str:
@@ -125,6 +125,7 @@ SENTENCES: dict[Reason, Say] = {
     Reason.WAITS_FOR_BLOCKS: _waits_for_blocks,
     Reason.WAITS_FOR_JOBS: _waits_for_jobs,
     Reason.WAIT_TIME: _plain("its job is not to start before its time."),
+    Reason.WAITS_FOR_COMMANDS: _plain("its job waits for the commands that are to be run before it."),
     Reason.JOB_PAUSED: _plain("its job is paused."),
     Reason.DELETING: _plain("its job is being deleted."),
     Reason.APPROVAL: _plain("its job waits until somebody approves the frames that are done (ppa)."),

@@ -208,6 +208,10 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
     elif name == "user.add":
         print(f"User {given['name']} is added.")
+    elif name == "job.why":
+        from afnet.cli.why import why_lines
+
+        print("\n".join(why_lines(reply, width=terminal_width())))
     elif name == "job.show":
         row = dict(reply["row"])
         blocks = row.pop("blocks")

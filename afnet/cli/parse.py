@@ -18,6 +18,7 @@ _OWN = {
     "submit": "the same as `job submit`",
     "traffic": "messages and bytes by kind and peer",
     "submit-scene": "submit a scene of Blender, Nuke, Houdini, Maya, …: SCENE FIRST LAST",
+    "why": "say why a job, block or task does not start, and what would start it",
     "config": "print every setting of this machine and where it came from",
     "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
@@ -126,6 +127,9 @@ def build_parser() -> argparse.ArgumentParser:
     traffic = things.add_parser("traffic", help=_OWN["traffic"], parents=[common])
     _add_arguments(traffic, OPERATIONS["server.traffic"])
     things.add_parser("submit-scene", help=_OWN["submit-scene"], add_help=False)
+    why = things.add_parser("why", help=_OWN["why"], description=OPERATIONS["job.why"].help, parents=[common])
+    why.add_argument("what", metavar="JOB[/BLOCK[/TASK]]", help="ids, as in 5, 5/0 or 5/0/12")
+    why.set_defaults(operation="job.why", leaf=why)
     config = things.add_parser("config", help=_OWN["config"], parents=[common])
     config.add_argument(
         "where", nargs="?", choices=("show", "reload"),
@@ -241,6 +245,8 @@ def _add_parameter(leaf: argparse.ArgumentParser, parameter: Parameter) -> None:
 
 def given_arguments(operation: Operation, options: argparse.Namespace) -> dict[str, Any]:
     """Return the operation's arguments as they were typed; UsageError or BadSpec when they make no sense."""
+    if hasattr(options, "what"):
+        return _ids_of(options.what)
     given: dict[str, Any] = {}
     for argument in operation.arguments:
         if argument.kind == "parameters":
@@ -262,6 +268,14 @@ def given_arguments(operation: Operation, options: argparse.Namespace) -> dict[s
         elif value is not None and not (argument.kind == "flag" and value is False):
             given[argument.name] = value
     return given
+
+
+def _ids_of(what: str) -> dict[str, Any]:
+    """Return what ``5/0/12`` names."""
+    parts = what.strip("/").split("/")
+    if not 1 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f'why takes ids as in 5, 5/0 or 5/0/12, not "{what}".')
+    return dict(zip(("job", "block", "task"), map(int, parts), strict=False))
 
 
 def _parameters(argument: Argument, options: argparse.Namespace) -> dict[str, Any]:

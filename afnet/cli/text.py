@@ -12,7 +12,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Moment", "ago", "clock_time", "describe", "short_time", "table", "terminal_height", "terminal_width"]
+__all__ = [
+    "Moment",
+    "ago",
+    "clock_time",
+    "describe",
+    "one_line",
+    "short_time",
+    "table",
+    "terminal_height",
+    "terminal_width",
+]
 
 _LEAST_WIDTH = 10
 """A column is not cut below this."""
@@ -91,7 +101,7 @@ def describe(row: Mapping[str, Any], *, indent: str = "") -> list[str]:
         elif isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
             lines += [head.rstrip(), *[f"{indent}  {line}" for line in table(None, map(_values, value))]]
         else:
-            lines.append(head + _one_line(_said(name, value)))
+            lines.append(head + one_line(_said(name, value)))
     return lines
 
 
@@ -117,10 +127,10 @@ def _said(name: str, value: Any) -> str:
 def _cell(value: Any, now: float) -> str:
     if isinstance(value, Moment):
         return short_time(value, now) if now else clock_time(value)
-    return _one_line(str(value))
+    return one_line(str(value))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a text that cannot break the table or the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 

@@ -31,6 +31,7 @@ from afcore.replay import recover
 from afcore.servicetable import SERVICES
 from afcore.store.base import Recovered, Retention, Store
 from afcore.store.writer import Writer, WriterState
+from afcore.why.answer import why
 from afnet.client.servers import Address
 from afnet.server.audit import Audit
 from afnet.server.board import Board
@@ -185,6 +186,7 @@ class FarmServer:
             settings=lambda: [each._asdict() for each in self._config.explain()],
             now=clock.now,
             loop=loop,
+            why=self._why,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
         self.requests.own = {"farm.reload": self._reload_farm, "config.reload": self._reload_config}
@@ -420,6 +422,12 @@ class FarmServer:
             commands=runner.applied,
             files_bytes=self.files.kept,
         )
+
+    def _why(self, **about: int) -> dict[str, Any]:
+        """Say why a task does not start."""
+        away = self.runner.away
+        held = "" if away is None else f"nothing starts anywhere: {away.sentence}"
+        return why(self.core.farm, self.core.scheduler, self._clock.now(), held=held, **about)
 
     def status(self) -> dict[str, Any]:
         """Return how the server is, as builtins."""

@@ -80,6 +80,7 @@ class Queries:
         settings: Callable[[], list[dict[str, Any]]],
         now: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
+        why: Callable[..., dict[str, Any]],
     ) -> None:
         self._farm = farm
         self._now = now
@@ -95,6 +96,7 @@ class Queries:
             "job.list": self._job_list,
             "job.show": self._job_show,
             "job.spec": self._job_spec,
+            "job.why": lambda arguments: why(**arguments),
             "job.error-hosts": lambda arguments: {
                 "rows": error_hosts(self._farm, arguments["job"], arguments["blocks"]), "next": None
             },

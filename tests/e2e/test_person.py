@@ -172,7 +172,7 @@ QUERIES = [
     "branch show /", "run list", "history runs", "server status", "config", "config show", "job watch 2",
     "job set 2 --priority 5", "render set r1 --paused no", "pool set / --max-tasks 4", "task restart 2 0 1",
     "job pause 3", "job start 3", "job stop 3", "job continue 3", "user add somebody",
-    "user set {user} --priority 3", "job delete 4",
+    "user set {user} --priority 3", "job delete 4", "why 3", "why 2/0/0", "job why 2 --block 0",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from afcore.events import Event
 from afcore.outcome import Entry
 from afcore.states import Role
 from afcore.store.base import Batch
+from afcore.why.answer import why
 from afnet.server.audit import Audit
 from afnet.server.board import Board
 from afnet.server.callers import Callers
@@ -179,6 +180,7 @@ class House:
         self.queries = Queries(
             self.core.farm, files=self.files, store=Any, audit=self.audit, status=lambda: {"jobs": 1},  # type: ignore[arg-type]
             settings=list, now=self.clock.now, loop=loop, coming=self.coming,
+            why=lambda **about: why(self.core.farm, self.core.scheduler, self.clock.now(), **about),
         )  # fmt: skip
         self.requests = Requests(self.runner, self.queries, services=["generic"])
         self.renders = Renders(
