@@ -5,6 +5,7 @@
 #   make test    system packages the tests need, then check, then the whole suite
 #   make test-apps  ffmpeg, ImageMagick and Blender on a real farm, installed first (some 600 MB)
 #   make bench   benchmarks, each figure beside its target
+#   make sim     long simulations: random farms whose every answer is proven
 #   make demo    a farm of one server and two agents renders an animation
 #   make clean   remove what these commands made
 #
@@ -23,8 +24,9 @@ STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SIM_FARMS ?= 10000
 
-.PHONY: help setup check house test test-apps bench demo clean
+.PHONY: help setup check house test test-apps bench sim demo clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -55,6 +57,10 @@ test-apps: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+sim: setup
+	@echo "why tasks do not run, on $(SIM_FARMS) random farms"
+	@$(BIN)/python -m tests.sim.whyfarms 0 $(SIM_FARMS)
 
 demo: setup
 	@$(BIN)/python -m afnet.demo $(DEMO_ARGS)
