@@ -38,6 +38,7 @@ from afcore.states import RenderState
 __all__ = ["EVERY", "FreeRenders", "Preference", "barred_by"]
 
 _SICK = int(RenderState.SICK)
+_SLEEPING = int(RenderState.WOL_SLEEPING | RenderState.WOL_WAKING)
 _ONLINE = int(RenderState.ONLINE)
 _AWAKE = int(RenderState.ONLINE | RenderState.SICK | RenderState.WOL_FALLING)
 # Plain numbers: an enum's own operators cost a microsecond each, and this is asked at every start and end.
@@ -111,7 +112,7 @@ class FreeRenders:
                 return Reason.NONE if render.used_capacity < capacity else Reason.FULL
             return self._no_slot(render, most)
         if not render.state & _ONLINE:
-            return Reason.OFFLINE
+            return Reason.ASLEEP if render.state & _SLEEPING else Reason.OFFLINE
         return Reason.SICK if render.state & _SICK else Reason.ASLEEP
 
     def _no_slot(self, render: Render, most: int) -> Reason:

@@ -91,7 +91,7 @@ class Scheduler:
     @property
     def waiting_jobs(self) -> Iterable[int]:
         """Ids of the jobs that have something to start by their own state."""
-        return self._offers.ready
+        return self.offers.ready
 
     def deadline(self) -> float | None:
         """Return when a pass may become wanted by time alone, or None."""

@@ -147,7 +147,9 @@ class _Question:
         reasons = {obstacle.reason for obstacle, _ in self._groups.values()}
         if not reasons:
             return "Start `afrender` on a machine: it registers by itself."
-        if reasons <= {Reason.OFFLINE, Reason.ASLEEP}:
+        if Reason.ASLEEP in reasons:
+            return "Renders that sleep are woken when work waits for long; `afcmd render wake NAME` wakes one now."
+        if reasons == {Reason.OFFLINE}:
             return "No render is online: start `afrender` on one of them."
         if any(each.reason is Reason.DELETING for each in everywhere):
             return "A job that is being deleted starts nothing more."

@@ -121,7 +121,7 @@ class _Untimed(Deadlines):
     """No deadlines: a trial is over in the moment it is made."""
 
     def __init__(self) -> None:
-        pass
+        super().__init__(Farm())
 
     def note(self, event: Event, at: float) -> None:
         pass

@@ -3,7 +3,7 @@
 Rules of this file:
 - Every waiting task gets an answer with words, and asking changes nothing.
 - A proposal is made as an operation of the registry, on the real farm: the solver must start the task, every time.
-- Where nothing is proposed for now, every single change of ``single_changes`` is made and must not start it.  That list
+- Where nothing is proposed, every single change of ``single_changes`` is made and must not start it.  That list
   is written from the registry, not from what proposes.
 
 ``python -m tests.sim.whyfarms FIRST COUNT`` plays many farms and prints what it saw.
@@ -316,7 +316,7 @@ def prove(seed: int, tally: Tally, *, brute: int = 2, most: int = 1000) -> None:
                     assert starts(packed, at, command, key, each["ends"]), f"seed {seed}, {key}: {each}"
                 for reason in (*answer["reasons"], *answer["renders"]):
                     tally[f"reason {reason['code']}"] += 1
-                if at_once:
+                if proposals:
                     continue
                 tally["alone"] += 1
                 if brute > 0:
