@@ -222,7 +222,7 @@ class Deadlines:
         if forgive <= 0:
             return
         newest = {render: errors.last for render, errors in block.error_hosts.items()}
-        for _, render, _, last in block.task_error_hosts.rows():
+        for render, last in block.task_error_hosts.newest_of_all().items():
             newest[render] = max(last, newest.get(render, 0.0))
         for render, last in newest.items():
             self.push_host(last + forgive, (job.id, block.index, render))

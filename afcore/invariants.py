@@ -152,7 +152,13 @@ class _Sums:
 
 def _holders(farm: Farm) -> Iterator[str]:
     groups: defaultdict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for key, run in farm.runs.items():
+    for id, index, counts in farm.runs.plain():
+        for (host, capacity), tasks in counts.items():
+            group = groups[id, index, host]
+            group[0] += tasks * capacity
+            group[1] += tasks
+    for run in farm.runs.extraordinary():
+        key = run.key
         group = groups[key.job, key.block, run.render]
         group[0] += run.capacity
         group[1] += 1
@@ -193,15 +199,24 @@ def _compare(name: str, holder: Limits | Block | Pool | User | Branch, sums: _Su
 
 def _renders(farm: Farm) -> Iterator[str]:
     runs: defaultdict[int, set[RunKey]] = defaultdict(set)
-    for key, run in farm.runs.items():
-        for id in run.hosts:
-            runs[id].add(key)
+    units: Counter[int] = Counter()
+    for job, block, tasks, numbers, hosts in farm.runs.hosts():
+        for task, number, host in zip(tasks, numbers, hosts, strict=True):
+            runs[host].add(RunKey(job, block, task, number))
+    for _, _, counts in farm.runs.plain():
+        for (host, capacity), many in counts.items():
+            units[host] += many * capacity
+    for run in farm.runs.extraordinary():
+        units[run.render] += run.capacity
+        for held in run.captured:
+            units[held.render] += held.capacity
+        for host in run.hosts:
+            runs[host].add(run.key)
     for render in farm.renders.values():
         own = runs.get(render.id, set())
         if own != set(render.runs):
             yield f"render {render.name} lists {sorted(render.runs)}, its runs are {sorted(own)}"
-        used = sum(run.capacity for run in render.runs.values() if run.render == render.id)
-        used += sum(each.capacity for run in render.runs.values() for each in run.captured if each.render == render.id)
+        used = units[render.id]
         if used != render.used_capacity:
             yield f"render {render.name} counts {render.used_capacity} used units, its runs take {used}"
         if render.session and not render.state & RenderState.ONLINE:
@@ -214,7 +229,7 @@ def _tickets(farm: Farm) -> Iterator[str]:
     """Count tickets from the runs alone; whatever is negative or left over differs from that."""
     renders: dict[int, Counter[str]] = {}
     pools: dict[int, Counter[tuple[str, int]]] = {}
-    for run in farm.runs.values():
+    for run in farm.runs.extraordinary():
         if not run.tickets and not run.captured:
             continue
         for id, tickets in (run.render, dict(run.tickets)), *((each.render, each.tickets) for each in run.captured):

@@ -2,12 +2,15 @@
 
 Rules of this file:
 - Replay evolves and nothing else: no rule, no solver, no effect.
-- The two events of which there are many (a run started, a run ended) take a short way that writes columns and runs
-  and leaves every counter to one ``recount`` at the end; all others go through ``afcore.evolve`` itself.
+- The two events of which there are many (a run started, a run ended well) take a short way: a start is written when
+  its end is known, both at once, and every counter is left to one ``recount`` at the end; all others go through
+  ``afcore.evolve`` itself, after the starts that are not written yet.
 - What comes out is what went on before: a test compares the digests on random histories.
 """
 
+from array import array
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from afcore.codec import decode_entries
 from afcore.core import Core
@@ -16,6 +19,8 @@ from afcore.events import (
     HostForgiven,
     JobDeleted,
     JobEdited,
+    RenderDeleted,
+    RenderEdited,
     RunFinished,
     RunStarted,
     TasksHeld,
@@ -26,9 +31,11 @@ from afcore.evolve.ranges import forgive_hosts
 from afcore.evolve.tasks import make_run, record_finish, record_start
 from afcore.ids import RunKey
 from afcore.image import Stored, load_farm
+from afcore.jobspec import BlockSpec
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.model.job import Block
+from afcore.model.tasks import COLUMN_NAMES, TaskTable
 from afcore.outcome import Entry
 from afcore.recount import recount
 from afcore.states import Role, TaskState
@@ -36,6 +43,8 @@ from afcore.states import Role, TaskState
 __all__ = ["Replay", "recover"]
 
 _BlockKey = tuple[int, int]
+_Begun = dict[int, tuple[RunStarted, float]]
+"""By task: a start and when."""
 
 _READY, _RUNNING, _DONE = int(TaskState.READY), int(TaskState.RUNNING), int(TaskState.DONE)
 _MOST_STARTS = 0xFFFF
@@ -43,68 +52,31 @@ _FEW = 2
 """With more tasks ready or running than this a block cannot be over by one more end."""
 
 
-class _Short:
-    """``record_start`` and ``record_finish`` for many in a row, mostly of one block: the columns stay at hand."""
+class _Place(NamedTuple):
+    """A block with its columns at hand, and the starts in it that are not written yet."""
 
-    __slots__ = (
-        *("_block", "_counts", "_epoch", "_errors", "_farm", "_finished", "_flags", "_percent", "_render", "_started"),
-        *("_starts", "_state", "block", "job"),
-    )
+    block: Block
+    begun: _Begun
+    counts: list[int]
+    state: bytearray
+    flags: bytearray
+    percent: bytearray
+    errors: bytearray
+    starts: "array[int]"
+    render: "array[int]"
+    started: "array[int]"
+    finished: "array[int]"
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
-        self._epoch = farm.epoch
-        self.job = self.block = -1
 
-    def turn_to(self, block: Block) -> None:
-        """Go on with another block."""
-        self.job, self.block = block.job, block.index
-        self._block = block
-        table = block.tasks
-        self._counts, self._state, self._flags, self._percent = table.counts, table.state, table.flags, table.percent
-        self._errors, self._starts, self._render = table.errors, table.starts, table.render
-        self._started, self._finished = table.started, table.finished
+_NOWHERE = _Place(
+    Block(job=-1, index=-1, spec=BlockSpec(), tasks=TaskTable(0), frames=BlockSpec().frames), {}, [],
+    *(getattr(TaskTable(0), name) for name in COLUMN_NAMES),
+)  # fmt: skip
+"""Where replay is before the first event, and after one that may have changed tables."""
 
-    def start(self, event: RunStarted, at: float) -> None:
-        """Write a start; what is seldom takes the long way."""
-        block, task, state = self._block, event.task, self._state
-        if self._flags[task] or event.run >= _MOST_STARTS:
-            record_start(self._farm, block, event, at)
-        else:
-            counts = self._counts
-            counts[state[task]] -= 1
-            counts[_RUNNING] += 1
-            state[task] = _RUNNING
-            self._percent[task] = 0
-            self._starts[task] = event.run
-            self._render[task] = event.render
-            second = int(at) - self._epoch
-            self._started[task] = second if second > 0 else 1
-            self._finished[task] = 0
-            if not block.time_started:
-                block.time_started = at
-        block.version = self._farm.version
 
-    def finish(self, event: RunFinished, at: float) -> None:
-        """Write an end; what is seldom takes the long way."""
-        block, counts = self._block, self._counts
-        if event.state != _DONE or event.host_error or counts[_READY] + counts[_RUNNING] < _FEW:
-            record_finish(self._farm, block, event, at)
-        else:
-            task, state = event.task, self._state
-            counts[state[task]] -= 1
-            counts[_DONE] += 1
-            state[task] = _DONE
-            self._flags[task] = event.flags
-            self._errors[task] = event.errors
-            self._percent[task] = 0
-            second = int(at) - self._epoch
-            self._finished[task] = second if second > 0 else 1
-            block.run_time_sum_ms += event.duration_ms
-            render = self._farm.renders.get(event.render)
-            if render is not None and render.failed_users:
-                render.failed_users.clear()
-        block.version = self._farm.version
+def _with_failures(farm: Farm) -> set[int]:
+    return {id for id, render in farm.renders.items() if render.failed_users}
 
 
 class Replay:
@@ -117,8 +89,13 @@ class Replay:
         self.deleted: list[int] = []
         self._counted = False
         """Whether what is derived was built once; only rare events ask for it on the way."""
-        self._live: dict[_BlockKey, dict[int, tuple[RunStarted, float]]] = {}
-        """Starts whose run was not made yet, by block and task: most of them end before anybody asks."""
+        self._begun: dict[_BlockKey, _Begun] = {}
+        """Starts that nothing was written of yet, by block and task: most of them end before anybody asks."""
+        self._written: dict[_BlockKey, _Begun] = {}
+        """Starts that are in their columns, and whose run was not made yet."""
+        self._places: dict[_BlockKey, _Place] = {}
+        self._failed = _with_failures(farm)
+        """Renders with failures that a good end would wipe."""
         self._forgiven: dict[_BlockKey, set[int]] = {}
         """Hosts of a block that were forgiven and are not forgotten yet: all at once, before a host fails again."""
         self._solved: dict[int, int] = {}
@@ -128,46 +105,119 @@ class Replay:
 
     def entries(self, entries: Iterable[Entry]) -> None:
         """Let the facts of some journal entries happen."""
-        farm, live, touched, solved = self.farm, self._live, self._touched, self._solved
-        jobs, runs, forgiven = farm.jobs, farm.runs, self._forgiven
-        # Names at hand: the loop below is the time that a recovery takes.
-        node, on_act = int(Role.NODE), self._on_act
-        short = _Short(farm)
-        started: dict[int, tuple[RunStarted, float]] = {}
+        # Names at hand: this loop is the time that a recovery takes.
+        farm, touched, solved, forgiven = self.farm, self._touched, self._solved, self._forgiven
+        node, on_act, epoch, failed = int(Role.NODE), self._on_act, farm.epoch, self._failed
+        place = _NOWHERE
+        block, begun, counts, state, flags, percent, errors, starts, render, started, finished = place
         for entry in entries:
             at = entry.at
+            second = int(at) - epoch
+            farm.version += len(entry.events)
             if entry.role < node and on_act is not None:
                 on_act(entry)
             for event in entry.events:
-                farm.version += 1
-                if type(event) is RunStarted:
-                    job = event.job
-                    if short.job != job or short.block != event.block:
-                        short.turn_to(jobs[job].blocks[event.block])
-                        started = live.setdefault((job, event.block), {})
-                    short.start(event, at)
-                    started[event.task] = event, at
+                if isinstance(event, RunStarted):
+                    if event.job != block.job or event.block != block.index:
+                        place = self._place(event.job, event.block)
+                        block, begun, counts, state, flags, percent, errors, starts, render, started, finished = place
+                    begun[event.task] = event, at
                     farm.starts += 1
-                    solved[job] = farm.starts
+                    solved[event.job] = farm.starts
+                    if not block.time_started:
+                        block.time_started = at
+                elif isinstance(event, RunFinished):
+                    if event.job != block.job or event.block != block.index:
+                        place = self._place(event.job, event.block)
+                        block, begun, counts, state, flags, percent, errors, starts, render, started, finished = place
+                    task = event.task
                     touched[event.render] = at
-                    for held in event.captured:
-                        touched[held.render] = at
-                elif type(event) is HostForgiven:
+                    pair = begun.get(task)
+                    if (
+                        pair is None
+                        or event.state != _DONE
+                        or event.host_error
+                        or event.render in failed
+                        or flags[task]
+                        or pair[0].run >= _MOST_STARTS
+                        or pair[0].captured
+                        or counts[_READY] + counts[_RUNNING] < _FEW
+                    ):
+                        self._finish(place, event, at)
+                        continue
+                    del begun[task]
+                    start, before = pair
+                    counts[state[task]] -= 1
+                    counts[_DONE] += 1
+                    state[task] = _DONE
+                    flags[task] = event.flags
+                    errors[task] = event.errors
+                    starts[task] = start.run
+                    render[task] = start.render
+                    first = int(before) - epoch
+                    started[task] = first if first > 0 else 1
+                    finished[task] = second if second > 0 else 1
+                    block.run_time_sum_ms += event.duration_ms
+                elif isinstance(event, HostForgiven):
                     forgiven.setdefault((event.job, event.block), set()).add(event.render)
-                elif type(event) is RunFinished:
-                    job = event.job
-                    if short.job != job or short.block != event.block:
-                        short.turn_to(jobs[job].blocks[event.block])
-                        started = live.setdefault((job, event.block), {})
-                    if started.pop(event.task, None) is None:
-                        runs.discard(RunKey(job, event.block, event.task, event.run))
-                    if forgiven and event.host_error:
-                        self._forgive()
-                    short.finish(event, at)
-                    touched[event.render] = at
                 else:
                     self._other(event, at)  # type: ignore[arg-type]
-                    short = _Short(farm)
+                    # It may have replaced tables, or founded the farm.
+                    block, failed, epoch = _NOWHERE.block, self._failed, farm.epoch
+                    second = int(at) - epoch
+        self._stamp_places()
+
+    def _place(self, job: int, index: int) -> _Place:
+        """Return a block with its columns at hand."""
+        place = self._places.get((job, index))
+        if place is None:
+            block = self.farm.jobs[job].blocks[index]
+            table = block.tasks
+            place = self._places[job, index] = _Place(
+                block, self._begun.setdefault((job, index), {}), table.counts,
+                *(getattr(table, name) for name in COLUMN_NAMES),
+            )  # fmt: skip
+        return place
+
+    def _stamp_places(self) -> None:
+        """Note that the blocks of these places changed."""
+        for place in self._places.values():
+            place.block.version = self.farm.version
+
+    def _finish(self, place: _Place, event: RunFinished, at: float) -> None:
+        """Write an end the long way."""
+        block = place.block
+        pair = place.begun.pop(event.task, None)
+        if pair is not None:
+            self._write(block, *pair)
+        elif self._written.get((block.job, block.index), {}).pop(event.task, None) is None:
+            self.farm.runs.discard(RunKey(event.job, event.block, event.task, event.run))
+        if self._forgiven and event.host_error:
+            self._forgive()
+        record_finish(self.farm, block, event, at)
+        render = self.farm.renders.get(event.render)
+        if render is not None and render.failed_users:
+            self._failed.add(event.render)
+        else:
+            self._failed.discard(event.render)
+
+    def _write(self, block: Block, event: RunStarted, at: float) -> None:
+        """Write a start into the columns."""
+        record_start(self.farm, block, event, at)
+        for id in (event.render, *(held.render for held in event.captured)):
+            self._touched[id] = max(at, self._touched.get(id, 0.0))
+
+    def _write_starts(self) -> None:
+        """Write every start that was not."""
+        for key, begun in self._begun.items():
+            if begun:
+                block = self.farm.jobs[key[0]].blocks[key[1]]
+                for event, at in begun.values():
+                    self._write(block, event, at)
+                self._written.setdefault(key, {}).update(begun)
+        self._begun.clear()
+        self._stamp_places()
+        self._places.clear()
 
     def _forgive(self) -> None:
         """Forget the hosts that were forgiven since a host last failed: a thousand are forgiven in one look."""
@@ -178,6 +228,7 @@ class Replay:
     def _other(self, event: Fact, at: float) -> None:
         if self._forgiven:
             self._forgive()
+        self._write_starts()
         if not isinstance(event, TasksReleased | TasksHeld):
             self._make_runs()
             if not self._counted:
@@ -188,13 +239,15 @@ class Replay:
             if isinstance(event, JobDeleted):
                 self.deleted.append(event.job)
         HANDLERS[type(event)](self.farm, event, at)
+        if isinstance(event, RenderEdited | RenderDeleted):
+            self._failed = _with_failures(self.farm)
 
     def _make_runs(self) -> None:
-        for started in self._live.values():
+        for started in self._written.values():
             for event, at in started.values():
                 run = make_run(event, at)
                 self.farm.runs[run.key] = run
-        self._live.clear()
+        self._written.clear()
         self.farm.runs.settle_all()
 
     def _stamp(self) -> None:
@@ -216,6 +269,7 @@ class Replay:
     def finish(self) -> None:
         """Build what is derived: afterwards the farm is as it was."""
         self._forgive()
+        self._write_starts()
         self._make_runs()
         self._stamp()
         for id, at in self._touched.items():

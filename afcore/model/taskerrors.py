@@ -16,11 +16,12 @@ __all__ = ["TaskErrors"]
 
 _CHUNK = 1024
 """Tasks whose errors lie together."""
-_ROW = Struct("<HHId")
-"""Task in its chunk, how often the render failed it, render id, when last; little-endian on every machine, because
+_ROW = Struct("<HIHd")
+"""Task in its chunk, render id, how often it failed the task, when last; little-endian on every machine, because
 snapshots hold it."""
-_TASK = Struct("<H")
-_HALVES = _ROW.size // 2
+_NAME = Struct("<HI")
+_COUNT = Struct("<Hd")
+_RENDER = 2
 _MOST = 0xFFFF
 
 
@@ -87,34 +88,47 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
 
     def note(self, task: int, render: int, at: float) -> None:
         """Count one more failure of a task on a render."""
-        for place, id, count, _ in self._rows_of(task):
-            if id == render:
-                chunk = self._chunks[task // _CHUNK]
-                _ROW.pack_into(chunk, place, task % _CHUNK, min(_MOST, count + 1), render, at)
-                return
-        self._add(task, render, 1, at)
+        place = self._find(task, render)
+        if place < 0:
+            self._add(task, render, 1, at)
+        else:
+            chunk = self._chunks[task // _CHUNK]
+            (count, _) = _COUNT.unpack_from(chunk, place + _NAME.size)
+            _COUNT.pack_into(chunk, place + _NAME.size, min(_MOST, count + 1), at)
 
     def count(self, task: int, render: int) -> int:
         """Return how often a render failed a task."""
-        return next((count for _, id, count, _ in self._rows_of(task) if id == render), 0)
+        place = self._find(task, render)
+        if place < 0:
+            return 0
+        count: int = _COUNT.unpack_from(self._chunks[task // _CHUNK], place + _NAME.size)[0]
+        return count
 
     def forgive(self, renders: Collection[int]) -> None:
         """Forget some renders on every task, in one look over all of them."""
-        if self._failed(renders):
-            for number in list(self._chunks):
-                self._keep(number, lambda task, render: render not in renders)
+        gone = frozenset(renders)
+        for number in [number for number, chunk in self._chunks.items() if not gone.isdisjoint(_renders(chunk))]:
+            self._keep(number, lambda task, render: render not in gone)
 
     def newest(self, render: int) -> float:
         """Return when a render last failed any task; 0 when it did not."""
-        if not self._failed((render,)):
-            return 0.0
-        rows = _ROW.iter_unpack(b"".join(self._chunks.values()))
-        return max((last for _, _, id, last in rows if id == render), default=0.0)
+        # Few chunks have one render: fifty thousand rows are looked through in a millisecond.
+        found = [chunk for chunk in self._chunks.values() if render in _renders(chunk)]
+        rows = _ROW.iter_unpack(b"".join(found))
+        return max((last for _, id, _, last in rows if id == render), default=0.0)
+
+    def newest_of_all(self) -> dict[int, float]:
+        """Return of every render when it last failed any task."""
+        newest: dict[int, float] = {}
+        for _, render, _, last in _ROW.iter_unpack(b"".join(self._chunks.values())):
+            if last > newest.get(render, 0.0):
+                newest[render] = last
+        return newest
 
     def rows(self) -> Iterator[tuple[int, int, int, float]]:
         """Yield (task, render, count, last), in the order of tasks and renders."""
         for number, chunk in sorted(self._chunks.items()):
-            rows = [(task, render, count, last) for task, count, render, last in _ROW.iter_unpack(chunk)]
+            rows = list(_ROW.iter_unpack(chunk))
             for task, render, count, last in sorted(rows):
                 yield number * _CHUNK + task, render, count, last
 
@@ -137,17 +151,29 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         chunk = self._chunks.get(task // _CHUNK)
         if chunk is None:
             return
-        name = _TASK.pack(task % _CHUNK)
+        tasks, own, row = _column(chunk, 0, 2), (task % _CHUNK).to_bytes(2, "little"), -1
+        while True:
+            row = tasks.find(own, row + 1)
+            if row < 0:
+                return
+            if row % 2 == 0:
+                place = row // 2 * _ROW.size
+                _, render, count, last = _ROW.unpack_from(chunk, place)
+                yield place, render, count, last
+
+    def _find(self, task: int, render: int) -> int:
+        """Return the place of a row in its chunk, or -1."""
+        chunk = self._chunks.get(task // _CHUNK)
+        if chunk is None:
+            return -1
+        name = _NAME.pack(task % _CHUNK, render)
         place = chunk.find(name)
-        while place >= 0:
-            row = place - place % _ROW.size
-            if row == place:
-                _, count, render, last = _ROW.unpack_from(chunk, row)
-                yield row, render, count, last
-            place = chunk.find(name, row + _ROW.size)
+        while place >= 0 and place % _ROW.size:
+            place = chunk.find(name, place - place % _ROW.size + _ROW.size)
+        return place
 
     def _add(self, task: int, render: int, count: int, last: float) -> None:
-        row = _ROW.pack(task % _CHUNK, min(_MOST, count), render, last)
+        row = _ROW.pack(task % _CHUNK, render, min(_MOST, count), last)
         chunk = self._chunks.get(task // _CHUNK)
         if chunk is None:
             self._chunks[task // _CHUNK] = bytearray(row)
@@ -160,21 +186,28 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         if chunk is None:
             return
         rows = list(_ROW.iter_unpack(chunk))
-        kept = [row for row in rows if wanted(row[0], row[2])]
+        kept = [row for row in rows if wanted(row[0], row[1])]
         if not kept:
             del self._chunks[number]
         elif len(kept) < len(rows):
             self._chunks[number] = bytearray(b"".join(_ROW.pack(*row) for row in kept))
 
-    def _failed(self, renders: Collection[int]) -> bool:
-        """Say whether some of ``renders`` failed any task: fifty thousand rows are looked through in a millisecond."""
-        ids = _native(array("I", b"".join(self._chunks.values())))[1 :: _ROW.size // 4]
-        return not set(ids).isdisjoint(renders)
+
+def _column(chunk: bytearray, at: int, width: int) -> bytearray:
+    """Return one field of every row."""
+    column = bytearray(len(chunk) // _ROW.size * width)
+    for byte in range(width):
+        column[byte::width] = chunk[at + byte :: _ROW.size]
+    return column
+
+
+def _renders(chunk: bytearray) -> "array[int]":
+    return _native(array("I", bytes(_column(chunk, _RENDER, 4))))
 
 
 def _tasks(chunk: bytearray) -> dict[int, None]:
     """Return the tasks of a chunk, each once, in the order in which they came."""
-    return dict.fromkeys(_native(array("H", bytes(chunk)))[::_HALVES])
+    return dict.fromkeys(_native(array("H", bytes(_column(chunk, 0, 2)))))
 
 
 def _native(numbers: "array[int]") -> "array[int]":
