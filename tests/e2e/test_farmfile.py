@@ -78,7 +78,7 @@ def test_limits_survive_a_reload_and_show_who_holds_them(new_farm: Callable[[], 
     path.write_text(TEXT.replace('maxcount="1"', 'maxcount="2"'))
     farm.ask("farm.reload")
     wait_for(lambda: len(farm.ask("run.list")["rows"]) == 2, what="a second task to run")
-    (line,) = [line for line in farm.afcmd("pool", "tickets").stdout.splitlines() if "service:generic" in line]
+    (line,) = [line for line in farm.afcmd("pool", "tickets").stdout.splitlines() if line.startswith("/  ")]
     assert line.split() == ["/", "service:generic", "2", "2", "5", "r1", "2"]
     gate.touch()
     farm.wait_job(job)
