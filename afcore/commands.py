@@ -75,6 +75,8 @@ class SubmitJob(msgspec.Struct, tag="submit_job", frozen=True):
     """Take a new job.  Reply: ``{"id": job id, "serial": serial}``."""
 
     spec: JobSpec
+    lenient: bool = False
+    """Also without a name, and with masks of blocks that match none: the classic dialect takes such jobs."""
 
 
 class SetJobs(msgspec.Struct, tag="set_jobs", frozen=True):

@@ -28,7 +28,7 @@ def submit_job(context: Context, command: SubmitJob) -> Steps:
     farm, spec = context.farm, command.spec
     if not spec.user_name and context.principal.name:
         spec = dataclasses.replace(spec, user_name=context.principal.name)
-    problems = check_job(spec)
+    problems = check_job(spec, strict=not command.lenient)
     if problems:
         raise BadSpec(problems)
     path = filter_branch(spec.branch)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from afcore.errors import Rejected
 from afcore.masks import mask_problem
 from afcore.model.farm import Farm
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.classic.action_jobs import plan_blocks, plan_jobs
 from afnet.classic.action_nodes import plan_branches, plan_pools, plan_renders, plan_users
 from afnet.classic.framing import info
@@ -75,10 +76,8 @@ def plan_action(farm: Farm, action: Action) -> Plan | dict[str, Any]:
         ids = chosen_ids(action, {id: getattr(thing, attribute) for id, thing in things.items()})
         operation, parameters = check_operation(given)
         if action.kind == "jobs":
-            if 1 in ids and 1 not in farm.jobs:
-                # The job of the system, which is none here.
-                deletes = operation is not None and operation["type"] == "delete"
-                raise Rejected("System job can't be deleted." if deletes else "Action node ID not found: 1.")
+            if SYSTEM_JOB in ids:
+                ids = _without_system_job(farm, action, ids, operation)
             if given.get("block_ids") is not None or given.get("block_mask"):
                 return plan_blocks(farm, ids, given, operation, parameters)
             return plan_jobs(farm, ids, operation, parameters)
@@ -91,6 +90,18 @@ def plan_action(farm: Farm, action: Action) -> Plan | dict[str, Any]:
         return plan_pools(farm, ids, operation, parameters)
     except Rejected as wrong:
         return info(str(wrong))
+
+
+def _without_system_job(farm: Farm, action: Action, ids: list[int], operation: dict[str, Any] | None) -> list[int]:
+    """Return the jobs that are meant; the job of the system is never deleted, and a mask for many passes it over."""
+    deletes = operation is not None and operation["type"] == "delete"
+    if deletes and not action.ids and len(ids) > 1:
+        return [id for id in ids if id != SYSTEM_JOB]
+    if deletes:
+        raise Rejected("System job can't be deleted.")
+    if SYSTEM_JOB not in farm.jobs:
+        raise Rejected("Action node ID not found: 1.")
+    return ids
 
 
 def done_answer() -> dict[str, Any]:

@@ -228,3 +228,18 @@ def test_users_as_recorded(tmp_path: Path, name: str) -> None:
         assert differs <= {"id", "time_register", "time_activity", "solve_need"}
 
     served(play, tmp_path)
+
+
+def test_the_settings_that_clients_use(tmp_path: Path) -> None:
+    async def play(farm: Served) -> None:
+        files = (await farm.ask({"get": {"type": "config"}}))["cgru_config"]
+        recorded = sample("get-config-reduced")["cgru_config"]
+        assert [list(each) for each in files] == [list(each) for each in recorded]
+        known = {**files[0]["cgru_config"], **files[1]["cgru_config"]}
+        own = {"include", "realm", "af_http_site_index", "af_http_directory_index"}
+        for file in recorded[:2]:
+            assert set(file["cgru_config"]) - set(known) <= own
+        assert known["af_serverport"] == farm.port
+        assert set(files[2]["cgru_environment"]) == set(recorded[2]["cgru_environment"])
+
+    served(play, tmp_path)
