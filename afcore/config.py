@@ -71,7 +71,12 @@ class Config:
 
     def explain(self) -> list[Explained]:
         """Return every setting with its value, source, unit and meaning, in the order of their declaration."""
-        return [Explained(s.name, self[s.name], self.source(s.name), s.unit, s.about) for s in SETTINGS.values()]
+        return [Explained(s.name, self._shown(s.name), self.source(s.name), s.unit, s.about) for s in SETTINGS.values()]
+
+    def _shown(self, name: str) -> Any:
+        """Return a value as people may see it: a password is not for their eyes."""
+        value = self[name]
+        return "(set)" if value and name.endswith("_password") else value
 
     def servers(self) -> list[tuple[str, int]]:
         """Return the addresses of the farm's servers, in the order in which they are tried.

@@ -122,7 +122,16 @@ _ALL = (
         "af_render_cmd_wolsleep", "text", "", "program that sends this machine to sleep; empty is the system's own"
     ),
     Setting("af_render_cmd_wolwake", "text", "", "program that wakes machines; empty is our own"),
-    Setting("email_send_cmd", "text", "emailsend", "program that sends mail about events"),
+    Setting("af_render_cmd_reboot", "text", "", "program that reboots this machine; empty is the system's own"),
+    Setting("af_render_cmd_shutdown", "text", "", "program that turns this machine off; empty is the system's own"),
+    Setting("af_render_overflow_mem", "int", -1, "free memory at which an overload is told; -1 never", "%", -1, 100),
+    Setting("af_render_overflow_swap", "int", -1, "free swap at which an overload is told; -1 never", "%", -1, 100),
+    Setting("af_render_overflow_hdd", "int", -1, "free disk at which an overload is told; -1 never", "%", -1, 100),
+    Setting("email_send_cmd", "text", "", "program that sends mail about events; empty is our own"),
+    Setting("email_smtp_server", "text", "", "mail server that events are sent by, HOST or HOST:PORT"),
+    Setting("email_smtp_user", "text", "", "name to log in with at the mail server; empty does not log in"),
+    Setting("email_smtp_password", "text", "", "password of that name"),
+    Setting("email_smtp_tls", "text", "starttls", "starttls where the server offers it, tls from the start, or none"),
     Setting("email_sender_address_host", "text", "localhost", "host in the sender's address of such mail"),
     Setting("af_render_iostat_device", "text", "*", "disk whose traffic is measured; * is all"),
     Setting("af_render_resclasses", "texts", (), "custom meters: names of Python classes"),
@@ -151,7 +160,7 @@ CLASSIC = frozenset(
     af_http_site_index af_http_directory_index af_ip_trust af_digest_file af_digest_realm pswd_visor
     pswd_god af_store_folder af_perm_user_mod_his_priority af_perm_user_mod_job_priority af_render_networkif
     af_render_customiostat_devices af_render_get_cpu_temperature_mod af_render_get_hw_info_mod
-    af_render_gpuinfo_nvidia_cmd af_render_cmd_reboot af_render_cmd_shutdown
+    af_render_gpuinfo_nvidia_cmd
     af_rendercmds af_rendercmds_admin
     af_render_launch_cmds af_render_launch_cmds_exit af_monitor_zombietime
     af_monitor_render_idle_bar_max af_monitor_render_cpu_hot_min af_monitor_render_cpu_hot_max af_watch_get_events_sec
@@ -166,8 +175,7 @@ CLASSIC = frozenset(
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
     af_db_conninfo af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size
-    af_render_overflow_mem af_render_overflow_swap af_render_overflow_hdd
-    company tray_icon icons_path menu_path docs_url forum_url email_smtp_server
+    company tray_icon icons_path menu_path docs_url forum_url
     keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon
     nimby_tue nimby_wed nimby_thu nimby_fri nimby_sat nimby_sun webbrowser editor platforms nuke_filenamefilter
     """.split()

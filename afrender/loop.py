@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ from afnet.wire.messages import (
     FileAccepted,
     FileChunk,
     Follow,
+    Instruct,
+    InstructionFailed,
     Message,
     Readings,
     Refused,
@@ -47,6 +49,7 @@ from afrender.helper.pool import HelperPool
 from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
 from afrender.host.watch import HostWatch
+from afrender.instructions import LEAVES, run_sleep
 from afrender.logs import LOG_BUDGET
 from afrender.pictures import PictureSettings
 from afrender.process.spawn import ProcessLayer
@@ -143,12 +146,16 @@ class AgentLoop:
         spool: ReportSpool | None = None,
         farm_met: Callable[[str], object] | None = None,
         log_budget: int = LOG_BUDGET,
+        machine_settings: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.agent = agent
         self.link: LinkLike | None = None
         self.welcome: Welcome | None = None
+        self.told = ""
+        """What the farm wants done when the agent has left: a word of ``instructions.LEAVES``."""
+        self._machine_settings = machine_settings or {}
         self.refused: Refused | None = None
         """Why the server does not take this agent, once it said so."""
         self._loop = asyncio.get_running_loop()
@@ -276,6 +283,8 @@ class AgentLoop:
         """The server said something."""
         if isinstance(message, Start | Stop | Drop | Acknowledge):
             self.tell(message)
+        elif isinstance(message, Instruct):
+            self._obey(message.what)
         elif isinstance(message, FileAccepted):
             self.delivery.uploads.accepted(message)
         elif isinstance(message, Follow):
@@ -322,6 +331,24 @@ class AgentLoop:
     def drained(self) -> None:
         """There is room for pieces of files again."""
         self.delivery.uploads.pump()
+
+    def _obey(self, what: str) -> None:
+        """Do what the farm says by one of its words."""
+        if what in LEAVES:
+            self.told = what
+            self.leave(LEAVES[what])
+        elif what == "sleep":
+            self._errand(self._sleep())
+        else:
+            self._send(InstructionFailed(what, "This agent does not know how."))
+
+    async def _sleep(self) -> None:
+        identity, server = self._identity, self.link.server if self.link is not None else None
+        ip = self._addresses.get(server, ("", 4))[0]
+        wrong = await run_sleep(self._machine_settings, name=identity.name, ip=ip, interfaces=identity.interfaces)
+        if wrong:
+            log.error("This machine could not fall asleep: %s", wrong)
+            self._send(InstructionFailed("sleep", wrong))
 
     def _be_refused(self, message: Refused) -> None:
         hint = f" ({message.hint})" if message.hint else ""

@@ -38,7 +38,9 @@ from afrender.helper.pool import HelperPool, HelperSettings
 from afrender.host.fake import FakeHost
 from afrender.host.local import LocalHost
 from afrender.host.mustdie import WindowCloser
+from afrender.host.overload import OverloadWatch
 from afrender.host.probe import HostProbe
+from afrender.instructions import carry_out
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.nimby.rules import read_rules
 from afrender.pictures import PictureSettings
@@ -90,11 +92,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except AfError as error:
         return _complain(error)
     try:
-        return asyncio.run(_run(options, folder))
+        code, told = asyncio.run(_run(options, folder))
     except AfError as error:
         return _complain(error)
     finally:
         folder.close()
+    return carry_out(told, _machine_settings(options.config)) if told and not code else code
 
 
 def render_name(environment: Mapping[str, str], host: str, *, cut_domain: bool = True) -> str:
@@ -173,8 +176,8 @@ def _layer(options: Options, folder: AgentFolder, stack: contextlib.ExitStack) -
     return layer
 
 
-async def _run(options: Options, folder: AgentFolder) -> int:
-    """Run the agent; return the exit status."""
+async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
+    """Run the agent; return the exit status, and what the farm wants done now that it has left."""
     running = asyncio.get_running_loop()
     running.set_default_executor(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="afrender"))
     config = options.config
@@ -192,6 +195,13 @@ async def _run(options: Options, folder: AgentFolder) -> int:
                 meters_folder=str(config["meters_folder"]),
                 meters=list(config["af_render_resclasses"]),
             )
+        limits = {
+            "mem": int(config["af_render_overflow_mem"]),
+            "swap": int(config["af_render_overflow_swap"]),
+            "hdd": int(config["af_render_overflow_hdd"]),
+        }
+        if max(limits.values()) >= 0:
+            host = OverloadWatch(host, limits)
         layer = _layer(options, folder, stack)
         spool = ReportSpool(folder.path)
         loop = AgentLoop(
@@ -213,6 +223,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
             spool=spool,
             farm_met=folder.meet,
             log_budget=int(config["spool_bytes_max"]),
+            machine_settings=_machine_settings(config),
         )
         loop.restore()
         clear_task_folders(str(folder.path))
@@ -248,7 +259,7 @@ async def _run(options: Options, folder: AgentFolder) -> int:
                 await desk.close()
             await link.close("the agent leaves")
             await loop.close()
-        return 1 if loop.refused is not None else 0
+        return (1 if loop.refused is not None else 0), loop.told
 
 
 def _helpers(config: Config) -> HelperPool | None:
@@ -262,7 +273,7 @@ def _helpers(config: Config) -> HelperPool | None:
             memory=int(config["helper_bytes"]),
             pairs=[(client, server) for client, server in config["pathsmap"]],
             windows=config.windows,
-            settings={one.name: one.value for one in config.explain()},
+            settings={one.name: config[one.name] for one in config.explain()},
         )
     )
 
@@ -278,9 +289,18 @@ def _pictures(config: Config) -> PictureSettings:
     )
 
 
+def _machine_settings(config: Config) -> dict[str, str]:
+    """Return the settings that name this machine's own commands."""
+    names = ("af_render_cmd_wolsleep", "af_render_cmd_reboot", "af_render_cmd_shutdown")
+    return {name: str(config[name]) for name in names}
+
+
 def _service_settings(config: Config) -> dict[str, object]:
     """Return what services may know of the settings."""
-    names = ("af_render_cmd_wolsleep", "af_render_cmd_wolwake", "email_send_cmd", "email_sender_address_host")
+    names = (
+        *("af_render_cmd_wolsleep", "af_render_cmd_wolwake", "email_send_cmd", "email_sender_address_host"),
+        *("email_smtp_server", "email_smtp_user", "email_smtp_password", "email_smtp_tls"),
+    )
     told: dict[str, object] = {name: str(config[name]) for name in names}
     told["af_thumbnail_extensions"] = [str(one).lower().lstrip(".") for one in config["af_thumbnail_extensions"]]
     return told

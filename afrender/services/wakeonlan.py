@@ -1,26 +1,20 @@
-"""The service that sends machines to sleep and wakes them: its command is what the farm says of the render, as JSON."""
+"""The service that wakes machines: its command is what the farm says of the sleeping render, as JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any
 
+from afrender.machine import sleep_words, wake_words
 from afrender.services.base import Plan, Service
 
 __all__ = ["wakeonlan"]
 
-_SLEEP = {
-    "win32": ["rundll32.exe", "powrprof.dll,SetSuspendState", "0,1,0"],
-    "darwin": ["pmset", "sleepnow"],
-}
-
 
 class wakeonlan(Service):
-    """Working directory ``SLEEP``: this machine shall sleep; else the render in the command is woken.
+    """The render in the command is woken; with the working directory ``SLEEP`` this machine shall sleep.
 
-    ``af_render_cmd_wolsleep`` and ``af_render_cmd_wolwake`` in the settings name other programs; they get
-    ``--sleep`` or ``--wake``, ``--ip``, ``--hostname`` and the numbers of the network cards.
+    ``af_render_cmd_wolwake`` and ``af_render_cmd_wolsleep`` in the settings name other programs; they get ``--wake`` or
+    ``--sleep``, ``--ip``, ``--hostname`` and the numbers of the network cards.
     """
 
     def plan(self) -> Plan:
@@ -29,16 +23,12 @@ class wakeonlan(Service):
         render = json.loads(run.task_command or (run.command if isinstance(run.command, str) else ""))
         if not isinstance(render, dict):
             raise ValueError("The command is no description of a render")
-        return Plan(self.words(render, sleep=run.working_directory == "SLEEP"), "", self.make_environment())
-
-    def words(self, render: dict[str, Any], *, sleep: bool) -> list[str]:
-        """Return the words of the command for a render."""
-        cards = [str(one.get("mac", "")).replace(":", "") for one in render.get("netifs", ())]
         address = render.get("address", {})
-        own = str(self.settings.get("af_render_cmd_wolsleep" if sleep else "af_render_cmd_wolwake", ""))
-        if not own and sleep:
-            return list(_SLEEP.get(sys.platform, ["systemctl", "suspend"]))
-        begin = own.split() if own else [sys.executable, "-m", "afrender.wake"]
-        ip = str(address.get("ip", "")) if isinstance(address, dict) else str(address)
-        name = str(render.get("name", ""))
-        return [*begin, "--sleep" if sleep else "--wake", "--ip", ip, "--hostname", name, *filter(None, cards)]
+        words = sleep_words if run.working_directory == "SLEEP" else wake_words
+        command = words(
+            self.settings,
+            name=str(render.get("name", "")),
+            ip=str(address.get("ip", "")) if isinstance(address, dict) else str(address),
+            cards=[str(one.get("mac", "")) for one in render.get("netifs", ())],
+        )
+        return Plan(command, "", self.make_environment())

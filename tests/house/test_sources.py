@@ -22,6 +22,8 @@ PARTS: dict[str, list[str]] = {
     "alembic": ["afcore.store"],
     "cryptography": ["afnet.server"],
     "jeepney": ["afrender.nimby"],
+    "wakeonlan": ["afrender.wake"],
+    "apprise": ["afrender.notify"],
     "msgspec": ["afcore", "afnet", "afrender", "afwatch"],
     "numpy": ["afrender.demo", "afrender.helper", "afwatch"],
     "platformdirs": ["afnet.cli", "afnet.client", "afnet.demo", "afnet.server", "afrender", "afwatch"],
