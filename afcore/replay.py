@@ -191,7 +191,7 @@ class Replay:
         if pair is not None:
             self._write(block, *pair)
         elif self._written.get((block.job, block.index), {}).pop(event.task, None) is None:
-            self.farm.runs.discard(RunKey(event.job, event.block, event.task, event.run))
+            self._forget(RunKey(event.job, event.block, event.task, event.run))
         if self._forgiven and event.host_error:
             self._forgive()
         record_finish(self.farm, block, event, at)
@@ -200,6 +200,14 @@ class Replay:
             self._failed.add(event.render)
         else:
             self._failed.discard(event.render)
+
+    def _forget(self, key: RunKey) -> None:
+        """Forget a run that was made, on its renders too: whoever moves a render looks at what runs there."""
+        run = self.farm.runs.look(key)
+        if run is not None:
+            for id in run.hosts:
+                self.farm.renders[id].runs.discard(key)
+            self.farm.runs.discard(key)
 
     def _write(self, block: Block, event: RunStarted, at: float) -> None:
         """Write a start into the columns."""
@@ -247,6 +255,8 @@ class Replay:
             for event, at in started.values():
                 run = make_run(event, at)
                 self.farm.runs[run.key] = run
+                for id in run.hosts:
+                    self.farm.renders[id].runs[run.key] = run
         self._written.clear()
         self.farm.runs.settle_all()
 
