@@ -127,6 +127,8 @@ class Core:
         self._saved_version = 0
         self._deleted: list[int] = []
         self._saving: Saving | None = None
+        self._told: list[int] = []
+        """Jobs that the newest snapshot names as deleted: not yet certain to be written."""
         self._founding: list[Event] = []
 
     # Commands
@@ -245,7 +247,7 @@ class Core:
             self._saving.finish()
         self._saving = Saving(self.farm, since=self._saved_version, deleted=self._deleted)
         self._saved_version = self.farm.version
-        self._deleted = []
+        self._told, self._deleted = self._deleted, []
         return self._saving
 
     def mark_saved(self, version: int, deleted: list[int]) -> None:
@@ -254,8 +256,10 @@ class Core:
         self._deleted = deleted
 
     def unsaved(self) -> None:
-        """Forget that anything was written: the next snapshot is whole."""
+        """Forget that anything was written: the next snapshot is whole, and names what the last one said was deleted."""
         self._saved_version = -1
+        self._deleted = self._told + self._deleted
+        self._told = []
 
     def digest(self) -> str:
         """Return a text that is the same for two farms exactly when everything true of them is."""

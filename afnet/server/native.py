@@ -254,7 +254,7 @@ class NativePeers:
         self.clock = clock
         self.ping_time = ping_time
         """Seconds of silence after which a peer is asked whether it is there."""
-        self._peers: set[ServerPeer] = set()
+        self._peers: dict[ServerPeer, None] = {}
         self._numbers = 0
         self._dirty: list[ServerPeer] = []
         self._sweep: asyncio.TimerHandle | None = None
@@ -274,13 +274,13 @@ class NativePeers:
 
     def add(self, peer: ServerPeer) -> None:
         """Count an opened peer in."""
-        self._peers.add(peer)
+        self._peers[peer] = None
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(self.ping_time / 2, self._look_around)
 
     def remove(self, peer: ServerPeer) -> None:
         """Count a closed peer out."""
-        self._peers.discard(peer)
+        self._peers.pop(peer, None)
         if not self._peers and self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

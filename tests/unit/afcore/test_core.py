@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from afcore.commands import AddUser, SubmitJob
+from afcore.commands import AddUser, DeleteJobs, SubmitJob
 from afcore.core import Core
 from afcore.effects import RemoveJobFiles, StartRun
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
@@ -181,3 +181,14 @@ def test_a_snapshot_holds_what_changed_and_comes_back_whole(farm: FarmPlay) -> N
     assert farm.core.snapshot().jobs == {}
     farm.core.unsaved()
     assert len(farm.core.snapshot().jobs) == 2
+
+
+def test_a_snapshot_that_was_not_written_forgets_no_deleted_job(farm: FarmPlay) -> None:
+    kept, gone = farm.submit(), farm.submit(job(name="other"))
+    farm.core.snapshot()
+    farm.do(DeleteJobs([gone.id]))
+    assert farm.core.snapshot().deleted == [gone.id]
+    farm.core.unsaved()
+    again = farm.core.snapshot()
+    assert (again.deleted, list(again.jobs)) == ([gone.id], [kept.id])
+    assert farm.core.snapshot().deleted == []

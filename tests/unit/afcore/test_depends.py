@@ -7,6 +7,7 @@ import random
 import pytest
 
 from afcore.commands import (
+    AddUser,
     ChangeTasks,
     DeleteJobs,
     MeasureRender,
@@ -287,3 +288,20 @@ def test_a_job_does_not_wait_for_itself_and_waits_for_later_ones(farm: FarmPlay)
     assert all_of_them.waits_for == set()
     later = farm.submit(job(name="later"))
     assert all_of_them.waits_for == {later.id}
+
+
+def test_a_running_job_starts_nothing_more_while_a_later_job_is_in_its_mask(farm: FarmPlay) -> None:
+    first = farm.submit(job(block("frames", 1, 4), name="comp", depend_mask="plate"))
+    farm.register(cores=1)
+    (key,) = farm.solve()
+    plate = farm.submit(job(block("frames", 1, 1), name="plate"))
+    assert first.waits_for == {plate.id}
+    farm.report(key)
+    (other,) = farm.solve()
+    assert other.job == plate.id
+    # Another user's plate is none that the mask means.
+    farm.do(AddUser("ben"))
+    farm.do(SetJobs([plate.id], {"user_name": "ben"}))
+    assert first.waits_for == set()
+    farm.report(other)
+    assert [key.job for key in farm.solve()] == [first.id]
