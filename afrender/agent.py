@@ -224,8 +224,11 @@ class Agent:
         self.settings = told
         if self.render == told.render:
             self._tell(now, None, "told the times of its pool anew")
-            if self._beat_at is not None:
-                self._beat_at = min(self._beat_at, now + self._beat())
+            if told.heartbeat <= 0:
+                self._beat_at = None
+            else:
+                soon = now + self._beat()
+                self._beat_at = soon if self._beat_at is None else min(self._beat_at, soon)
             return
         self.render = told.render
         self._idle_since = now

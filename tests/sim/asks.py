@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from afcore import commands
+from afcore.farmfile import parse_farm
+from afcore.hostpatterns import described
 from afcore.jobspec import BlockSpec, JobSpec, TaskTexts
 from afcore.model.farm import Farm
 from afcore.rules.parameters import BLOCK, BRANCH, JOB, POOL, RENDER, USER
@@ -39,6 +41,8 @@ class Asker:
     at: float
     least_tasks: int = 0
     """Tasks that a submitted job has at least."""
+    orders: int = 0
+    """Commands that were given so far, each with the token ``order-`` and its number."""
 
     def job(self) -> int | None:
         """Return a job, now and then one that there is not."""
@@ -99,7 +103,7 @@ def _submit(asker: Asker) -> Any:
             name=dice.choice(("shot", "plate", "comp")),
             user_name=dice.choice(_USERS),
             blocks=[_block(asker, name, names[:number]) for number, name in enumerate(names)],
-            branch=dice.choice(("/", "/show", "/show/deep")),
+            branch=dice.choice(("/", "/", "/show", "/show", "/show/deep", "/odd")),
             priority=dice.choice((99, 99, 50, 120)),
             depend_mask=dice.choice(("", "", "", "plate.*")),
             depend_mask_global=dice.choice(("", "", "", "comp")),
@@ -239,8 +243,27 @@ _OF_RENDER: dict[str, tuple[Any, ...]] = {
 }
 
 
+_FARM_FILES = [
+    described(parse_farm(text))
+    for text in (
+        "<farm/>",
+        '<farm><service name="generic" maxcount="3"/>'
+        '<pattern name="g"><mask>.*</mask><maxtasks>3</maxtasks></pattern></farm>',
+        '<farm><pattern name="g"><mask>.*</mask><service name="generic" count="2"/></pattern>'
+        '<pattern name="a"><mask>al.*</mask><capacity>2000</capacity></pattern></farm>',
+        '<farm><pattern name="a"><mask>al.*|be.*</mask><service name="generic"/></pattern></farm>',
+    )
+]
+"""What farm files may say."""
+
+
 def _pool(asker: Asker) -> str:
     return asker.dice.choice(("/", "/", "/a", "/a/b", "/c"))
+
+
+def _delete_branches(asker: Asker) -> Any:
+    empty = [branch.path for _, branch in sorted(asker.farm.branches.items()) if not branch.jobs and branch.parent]
+    return commands.DeleteBranches([asker.dice.choice((*empty, "/show", "/show/deep"))])
 
 
 ASKS: dict[type, Callable[[Asker], Any]] = {
@@ -271,8 +294,12 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
     commands.AddPool: lambda asker: commands.AddPool(
         asker.dice.choice(("/a", "/a/b", "/c")), {"pattern": asker.dice.choice(("", "al.*", ".*a"))}
     ),
+    commands.DescribeFarm: lambda asker: commands.DescribeFarm(asker.dice.choice(_FARM_FILES)),
+    commands.UndoOperation: lambda asker: commands.UndoOperation(
+        asker.dice.choice(("", f"order-{asker.orders - asker.dice.randint(0, asker.dice.choice((3, 30)))}"))
+    ),
     commands.DeletePools: lambda asker: commands.DeletePools([asker.dice.choice(("/a/b", "/c", "/c"))]),
-    commands.DeleteBranches: lambda asker: commands.DeleteBranches([asker.dice.choice(("/show", "/show/deep"))]),
+    commands.DeleteBranches: _delete_branches,
     commands.DeleteUsers: lambda asker: commands.DeleteUsers([asker.dice.choice((*_USERS, "carl"))]),
     commands.MoveRenders: lambda asker: commands.MoveRenders(asker.names(), asker.dice.choice(("", "/", "/a"))),
     commands.ChangePoolServices: lambda asker: commands.ChangePoolServices(

@@ -4,7 +4,7 @@ Rules of this file:
 - It counts for itself, from events, committed bytes and processes; it asks the farm only what somebody set.
 - A promise that does not hold raises ``Broken`` at once, with the time of the world and what was seen.
 
-The promises: a run is started once and nowhere twice; two runs of a task never live for the farm at one time; nothing
+The promises: a run is started once and nowhere twice; two runs of a task never live on one machine, nor for the farm; nothing
 starts, is acknowledged or answered before it is committed; a result that an agent was told to forget is in the farm;
 an end is counted once, and only as what it was; no limit, capacity, ticket, mask or state of a render is exceeded by a
 start; a state changes by the table only; an answered submit survives everything.
@@ -394,7 +394,7 @@ class History:
         if key in self.started:
             raise self.broken(f"run {key} is started on {host}, and was before on {self.started[key]}")
         for other, where in self.living.items():
-            if other[:3] == key[:3] and (other in self.running or where == host):
+            if other[:3] == key[:3] and where == host:
                 raise self.broken(f"run {key} is started on {host} while run {other} lives on {where}")
         self.started[key] = self.living[key] = host
 

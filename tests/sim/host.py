@@ -91,6 +91,10 @@ class SimHost:
         self.spool: dict[RunKey, tuple[float, Report]] = {}
         self.smooth = False
         """All goes well from now on."""
+        self.clumsy = False
+        """Its processes take long to come and to go."""
+        self.unplugged_until = 0.0
+        """It reaches nobody until then."""
         self._lives = 0
         self.begin()
 
@@ -137,7 +141,7 @@ class SimHost:
     def _dial(self) -> None:
         if self.session is not None or self.gone:
             return
-        if not self._world.dial(self):
+        if self._clock.at < self.unplugged_until or not self._world.dial(self):
             self._redial()
 
     def _redial(self) -> None:
@@ -242,7 +246,7 @@ class SimHost:
             key = RunKey(run.job, run.block, run.task, run.run)
             self._history.spawned(self.name, key)
             self.processes[key] = Process(key)
-            self.loop.call_later(dice.choice((0.01, 0.05, 1.0)), self._start, key)
+            self.loop.call_later(dice.choice((0.01, 4.0, 9.0) if self.clumsy else (0.01, 0.05, 1.0)), self._start, key)
         elif isinstance(action, Terminate):
             process = self.processes.get(action.key)
             if process is not None and process.alive:
@@ -250,7 +254,7 @@ class SimHost:
                 wait = dice.choice((0.05, 0.05, 1.0, action.grace + 0.1))
                 self.loop.call_later(wait, self._exit, action.key, RunStatus.KILLED)
         elif isinstance(action, Kill):
-            self.loop.call_later(0.05, self._exit, action.key, RunStatus.KILLED)
+            self.loop.call_later(dice.choice((0.05, 7.0)) if self.clumsy else 0.05, self._exit, action.key, RunStatus.KILLED)
         elif isinstance(action, Say):
             self._send(action.report)
         elif isinstance(action, Keep):
@@ -323,7 +327,7 @@ class SimHost:
         self.tell(ProcessStarted(key, 1, self.loop.wall()))
         if key not in self.processes:
             return
-        last = dice.choice((0.3, 1.0, 2.0, 4.0, 9.0))
+        last = dice.choice((1.0, 4.0, 12.0, 25.0) if self.clumsy else (0.3, 1.0, 2.0, 4.0, 9.0))
         if self.smooth:
             last = 0.5
         elif dice.random() < 0.02:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, get_args
 
 import afnet.wire.states
@@ -18,11 +19,11 @@ import afrender.states
 from afcore import commands
 from afcore.events import FACTS, READINGS
 from afcore.rules.transitions import TABLE
-from tests.sim.world import FAULTS, World, play
+from tests.sim.world import FAULTS, World, play, virtual
 
 __all__ = ["Tally"]
 
-_NETWORK = ("frame lost", "frame doubled", "frame overtaken")
+_BESIDE = ("frame lost", "frame doubled", "frame overtaken", "reported before it registered")
 
 
 def _name(key: Any) -> str:
@@ -47,7 +48,7 @@ class Tally:
     @staticmethod
     def _expected() -> dict[str, list[str]]:
         return {
-            "faults": [*FAULTS, *_NETWORK],
+            "faults": [*FAULTS, *_BESIDE],
             "commands": [kind.__name__ for kind in get_args(commands.Command)],
             "events": [kind.__name__ for kind in (*FACTS, *READINGS)],
             "states of tasks": [_name(row) for row in TABLE],
@@ -61,6 +62,12 @@ class Tally:
         self._count(world)
         return digest
 
+    def walk(self, walk: Callable[[range], None], seeds: range) -> None:
+        """Let agents' minds walk alone, and count which rows of their table they took."""
+        with virtual(self._runs, self._sessions):
+            walk(seeds)
+        self._count_rows()
+
     def _count(self, world: World) -> None:
         history = world.history
         self.worlds += 1
@@ -68,8 +75,11 @@ class Tally:
         self.sections["faults"].update(world.faults)
         self.sections["commands"].update(history.commands)
         self.sections["events"].update(history.events)
+        self._count_rows(history.rows)
+
+    def _count_rows(self, of_tasks: Mapping[Any, int] = MappingProxyType({})) -> None:
         for section, counts in (
-            ("states of tasks", history.rows),
+            ("states of tasks", of_tasks),
             ("states of runs", self._runs),
             ("states of conversations", self._sessions),
         ):

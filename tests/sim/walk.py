@@ -23,17 +23,15 @@ from afcore.core import Core
 from afcore.effects import DropRun, StartRun, StopRun, StopRuns
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.errors import Rejected
-from afcore.farmfile import parse_farm
-from afcore.hostpatterns import described
 from afcore.ids import RunKey
 from afcore.image import FarmImage
 from afcore.invariants import check
-from afcore.jobspec import BlockSpec, JobSpec, TaskTexts
 from afcore.model.effective import zombie_time_of
 from afcore.outcome import Outcome
 from afcore.replay import recover
 from afcore.states import RenderState, Role, RunStatus, TaskState
 from afcore.undo import UNDOABLE
+from tests.sim.asks import ASKS, Asker, ask, calm
 
 __all__ = ["Agent", "Walk", "main", "play"]
 
@@ -50,19 +48,6 @@ _ENDS = (
     RunStatus.BAD_FILES,
     RunStatus.SKIPPED,
 )
-
-FARM_FILES = [
-    described(parse_farm(text))
-    for text in (
-        "<farm/>",
-        '<farm><service name="generic" maxcount="3"/>'
-        '<pattern name="g"><mask>.*</mask><maxtasks>3</maxtasks></pattern></farm>',
-        '<farm><pattern name="g"><mask>.*</mask><service name="generic" count="2"/></pattern>'
-        '<pattern name="a"><mask>al.*</mask><capacity>2000</capacity></pattern></farm>',
-        '<farm><pattern name="a"><mask>al.*|be.*</mask><service name="generic"/></pattern></farm>',
-    )
-]
-"""What farm files may say in a walk."""
 
 
 @dataclass
@@ -101,6 +86,7 @@ class Walk:
         self.refused = 0
         self.orders = 0
         """Commands given; names each of them for undo."""
+        self.do(commands.AcceptRestart())
 
     # The farm
 
@@ -176,67 +162,17 @@ class Walk:
 
     # What may happen
 
+    def ask(self, kind: type | None = None) -> None:
+        """Let a person ask for something, of one kind or of any."""
+        asker = Asker(self.dice, self.core.farm, self.at, orders=self.orders)
+        command = ask(asker) if kind is None else ASKS[kind](asker)
+        outcome = None if command is None else self.do(command)
+        if outcome is not None and isinstance(command, commands.SubmitJob):
+            self.acknowledged.add(outcome.reply["id"])
+
     def submit(self) -> None:
         """Submit a job of some blocks that may depend on one another."""
-        dice = self.dice
-        names = [f"b{n}" for n in range(dice.randint(1, 3))]
-        blocks = []
-        for number, name in enumerate(names):
-            before = names[:number]
-            values: dict[str, Any] = {"service": "generic", "command": "x @#@"}
-            if before and dice.random() < 0.7:
-                values[dice.choice(("depend_mask", "tasks_depend_mask"))] = dice.choice(before)
-            for key, choices in (
-                ("errors_retries", (-1, -1, 0, 1, 5)),
-                ("errors_avoid_host", (-1, -1, 0, 1, 2)),
-                ("errors_task_same_host", (-1, -1, 0, 1)),
-                ("errors_forgive_time", (-1, -1, 0, 50)),
-                ("task_max_run_time", (0, 0, 30)),
-                ("task_min_run_time", (0, 0, 0, 2)),
-                ("task_progress_change_timeout", (-1, -1, 20)),
-                ("max_running_tasks", (-1, -1, 2)),
-                ("sequential", (1, 1, -1, 0, 3)),
-                ("capacity", (1000, 1000, 500, 2500)),
-                ("tickets", ({}, {}, {"LIC": 1}, {"LIC": 2, "MEM": 1})),
-            ):
-                values[key] = dice.choice(choices)
-            flags = dice.choice((0, 0, 16, 1024))
-            if dice.random() < 0.3:
-                texts = TaskTexts()
-                for task in range(dice.randint(1, 6)):
-                    texts.append(f"t{task}", str(task))
-                blocks.append(BlockSpec(name=name, flags=flags, tasks=texts, frames_per_task=1, **values))
-            else:
-                first = dice.randint(-3, 5)
-                blocks.append(
-                    BlockSpec(
-                        name=name,
-                        flags=flags | 1,
-                        frame_first=first,
-                        frame_last=first + dice.randint(0, 9),
-                        frames_per_task=dice.choice((1, 1, 2, 3)),
-                        frames_inc=dice.choice((1, 1, 2)),
-                        **values,
-                    )
-                )
-        spec = JobSpec(
-            name=dice.choice(("shot", "plate", "comp")),
-            user_name=dice.choice(("anna", "ben")),
-            blocks=blocks,
-            branch=dice.choice(("/", "/show", "/show/deep")),
-            priority=dice.choice((99, 99, 50, 120)),
-            depend_mask=dice.choice(("", "", "", "plate.*")),
-            depend_mask_global=dice.choice(("", "", "", "comp")),
-            time_wait=dice.choice((0, 0, int(self.at) + 40)),
-            time_life=dice.choice((-1, -1, -1, 2000)),
-            max_running_tasks=dice.choice((-1, -1, 3)),
-            max_tasks_per_second=dice.choice((-1, -1, 2)),
-            offline=dice.random() < 0.1,
-            ppa=dice.random() < 0.1,
-        )
-        outcome = self.do(commands.SubmitJob(spec))
-        assert outcome is not None
-        self.acknowledged.add(outcome.reply["id"])
+        self.ask(commands.SubmitJob)
 
     def register(self) -> None:
         """Let an agent come, come back, or come back as another process."""
@@ -363,104 +299,9 @@ class Walk:
             self.do(commands.Tick())
         raise AssertionError("the timer rings and rings, and something is still due")
 
-    def _some_job(self) -> int | None:
-        jobs = sorted(self.core.farm.jobs)
-        return self.dice.choice(jobs) if jobs else None
-
     def change_tasks(self) -> None:
         """Do something to some tasks of a job."""
-        job = self._some_job()
-        if job is None:
-            return
-        dice = self.dice
-        blocks = self.core.farm.jobs[job].blocks
-        block = dice.choice(blocks)
-        last = block.tasks.size - 1
-        ranges = []
-        if dice.random() < 0.6 and last >= 0:
-            for _ in range(dice.randint(1, 2)):
-                first = dice.randint(0, last)
-                ranges.append((first, dice.randint(first, last)))
-        self.do(
-            commands.ChangeTasks(
-                job,
-                dice.choice(("restart", "restart", "skip", "done", "suspend", "continue", "continue")),
-                [block.index] if ranges else dice.choice(([], [block.index])),
-                ranges,
-                dice.choice(("", "", "error", "running", "done", "skipped", "ready", "warning", "suspended")),
-                dice.random() < 0.2,
-            )
-        )
-        if ranges:
-            self.do(commands.TryNext(job, [block.index], ranges, dice.random() < 0.3))
-
-    def order(self) -> None:
-        """Give an order about a job."""
-        job = self._some_job()
-        if job is None:
-            return
-        dice = self.dice
-        orders: tuple[Callable[[], Any], ...] = (
-            lambda: commands.PauseJobs([job]),
-            lambda: commands.StartJobs([job]),
-            lambda: commands.StopJobs([job]),
-            lambda: commands.RestartJobs([job], dice.choice(("", "error", "done")), dice.random() < 0.3),
-            lambda: commands.DeleteJobs([job]),
-            lambda: commands.ResetErrorHosts(job),
-            lambda: commands.SetJobs([job], {"priority": dice.randint(0, 255)}),
-            lambda: commands.SetJobs([job], {"user_name": dice.choice(("anna", "ben"))}),
-            lambda: commands.SetJobs([job], {"branch": dice.choice(("/", "/show"))}),
-            lambda: commands.SetJobs([job], {"depend_mask": dice.choice(("", "shot.*", "comp"))}),
-            lambda: commands.SetJobs([job], {"time_life": dice.choice((-1, 3000)), "max_running_tasks": 4}),
-            lambda: commands.SetBlocks(job, [], {"tasks_depend_mask": dice.choice(("", "b0"))}),
-            lambda: commands.SetBlocks(job, [], {"depend_mask": dice.choice(("", "b0", "b1"))}),
-            lambda: commands.SetBlocks(job, [0], {"errors_retries": 2, "capacity": 700}),
-            lambda: commands.SetPools(["/"], {"zombie_time": dice.choice((-1, 20, 100))}),
-            lambda: commands.SetBranches(["/"], {"max_running_tasks": dice.choice((-1, 6))}),
-            lambda: commands.SetUsers(["anna"], {"max_running_tasks": dice.choice((-1, 2))}),
-            lambda: commands.SetPools(["/"], {"tickets": {"LIC": dice.choice(([-1, -1], [3, -1], [9, 2], [0, -1]))}}),
-            lambda: commands.SetPools(["/"], {"tickets_host": {"MEM": dice.choice((-1, 0, 2))}}),
-            lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"tickets_host": {"MEM": 1}}),
-            lambda: commands.SetRenders([dice.choice(("alpha", "beta"))], {"nimby": dice.random() < 0.3}),
-            lambda: commands.MoveJobs([job], dice.choice(("up", "down", "top", "bottom"))),
-            lambda: commands.AppendBlocks(job, JobSpec(blocks=[self._small_block()])),
-            lambda: commands.AppendTasks(job, dice.randrange(3), JobSpec(blocks=[self._small_block()])),
-            lambda: commands.DeleteRenders([dice.choice(("gamma", "delta"))]),
-            lambda: commands.UndoOperation(),
-            lambda: commands.UndoOperation(f"order-{self.orders - dice.randint(0, 30)}"),
-            lambda: commands.UndoOperation(f"order-{self.orders - dice.randint(0, 200)}"),
-        )
-        command = dice.choice(orders)()
-        self.do(command)
-
-    def edit_tree(self) -> None:
-        """Give an order about pools, branches, users or what renders may run."""
-        dice = self.dice
-        orders: tuple[Callable[[], Any], ...] = (
-            lambda: commands.AddPool(dice.choice(("/a", "/a/b", "/c")), {"pattern": dice.choice(("", "al.*", ".*a"))}),
-            lambda: commands.DescribeFarm(dice.choice(FARM_FILES)),
-            lambda: commands.DeletePools([dice.choice(("/a/b", "/c", "/c"))]),
-            lambda: commands.DeleteBranches([dice.choice(("/show", "/show/deep"))]),
-            lambda: commands.DeleteUsers([dice.choice(("anna", "ben", "carl", "carl"))]),
-            lambda: commands.MoveRenders([dice.choice(("alpha", "beta"))], dice.choice(("", "/", "/a"))),
-            lambda: commands.ChangePoolServices(["/"], dice.choice(("add", "clear")), "generic"),
-            lambda: commands.ChangeRenderServices(["alpha"], dice.choice(("enable", "clear")), "generic"),
-            lambda: commands.RestoreRenders(["alpha", "beta"]),
-            lambda: commands.SetPools(["/"], {"sick_errors_count": dice.choice((-1, 2))}),
-            lambda: commands.HealRenders(["alpha", "beta"]),
-            lambda: commands.EjectTasks([dice.choice(("alpha", "beta"))]),
-            lambda: commands.AddUser("carl"),
-        )
-        self.do(dice.choice(orders)())
-
-    def _small_block(self) -> BlockSpec:
-        texts = TaskTexts()
-        for task in range(self.dice.randint(1, 3)):
-            texts.append(f"more{task}", str(task))
-        mask = self.dice.choice(("", "", "b0"))
-        return BlockSpec(
-            name="more", tasks=texts, frames_per_task=1, service="generic", command="x @#@", tasks_depend_mask=mask
-        )
+        self.ask(commands.ChangeTasks)
 
     def snapshot(self) -> None:
         """Write what changed over the last image, as a store does, and begin the journal anew."""
@@ -498,9 +339,8 @@ class Walk:
             (20, self.work),
             (8, self.measure),
             (8, self.wait),
-            (6, self.change_tasks),
-            (6, self.order),
-            (4, self.edit_tree),
+            (3, self.change_tasks),
+            (16, self.ask),
             (2, self.snapshot),
             (2, self.crash),
         )
@@ -511,19 +351,8 @@ class Walk:
 
     def drain(self) -> None:
         """Let every job run to its end on a farm where all goes well; whatever cannot must have a reason."""
-        for job in sorted(self.core.farm.jobs):
-            self.do(commands.StartJobs([job]))
-            self.do(commands.ChangeTasks(job, "continue"))
-            self.do(
-                commands.SetJobs([job], {"max_running_tasks": -1, "time_life": -1, "priority": 99, "ppa": False})
-            )
-        for name in sorted(self.agents):
-            self.do(commands.SetRenders([name], {"nimby": False}))
-            self.do(commands.HealRenders([name]))
-        self.do(commands.SetPools(["/"], {"sick_errors_count": -1}))
-        self.do(commands.SetUsers(["anna"], {"max_running_tasks": -1}))
-        self.do(commands.SetPools(["/"], {"tickets": {"LIC": [-1, -1]}, "tickets_host": {"MEM": -1}}))
-        self.do(commands.SetBranches(["/"], {"max_running_tasks": -1}))
+        for command in calm(self.core.farm):
+            self.do(command)
         for round in range(400):
             if round == 10:
                 self.at += 20_000.0

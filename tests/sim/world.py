@@ -24,9 +24,10 @@ from afcore import commands
 from afcore.envelope import Principal
 from afcore.errors import AfError, Unavailable
 from afcore.replay import recover
-from afcore.states import Role, TaskState
+from afcore.states import Role, RunStatus, TaskState
 from afcore.store.memory import MemoryStore
 from afnet.wire.messages import NotLeader, Refused
+from afrender.states import RunState
 from tests.sim.asks import ASKS, HOSTS, Asker, ask, calm
 from tests.sim.clock import SimClock, SimLoop
 from tests.sim.history import Broken, History
@@ -42,6 +43,7 @@ LEAST_FAULTS = 20
 _ROUGH = 60.0
 """Seconds in which things go wrong."""
 _BEGIN = 1_000_000.0
+_TROUBLED = (RunState.WAITING, RunState.START_DROPPED, RunState.DROPPING)
 
 
 class World:
@@ -58,12 +60,17 @@ class World:
         self.rough = True
         self._unkind: Any = None
         self._rude = False
+        self._orders = 0
         self.digests = 0
         """Crashes after which the farm was compared with what it was."""
         self.store = MemoryStore(created=_BEGIN)
         self.server: SimServer | None = self._new_server()
         self._digest = ""
         self.hosts = {name: SimHost(name, self.clock, self.dice, self.history, self) for name in HOSTS}
+        self.clumsy = self.dice.random() < 0.3
+        """A world of slow processes and impatient pools, with one machine for all the work."""
+        for host in self.hosts.values():
+            host.clumsy = self.clumsy
 
     def _new_server(self) -> SimServer:
         return SimServer(self.store, self.clock, self.dice, self.history, self._greeting)
@@ -104,7 +111,13 @@ class World:
         server = self.server
         if server is None or server.loop.asleep_until > self.clock.at:
             return
-        server.runner.post(command, Principal(user, role, "127.0.0.1"), partial(self._answered, command))
+        self._orders += 1
+        server.runner.post(
+            command,
+            Principal(user, role, "127.0.0.1"),
+            partial(self._answered, command),
+            initiator=f"order-{self._orders}",
+        )
 
     def _answered(self, command: Any, reply: Any, error: AfError | None) -> None:
         name = type(command).__name__
@@ -118,7 +131,7 @@ class World:
             return
         dice = self.dice
         if self.server is not None:
-            asker = Asker(dice, self.server.core.farm, self.clock.at, least_tasks=4)
+            asker = Asker(dice, self.server.core.farm, self.clock.at, least_tasks=4, orders=self._orders)
             command = ask(asker)
             if command is not None:
                 user, role = dice.choice((("root", Role.GOD), ("root", Role.GOD), ("anna", Role.USER)))
@@ -143,8 +156,10 @@ class World:
         self.loop.call_later(self.dice.uniform(0.5, 3.5), self._fate)
 
     def _host(self) -> SimHost | None:
-        hosts = [host for _, host in sorted(self.hosts.items()) if not host.gone and host.loop.asleep_until <= self.clock.at]
-        return self.dice.choice(hosts) if hosts else None
+        now = self.clock.at
+        hosts = [host for _, host in sorted(self.hosts.items()) if not host.gone and host.loop.asleep_until <= now]
+        busy = [host for host in hosts if host.agent.living]
+        return self.dice.choice(busy or hosts) if hosts else None
 
     def _wire(self, do: Callable[[tuple[End, End]], None]) -> bool:
         wire = self.network.when_open(self.dice.choice)
@@ -171,10 +186,31 @@ class World:
             return
         self.store = self.store.reopened()
         self.server = self._new_server()
+        if self.dice.random() < 0.5:
+            self.loop.call_later(0.05, self._report_early)
         if self._digest:
             self.digests += 1
             if self.server.core.digest() != self._digest:
                 raise self.history.broken("the farm came back as another one")
+
+    def _report_early(self) -> None:
+        """Let an agent report what ended meanwhile before it has registered with the server that came back."""
+        server = self.server
+        if server is None:
+            return
+        for name, host in sorted(self.hosts.items()):
+            for key, (_, report) in sorted(host.spool.items()):
+                run = server.core.farm.runs.get(key)
+                if run is not None and run.waiting_since and not server.core.farm.renders[run.render].session:
+                    self.faults["reported before it registered"] += 1
+                    words = {"exit_status": report.exit_status, "duration": report.duration}
+                    command = commands.ReportRun(run.render, *key, RunStatus(report.status), **words)
+                    server.runner.post(command, Principal(name, Role.NODE, "", run.render))
+        waiting = sorted(key for key, run in server.core.farm.runs.items() if run.waiting_since)
+        if waiting and self.dice.random() < 0.5:
+            key = self.dice.choice(waiting)
+            action = self.dice.choice(("restart", "skip", "done", "suspend"))
+            self.ask(commands.ChangeTasks(key.job, action, [key.block], [(key.task, key.task)]))
 
     def _crash_after_commit(self) -> bool:
         if self.server is None:
@@ -229,6 +265,37 @@ class World:
             return False
         host.loop.sleep(self.dice.choice((4.0, 30.0, 66.0)))
         return True
+
+    def _unplug(self) -> bool:
+        host = self._host()
+        if host is None or host.end is None:
+            return False
+        host.unplugged_until = self.clock.at + self.dice.choice((8.0, 12.0))
+        wire = next((wire for wire in self.network.wires if wire[0] is host.end), None)
+        if wire is not None:
+            self.network.cut(wire)
+        return True
+
+    def _trip(self) -> None:
+        """In a clumsy world one machine has all the work, and somebody trips over its cable again and again."""
+        if not self.rough:
+            return
+        host = self.hosts["alpha"]
+        if not host.gone and len(host.agent.living) > 1:
+            host.unplugged_until = self.clock.at + 6.5
+            if host.end is not None:
+                wire = next(wire for wire in self.network.wires if wire[0] is host.end)
+                self.network.cut(wire)
+                self.faults["cable pulled"] += 1
+            self.loop.call_later(self.dice.uniform(6.5, 14.0), self._leave_troubled)
+        self.loop.call_later(self.dice.uniform(9.0, 14.0), self._trip)
+
+    def _leave_troubled(self) -> None:
+        host = self.hosts["alpha"]
+        troubled = any(state in _TROUBLED for state in host.agent.runs.values())
+        if self.rough and not host.gone and not host.agent.leaving and troubled and self.dice.random() < 0.5:
+            host.leave()
+            self.faults["agent left"] += 1
 
     def _leave(self) -> bool:
         host = self._host()
@@ -285,6 +352,10 @@ class World:
         self.loop.call_later(1.0, self._submit)
         for count in range(5):
             self.loop.call_later(1.0 + count, self._submit)
+        if self.clumsy:
+            self.loop.call_later(2.0, self.ask, commands.SetPools(["/"], {"zombie_time": 6}))
+            self.loop.call_later(2.1, self.ask, commands.SetBranches(["/"], {"hosts_mask": "alpha"}))
+            self.loop.call_later(8.0, self._trip)
         self.loop.call_later(3.0, self._people)
         self.loop.call_later(4.0, self._fate)
         self._run(12.0)
@@ -387,6 +458,7 @@ FAULTS: dict[str, tuple[int, Callable[[World], bool]]] = {
     "machine crashed": (2, lambda world: world._crash_agent(machine=True)),
     "machine slept": (2, World._sleep_host),
     "agent left": (2, World._leave),
+    "cable pulled": (6, World._unplug),
     "second agent": (1, World._second),
     "connection cut": (4, lambda world: world._wire(world.network.cut)),
     "connection half open": (4, lambda world: world._wire(world.network.half_open)),
