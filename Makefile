@@ -5,7 +5,7 @@
 #   make test    system packages the tests need, then check, then the whole suite
 #   make test-apps  ffmpeg, ImageMagick and Blender on a real farm, installed first (some 600 MB)
 #   make bench   benchmarks, each figure beside its target
-#   make sim     long simulations: random farms whose every answer is proven
+#   make sim     long simulations: whole farms on virtual time, and random farms whose every answer is proven
 #   make demo    a farm of one server and two agents renders an animation
 #   make clean   remove what these commands made
 #
@@ -25,6 +25,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 SIM_FARMS ?= 10000
+SIM_SEEDS ?= 0:10000
 
 .PHONY: help setup check house test test-apps bench sim demo clean
 
@@ -61,6 +62,8 @@ bench: setup
 sim: setup
 	@echo "why tasks do not run, on $(SIM_FARMS) random farms"
 	@$(BIN)/python -m tests.sim.whyfarms 0 $(SIM_FARMS)
+	@echo "whole farms on virtual time, seeds $(SIM_SEEDS)"
+	@$(BIN)/python -m tests.sim $(SIM_SEEDS)
 
 demo: setup
 	@$(BIN)/python -m afnet.demo $(DEMO_ARGS)

@@ -256,7 +256,7 @@ class Core:
         self._deleted = deleted
 
     def unsaved(self) -> None:
-        """Forget that anything was written: the next snapshot is whole, and names what the last one said was deleted."""
+        """Forget that anything was written: the next snapshot is whole, with what the last one said was deleted."""
         self._saved_version = -1
         self._deleted = self._told + self._deleted
         self._told = []

@@ -246,6 +246,9 @@ class Replay:
                 self._stamp()
             if isinstance(event, JobDeleted):
                 self.deleted.append(event.job)
+            if isinstance(event, RenderEdited) and "pool" in event.new:
+                # What runs there may have ended on the short way; what the pools count is built at the end.
+                self.farm.renders[event.render].runs.clear()
         HANDLERS[type(event)](self.farm, event, at)
         if isinstance(event, RenderEdited | RenderDeleted):
             self._failed = _with_failures(self.farm)

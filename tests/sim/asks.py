@@ -276,7 +276,9 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
     commands.StartJobs: _of_jobs(lambda asker, ids: commands.StartJobs(ids)),
     commands.StopJobs: _of_jobs(lambda asker, ids: commands.StopJobs(ids)),
     commands.RestartJobs: _of_jobs(
-        lambda asker, ids: commands.RestartJobs(ids, asker.dice.choice(("", "error", "done")), asker.dice.random() < 0.3)
+        lambda asker, ids: commands.RestartJobs(
+            ids, asker.dice.choice(("", "error", "done")), asker.dice.random() < 0.3
+        )
     ),
     commands.DeleteJobs: _of_jobs(lambda asker, ids: commands.DeleteJobs(ids)),
     commands.ChangeTasks: _of_job(_change_tasks),
@@ -357,8 +359,9 @@ def calm(farm: Farm) -> list[Any]:
             continue
         asked.append(commands.StartJobs([id]))
         asked.append(commands.ChangeTasks(id, "continue"))
-        of_job = {**free, "time_life": -1, "time_wait": 0, "ppa": False, "maintenance": False, "max_tasks_per_second": -1}
-        asked.append(commands.SetJobs([id], {**of_job, "hosts_mask_exclude": "", "depend_mask_global": ""}))
+        of_job = {**free, "time_life": -1, "time_wait": 0, "ppa": False, "maintenance": False}
+        of_job |= {"max_tasks_per_second": -1, "hosts_mask_exclude": "", "depend_mask_global": ""}
+        asked.append(commands.SetJobs([id], of_job))
         of_block = {"max_running_tasks": -1, "max_running_tasks_per_host": -1, "capacity": 1000, "hosts_mask": ""}
         of_block |= {"task_max_run_time": 0, "task_min_run_time": 0, "task_progress_change_timeout": 0}
         asked.append(commands.SetBlocks(id, [], {**of_block, "hosts_mask_exclude": ""}))
@@ -367,7 +370,8 @@ def calm(farm: Farm) -> list[Any]:
     asked.append(commands.SetBranches(sorted(farm.branches_by_path), of_tree))
     pools = sorted(farm.pools_by_path)
     of_pool = {"tickets": {"LIC": [-1, -1]}, "tickets_host": {"MEM": -1}, "max_tasks_host": -1, "capacity_host": -1}
-    asked.append(commands.SetPools(pools, {**of_pool, "priority": 99, "paused": False, "sick_errors_count": -1, "zombie_time": 30}))
+    of_pool |= {"priority": 99, "paused": False, "sick_errors_count": -1, "zombie_time": 30}
+    asked.append(commands.SetPools(pools, of_pool))
     asked.append(commands.ChangePoolServices(pools, "clear"))
     names = sorted(farm.renders_by_name)
     if names:

@@ -4,10 +4,10 @@ Rules of this file:
 - It counts for itself, from events, committed bytes and processes; it asks the farm only what somebody set.
 - A promise that does not hold raises ``Broken`` at once, with the time of the world and what was seen.
 
-The promises: a run is started once and nowhere twice; two runs of a task never live on one machine, nor for the farm; nothing
-starts, is acknowledged or answered before it is committed; a result that an agent was told to forget is in the farm;
-an end is counted once, and only as what it was; no limit, capacity, ticket, mask or state of a render is exceeded by a
-start; a state changes by the table only; an answered submit survives everything.
+The promises: a run is started once and nowhere twice; two runs of a task never live on one machine, nor for the farm;
+nothing starts, is acknowledged or answered before it is committed; a result that an agent was told to forget is in the
+farm; an end is counted once, and only as what it was; no limit, capacity, ticket, mask or state of a render is exceeded
+by a start; a state changes by the table only; an answered submit survives everything.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class History:
             if 0 <= most < sums[holder]:
                 raise self.broken(f"run {key} is one of {sums[holder]} of {holder}, which may have {most}")
             if 0 <= per_host < here[holder]:
-                raise self.broken(f"run {key} is one of {here[holder]} on {name} of {holder}, which may have {per_host}")
+                raise self.broken(f"run {key} is one of {here[holder]} on {name} of {holder}, not {per_host}")
             mask = limits.hosts_mask
             if mask and not Mask(mask, mode=job.hosts_mask_type or "regex").matches(name):
                 raise self.broken(f"run {key} was started on {name}, and {holder} wants {mask}")

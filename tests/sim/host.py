@@ -254,7 +254,8 @@ class SimHost:
                 wait = dice.choice((0.05, 0.05, 1.0, action.grace + 0.1))
                 self.loop.call_later(wait, self._exit, action.key, RunStatus.KILLED)
         elif isinstance(action, Kill):
-            self.loop.call_later(dice.choice((0.05, 7.0)) if self.clumsy else 0.05, self._exit, action.key, RunStatus.KILLED)
+            wait = dice.choice((0.05, 7.0)) if self.clumsy else 0.05
+            self.loop.call_later(wait, self._exit, action.key, RunStatus.KILLED)
         elif isinstance(action, Say):
             self._send(action.report)
         elif isinstance(action, Keep):
@@ -297,9 +298,8 @@ class SimHost:
             process = self.processes.get(key)
             if process is not None and process.alive:
                 process.frame += 1
-                progress.append(
-                    ProgressReading(*key, percent=50, frame=process.frame, warning=not self.smooth and dice.random() < 0.05)
-                )
+                warning = not self.smooth and dice.random() < 0.05
+                progress.append(ProgressReading(*key, percent=50, frame=process.frame, warning=warning))
         self._send(Readings({"cpu_num": 4} if action.host else {}, progress))
 
     def _left(self) -> None:

@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from afcore.codec import columns_of, decode_entries, entry_of, table_of
-from afcore.commands import AddUser, ChangeTasks, DeleteJobs, RegisterRender, Tick
+from afcore.commands import AddPool, AddUser, ChangeTasks, DeleteJobs, DescribeFarm, RegisterRender, Tick
 from afcore.core import Core
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.events import FACTS, READINGS
 from afcore.evolve import HANDLERS, evolve
+from afcore.farmfile import parse_farm
+from afcore.hostpatterns import described
 from afcore.invariants import check
 from afcore.model.farm import Farm
 from afcore.model.tasks import TaskTable, pack_indices, unpack_indices
@@ -158,3 +160,20 @@ def test_replay_counts_no_run_twice() -> None:
     replay = Replay(Farm())
     replay.finish()
     assert replay.farm.runs == {}
+
+
+def test_a_farm_comes_back_after_a_render_was_moved_where_runs_had_ended(farm: FarmPlay) -> None:
+    farm.submit()
+    render = farm.register(cores=1)
+    farm.do(AddPool("/a"))
+    (ended,) = farm.solve()
+    image, written = farm.core.snapshot(), len(farm.entries)
+    farm.do(AddUser("ben"))  # from here on replay knows what runs where
+    farm.report(ended)
+    farm.solve()
+    description = described(parse_farm('<farm><pattern name="all"><mask>.*</mask></pattern></farm>'))
+    farm.do(DescribeFarm(description))
+    assert farm.core.farm.pools[render.pool].path != "/" and farm.core.farm.pools[render.pool].running_tasks == 1
+    later = farm.entries[written:]
+    body = bytes([0xDD]) + len(later).to_bytes(4, "big") + b"".join(later)
+    assert recover(image, [body]).digest() == farm.core.digest()
