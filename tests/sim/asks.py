@@ -332,6 +332,9 @@ BY_MACHINE: frozenset[type] = frozenset(
 )
 """Commands that agents, timer and server give: the worlds have real ones."""
 
+_MANY = 5
+"""Tasks of a block that run to their end when all is calm; time is better spent on another world."""
+
 _KINDS = tuple(ASKS)
 _WEIGHTS = tuple({commands.SubmitJob: 2, commands.ChangeTasks: 5, commands.StartJobs: 2}.get(kind, 1) for kind in ASKS)
 
@@ -351,7 +354,7 @@ def missing() -> list[str]:
 
 
 def calm(farm: Farm) -> list[Any]:
-    """Return the commands after which nothing that a person set keeps a job from its end."""
+    """Return the commands after which nothing set by a person keeps a job from its end; long blocks are cut."""
     asked: list[Any] = []
     free = {"max_running_tasks": -1, "max_running_tasks_per_host": -1, "priority": 99, "hosts_mask": ""}
     for id, job in sorted(farm.jobs.items()):
@@ -359,6 +362,9 @@ def calm(farm: Farm) -> list[Any]:
             continue
         asked.append(commands.StartJobs([id]))
         asked.append(commands.ChangeTasks(id, "continue"))
+        for block in job.blocks:
+            if block.tasks.size > _MANY:
+                asked.append(commands.ChangeTasks(id, "skip", [block.index], [(_MANY, block.tasks.size - 1)], "ready"))
         of_job = {**free, "time_life": -1, "time_wait": 0, "ppa": False, "maintenance": False}
         of_job |= {"max_tasks_per_second": -1, "hosts_mask_exclude": "", "depend_mask_global": ""}
         asked.append(commands.SetJobs([id], of_job))

@@ -28,25 +28,6 @@ def test_walks_keep_every_promise(group: int) -> None:
             raise
 
 
-def test_walks_go_everywhere() -> None:
-    """The walks are worth their time: every event that can happen happens, and most commands are accepted."""
-    from afcore.codec import decode_entries
-    from afcore.events import FACTS
-
-    seen: set[str] = set()
-    refused = 0
-    for seed in range(1000, 1030):
-        walk = Walk(seed)
-        walk.snapshot = lambda: None  # type: ignore[method-assign]
-        for _ in range(250):
-            walk.step()
-        body = b"\xdd" + len(walk.journal).to_bytes(4, "big") + b"".join(walk.journal)
-        seen.update(type(event).__name__ for entry in decode_entries(body) for event in entry.events)
-        refused += walk.refused
-    assert {kind.__name__ for kind in FACTS} - seen <= {"BranchDeleted", "TasksGivenUp"}
-    assert refused > 0
-
-
 class Machine(RuleBasedStateMachine):
     """A farm that Hypothesis does things to, one after the other; what fails is made as short as it gets."""
 
