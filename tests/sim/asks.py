@@ -115,6 +115,8 @@ def _submit(asker: Asker) -> Any:
             hosts_mask=dice.choice(("", "", "", "[a-d].*")),
             offline=dice.random() < 0.1,
             ppa=dice.random() < 0.1,
+            command_pre=dice.choice(("", "", "", "", "mkdir")),
+            command_post=dice.choice(("", "", "", "rmdir")),
             ignorenimby=dice.random() < 0.2,
             ignorepaused=dice.random() < 0.2,
         )
@@ -320,6 +322,12 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
         [asker.dice.choice(("/", "/show"))], _edit(asker, BRANCH, _OF_TREE)
     ),
     commands.SetRenders: lambda asker: commands.SetRenders(asker.names(), _edit(asker, RENDER, _OF_RENDER)),
+    commands.SleepRenders: lambda asker: commands.SleepRenders(asker.names()[:1]),
+    commands.WakeRenders: lambda asker: commands.WakeRenders(asker.names()[:1]),
+    commands.ExitRenders: lambda asker: commands.ExitRenders(asker.names()[:1], asker.dice.random() < 0.5),
+    commands.PowerRenders: lambda asker: commands.PowerRenders(
+        asker.names()[:1], asker.dice.choice(("reboot", "shutdown"))
+    ),
     commands.DeleteRenders: lambda asker: commands.DeleteRenders(asker.names()[:1]),
 }
 """By command."""
@@ -327,7 +335,7 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
 BY_MACHINE: frozenset[type] = frozenset(
     {
         *(commands.RegisterRender, commands.LoseRender, commands.DeregisterRender, commands.ReportRun),
-        *(commands.MeasureRender, commands.Tick, commands.Solve, commands.AcceptRestart),
+        *(commands.MeasureRender, commands.Tick, commands.Solve, commands.AcceptRestart, commands.FailInstruction),
     }
 )
 """Commands that agents, timer and server give: the worlds have real ones."""

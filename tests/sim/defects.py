@@ -203,7 +203,7 @@ def _stamp_missing(patches: Patches) -> None:
 
 
 def _late_obstacle_not_seen(patches: Patches) -> None:
-    patches.put(afcore.schedule.offers.Offers, "_relinked", lambda self, job, at: None)
+    patches.put(afcore.schedule.offers.Offers, "_hold", lambda self, job, at: None)
 
 
 def _replay_forgets_errors(patches: Patches) -> None:

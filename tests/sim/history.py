@@ -45,6 +45,7 @@ from afcore.schedule.limits import branch_chain
 from afcore.states import RenderState, RunStatus, TaskState
 from afcore.store.base import Batch
 from afcore.store.packing import join_entries
+from afcore.systemcommand import SYSTEM_JOB
 from tests.sim.clock import SimClock
 
 __all__ = ["Broken", "History", "Held"]
@@ -315,19 +316,22 @@ class History:
         elif isinstance(event, JobSubmitted):
             self.tasks += sum(block.tasks_num for block in event.spec.blocks)
 
-    def _happening(self, command: Any) -> Happening | None:
+    def _happening(self, job: int, command: Any) -> Happening | None:
+        """Return what a person did to tasks; what a restart means to the system job is that one's own affair."""
+        if job == SYSTEM_JOB:
+            return None
         if isinstance(command, commands.ChangeTasks):
             return ACTIONS[command.action]
         return Happening.RESTART if isinstance(command, commands.RestartJobs) else None
 
     def _stop_asked(self, key: RunKey, then: int, command: Any) -> None:
         self._stopping[key] = then
-        happening = self._happening(command)
+        happening = self._happening(key.job, command)
         if happening is not None:
             self._row(TaskState.WAIT_RECONNECT if key in self.waiting else TaskState.RUNNING, happening, then)
 
     def _tasks_changed(self, event: TasksChanged, command: Any) -> None:
-        happening = self._happening(command)
+        happening = self._happening(event.job, command)
         if happening is None:
             return
         if event.indices:

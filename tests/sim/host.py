@@ -20,9 +20,9 @@ from afnet.wire.messages import (
     Drop,
     Goodbye,
     Hello,
-    NotLeader,
+    Instruct,
+    InstructionFailed,
     Readings,
-    Refused,
     Register,
     Registered,
     Report,
@@ -175,12 +175,19 @@ class SimHost:
                 self.tell(Connected(message.farm))
             elif isinstance(message, Start | Stop | Drop | Acknowledge | Registered):
                 self.tell(message)
-            elif isinstance(message, Refused | NotLeader | Goodbye):
-                pass
+            elif isinstance(message, Instruct):
+                self._obey(message.what)
             if self.session is None:
                 return
         if session.state is SessionState.CLOSED:
             self._hang_up()
+
+    def _obey(self, what: str) -> None:
+        """Do what the farm wants of the machine, or say that it cannot be done; somebody starts it again."""
+        if not self.smooth and what in ("reboot", "shutdown", "sleep") and self._dice.random() < 0.3:
+            self._send(InstructionFailed(what, "nobody configured how"))
+        elif not self.agent.leaving:
+            self.tell(Leave(f"told to {what}"))
 
     def closed(self, reason: str) -> None:
         """The connection is gone."""
@@ -284,7 +291,7 @@ class SimHost:
                 nimby="",
                 launched=self.loop.wall(),
                 instance=self.instance,
-                interfaces=[],
+                interfaces=[{"name": "eth0", "mac": f"02:00:00:00:00:{len(self.name):02x}"}],
                 devices=[],
                 resources={"cpu_num": 4},
                 running=[RunningRun(*key) for key in running],

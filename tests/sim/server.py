@@ -89,9 +89,11 @@ class SimWriter:
         self._work.append((lambda: self._store.write_snapshot(snapshot), done))
         self._soon()
 
-    def put_trim(self, retention: Retention, *, now: float) -> None:
+    def put_trim(
+        self, retention: Retention, *, now: float, done: Callable[[StoreError | None], None] | None = None
+    ) -> None:
         """Queue a trimming."""
-        self._work.append((lambda: self._store.trim(retention, now=now), None))
+        self._work.append((lambda: self._store.trim(retention, now=now), done))
         self._soon()
 
     def _soon(self) -> None:

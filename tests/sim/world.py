@@ -511,6 +511,7 @@ def virtual(runs: Counter[Any] | None = None, sessions: Counter[Any] | None = No
     places: tuple[tuple[Any, str, Any], ...] = (
         (afnet.server.runner, "time", _Ticking()),
         (afnet.server.renders, "time", _Ticking()),
+        (afnet.server.keeping, "time", _Ticking()),
         (afnet.server.keeping, "gc", _Quiet()),
         (afnet.server.keeping, "give_back", lambda: None),
         (afrender.agent, "TRANSITIONS", _Counting(afrender.agent.TRANSITIONS, Counter() if runs is None else runs)),
