@@ -25,6 +25,7 @@ from afcore.hostpatterns import described
 from afcore.jobspec import BlockSpec, JobSpec, TaskTexts
 from afcore.model.farm import Farm
 from afcore.rules.parameters import BLOCK, BRANCH, JOB, POOL, RENDER, USER
+from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["ASKS", "BY_MACHINE", "HOSTS", "Asker", "ask", "calm", "missing"]
 
@@ -373,8 +374,10 @@ def calm(farm: Farm) -> list[Any]:
         for block in job.blocks:
             if block.tasks.size > _MANY:
                 asked.append(commands.ChangeTasks(id, "skip", [block.index], [(_MANY, block.tasks.size - 1)], "ready"))
-        of_job = {**free, "time_life": -1, "time_wait": 0, "ppa": False, "maintenance": False}
-        of_job |= {"max_tasks_per_second": -1, "hosts_mask_exclude": "", "depend_mask_global": ""}
+        of_job = {**free, "hosts_mask_exclude": ""}
+        if id != SYSTEM_JOB:
+            of_job |= {"time_life": -1, "time_wait": 0, "ppa": False, "maintenance": False}
+            of_job |= {"max_tasks_per_second": -1, "depend_mask_global": ""}
         asked.append(commands.SetJobs([id], of_job))
         of_block = {"max_running_tasks": -1, "max_running_tasks_per_host": -1, "capacity": 1000, "hosts_mask": ""}
         of_block |= {"task_max_run_time": 0, "task_min_run_time": 0, "task_progress_change_timeout": 0}
