@@ -9,10 +9,8 @@ Rules of this file:
 from collections.abc import Iterator
 
 from afcore.commands import DescribeFarm
-from afcore.deadlines import Due, silence_end
-from afcore.effects import TuneRender
 from afcore.errors import BadSpec, Problem
-from afcore.events import Event, FarmDescribed, PoolAdded, PoolDeleted, PoolEdited, RenderEdited
+from afcore.events import Event, FarmDescribed, PoolAdded, PoolDeleted, PoolEdited
 from afcore.hostpatterns import (
     SERVICE_TICKET,
     UNLIMITED,
@@ -25,7 +23,7 @@ from afcore.hostpatterns import (
 )
 from afcore.model.farm import Farm
 from afcore.rules.base import Context, Steps
-from afcore.rules.places import different, lists_services, new_pool, pool_values, steps_of
+from afcore.rules.places import different, lists_services, move_render, new_pool, pool_values, steps_of
 
 __all__ = ["describe_farm"]
 
@@ -45,14 +43,7 @@ def describe_farm(context: Context, command: DescribeFarm) -> Steps:
             yield made
     moved = 0
     for id, path in places.items():
-        render, pool = farm.renders[id], farm.pools_by_path[path]
-        if render.pool == pool:
-            continue
-        moved += 1
-        yield RenderEdited(id, {"pool": render.pool}, {"pool": pool})
-        context.deadlines.push(silence_end(farm, render), Due.RENDER, (id,))
-        if render.session:
-            yield TuneRender(id)
+        moved += yield from move_render(context, farm.renders[id], farm.pools_by_path[path])
     for event in _unwanted(farm, wanted):
         changed += 1
         yield event

@@ -4,12 +4,16 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from afcore.events import Event, PoolAdded
+from afcore.deadlines import Due, silence_end
+from afcore.effects import TuneRender
+from afcore.events import Event, PoolAdded, RenderEdited
 from afcore.hostpatterns import HostPattern, chain_of, chain_path, names_of, parameters_of
 from afcore.model.farm import Farm
+from afcore.model.render import Render
 from afcore.model.tree import Pool
+from afcore.rules.base import Context
 
-__all__ = ["different", "lists_services", "new_pool", "pool_for", "pool_of_host", "pool_values", "steps_of"]
+__all__ = ["different", "lists_services", "move_render", "new_pool", "pool_for", "pool_of_host", "pool_values", "steps_of"]
 
 _ROOT = 1
 
@@ -46,6 +50,17 @@ def pool_of_host(farm: Farm, name: str) -> Generator[Event, None, int]:
         if path not in farm.pools_by_path:
             yield new_pool(farm, path, links)
     return farm.pools_by_path[chain_path(chain, names)]
+
+
+def move_render(context: Context, render: Render, pool: int) -> Generator[Event | TuneRender, None, int]:
+    """Yield what puts a render, with whatever it runs, into a pool; return 1, or 0 when it is there already."""
+    if render.pool == pool:
+        return 0
+    yield RenderEdited(render.id, {"pool": render.pool}, {"pool": pool})
+    context.deadlines.push(silence_end(context.farm, render), Due.RENDER, (render.id,))
+    if render.session:
+        yield TuneRender(render.id)
+    return 1
 
 
 def lists_services(patterns: Sequence[HostPattern]) -> bool:

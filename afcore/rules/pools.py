@@ -21,8 +21,6 @@ from afcore.commands import (
     MoveRenders,
     RestoreRenders,
 )
-from afcore.deadlines import Due, silence_end
-from afcore.effects import TuneRender
 from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
 from afcore.events import (
     BranchDeleted,
@@ -40,7 +38,7 @@ from afcore.model.render import Render
 from afcore.model.tree import Pool
 from afcore.rules.base import Context, Steps
 from afcore.rules.parameters import POOL, edit
-from afcore.rules.places import pool_of_host
+from afcore.rules.places import move_render, pool_of_host
 from afcore.rules.tree import named
 from afcore.states import RenderState, RunStatus, TaskState
 
@@ -154,13 +152,7 @@ def move_renders(context: Context, command: MoveRenders) -> Steps:
     for id in ids:
         render = farm.renders[id]
         pool = target or (yield from pool_of_host(farm, render.name))
-        if pool == render.pool:
-            continue
-        moved += 1
-        yield RenderEdited(id, {"pool": render.pool}, {"pool": pool})
-        context.deadlines.push(silence_end(farm, render), Due.RENDER, (id,))
-        if render.session:
-            yield TuneRender(id)
+        moved += yield from move_render(context, render, pool)
     return {"renders": moved}
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from afcore.config import Config, Layer, parse_env, parse_file, parse_options
 from afcore.errors import ConfigError
 
-__all__ = ["config_files", "load_config", "systems"]
+__all__ = ["config_files", "load_config", "read_settings_text", "systems"]
 
 _NAME = "config.json"
 
@@ -78,20 +78,24 @@ def load_config(
     return config
 
 
+def read_settings_text(path: Path) -> str:
+    """Return the text of a file of the studio's. Raises ConfigError when it can not be read or is no UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), "", "is not UTF-8", hint="save it as UTF-8") from None
+    except OSError as error:
+        what = f"can not be read: {error.strerror or error}"
+        raise ConfigError(str(path), "", what, hint="check the path and who may read it") from None
+
+
 def _read(path: Path, layers: list[Layer], seen: set[Path], names: Iterable[str]) -> None:
     """Read a file and, after it, the files it includes. A file that was read already is passed over."""
     place = path.resolve()
     if place in seen:
         return
     seen.add(place)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(str(path), "", "is not UTF-8", hint="save it as UTF-8") from None
-    except OSError as error:
-        what = f"can not be read: {error.strerror or error}"
-        raise ConfigError(str(path), "", what, hint="check the path and who may read it") from None
-    layer = parse_file(text, file=str(path), systems=tuple(names))
+    layer = parse_file(read_settings_text(path), file=str(path), systems=tuple(names))
     layers.append(layer)
     for name in layer.include:
         _read(path.parent / name, layers, seen, names)

@@ -17,7 +17,7 @@ from afcore.config import Config
 from afcore.errors import BadSpec, ConfigError, NotFound, Problem
 from afcore.farmfile import parse_farm
 from afcore.hostpatterns import Description, described
-from afnet.api.configfiles import config_files
+from afnet.api.configfiles import config_files, read_settings_text
 
 __all__ = ["LIVE", "changed_settings", "farm_file", "read_farm", "refusal", "reload_command", "start_command"]
 
@@ -63,13 +63,7 @@ def farm_file(config: Config, environ: Mapping[str, str]) -> Path | None:
 
 def read_farm(path: Path) -> Description:
     """Return what a farm file says.  Raises ConfigError with the file and every fault of it."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(str(path), "", "is not UTF-8", hint="save it as UTF-8") from None
-    except OSError as error:
-        what = f"can not be read: {error.strerror or error}"
-        raise ConfigError(str(path), "", what, hint="check the path and who may read it") from None
+    text = read_settings_text(path)
     mark = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     return described(parse_farm(text, file=str(path)), mark)
 
