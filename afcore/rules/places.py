@@ -13,7 +13,16 @@ from afcore.model.render import Render
 from afcore.model.tree import Pool
 from afcore.rules.base import Context
 
-__all__ = ["different", "lists_services", "move_render", "new_pool", "pool_for", "pool_of_host", "pool_values", "steps_of"]
+__all__ = [
+    "different",
+    "lists_services",
+    "move_render",
+    "new_pool",
+    "pool_for",
+    "pool_of_host",
+    "pool_values",
+    "steps_of",
+]
 
 _ROOT = 1
 
