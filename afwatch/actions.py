@@ -18,6 +18,7 @@ from afnet.registry import find_operation
 from afwatch import words
 from afwatch.ops.pending import Pending
 from afwatch.session import Session
+from afwatch.settings import Settings
 
 __all__ = [
     "KINDS", "SECTIONS", "Action", "Asking", "FormField", "key_of", "named", "reason_against", "rows_for",
@@ -54,6 +55,13 @@ class Asking(Protocol):
     session: Session
 
     @property
+    def settings(self) -> Settings:
+        """What the window remembers."""
+
+    def places_changed(self, key: str) -> None:
+        """Places came or went: show them, and go to one."""
+
+    @property
     def offers_agent(self) -> bool:
         """Whether this machine could work for the farm and does not."""
 
@@ -86,6 +94,9 @@ class Asking(Protocol):
 
     def open_row(self, row: Any) -> None:
         """Open a row, as Enter does."""
+
+    def open_task(self, job: int, block: int, task: int) -> Any:
+        """Open the window of a task."""
 
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard and say so."""

@@ -30,15 +30,24 @@ __all__ = ["main", "open_embedded"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Open the monitor and return its exit status when the window is closed."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    scene = ""
+    submits = given[:1] == ["submit"]
+    if submits:
+        given = given[1:]
+        scene = given.pop(0) if given and not given[0].startswith("-") else ""
+    options = _parser().parse_args(given)
     try:
         from afnet.api.configfiles import load_config
+        from afnet.client.servers import Address
 
         config = load_config(file=options.config)
         servers = _servers(options.server, config)
         if not _has_display(os.environ):
             print("afwatch: there is no display; `afcmd job watch` shows jobs in the terminal.", file=sys.stderr)
             return 2
+        if submits:
+            return _submit(options, servers or [Address("127.0.0.1", config["af_serverport"])], scene)
         if not servers:
             words = ["--config", options.config] if options.config else []
             return _open_farm(config, options, words=words, agent=options.agent)
@@ -57,6 +66,21 @@ def open_embedded(config: Config, *, words: Sequence[str] = (), agent: bool = Fa
         print("afserver: there is no display for its window; `afserver --headless` runs without.", file=sys.stderr)
         return 2
     return _open_farm(config, _parser().parse_args([]), words=words, agent=agent)
+
+
+def _submit(options: argparse.Namespace, servers: Sequence[Address], scene: str) -> int:
+    """Open the dialog that submits a job, alone (``afwatch submit [SCENE]``); 0 when a job was taken."""
+    import platformdirs
+
+    from afwatch.app import make_application
+    from afwatch.submitting import submit_alone
+
+    make_application()
+    folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
+    return submit_alone(
+        servers, user=options.as_user or _user(), scene=scene, settings_file=folder / "watch.json",
+        scheme=options.scheme,
+    )  # fmt: skip
 
 
 def _complain(program: str, error: AfError, code: int) -> int:
@@ -150,7 +174,10 @@ def _user() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="afwatch", description="The monitor window of an Afwatch farm.")
+    parser = argparse.ArgumentParser(
+        prog="afwatch", description="The monitor window of an Afwatch farm.",
+        epilog="`afwatch submit [SCENE]` opens the dialog that submits a job, alone.",
+    )  # fmt: skip
     parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings;"
                         " when nobody names one, the window is the server too")
     parser.add_argument("--config", metavar="FILE", help="settings")

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from afwatch.session import Session
     from afwatch.theme.paint import Theme
 
-__all__ = ["Pane", "Place", "add_place", "load_places", "place_of", "places"]
+__all__ = ["Pane", "Place", "add_place", "load_places", "place_of", "places", "remove_place"]
 
 _MODULES = (
-    "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people",
+    "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people", "afwatch.views.systemjob",
 )  # fmt: skip
 
 
@@ -81,6 +81,11 @@ _PLACES: dict[str, Place] = {}
 def add_place(place: Place) -> None:
     """Add a place, or replace the one of this key."""
     _PLACES[place.key] = place
+
+
+def remove_place(key: str) -> None:
+    """Take a place away; nothing happens when there is none of this key."""
+    _PLACES.pop(key, None)
 
 
 def load_places(modules: Iterable[str] = _MODULES) -> list[Place]:

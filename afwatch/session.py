@@ -72,9 +72,23 @@ class Session(QObject):
         return self.state.welcome.principal if self.state.welcome is not None else ""
 
     def choose_mode(self, mode: Role) -> None:
-        """Act in a mode from now on."""
+        """Act in a mode from now on; the server is told, and refuses what is more than it grants."""
         self._chosen = mode
+        self._tell_mode()
         self.mode_changed.emit()
+
+    def _tell_mode(self) -> None:
+        """Ask the server to hold this conversation to the mode that is on."""
+        if self.state.connected:
+            number, self._next = self._next, self._next + 1
+            pending = self._pending[number] = Pending("mode.set", {"mode": self.mode.name}, f"{self._nonce}-{number}")
+            pending.failure(self._mode_refused)
+            self._send(Request(number, "mode.set", pending.arguments, pending.initiator))
+
+    def _mode_refused(self, error: AfError) -> None:
+        if isinstance(error, NotAllowed):
+            self._chosen = Role.USER
+            self.mode_changed.emit()
 
     # Asking
 
@@ -176,6 +190,7 @@ class Session(QObject):
             self.changed.emit(changes)
 
     def _begin_anew(self) -> None:
+        self._tell_mode()
         messages: list[Message] = [
             Subscribe(number, kind, since=self.state.versions[kind]) for number, kind in KINDS.items()
         ]

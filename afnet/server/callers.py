@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, Rejected
+from afcore.errors import AfError, BadSpec, Problem, Rejected
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
+from afcore.states import Role
 from afnet.server.coming import ComingLogs
 from afnet.server.fanout import Fanout
 from afnet.server.files import FileStore
@@ -42,7 +43,12 @@ from afnet.wire.messages import (
     Welcome,
 )
 
-__all__ = ["Callers", "refusal"]
+__all__ = ["MODE_OPERATION", "Callers", "refusal"]
+
+MODE_OPERATION = "mode.set"
+"""A request about the conversation itself, not the farm: act as USER, VISOR or GOD, at most what is granted."""
+
+_MODES = (Role.USER.name, Role.VISOR.name, Role.GOD.name)
 
 
 def refusal(id: int, error: AfError) -> Refused:
@@ -125,6 +131,9 @@ class Callers:
     # Messages
 
     def _request(self, peer: ServerPeer, message: Request) -> None:
+        if message.operation == MODE_OPERATION:
+            self._act_as(peer, message)
+            return
         self._requests.do(
             message.operation,
             message.arguments,
@@ -132,6 +141,18 @@ class Callers:
             partial(_reply, peer, message.id),
             initiator=message.initiator,
         )
+
+    def _act_as(self, peer: ServerPeer, message: Request) -> None:
+        """Let a screen act in a smaller mode, or in all of its own again."""
+        wanted = str(message.arguments.get("mode", ""))
+        try:
+            if wanted not in _MODES:
+                raise BadSpec([Problem("mode", f'there is no mode "{wanted}"', "one of: " + ", ".join(_MODES))])
+            peer.act_as(Role[wanted])
+        except Rejected as error:
+            peer.send(refusal(message.id, error))
+        else:
+            peer.send(Reply(message.id, {"mode": wanted, "granted": peer.granted.role.name}))
 
     def _subscribe(self, peer: ServerPeer, message: Subscribe) -> None:
         try:

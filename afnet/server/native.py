@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from afcore.envelope import Principal
-from afcore.errors import OurFault, WireError
+from afcore.errors import NotAllowed, OurFault, WireError
 from afcore.states import Role
 from afnet.server.traffic import Traffic
 from afnet.transport.base import FrameConnection
@@ -57,6 +57,8 @@ class ServerPeer:
         """Number of the connection, unique while the server runs, from 1."""
         self.principal = principal if isinstance(principal, Principal) else NOBODY
         """Who calls; replace it when an agent has registered (``Principal.render``)."""
+        self.granted = self.principal
+        """Who calls with everything that is granted; ``principal`` may act as less."""
         self.slow = False
         """It takes less than it is sent: give it nothing that can wait or be dropped."""
         self.said_goodbye = False
@@ -103,6 +105,15 @@ class ServerPeer:
     def is_open(self) -> bool:
         """Whether anything may still be said."""
         return self._connection is not None and self._session.state is SessionState.OPEN
+
+    def act_as(self, role: Role) -> None:
+        """Act in a mode from now on; NotAllowed for one that is more than what is granted."""
+        granted = self.granted
+        if role > granted.role or role > Role.GOD or role < Role.USER:
+            raise NotAllowed(
+                f"{granted.name} is granted {granted.role.name} at most.", hint="Ask an administrator of the farm."
+            )
+        self.principal = Principal(granted.name, role, granted.origin)
 
     def send(self, *messages: Message) -> None:
         """Send messages with everything else of this turn of the loop; nothing happens once the peer is gone."""

@@ -62,6 +62,25 @@ def _eject(keep_mine: bool) -> Callable[[Asking, list[RenderRow]], None]:
     return run
 
 
+def _power(operation: str, deed: str, cost: str) -> Callable[[Asking, list[RenderRow]], None]:
+    def run(window: Asking, rows: list[RenderRow]) -> None:
+        typed = (rows[0].name if len(rows) == 1 else str(len(rows))) if operation in _TYPED else ""
+        if window.confirm(
+            f"{deed} {named(rows, 'render')}?", _names(rows), cost, f"{deed} {words.plural(len(rows), 'render')}",
+            typed=typed,
+        ):  # fmt: skip
+            window.tell_done(window.session.ask(operation, names=_names(rows)), f"{deed}: {named(rows, 'render')}.")
+
+    return run
+
+
+_TYPED = frozenset({"render.reboot", "render.shutdown"})
+
+
+def _online(rows: list[RenderRow]) -> str:
+    return "Offline already." if all("offline" in row.words for row in rows) else ""
+
+
 def _move(window: Asking, rows: list[RenderRow]) -> None:
     paths = tuple(sorted(row.path for row in window.session.state.pools.values()))
     found = window.ask_form(
@@ -127,6 +146,21 @@ RENDER_ACTIONS: tuple[Action, ...] = (
            lambda rows: "" if any(row.running for row in rows) else "Nothing runs on it.", "render", danger=True),
     Action("eject-others", "Eject what is not mine…", "eject", "Ctrl+Shift+J", "render.eject-tasks", _eject(True),
            lambda rows: "" if any(row.running for row in rows) else "Nothing runs on it.", "render", danger=True),
+    Action("sleep", "Send to sleep", "sleep", "Ctrl+Shift+L", "render.sleep",
+           _do("render.sleep", "{} goes to sleep."), _online, "render"),
+    Action("wake", "Wake", "play", "Ctrl+Shift+W", "render.wake", _do("render.wake", "{} is woken."), kind="render"),
+    Action("agent-restart", "Restart the agent…", "restart", "Ctrl+R", "render.restart",
+           _power("render.restart", "Restart the agent of", "Its tasks are given back and start anew elsewhere."),
+           _online, "render", danger=True),
+    Action("agent-exit", "Exit the agent…", "close", "Ctrl+Shift+X", "render.exit",
+           _power("render.exit", "Exit the agent of", "Its tasks are given back; somebody must start it again."),
+           _online, "render", danger=True),
+    Action("reboot", "Reboot the machine…", "restart", "Ctrl+Alt+R", "render.reboot",
+           _power("render.reboot", "Reboot", "The machine goes down with everything on it, and comes back."),
+           _online, "render", danger=True),
+    Action("shutdown", "Shut the machine down…", "stop", "Ctrl+Alt+X", "render.shutdown",
+           _power("render.shutdown", "Shut down", "The machine goes down with everything on it, and stays down."),
+           _online, "render", danger=True),
     Action("parameters", "Parameters", "edit", "F2", "render.set", lambda window, rows: window.edit_parameters(),
            kind="render", section="order"),
     Action("move", "Move to a pool…", "pool", "Ctrl+M", "render.move", _move, kind="render", section="order"),

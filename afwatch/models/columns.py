@@ -42,6 +42,8 @@ class Column:
     tip: str = ""
     second: Callable[[Any, float], str] | None = None
     """A second, quieter text: beside the first, or under it in tall rows."""
+    rank: int = 0
+    """Where there is no room, columns of the greatest rank are hidden first; 0 stays as long as any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +101,18 @@ JOBS = Shown(
         Column("user", "User", 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower()),
         Column("progress", "Progress", 176, "strip", lambda row, now: f"{row.percent} percent",
                lambda row, now: row.percent),
-        Column("percent", "%", 48, "number", lambda row, now: str(row.percent), lambda row, now: row.percent, True),
+        Column("percent", "%", 48, "number", lambda row, now: str(row.percent), lambda row, now: row.percent, True,
+               rank=4),
         Column("running", "Run", 54, "number", *_count(lambda row: row.counts[TaskState.RUNNING]), right=True,
-               tip="Tasks running now"),
+               tip="Tasks running now", rank=2),
         Column("errors", "Errors", 64, "errors", *_count(_errors), right=True, tip="Tasks that failed for good"),
         Column("reason", "Remaining, or why not", 184, "text",
                lambda row, now: words.job_reason(row, _job_state(row, now), now),
                lambda row, now: words.job_reason(row, _job_state(row, now), now)),
         Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
-               right=True, tip="Priority: the higher, the sooner"),
+               right=True, tip="Priority: the higher, the sooner", rank=3),
         Column("created", "Submitted", 116, "text", lambda row, now: words.clock_text(row.time_creation, now),
-               lambda row, now: -row.time_creation),
+               lambda row, now: -row.time_creation, rank=5),
     ),
     state=_job_state,
     fields=_fields(
@@ -210,12 +213,12 @@ RENDERS = Shown(
         Column("memory", "Memory", 116, "meter", lambda row, now: f"{memory_share(row):.0f} %",
                lambda row, now: memory_share(row), second=lambda row, now: words.memory_text(memory_used(row))),
         Column("swap", "Swap", 116, "meter", lambda row, now: f"{swap_share(row):.0f} %",
-               lambda row, now: swap_share(row)),
+               lambda row, now: swap_share(row), rank=3),
         Column("disk", "Disk", 116, "meter", lambda row, now: f"{disk_share(row):.0f} %",
-               lambda row, now: disk_share(row)),
+               lambda row, now: disk_share(row), rank=2),
         Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
                right=True),
-        Column("pool", "Pool", 110, "text", lambda row, now: row.pool, lambda row, now: row.pool),
+        Column("pool", "Pool", 110, "text", lambda row, now: row.pool, lambda row, now: row.pool, rank=4),
     ),
     state=_render_state,
     fields=_fields(

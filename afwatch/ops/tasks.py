@@ -29,7 +29,7 @@ def change(session: Session, action: str, *, job: int, block: int, tasks: Iterab
     ranges = ranges_of(tasks)
     if not ranges:
         raise ValueError("no tasks are selected")
-    more = {"only": only} if action != "try-next" else {}
+    more = {"only": only} if action not in ("try-next", "reset-error-hosts") else {}
     return session.ask(f"task.{action}", job=job, block=block, tasks=ranges, **more)
 
 

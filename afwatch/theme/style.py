@@ -72,6 +72,8 @@ QComboBox {{ padding-right: 20px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; }}
 QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px solid {line2};
   selection-background-color: {selection}; selection-color: {text1}; outline: 0; }}
+QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
+#band {{ background: {wait_tint}; border-bottom: 1px solid {line2}; }}
 QCheckBox {{ color: {text1}; spacing: 8px; }}
 QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}
 QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: 4px; min-height: 18px; }}
@@ -99,4 +101,5 @@ def style_sheet(look: Look) -> str:
     """Return the style sheet of a look."""
     bad = look.families["bad"]
     names = {name: getattr(look, name) for name in look.__slots__ if isinstance(getattr(look, name), str)}
-    return _SHEET.format(bad_ink=bad.ink, bad_fill=bad.fill, bad_tint=bad.tint, **names)
+    wait = look.families["wait"].tint
+    return _SHEET.format(wait_tint=wait, bad_ink=bad.ink, bad_fill=bad.fill, bad_tint=bad.tint, **names)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from afwatch.actions import FormField
 from afwatch.theme.paint import Theme
-from afwatch.views.parts import button, label
+from afwatch.views.parts import Choice, button, label
 
 __all__ = ["FormDialog"]
 
@@ -51,7 +51,7 @@ class FormDialog(QDialog):
         grid.setVerticalSpacing(10)
         grid.setColumnStretch(1, 1)
         for place, field in enumerate(fields):
-            widget = self._fields[field.name] = _editor(field)
+            widget = self._fields[field.name] = _editor(theme, field)
             widget.setAccessibleName(field.label)
             grid.addWidget(label(field.label, tone="help"), place, 0)
             grid.addWidget(widget, place, 1)
@@ -73,7 +73,7 @@ class FormDialog(QDialog):
         return {name: _value(widget) for name, widget in self._fields.items()}
 
 
-def _editor(field: FormField) -> QWidget:
+def _editor(theme: Theme, field: FormField) -> QWidget:
     if field.kind == "integer":
         number = QSpinBox()
         number.setRange(field.least, field.most)
@@ -84,7 +84,7 @@ def _editor(field: FormField) -> QWidget:
         flag.setChecked(bool(field.value))
         return flag
     if field.kind == "choice":
-        choice = QComboBox()
+        choice = Choice(theme)
         choice.setEditable(True)
         choice.addItems(list(field.words))
         choice.setCurrentText(str(field.value))

@@ -142,6 +142,7 @@ class Palette(QFrame):
         self.view.setAccessibleName("Commands")
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setUniformItemSizes(True)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.view.clicked.connect(lambda index: self._take(index.row()))
         column.addWidget(self.field)
         column.addWidget(self.view)

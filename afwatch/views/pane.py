@@ -24,6 +24,7 @@ from afwatch.models.columns import Shown
 from afwatch.models.filters import parse_query
 from afwatch.models.grouped import GroupedModel, Groups
 from afwatch.models.rows import RowModel
+from afwatch.savedviews import SavedView
 from afwatch.session import Session
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
@@ -31,6 +32,7 @@ from afwatch.views.nothing import CLEAR, words_of_nothing
 from afwatch.views.parts import Chip, Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
+from afwatch.views.viewmenu import view_menu
 
 __all__ = ["ListPane"]
 
@@ -70,10 +72,16 @@ class ListPane(QWidget):
         self.noun = noun
         self.title = title
         self.actions_here = actions
+        self.shown = shown
+        self.window_asked = window
+        self.view_name = ""
+        """Name of the saved view that is shown; empty for none."""
         self._window, self._shown, self._actions = window, shown, actions
         self._least_row, self._lines = row_height, lines
         self._groups = groups
         self._compact = False
+        self.hidden: set[str] = set()
+        """Keys of columns that the person does not want."""
         state = self.session.state
         self.model: RowModel
         if groups is not None:
@@ -94,6 +102,9 @@ class ListPane(QWidget):
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit_columns)
+        header = self.table.horizontalHeader()
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(lambda at: self._view_menu())
         self._title = label(title)
         self._count = label(tone="quiet")
         self._buttons: dict[str, QPushButton] = {}
@@ -140,6 +151,8 @@ class ListPane(QWidget):
         column.addWidget(header)
         line, row = bar("search-row", measures.search_row)
         row.addWidget(self.search)
+        self._views = button("", self._view_menu, icon=self.theme.icon("columns"), tip="Columns and saved views")
+        row.addWidget(self._views)
         column.addWidget(line)
         chips, row = bar("chips", measures.chip_row)
         for state in self._shown.chips:
@@ -307,7 +320,7 @@ class ListPane(QWidget):
         counts = self.model.state_counts()
         for state, chip in self._chips.items():
             chip.set_count(counts.get(state, 0))
-        total, shown = self.model.total, len(self.model.ids)
+        total, shown = self.model.total, sum(id > 0 for id in self.model.ids)
         text = words.plural(total, self.noun)
         self._count.setText(text if shown == total else f"{text}, {words.number(shown)} shown")
         moved = self.model.moved
@@ -326,6 +339,44 @@ class ListPane(QWidget):
         else:
             self._empty.say(said.icon, said.text, more=said.more, action=said.action, done=said.done)
 
+    @property
+    def compact(self) -> bool:
+        """Whether rows are shown in the compact style."""
+        return self._compact
+
+    def _view_menu(self) -> None:
+        menu = view_menu(self)
+        menu.exec(self._views.mapToGlobal(self._views.rect().bottomLeft()))
+        menu.deleteLater()
+
+    def show_column(self, key: str, shown: bool) -> None:
+        """Show or hide a column."""
+        self.hidden = self.hidden - {key} if shown else self.hidden | {key}
+        self._fit_columns()
+
+    def view_state(self, name: str) -> SavedView:
+        """Return what is shown, to be kept under a name."""
+        header = self.table.horizontalHeader()
+        return SavedView(
+            name, {"All jobs": "jobs", "My jobs": "mine"}.get(self.title, self.title.lower()), self.search.text(),
+            [state for state, chip in self._chips.items() if chip.isChecked()], sorted(self.hidden),
+            self._shown.columns[header.sortIndicatorSection()].key,
+            header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder, self._compact,
+        )  # fmt: skip
+
+    def apply_view(self, view: SavedView) -> None:
+        """Show what was kept."""
+        self.view_name = view.name
+        self._title.setText(view.name)
+        self.hidden = set(view.hidden)
+        for state, chip in self._chips.items():
+            chip.setChecked(state in view.states)
+        place = next((at for at, column in enumerate(self._shown.columns) if column.key == view.column), 0)
+        order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
+        self.table.sortByColumn(place, order)
+        self.show_query(view.query)
+        self.set_compact(view.compact)
+
     def set_compact(self, compact: bool) -> None:
         """Show rows in the compact style: one line, as many as fit."""
         self._compact = compact
@@ -339,6 +390,8 @@ class ListPane(QWidget):
         for action in self._actions:
             if action.key in self._buttons:
                 self._buttons[action.key].setIcon(self.theme.icon(action.icon))
+        self._more.setIcon(self.theme.icon("more"))
+        self._views.setIcon(self.theme.icon("columns"))
         for chip in self._chips.values():
             chip.refresh()
         self._recount()
@@ -347,20 +400,24 @@ class ListPane(QWidget):
     # Room
 
     def _fit_columns(self) -> None:
-        """Let the stretching column take what is left; hide the last columns where it is narrow."""
+        """Let the stretching column take what is left; hide columns by their rank where it is narrow."""
         columns = self._shown.columns
         room = self.table.viewport().width()
         stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
         least = 220
-        fixed = 0
+        shown = [place for place, column in enumerate(columns) if column.key not in self.hidden]
+        widths = {place: self.table.columnWidth(place) or columns[place].width for place in shown}
+
+        def needed() -> int:
+            return least + sum(width for place, width in widths.items() if place != stretch)
+
+        for place in sorted(shown, key=lambda place: (-columns[place].rank, -place)):
+            if needed() <= room or not columns[place].rank:
+                break
+            del widths[place]
         for place, column in enumerate(columns):
-            if place == stretch:
-                continue
-            width = self.table.columnWidth(place) or column.width
-            hide = fixed + width + least > room and place > 3
+            hide = place not in widths
             self.table.setColumnHidden(place, hide)
-            if hide:
+            if not hide and not self.table.columnWidth(place):
                 self.table.setColumnWidth(place, column.width)
-            else:
-                fixed += self.table.columnWidth(place)
-        self.table.setColumnWidth(stretch, max(least, room - fixed))
+        self.table.setColumnWidth(stretch, max(least, room - needed() + least))

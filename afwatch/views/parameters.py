@@ -34,7 +34,7 @@ from afwatch.models.parameters import Edited, ParameterSet
 from afwatch.parameterwords import SECTIONS, section_of, word_of
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
-from afwatch.views.parts import Shrinking, button, label
+from afwatch.views.parts import Choice, Shrinking, button, label
 
 __all__ = ["ParametersPage"]
 
@@ -61,7 +61,7 @@ class ParametersPage(QFrame):
         head.setContentsMargins(16, 12, 16, 8)
         head.setSpacing(8)
         self._title = Shrinking()
-        self._of = QComboBox()
+        self._of = Choice(theme)
         self._of.setAccessibleName("Which part is edited")
         self._of.activated.connect(lambda place: self._load())
         self.search = QLineEdit()
@@ -166,8 +166,7 @@ class ParametersPage(QFrame):
         grid.setVerticalSpacing(6)
         grid.setColumnMinimumWidth(0, 3)
         grid.setColumnMinimumWidth(1, 104)
-        grid.setColumnStretch(2, 3)
-        grid.setColumnStretch(3, 2)
+        grid.setColumnStretch(2, 1)
         self._fields, self._notes, self._marks, self._labels, self._headings = {}, {}, {}, {}, {}
         place = 0
         entries = self._set.entries if self._set is not None else {}
@@ -179,12 +178,12 @@ class ParametersPage(QFrame):
             heading = label(section, tone="help")
             heading.setFont(self._theme.font("strong"))
             heading.setContentsMargins(0, 10 if place else 0, 0, 2)
-            grid.addWidget(heading, place, 1, 1, 3)
+            grid.addWidget(heading, place, 1, 1, 2)
             self._headings[section] = heading
             place += 1
             for name in names:
                 self._row(grid, place, entries[name])
-                place += 1
+                place += 2
         grid.setRowStretch(place, 1)
         self._area.setWidget(page)
         self._narrow()
@@ -197,7 +196,7 @@ class ParametersPage(QFrame):
         name.setToolTip(entry.name)
         field: QWidget
         if entry.kind in ("bool", "word"):
-            choice = QComboBox()
+            choice = Choice(self._theme)
             options = ["yes", "no"] if entry.kind == "bool" else entry.words
             choice.addItems([*(["differs"] if entry.mixed else []), *options])
             choice.setCurrentText("differs" if entry.mixed else entry.present)
@@ -209,15 +208,16 @@ class ParametersPage(QFrame):
             line.textEdited.connect(partial(self._typed, entry.name))
             line.returnPressed.connect(self.apply)
             field = line
-        field.setMinimumWidth(96)
+        field.setMinimumWidth(116)
         field.setAccessibleName(f"{word_of(entry.name)} ({entry.name})")
         note = Shrinking()
         note.setFont(self._theme.font("small"))
         note.setMinimumWidth(72)
+        note.setTextFormat(Qt.TextFormat.PlainText)
         grid.addWidget(mark, place, 0)
         grid.addWidget(name, place, 1)
         grid.addWidget(field, place, 2)
-        grid.addWidget(note, place, 3)
+        grid.addWidget(note, place + 1, 2)
         self._fields[entry.name], self._notes[entry.name] = field, note
         self._marks[entry.name], self._labels[entry.name] = mark, name
 
@@ -243,8 +243,11 @@ class ParametersPage(QFrame):
             elif entry.text is None and isinstance(field, QComboBox):
                 field.setCurrentText("differs" if entry.mixed else entry.present)
             note = self._notes[name]
-            if note.text() != entry.note:
-                note.setText(entry.note)
+            told = entry.note if entry.problem or entry.mixed or entry.changed else ""
+            if note.text() != told:
+                note.setText(told)
+            note.setVisible(bool(told) and field.isVisibleTo(self._area))
+            field.setToolTip(entry.note)
             note.setStyleSheet(f"color: {look.families['bad'].ink if entry.problem else look.text3};")
             self._marks[name].setStyleSheet(f"background: {look.accent if entry.changed else 'transparent'};")
             changed += entry.changed
@@ -276,8 +279,9 @@ class ParametersPage(QFrame):
         shown: set[str] = set()
         for name, field in self._fields.items():
             fits = not wanted or wanted in name.lower() or wanted in word_of(name).lower()
-            for part in (field, self._notes[name], self._marks[name], self._labels[name]):
+            for part in (field, self._marks[name], self._labels[name]):
                 part.setVisible(fits)
+            self._notes[name].setVisible(fits and bool(self._notes[name].text()))
             if fits:
                 shown.add(section_of(name))
         for section, heading in self._headings.items():

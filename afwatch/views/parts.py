@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from afwatch import words
 from afwatch.theme.paint import Theme, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["Chip", "Empty", "Glyph", "Shrinking", "Toast", "button", "label"]
+__all__ = ["Chip", "Choice", "Empty", "Glyph", "Shrinking", "Toast", "button", "label"]
 
 
 def button(text: str, done: Callable[[], object], *, icon: QIcon | None = None, role: str = "", shape: str = "",
@@ -83,6 +83,22 @@ class Shrinking(QLabel):
         painter.end()
 
 
+class Choice(QComboBox):
+    """A choice with a chevron in the ink of its text."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the chevron over the field."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        ink = self._theme.look.text2 if self.isEnabled() else self._theme.look.off
+        draw_icon(painter, "chevron-down", ink, self.width() - 20, (self.height() - 12) // 2, 12)
+        painter.end()
+
+
 class Chip(QPushButton):
     """A state with its count; checked when the table shows it alone."""
 
@@ -129,6 +145,8 @@ class Empty(QWidget):
         self._more.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more.setFont(theme.font("mono"))
         self._button = QPushButton()
+        self._button.setAccessibleName("What to do next")
+        self._button.hide()
         self._done: Callable[[], object] = lambda: None
         self._button.clicked.connect(lambda: self._done())
         column.addStretch(1)
@@ -144,6 +162,7 @@ class Empty(QWidget):
         self._more.setText(more)
         self._more.setVisible(bool(more))
         self._button.setText(action)
+        self._button.setAccessibleName(action or "What to do next")
         self._button.setVisible(bool(action))
         self._done = done or (lambda: None)
 

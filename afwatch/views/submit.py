@@ -34,7 +34,7 @@ from afwatch.models.submission import Preview, Submission
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.theme.paint import Theme
-from afwatch.views.parts import Shrinking, button, label
+from afwatch.views.parts import Choice, Shrinking, button, label
 
 if TYPE_CHECKING:
     from afwatch.views.window import MainWindow
@@ -93,7 +93,7 @@ class SubmitDialog(QDialog):
             kinds.addWidget(made)
         kinds.addStretch(1)
         column.addLayout(kinds)
-        scene: QComboBox = QComboBox()
+        scene = Choice(self._theme)
         scene.setEditable(True)
         scene.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         scene.editTextChanged.connect(self._later)
@@ -170,7 +170,7 @@ class SubmitDialog(QDialog):
         self._put(grid, place, name, text, line)
 
     def _choice(self, grid: QGridLayout, place: int, name: str, text: str, options: list[str]) -> None:
-        choice = QComboBox()
+        choice = Choice(self._theme)
         choice.setEditable(True)
         choice.addItems(options)
         choice.editTextChanged.connect(self._later)

@@ -8,11 +8,22 @@ Rules of this file:
 from __future__ import annotations
 
 import codecs
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QFont, QTextCursor
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from afcore.errors import AfError
 from afcore.states import TaskState
@@ -22,6 +33,7 @@ from afwatch.session import Session
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
 from afwatch.views.parts import Glyph, button, label
+from afwatch.views.taskpages import CommandPage, FilesPage, RunsPage
 
 __all__ = ["TaskWindow"]
 
@@ -65,6 +77,12 @@ class TaskWindow(QWidget):
         self._find.setPlaceholderText("Find in the output, Enter for the next")
         self._find.setAccessibleName("Find in the output")
         self._find.returnPressed.connect(self._find_next)
+        self._tabs: dict[str, QPushButton] = {}
+        self._stack = QStackedWidget()
+        self._row: dict[str, Any] = {}
+        self.runs = RunsPage(session, theme, self.show_run)
+        self.command = CommandPage(session, theme)
+        self.files = FilesPage(session, theme)
         self._lay_out()
         session.changed.connect(self._on_changed)
         theme.changed.connect(self._on_theme)
@@ -85,14 +103,31 @@ class TaskWindow(QWidget):
         column.addLayout(head)
         column.addWidget(self._facts)
         column.addWidget(self._command)
+        tabs = QHBoxLayout()
+        tabs.setSpacing(2)
+        for key, title in (("output", "Output"), ("runs", "Runs"), ("command", "Command"), ("files", "Files")):
+            tab = self._tabs[key] = button(title, partial(self.turn, key), shape="tab")
+            tab.setCheckable(True)
+            tabs.addWidget(tab)
+        tabs.addStretch(1)
+        column.addLayout(tabs)
         tools = QFrame()
         row = QHBoxLayout(tools)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._find, 1)
         row.addWidget(self._follow_end)
-        column.addWidget(tools)
-        column.addWidget(self.output, 1)
-        column.addWidget(self._note)
+        page = QWidget()
+        inner = QVBoxLayout(page)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(10)
+        inner.addWidget(tools)
+        inner.addWidget(self.output, 1)
+        inner.addWidget(self._note)
+        self._pages = {"output": page, "runs": self.runs, "command": self.command, "files": self.files}
+        for each in self._pages.values():
+            self._stack.addWidget(each)
+        column.addWidget(self._stack, 1)
+        self.turn("output")
 
     def _on_theme(self) -> None:
         self._title.setFont(self._theme.font("title2"))
@@ -103,6 +138,29 @@ class TaskWindow(QWidget):
 
     # What is shown
 
+    def turn(self, key: str) -> None:
+        """Show a page: output, runs, command or files."""
+        for other, tab in self._tabs.items():
+            tab.setChecked(other == key)
+        self._stack.setCurrentWidget(self._pages[key])
+        if key == "runs":
+            self.runs.load(self.key)
+        elif key == "files":
+            self.files.load(self.key)
+        elif key == "command" and self._row:
+            self.command.load(self.key, self._row)
+
+    def show_run(self, run: int) -> None:
+        """Show the output of one earlier run."""
+        self.turn("output")
+        self._leave()
+        self.output.clear()
+        job, block, task = self.key
+        self._note.setText("Reading…")
+        pending = self._session.ask("task.log", job=job, block=block, task=task, run=run, offset=-_KEPT_BYTES,
+                                    limit=_KEPT_BYTES)  # fmt: skip
+        pending.success(self._on_log).failure(self._failed)
+
     def reload(self) -> None:
         """Ask for the task and its output anew."""
         job, block, task = self.key
@@ -111,6 +169,7 @@ class TaskWindow(QWidget):
 
     def _show(self, row: dict[str, Any]) -> None:
         job, block, task = self.key
+        self._row = row
         state = row["state"].upper()
         shown = state_look("task", state)
         ink = self._theme.look.families[shown.family].ink

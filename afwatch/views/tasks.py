@@ -42,11 +42,13 @@ _ACTIONS = (
     ("continue", "Continue", "continue", "Ctrl+Shift+U", "Let suspended tasks go on"),
     ("try-next", "Try next", "priority", "Ctrl+N", "Offer the selected tasks before all others of the job"),
     ("done", "Set done", "done", "Ctrl+Shift+J", "The selected tasks are done without running"),
+    ("reset-error-hosts", "Forget failed hosts", "retry", "Ctrl+Shift+E", "Let hosts that failed them try again"),
 )
 _IN_HEADER = ("restart", "skip", "suspend", "continue")
 _SAID = {
     "restart": "Restarted", "skip": "Skipped", "suspend": "Suspended", "continue": "Continued",
     "try-next": "Next in line:", "done": "Set done:",
+    "reset-error-hosts": "Forgot which hosts failed",
 }  # fmt: skip
 
 
@@ -114,8 +116,9 @@ class TasksPane(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         header, row = bar("header", measures.view_header)
-        back = button("All jobs", self.back.emit, icon=self.theme.icon("back"), shape="flat", tip="Back (Esc)")
-        row.addWidget(back)
+        arrow = self.theme.icon("back")
+        self._back = button("All jobs", self.back.emit, icon=arrow, shape="flat", tip="Back (Esc)")
+        row.addWidget(self._back)
         row.addWidget(self._name)
         row.addWidget(self._count)
         row.addStretch(1)
@@ -167,6 +170,10 @@ class TasksPane(QWidget):
             act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             act.triggered.connect(lambda checked=False, done=done: done())
             self.table.addAction(act)
+
+    def hide_back(self) -> None:
+        """There is no list to go back to."""
+        self._back.hide()
 
     def _make_model(self, block: int) -> TasksModel:
         model = self._models.get(block)

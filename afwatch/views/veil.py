@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from afwatch.session import Session
 from afwatch.theme.paint import Theme, colour
+from afwatch.views.parts import label
 
-__all__ = ["Veil"]
+__all__ = ["Band", "Veil"]
 
 
 class Veil(QWidget):
@@ -30,3 +34,29 @@ class Veil(QWidget):
         if self.ground:
             painter.fillRect(0, 0, self.width(), 2, colour(self.ground))
         painter.end()
+
+
+class Band(QFrame):
+    """Says over the view that the connection is lost, since when, and what is shown meanwhile."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("band")
+        self.setFixedHeight(32)
+        self._session = session
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 0, 16, 0)
+        self.text = label()
+        row.addWidget(self.text, 1)
+        self.hide()
+
+    def refresh(self) -> None:
+        """Show or hide, by how the connection is."""
+        state = self._session.state
+        if state.lost_at:
+            since = time.strftime("%H:%M:%S", time.localtime(state.lost_at))
+            self.text.setText(
+                f"No connection to {state.server} since {since}. What you see is as it was then; it is tried again."
+            )
+            self.text.setToolTip(state.trouble)
+        self.setVisible(bool(state.lost_at))

@@ -29,6 +29,7 @@ from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.farm import EmbeddedFarm
 from afwatch.ops.pending import Pending
 from afwatch.places import load_places, place_of
+from afwatch.savedviews import load_views
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.theme.paint import Theme
@@ -43,7 +44,7 @@ from afwatch.views.parts import Toast, button
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
-from afwatch.views.veil import Veil
+from afwatch.views.veil import Band, Veil
 
 __all__ = ["MainWindow"]
 
@@ -63,6 +64,7 @@ class MainWindow(AskingWindow):
         """``farm``: the server is inside this program; closing asks what becomes of it."""
         super().__init__()
         load_places()
+        load_views(settings)
         self._farm = farm
         self.asks_before_closing = farm is not None
         self.session, self.theme, self._settings = session, theme, settings
@@ -75,6 +77,7 @@ class MainWindow(AskingWindow):
         self.sidebar = Sidebar(session, theme)
         self.status = StatusBar(session, theme)
         self._stack = QStackedWidget()
+        self._band = Band(session)
         self.messages = QPlainTextEdit()
         self.messages.setReadOnly(True)
         self.messages.setMaximumBlockCount(2000)
@@ -104,6 +107,7 @@ class MainWindow(AskingWindow):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self._band)
         column.addWidget(self._stack, 1)
         column.addWidget(self.messages)
         drawer = QFrame()
@@ -295,6 +299,15 @@ class MainWindow(AskingWindow):
         """What the window remembers."""
         return self._settings
 
+    def places_changed(self, key: str) -> None:
+        """Places came or went: show them, and go to one."""
+        pane = self._panes.pop(key, None)
+        if pane is not None:
+            self._stack.removeWidget(pane)
+            pane.deleteLater()
+        self.sidebar.refresh()
+        self.go(key)
+
     def show_job(self, job: int) -> None:
         """Select a job in the list of all jobs, as soon as it is there."""
         self.go("jobs")
@@ -372,6 +385,7 @@ class MainWindow(AskingWindow):
         self._dim()
 
     def _dim(self) -> None:
+        self._band.refresh()
         self._veil.strength = 0.35 if self.session.state.lost_at else 0.0
         self._veil.setGeometry(self._whole.rect().adjusted(0, 0, 0, -measures.status_bar))
         self._veil.raise_()

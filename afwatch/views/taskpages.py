@@ -1,0 +1,185 @@
+"""Pages of a task's window beside its output: its runs with hosts and errors, its command, and its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListWidget,
+    QListWidgetItem,
+    QPlainTextEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from afcore.errors import AfError
+from afwatch import words
+from afwatch.parameterwords import value_text, word_of
+from afwatch.session import Session
+from afwatch.theme.paint import Theme, colour
+from afwatch.views.parts import label
+
+__all__ = ["CommandPage", "FilesPage", "RunsPage"]
+
+_COLUMNS = ("Run", "How it ended", "Host", "Ended", "Took", "Exit", "User")
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+_THUMBNAIL = 160
+
+Key = tuple[int, int, int]
+
+
+class RunsPage(QWidget):
+    """Every finished run of the task, newest first; Enter shows the output of one."""
+
+    def __init__(self, session: Session, theme: Theme, show_run: Callable[[int], object]) -> None:
+        super().__init__()
+        self._session, self._theme, self._show_run = session, theme, show_run
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.summary = label(tone="help")
+        self.summary.setWordWrap(True)
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
+        self.table.setAccessibleName("Runs of the task")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.itemActivated.connect(self._on_activated)
+        for place, width in enumerate((60, 180, 180, 150, 110, 70)):
+            self.table.setColumnWidth(place, width)
+        column.addWidget(self.summary)
+        column.addWidget(self.table, 1)
+
+    def load(self, key: Key) -> None:
+        """Ask for the runs of a task."""
+        job, block, task = key
+        pending = self._session.ask("history.runs", job=job, block=block, task=task, limit=200)
+        pending.success(lambda body: self._fill(body["rows"])).failure(self._failed)
+
+    def _fill(self, rows: list[dict[str, Any]]) -> None:
+        now, look = self._session.clock(), self._theme.look
+        self.table.setRowCount(len(rows))
+        for place, row in enumerate(rows):
+            took = (row["done_ms"] - row["started_ms"]) / 1000
+            bad = bool(row.get("error"))
+            for column, text in enumerate((
+                str(row["run"]), row["status"].replace("_", " "), row.get("hostname", ""),
+                words.clock_text(row["done_ms"] / 1000, now), words.duration(max(0.0, took)),
+                str(row["exit_status"]), row.get("username", ""),
+            )):  # fmt: skip
+                item = QTableWidgetItem(text)
+                item.setData(Qt.ItemDataRole.UserRole, row["run"])
+                if bad and column == 1:
+                    item.setForeground(colour(look.families["bad"].ink))
+                self.table.setItem(place, column, item)
+        failed = Counter(row.get("hostname", "") for row in rows if row.get("error"))
+        if failed:
+            told = ", ".join(f"{host} ({count})" for host, count in failed.most_common(8))
+            self.summary.setText(f"{words.plural(sum(failed.values()), 'error')}, on {told}.")
+        else:
+            self.summary.setText(
+                f"{words.plural(len(rows), 'finished run')}, none failed." if rows else "No run is over yet."
+            )
+
+    def _failed(self, error: AfError) -> None:
+        self.summary.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
+
+    def _on_activated(self, item: QTableWidgetItem) -> None:
+        self._show_run(int(item.data(Qt.ItemDataRole.UserRole)))
+
+
+class CommandPage(QWidget):
+    """What the task runs: command, folder, environment, and what its block asks for."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setFont(theme.font("mono"))
+        self.text.setAccessibleName("Command and environment")
+        column.addWidget(self.text)
+
+    def load(self, key: Key, row: dict[str, Any]) -> None:
+        """Show a task's command, and ask for its block's settings."""
+        command = row["command"]
+        lines = ["Command", f"  {command if isinstance(command, str) else ' '.join(command)}", ""]
+        if row.get("files"):
+            lines += ["Files it writes", *(f"  {name}" for name in row["files"][:50]), ""]
+        self.text.setPlainText("\n".join(lines))
+        pending = self._session.ask("parameters.show", kind="block", things=[f"{key[0]}.{key[1]}"])
+        pending.success(lambda body: self._more(lines, body["rows"]))
+
+    def _more(self, lines: list[str], rows: list[dict[str, Any]]) -> None:
+        values = {row["name"]: row["values"][0][0] for row in rows if row["values"]}
+        environment = values.pop("environment", {})
+        if environment:
+            lines += ["Environment", *(f"  {name}={value}" for name, value in sorted(environment.items())), ""]
+        lines.append("Its block")
+        lines += [
+            f"  {word_of(name):<20} {value_text(value)}"
+            for name, value in values.items()
+            if value not in ("", [], {}, -1) and name != "command"
+        ]
+        self.text.setPlainText("\n".join(lines))
+
+
+class FilesPage(QWidget):
+    """Files that are kept of the task: pictures as thumbnails, others by name."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._session, self._theme = session, theme
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.note = label(tone="help")
+        self.view = QListWidget()
+        self.view.setViewMode(QListWidget.ViewMode.IconMode)
+        self.view.setIconSize(QSize(_THUMBNAIL, _THUMBNAIL * 9 // 16))
+        self.view.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.view.setMovement(QListWidget.Movement.Static)
+        self.view.setSpacing(12)
+        self.view.setAccessibleName("Files of the task")
+        column.addWidget(self.note)
+        column.addWidget(self.view, 1)
+
+    def load(self, key: Key) -> None:
+        """Ask for the files of a task."""
+        job, block, task = key
+        pending = self._session.ask("task.files", job=job, block=block, task=task)
+        pending.success(lambda body: self._fill(body["rows"])).failure(self._failed)
+
+    def _fill(self, rows: list[dict[str, Any]]) -> None:
+        self.view.clear()
+        self.note.setText(words.plural(len(rows), "file") if rows else "No files are kept of this task.")
+        for row in rows:
+            item = QListWidgetItem(self._theme.icon("file"), f"{row['name']}\n{_size(row['size'])}")
+            self.view.addItem(item)
+            if str(row["name"]).lower().endswith(_PICTURES):
+                self._picture(row["id"], item)
+
+    def _picture(self, id: str, item: QListWidgetItem) -> None:
+        def came(body: dict[str, Any]) -> None:
+            pixmap = QPixmap()
+            if pixmap.loadFromData(body["data"]):
+                item.setIcon(QIcon(pixmap))
+
+        self._session.ask("file.read", id=id).success(came)
+
+    def _failed(self, error: AfError) -> None:
+        self.note.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024:.0f} kB" if size >= 1024 else f"{size} bytes"

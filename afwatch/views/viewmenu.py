@@ -1,0 +1,59 @@
+"""The menu of a list's columns and of saving what it shows under a name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QMenu
+
+from afwatch.actions import FormField
+from afwatch.savedviews import SavedView, forget_view, save_view
+
+if TYPE_CHECKING:
+    from afwatch.views.pane import ListPane
+
+__all__ = ["view_menu"]
+
+
+def view_menu(pane: ListPane) -> QMenu:
+    """Return the menu: one entry per column, the compact style, and the views."""
+    menu = QMenu(pane)
+    columns = menu.addMenu("Columns")
+    for column in pane.shown.columns:
+        entry = columns.addAction(column.title)
+        entry.setCheckable(True)
+        entry.setChecked(column.key not in pane.hidden)
+        entry.setEnabled(not column.stretch)
+        entry.toggled.connect(partial(_show, pane, column.key))
+    compact = menu.addAction("Compact rows")
+    compact.setCheckable(True)
+    compact.setChecked(pane.compact)
+    compact.toggled.connect(pane.set_compact)
+    menu.addSeparator()
+    menu.addAction("Save this view…", partial(_save, pane))
+    if pane.view_name:
+        menu.addAction(f"Forget the view {pane.view_name}", partial(_forget, pane))
+    return menu
+
+
+def _show(pane: ListPane, key: str, shown: bool) -> None:
+    pane.show_column(key, shown)
+
+
+def _save(pane: ListPane) -> None:
+    window = pane.window_asked
+    found = window.ask_form(
+        "Save this view", "Search, states, columns and order are kept, and stand in the sidebar.",
+        [FormField("name", "Name", value=pane.view_name)], "Save",
+    )  # fmt: skip
+    if found and found["name"]:
+        view: SavedView = pane.view_state(found["name"])
+        key = save_view(window.settings, view)
+        window.places_changed(key)
+
+
+def _forget(pane: ListPane) -> None:
+    window = pane.window_asked
+    forget_view(window.settings, pane.view_name)
+    window.places_changed("jobs")
