@@ -102,9 +102,8 @@ class ParametersPage(QFrame):
 
     def show_rows(self, rows: list[Any], noun: str) -> None:
         """Show the parameters of the selected rows."""
-        same = [row.id for row in rows] == [row.id for row in self._rows] and list(map(type, rows)) == list(
-            map(type, self._rows)
-        )
+        # In whatever order they stand now: what was typed stays.
+        same = {(type(row), row.id) for row in rows} == {(type(row), row.id) for row in self._rows}
         self._rows = rows
         if same and self._set is not None:
             self._timer.start()  # changes come in flocks
@@ -137,7 +136,7 @@ class ParametersPage(QFrame):
             self._set = None
             self._build()
             return
-        if self._set is None or (self._set.kind, self._set.things) != (kind, things):
+        if self._set is None or self._set.kind != kind or set(self._set.things) != set(things):
             self._set = ParameterSet(kind, things)
         wanted = self._set
         pending = self._window.session.ask("parameters.show", kind=kind, things=things)

@@ -33,9 +33,9 @@ from afwatch.views.parts import Chip, Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
 
-__all__ = ["TasksPane"]
+__all__ = ["TASK_ACTIONS", "TasksPane"]
 
-_ACTIONS = (
+TASK_ACTIONS = (
     ("restart", "Restart", "restart", "Ctrl+R", "Make the selected tasks ready again"),
     ("skip", "Skip", "skip", "Ctrl+J", "The selected tasks count as done"),
     ("suspend", "Suspend", "suspended", "Ctrl+U", "Hold the selected tasks"),
@@ -122,7 +122,7 @@ class TasksPane(QWidget):
         row.addWidget(self._name)
         row.addWidget(self._count)
         row.addStretch(1)
-        for action, title, icon, key, tip in _ACTIONS:
+        for action, title, icon, key, tip in TASK_ACTIONS:
             if action not in _IN_HEADER:
                 continue
             made = button(title, partial(self.do, action), icon=self.theme.icon(icon), tip=f"{tip} ({key})")
@@ -158,7 +158,7 @@ class TasksPane(QWidget):
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit)
-        for action, title, _, key, _ in _ACTIONS:
+        for action, title, _, key, _ in TASK_ACTIONS:
             act = QAction(title, self.table)
             act.setShortcut(QKeySequence(key))
             act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -344,7 +344,7 @@ class TasksPane(QWidget):
 
     def _enable(self) -> None:
         reason = self._reason()
-        for action, title, _, key, tip in _ACTIONS:
+        for action, title, _, key, tip in TASK_ACTIONS:
             made = self._buttons.get(action)
             if made is None:
                 continue
@@ -385,7 +385,7 @@ class TasksPane(QWidget):
         why = menu.addAction(self.theme.icon("why"), "Why not running\tCtrl+Y", self._window.show_why)
         why.setEnabled(bool(self._row()))
         menu.addSeparator()
-        for action, title, icon, key, _ in _ACTIONS:
+        for action, title, icon, key, _ in TASK_ACTIONS:
             entry = menu.addAction(self.theme.icon(icon), f"{title}\t{key}", partial(self.do, action))
             entry.setEnabled(not reason)
             entry.setToolTip(reason)
@@ -409,7 +409,7 @@ class TasksPane(QWidget):
         self.table.set_row_height(self.theme.row_height(measures.row_compact))
         for chip in self._chips.values():
             chip.refresh()
-        for action, _, icon, _, _ in _ACTIONS:
+        for action, _, icon, _, _ in TASK_ACTIONS:
             if action in self._buttons:
                 self._buttons[action].setIcon(self.theme.icon(icon))
         self._recount()

@@ -27,13 +27,14 @@ from afwatch.app import Watch
 from afwatch.places import places
 from afwatch.savedviews import forget_view, save_view
 from afwatch.views.palette import match, palette_entries
+from afwatch.views.tasks import TASK_ACTIONS
 from afwatch.views.window import MainWindow
 from tests.e2e.processes import FarmProcess
 from tests.gui.conftest import Spin
 
 BLOCK = {"name": "beauty", "service": "generic", "frame_first": 1, "frame_last": 20, "command": "echo frame @#@"}
 ACTIONS = (*JOB_ACTIONS, *RENDER_ACTIONS, *POOL_ACTIONS, *BRANCH_ACTIONS, *USER_ACTIONS)
-TASK_OPERATIONS = {f"task.{action}" for action in ("restart", "skip", "done", "suspend", "continue", "try-next", "reset-error-hosts")}
+TASK_OPERATIONS = {f"task.{action}" for action, *_ in TASK_ACTIONS}
 ELSEWHERE = {
     "job.submit": "the submit dialog",
     "operation.undo": "Ctrl+Z and the toast",
@@ -254,6 +255,23 @@ def test_a_task_shows_its_runs_command_and_files(farm: FarmProcess, watch: Watch
     window.turn("files")
     spin(lambda: window.files.note.text(), "what is kept")
     window.close()
+
+
+def test_why_has_a_button_for_each_change(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
+    farm.start_server()
+    farm.start_agent("host-1")
+    id = farm.submit({**BLOCK, "hosts_mask": "titan.*"}, name="too big")
+    watch.session.choose_mode(Role.GOD)
+    pane = watch.window.pane("jobs")
+    spin(lambda: len(pane.model.ids) == 1 and watch.session.state.renders, "job and render")
+    watch.window.go("jobs")
+    pane.table.select_place(0)
+    QTest.keyClick(pane.table, Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    page = watch.window.inspector.widget("why")
+    spin(lambda: page.buttons, "the farm's proposals")
+    assert "Hosts: none" in page.buttons[0].text()
+    page.buttons[0].click()
+    spin(lambda: watch.session.state.jobs[id].counts[4], "the job to run", 60)
 
 
 @pytest.mark.parametrize("typed", ["", "1"])

@@ -1,0 +1,217 @@
+"""The page that says why what is selected does not run: the farm's answer, what is in the way, and a button per cure.
+
+Rules of this file:
+- The text is the farm's own, as ``afcmd why`` prints it; a button sends exactly the change that the farm proposes.
+- It is asked anew when the job changes while the page is seen, at most once a second, and says as of when it is.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from afcore.errors import AfError
+from afcore.rows import JobRow
+from afnet.registry import find_operation
+from afwatch import words
+from afwatch.actions import Asking
+from afwatch.inspecting import InspectorPage, add_page
+from afwatch.parameterwords import value_text, word_of
+from afwatch.theme.paint import Theme, colour
+from afwatch.views.parts import Shrinking, button, label
+
+__all__ = ["WhyPage", "deed_of"]
+
+_AGAIN_MS = 1000
+_MOST_AHEAD = 6
+
+
+def deed_of(proposal: dict[str, Any]) -> str:
+    """Return what the button of a proposal says."""
+    arguments = proposal["arguments"]
+    parameters = arguments.get("parameters")
+    if parameters:
+        told = ", ".join(f"{word_of(name)}: {value_text(value) or 'none'}" for name, value in parameters.items())
+        of = {"block.set": "of the block", "job.set": "of the job", "user.set": "of the user"}.get(
+            proposal["operation"], ""
+        )
+        whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
+        return f"Set {told} {of or ('of ' + whom if whom else '')}".strip()
+    kind, _, deed = proposal["operation"].partition(".")
+    whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
+    return f"{deed.replace('-', ' ').capitalize()} {whom or f'the {kind}'}"
+
+
+class _Share(QWidget):
+    """A bar: how many of all renders one reason takes away."""
+
+    def __init__(self, theme: Theme, part: int, whole: int) -> None:
+        super().__init__()
+        self._theme, self._part, self._whole = theme, part, max(1, whole)
+        self.setFixedHeight(6)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint it."""
+        look = self._theme.look
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colour(look.trough))
+        width = round(self.width() * self._part / self._whole)
+        painter.fillRect(0, 0, width, self.height(), colour(look.families["attn"].fill))
+        painter.end()
+
+
+class WhyPage(QFrame):
+    """Shows the answer for the selected job."""
+
+    def __init__(self, window: Asking, theme: Theme) -> None:
+        super().__init__()
+        self._window, self._theme = window, theme
+        self._row: JobRow | None = None
+        self._asked = (0, 0)
+        self.buttons: list[Any] = []
+        """One for each proposal of the farm."""
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column.addWidget(self._area)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_AGAIN_MS)
+        self._timer.timeout.connect(self.ask)
+
+    def show_rows(self, rows: list[Any], noun: str) -> None:
+        """Ask about the first selected job."""
+        row = rows[0] if rows and isinstance(rows[0], JobRow) else None
+        before, self._row = self._row, row
+        if row is None:
+            self._page("Select a job to see why it does not run.")
+        elif before is None or before.id != row.id:
+            self._page("Asking the farm…")
+            self.ask()
+        elif row.version != self._asked[1] and not self._timer.isActive():
+            self._timer.start()
+
+    def ask(self) -> None:
+        """Ask the farm now."""
+        row = self._row
+        if row is None:
+            return
+        self._asked = (row.id, row.version)
+        pending = self._window.session.ask("job.why", job=row.id)
+        pending.success(partial(self._answered, row.id)).failure(self._failed)
+
+    def _answered(self, job: int, answer: dict[str, Any]) -> None:
+        if self._row is not None and self._row.id == job:
+            self._page(answer["sentence"], answer)
+
+    def _failed(self, error: AfError) -> None:
+        self._page(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
+
+    # The page
+
+    def _page(self, sentence: str, answer: dict[str, Any] | None = None) -> None:
+        page = QWidget()
+        page.setObjectName("page")
+        page.setStyleSheet(f"#page {{ background: {self._theme.look.bg2}; }}")
+        self._column = QVBoxLayout(page)
+        self._column.setContentsMargins(16, 16, 16, 16)
+        self._column.setSpacing(10)
+        said = label(sentence)
+        said.setFont(self._theme.font("strong"))
+        said.setWordWrap(True)
+        said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._column.addWidget(said)
+        self.buttons = []
+        if answer is not None:
+            self._fill(answer)
+        self._column.addStretch(1)
+        self._area.setWidget(page)
+
+    def _fill(self, answer: dict[str, Any]) -> None:
+        for title, when in (("To start it now", "now"), ("To let it be the next", "next")):
+            chosen = [each for each in answer["proposals"] if each["when"] == when]
+            if chosen:
+                self._heading(title)
+            for each in chosen:
+                self._proposal(each, main=not self.buttons)
+        if answer["waits"] and not answer["proposals"]:
+            self._text(answer["hint"] or (
+                "It goes on by itself then; nothing has to be done." if answer["until"] else
+                "No single change starts it: more than one thing is in its way."
+            ))  # fmt: skip
+        if len(answer["reasons"]) > 1:
+            self._heading("Reasons")
+            for reason in answer["reasons"]:
+                self._text(f"• {reason['text']}")
+        if answer["until"]:
+            now = self._window.session.clock()
+            self._text(f"Until {words.clock_text(answer['until'], now)}, "
+                       f"in {words.duration(max(0.0, answer['until'] - now))}.")  # fmt: skip
+        whole = sum(group["count"] for group in answer["renders"])
+        if answer["renders"]:
+            self._heading(f"What takes {words.plural(whole, 'render')} away")
+        for group in sorted(answer["renders"], key=lambda group: -group["count"]):
+            self._group(group, whole)
+        if answer["ahead"]:
+            self._heading("First come")
+            for each in answer["ahead"][:_MOST_AHEAD]:
+                self._text(f"{each['name']} of {each['user']}: {each['text']}")
+        foot = QHBoxLayout()
+        foot.addWidget(label(f"as of {time.strftime('%H:%M:%S')}", tone="quiet"))
+        foot.addStretch(1)
+        foot.addWidget(button("Ask again", self.ask, icon=self._theme.icon("restart")))
+        self._column.addLayout(foot)
+
+    def _heading(self, text: str) -> None:
+        head = label(text, tone="help")
+        head.setFont(self._theme.font("strong"))
+        head.setContentsMargins(0, 8, 0, 0)
+        self._column.addWidget(head)
+
+    def _text(self, text: str) -> None:
+        said = label(text, tone="help")
+        said.setWordWrap(True)
+        self._column.addWidget(said)
+
+    def _proposal(self, proposal: dict[str, Any], *, main: bool) -> None:
+        operation = find_operation(proposal["operation"])
+        deed = deed_of(proposal)
+        made = button(deed, partial(self._do, proposal, deed), role="main" if main else "", tip=operation.help)
+        session = self._window.session
+        if session.mode < operation.role:
+            made.setEnabled(False)
+            made.setToolTip(f"This is for {operation.role.name} mode.")
+        self.buttons.append(made)
+        self._column.addWidget(made, 0, Qt.AlignmentFlag.AlignLeft)
+        if proposal["text"]:
+            self._text(proposal["text"])
+
+    def _do(self, proposal: dict[str, Any], deed: str) -> None:
+        operation = find_operation(proposal["operation"])
+        if not operation.undoable and not self._window.confirm(f"{deed}?", [], operation.help, deed):
+            return
+        pending = self._window.session.ask(proposal["operation"], **proposal["arguments"])
+        self._window.tell_done(pending, f"{deed}.")
+        pending.success(lambda body: self._timer.start())
+
+    def _group(self, group: dict[str, Any], whole: int) -> None:
+        row = QHBoxLayout()
+        text = Shrinking()
+        text.setText(group["text"])
+        row.addWidget(text, 1)
+        row.addWidget(label(words.number(group["count"]), tone="help"))
+        self._column.addLayout(row)
+        self._column.addWidget(_Share(self._theme, group["count"], whole))
+        shown = ", ".join(group["names"][:4])
+        more = group["count"] - min(4, len(group["names"]))
+        self._column.addWidget(label(shown + (f" and {more} more" if more > 0 else ""), tone="quiet"))
+
+
+add_page(InspectorPage("why", "Why", WhyPage, ("job",), order=30))
