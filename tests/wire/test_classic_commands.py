@@ -172,7 +172,7 @@ def test_roots_as_recorded() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["get-job-log", "get-renders-log", "get-users-log", "get-branches-log", "get-pools-log", "get-monitors-log"],
+    ["get-job-log", "get-renders-log", "get-users-log", "get-branches-log", "get-pools-log"],
 )
 def test_logs_have_the_recorded_form(name: str) -> None:
     spoken = Spoken()
@@ -180,8 +180,6 @@ def test_logs_have_the_recorded_form(name: str) -> None:
     spoken.play.register("proto01")
     recorded = sample(name)["message"]
     kind = {"get-job-log": "jobs"}.get(name, name.split("-")[1])
-    if kind == "monitors":
-        return
     id = max(getattr(spoken.farm, kind))
     found = spoken.get(type=kind, ids=[id], mode="log")["message"]
     assert list(found) == list(recorded) and found["type"] == recorded["type"] == "log"

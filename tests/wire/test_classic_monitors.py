@@ -128,6 +128,9 @@ def test_subscriptions_are_answered_in_the_same_words(desk: Desk) -> None:
     assert desk.act({"type": "message", "text": 'Hi "there"\nnew'}, mask=".*") == sample("action-monitor-message")
     assert desk.poll()["events"]["message"] == 'Hi "there"\nnew\n - protouser@protohost 127.0.0.1'
     assert "Unknown operation 'x'." in str(desk.act({"type": "x"}))
+    log, recorded = desk.get(mode="log", ids=[1])["message"], sample("get-monitors-log")["message"]
+    assert list(log) == list(recorded) and log["type"] == "log"
+    assert log["list"][0].endswith("Subscribed on 'jobs'") and recorded["list"][0].endswith("Subscribed on 'jobs'")
     lines = desk.get(ids=[1], mode="log")["message"]["list"]
     assert len(lines) == 4 and lines[0].endswith("monitors: protouser@sampler2: Subscribed on 'jobs'")
     for kind in ("users", "renders", "pools", "branches", "monitors"):
