@@ -25,6 +25,7 @@ __all__ = [
     "encode_entries",
     "encode_entry",
     "entry_of",
+    "shown_bytes",
     "table_of",
 ]
 
@@ -75,6 +76,13 @@ def column_bytes(column: "bytearray | array[int]") -> bytes:
     return bytes(column)
 
 
+def shown_bytes(column: "bytearray | array[int]", name: str) -> bytes:
+    """Return a slice of a column as clients know it: ``starts`` in two bytes each, which end at 65,535."""
+    if name == "starts" and isinstance(column, array) and column.typecode != "H":
+        column = array("H", [min(number, 0xFFFF) for number in column])
+    return column_bytes(column)
+
+
 def columns_of(table: TaskTable) -> list[bytes]:
     """Return all columns of a table in the order of COLUMN_NAMES."""
     return [column_bytes(getattr(table, name)) for name in COLUMN_NAMES]
@@ -86,6 +94,9 @@ def table_of(columns: list[bytes]) -> TaskTable:
     for name, raw in zip(COLUMN_NAMES, columns, strict=True):
         old = getattr(table, name)
         if isinstance(old, array):
+            if name == "starts" and len(raw) > len(old) * old.itemsize:
+                table.widen_starts()
+                old = table.starts
             new = array(old.typecode, raw)
             if sys.byteorder == "big":
                 new.byteswap()  # pragma: no cover

@@ -47,7 +47,7 @@ _Begun = dict[int, tuple[RunStarted, float]]
 """By task: a start and when."""
 
 _READY, _RUNNING, _DONE = int(TaskState.READY), int(TaskState.RUNNING), int(TaskState.DONE)
-_MOST_STARTS = 0xFFFF
+_NARROW_STARTS = 0xFFFF
 _FEW = 2
 """With more tasks ready or running than this a block cannot be over by one more end."""
 
@@ -139,11 +139,15 @@ class Replay:
                         or event.host_error
                         or event.render in failed
                         or flags[task]
-                        or pair[0].run >= _MOST_STARTS
+                        or pair[0].run > _NARROW_STARTS
                         or pair[0].captured
                         or counts[_READY] + counts[_RUNNING] < _FEW
                     ):
                         self._finish(place, event, at)
+                        if block.tasks.starts is not starts:  # it has wider numbers now
+                            starts = block.tasks.starts
+                            del self._places[block.job, block.index]
+                            place = self._place(block.job, block.index)
                         continue
                     del begun[task]
                     start, before = pair

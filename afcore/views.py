@@ -8,7 +8,7 @@ Rules of this file:
 import zlib
 from collections.abc import Sequence
 
-from afcore.codec import column_bytes
+from afcore.codec import shown_bytes
 from afcore.errors import LimitReached, NotFound
 from afcore.frames import FrameRange
 from afcore.ids import RunKey
@@ -364,7 +364,7 @@ def task_columns(
     for name in names:
         if name not in COLUMN_NAMES:
             raise NotFound(f'Tasks have no column "{name}".', hint="One of: " + ", ".join(COLUMN_NAMES))
-        columns[name] = zlib.compress(column_bytes(getattr(found.tasks, name)[first:end]), 1)
+        columns[name] = zlib.compress(shown_bytes(getattr(found.tasks, name)[first:end], name), 1)
     return TaskColumns(job, block, first, end - first, found.tasks.size, found.version, columns)
 
 

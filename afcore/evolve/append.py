@@ -69,9 +69,8 @@ def _grow(table: TaskTable, count: int, state: TaskState) -> None:
     table.state.extend(bytes([state]) * count)
     for column in (table.flags, table.percent, table.errors):
         column.extend(bytes(count))
-    table.starts.extend(array("H", bytes(2 * count)))
-    for numbers in (table.render, table.started, table.finished):
-        numbers.extend(array("I", bytes(4 * count)))
+    for numbers in (table.starts, table.render, table.started, table.finished):
+        numbers.extend(array(numbers.typecode, bytes(numbers.itemsize * count)))
     table.size += count
     table.counts[state] += count
 

@@ -6,7 +6,6 @@ Rules of this file:
 - Run numbers of a slot grow over the commands that had it, so that a late word about an earlier one is known as such.
 """
 
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -123,7 +122,7 @@ def _grow(table: TaskTable, starts: int) -> None:
     table.counts[_DONE] += 1
     for column in (table.flags, table.percent, table.errors):
         column.append(0)
-    table.starts.extend(array("H", [starts]))
+    table.starts.append(starts)
     for numbers in (table.render, table.started, table.finished):
         numbers.append(0)
     table.size += 1

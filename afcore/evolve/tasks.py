@@ -44,7 +44,7 @@ _RUNNING = int(TaskState.RUNNING)
 _DONE = int(TaskState.DONE)
 _ERROR = int(TaskState.ERROR)
 _TRY_NEXT = int(TaskFlag.TRY_NEXT)
-_MOST_STARTS = 0xFFFF
+_NARROW_STARTS = 0xFFFF
 
 
 def make_run(event: RunStarted, at: float) -> Run:
@@ -73,7 +73,9 @@ def record_start(farm: Farm, block: Block, event: RunStarted, at: float) -> None
         farm.jobs[block.job].try_next.remove((block.index, task))
     table.flags[task] = 0
     table.percent[task] = 0
-    table.starts[task] = event.run if event.run < _MOST_STARTS else _MOST_STARTS
+    if event.run > _NARROW_STARTS:
+        table.widen_starts()
+    table.starts[task] = event.run
     table.render[task] = event.render
     table.started[task] = max(1, int(at) - farm.epoch)
     table.finished[task] = 0

@@ -35,7 +35,7 @@ class TaskTable:
         self.errors = bytearray(size)
         """Errors since the last restart by a person, at most 255."""
         self.starts = array("H", bytes(2 * size))
-        """Starts so far, which is the number of the newest run; stays at 65535."""
+        """Starts so far, which is the number of the newest run; four bytes each once one is past 65,535."""
         self.render = array("I", bytes(4 * size))
         """Render of the newest run; 0 for never started."""
         self.started = array("I", bytes(4 * size))
@@ -45,6 +45,11 @@ class TaskTable:
         self.counts = [0] * STATE_COUNT
         """How many tasks are in each TaskState."""
         self.counts[state] = size
+
+    def widen_starts(self) -> None:
+        """Make room for run numbers past 65,535: a task that comes back every second gets there within a day."""
+        if self.starts.typecode == "H":
+            self.starts = array("I", self.starts)
 
     def recount(self) -> list[int]:
         """Count the states from the column itself: what ``counts`` must be."""

@@ -310,7 +310,7 @@ class Scheduler:
             job=job.id,
             block=block.index,
             task=task,
-            run=min(block.tasks.starts[task] + 1, 0xFFFF),
+            run=block.tasks.starts[task] + 1,
             render=render.id,
             capacity=max(1, block.spec.capacity) * max(1, factor),
             coefficient=factor,

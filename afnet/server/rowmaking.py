@@ -1,11 +1,10 @@
 """Rows for whoever asks, by kind: which ids there are, how a row is made, and whether it fits a filter."""
 
-from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from afcore import views
-from afcore.codec import column_bytes
+from afcore.codec import shown_bytes
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.model.tasks import COLUMN_NAMES, TaskTable
@@ -99,7 +98,8 @@ def copy_columns(table: TaskTable, names: Iterable[str]) -> dict[str, tuple[byte
     copies = {}
     for name in names:
         column = getattr(table, name)
-        copies[name] = (column_bytes(column), column.itemsize if isinstance(column, array) else 1)
+        shown = shown_bytes(column, name)
+        copies[name] = (shown, len(shown) // len(column) if column else 1)
     return copies
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import zlib
+from array import array
 from collections import Counter
 
 import msgspec
@@ -14,10 +16,15 @@ from afcore.core import Core
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.ids import RunKey
 from afcore.image import FarmImage, farm_bytes, load_farm
+from afcore.jobspec import BlockSpec, JobSpec
 from afcore.model.run import Run
 from afcore.model.runs import MOST_AWAKE, ROW, HostRuns, Runs
+from afcore.replay import recover
 from afcore.reservation import Reservation
-from tests.unit.afcore.plays import FarmPlay
+from afcore.states import RunStatus
+from afcore.tasktexts import TaskTexts
+from afcore.views import task_columns, task_rows
+from tests.unit.afcore.plays import FarmPlay, block, job
 
 
 def some_run(chance: random.Random, key: RunKey) -> Run:
@@ -50,9 +57,9 @@ def same(runs: Runs, plain: dict[RunKey, Run]) -> None:
     for key, run in plain.items():
         found = runs.look(key)
         assert key in runs and found is not None and asdict(found) == asdict(run)
-    for block in {(key.job, key.block) for key in plain}:
-        tasks = sorted(key.task for key in plain if key[:2] == block)
-        assert sorted(runs.tasks_of(*block)) == tasks == sorted(run.key.task for run in runs.of_block(*block))
+    for place in {(key.job, key.block) for key in plain}:
+        tasks = sorted(key.task for key in plain if key[:2] == place)
+        assert sorted(runs.tasks_of(*place)) == tasks == sorted(run.key.task for run in runs.of_block(*place))
     assert runs.waits() == {(run.render, run.waiting_since) for run in plain.values() if run.waiting_since}
     held = {run.key for run in runs.extraordinary()}
     assert held >= {key for key, run in plain.items() if run.tickets or run.activity or run.capacity > 1 << 32}
@@ -205,3 +212,40 @@ def test_rows_come_back_without_their_readings_and_damaged_ones_do_not() -> None
     assert {key: asdict(run) for key, run in again.items()} == {key: asdict(run) for key, run in usual.items()}
     with pytest.raises(ValueError, match="no whole rows"):
         Runs().unpack(2, 0, [bytes(ROW.size + 1)])
+
+
+def test_run_numbers_go_on_past_two_bytes(farm: FarmPlay) -> None:
+    shot = farm.submit(job(block(first=1, last=1, errors_retries=9), user="anna"))
+    render = farm.register(cores=1)
+    table = shot.blocks[0].tasks
+    table.starts[0] = 65_533  # as if it had come back so often
+    numbers = []
+    for _ in range(4):
+        (key,) = farm.solve()
+        numbers.append(key.run)
+        farm.report(key, RunStatus.STOPPED)
+    assert numbers == [65_534, 65_535, 65_536, 65_537] and list(table.starts) == [65_537]
+    late = farm.report(RunKey(shot.id, 0, 0, 65_536), render=render.id)
+    assert late == {"known": False}, "an old run is not taken for the newest one"
+    (key,) = farm.solve()
+    image = farm.core.snapshot()
+    again = recover(image, [])
+    assert again.digest() == farm.core.digest() and key in again.farm.runs
+    farm.report(key)
+    shown = task_columns(farm.core.farm, shot.id, 0).columns["starts"]
+    assert array("H", zlib.decompress(shown)).tolist() == [65_535], "clients know two bytes"
+    assert task_rows(farm.core.farm, shot.id, 0)[0].starts == 65_538
+
+
+def test_a_block_with_wide_run_numbers_may_grow(farm: FarmPlay) -> None:
+    texts = TaskTexts()
+    texts.append("a", "x")
+    listed = BlockSpec(name="list", tasks=texts, service="generic", command="run @#@")
+    shot = farm.submit(job(listed))
+    farm.register(cores=1)
+    shot.blocks[0].tasks.starts[0] = 65_535
+    (key,) = farm.solve()
+    farm.report(key)
+    assert key.run == 65_536
+    farm.do(commands.AppendTasks(shot.id, 0, JobSpec(blocks=[listed])))
+    assert list(shot.blocks[0].tasks.starts) == [65_536, 0]
