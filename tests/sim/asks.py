@@ -42,12 +42,14 @@ class Asker:
     at: float
     least_tasks: int = 0
     """Tasks that a submitted job has at least."""
+    system: bool = False
+    """Whether people touch the system job, and jobs have commands before and after them."""
     orders: int = 0
     """Commands that were given so far, each with the token ``order-`` and its number."""
 
     def job(self) -> int | None:
         """Return a job, now and then one that there is not."""
-        ids = sorted(self.farm.jobs)
+        ids = sorted(id for id in self.farm.jobs if self.system or id != SYSTEM_JOB)
         if not ids or self.dice.random() < 0.03:
             return 999 if self.dice.random() < 0.5 else None
         return self.dice.choice(ids)
@@ -116,8 +118,8 @@ def _submit(asker: Asker) -> Any:
             hosts_mask=dice.choice(("", "", "", "[a-d].*")),
             offline=dice.random() < 0.1,
             ppa=dice.random() < 0.1,
-            command_pre=dice.choice(("", "", "", "", "mkdir")),
-            command_post=dice.choice(("", "", "", "rmdir")),
+            command_pre=dice.choice(("", "", "", "", "mkdir")) if asker.system else "",
+            command_post=dice.choice(("", "", "", "rmdir")) if asker.system else "",
             ignorenimby=dice.random() < 0.2,
             ignorepaused=dice.random() < 0.2,
         )

@@ -60,6 +60,8 @@ class UndoWalk(Walk):
         if jobs:
             job = self.dice.choice(jobs)
             self.do(commands.PauseJobs([job]))
+            self.do(commands.MoveJobs([job], "top"))
+            self.do(commands.MoveJobs([job], "bottom"))
             self.do(commands.StartJobs([job]))
             self.do(commands.RestartJobs([job], "done"))
             self.do(commands.StopJobs([next((id for id in jobs if not self.core.farm.jobs[id].running_tasks), job)]))

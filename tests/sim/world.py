@@ -131,7 +131,7 @@ class World:
             return
         dice = self.dice
         if self.server is not None:
-            asker = Asker(dice, self.server.core.farm, self.clock.at, least_tasks=4, orders=self._orders)
+            asker = Asker(dice, self.server.core.farm, self.clock.at, system=True, least_tasks=4, orders=self._orders)
             command = ask(asker)
             if command is not None:
                 user, role = dice.choice((("root", Role.GOD), ("root", Role.GOD), ("anna", Role.USER)))
@@ -141,7 +141,8 @@ class World:
     def _submit(self) -> None:
         if self.server is None:
             return
-        asker = Asker(self.dice, self.server.core.farm, self.clock.at, least_tasks=self.dice.choice((8, 20)))
+        least = self.dice.choice((8, 20))
+        asker = Asker(self.dice, self.server.core.farm, self.clock.at, system=True, least_tasks=least)
         self.ask(ASKS[commands.SubmitJob](asker))
 
     # Misfortunes
@@ -412,8 +413,8 @@ class World:
         assert self.server is not None
         farm = self.server.core.farm
         for job in farm.jobs.values():
-            if job.time_done or job.waits_for:
-                continue
+            if job.time_done or job.waits_for or (job.offline and job.spec.command_pre):
+                continue  # what was to be run before it has failed: it waits for a person
             for block in job.blocks:
                 counts = block.tasks.counts
                 if counts[TaskState.READY] and not block.waiting:
