@@ -243,7 +243,8 @@ class Replay:
         self._write_starts()
         if not isinstance(event, TasksReleased | TasksHeld):
             self._make_runs()
-            if not self._counted:
+            moved = isinstance(event, RenderEdited) and "pool" in event.new
+            if moved or not self._counted:  # a render takes with it what really runs there
                 recount(self.farm)
                 self._counted = True
             if isinstance(event, JobEdited | JobDeleted):

@@ -25,11 +25,12 @@ from afcore.evolve.tasks import acquit_hosts, refresh_waiting, touched
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
 from afcore.model.tasks import TaskTable, unpack_indices
-from afcore.states import STATE_COUNT, TaskFlag, TaskState
+from afcore.states import LIVE_STATES, OVER_STATES, STATE_COUNT, TaskFlag, TaskState
 
 __all__ = ["HANDLERS", "forgive_hosts"]
 
 _ERROR = int(TaskState.ERROR)
+_NEVER_TRIED = LIVE_STATES | OVER_STATES
 _TRIED = int(TaskFlag.TRY_NEXT)
 _UNTRIED = bytes(value & ~_TRIED & 0xFF for value in range(256))
 
@@ -216,10 +217,12 @@ def forgive_hosts(farm: Farm, job: int, block: int, renders: Collection[int]) ->
 
 
 def _try_next_changed(farm: Farm, event: TryNextChanged, at: float) -> None:
-    """Put tasks at the end of what a job tries next, or take them out."""
+    """Put tasks at the end of what a job tries next, or take them out; one that runs or is over is not put there."""
     job, block = farm.jobs[event.job], touched(farm, event.job, event.block)
-    flags = block.tasks.flags
+    flags, state = block.tasks.flags, block.tasks.state
     for task in event.tasks:
+        if event.wanted and state[task] in _NEVER_TRIED:
+            continue
         if event.wanted:
             flags[task] |= TaskFlag.TRY_NEXT
             job.try_next.append((event.block, task))

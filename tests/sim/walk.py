@@ -273,7 +273,7 @@ class Walk:
             assert again is not None and again.events == [], "a report was counted twice"
             if outcome.reply["known"] and key.job in self.core.farm.jobs and key.job != SYSTEM_JOB:
                 block = self.core.farm.jobs[key.job].blocks[key.block]
-                newest = block.tasks.starts[key.task] == key.run
+                newest = key.task < block.tasks.size and block.tasks.starts[key.task] == key.run
                 assert again.reply["known"] == newest, "a counted report was not known again"
         agent.reports.pop(key, None)
 
@@ -357,6 +357,9 @@ class Walk:
         for round in range(400):
             if round == 10:
                 self.at += 20_000.0
+            if round in (5, 15):  # a command before a job may have failed, which pauses it
+                for job in sorted(self.core.farm.jobs):
+                    self.do(commands.StartJobs([job]))
             for name in ("alpha", "beta", "gamma", "delta"):
                 agent = self.agents.get(name)
                 if agent is None or not agent.session:
