@@ -23,12 +23,11 @@ def _log(text: str) -> dict[str, Any]:
     return info(text, kind="log")
 
 
-def _later(kind: str) -> Rejected:
-    if kind == "launch_cmd":
-        return Rejected(
-            "Afwatch runs no command that comes with a request (launch_cmd): make it a task of a maintenance job."
-        )
-    return Rejected(f"Afwatch does not answer the operation {kind} in the classic dialect yet. Use afcmd instead.")
+def _launch_refused() -> Rejected:
+    return Rejected(
+        "Afwatch runs no command that comes with a request (launch_cmd): make it a task of a maintenance job, or set "
+        "af_render_cmd_reboot, af_render_cmd_shutdown and af_render_cmd_wolsleep in the configuration of the hosts."
+    )
 
 
 # Renders
@@ -80,7 +79,7 @@ def _render_commands(farm: Farm, renders: list[Render], operation: dict[str, Any
     if kind in told:
         return [told[kind]]
     if kind == "launch_cmd":
-        raise _later(kind)
+        raise _launch_refused()
     raise Rejected(f"Unknown operation: {kind}")
 
 
@@ -117,7 +116,7 @@ def plan_pools(farm: Farm, ids: list[int], operation: dict[str, Any] | None, giv
                 raise Rejected(f"Pool '{pool.path}' has child pools/renders.")
         return finish([*edits, commands.DeletePools(paths)], [])
     if kind == "launch_cmd":
-        raise _later(kind)
+        raise _launch_refused()
     names = list({render.name: None for pool in pools for render in _renders_below(farm, pool)})
     if kind == "exit":
         names = [name for name in names if farm.renders[farm.renders_by_name[name]].state & RenderState.ONLINE]

@@ -123,6 +123,16 @@ def _pools_below(farm: Farm, pool: Pool) -> Iterator[Pool]:
         yield from _pools_below(farm, farm.pools[id])
 
 
+_POOL_TIMES = (
+    "heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time", "no_task_event_time",
+    "overload_event_time",
+)  # fmt: skip
+_POOL_LOADS = (
+    "idle_wolsleep_time", "idle_free_time", "busy_nimby_time", "idle_cpu", "busy_cpu", "idle_mem", "busy_mem",
+    "idle_swp", "busy_swp", "idle_hddgb", "busy_hddgb", "idle_hddio", "busy_hddio", "idle_netmbs", "busy_netmbs",
+)  # fmt: skip
+
+
 def pool_object(farm: Farm, pool: Pool) -> dict[str, Any]:
     """Return a pool; counters tell of everything below it too."""
     below = list(_pools_below(farm, pool))
@@ -150,7 +160,7 @@ def pool_object(farm: Farm, pool: Pool) -> dict[str, Any]:
     put(data, "run_tasks", len(runs), 0)
     put(data, "run_capacity", sum(run.capacity for run in runs), 0)
     put(data, "task_start_finish_time", int(max((render.task_changed for render in renders), default=0)), 0)
-    for key in ("heartbeat_sec", "resources_update_period", "zombie_time", "exit_no_task_time"):
+    for key in _POOL_TIMES:
         if getattr(pool, key) > 0:
             data[key] = getattr(pool, key)
     put(data, "new_nimby", pool.new_nimby, False)
@@ -158,6 +168,9 @@ def pool_object(farm: Farm, pool: Pool) -> dict[str, Any]:
     if pool.sick_errors_count >= 0:
         data["sick_errors_count"] = pool.sick_errors_count
     farm_part(data, pool, tickets_of(farm, pool))
+    for key in _POOL_LOADS:
+        if getattr(pool, key) >= 0:
+            data[key] = getattr(pool, key)
     return data
 
 

@@ -62,6 +62,7 @@ def render_object(farm: Farm, render: Render, *, now: float) -> dict[str, Any]:
     data["st"], data["state"] = render_state(render.state, busy=bool(render.runs), changed=changed)
     data["capacity_used"] = render.used_capacity
     data["task_start_finish_time"] = int(render.task_changed)
+    put(data, "wol_operation_time", int(render.wol_operation_time), 0)
     data.update(_since(render, now))
     put(data, "tasks", [short_execution(farm, run) for run in runs], [])
     farm_part(data, render, {})

@@ -115,14 +115,13 @@ _KINDS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("no_task_event_time", "overload_event_time"), "int"),
         **dict.fromkeys(("idle_wolsleep_time", "idle_free_time", "busy_nimby_time"), "int"),
         **{f"{side}_{load}": "int" for side in ("idle", "busy") for load in _LOADS},
+        "tickets_pool": "pool tickets",
     },
 }
 """What may be edited, by kind of node, and how its value is read."""
 
-_LATER: dict[str, frozenset[str]] = {
-    "renders": frozenset({"tickets_pool"}),
-    "pools": frozenset({"tickets_pool"}),
-}
+_RENAMED = {"tickets_pool": "tickets"}
+"""Names of the dialect that are others here."""
 
 
 def read_parameters(kind: str, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -133,10 +132,10 @@ def read_parameters(kind: str, given: dict[str, Any]) -> tuple[dict[str, Any], l
         if key in table:
             read = _read(table[key], value)
             if read is not None:
-                found[key] = read
+                found[_RENAMED.get(key, key)] = read
     if kind == "renders":
         _settle_nimby(found)
-    return found, sorted(key for key in given if key in _LATER.get(kind, ()) or key == "srv_info")
+    return found, sorted(key for key in given if key == "srv_info" or (key == "tickets_pool" and kind == "renders"))
 
 
 def _settle_nimby(found: dict[str, Any]) -> None:
@@ -166,6 +165,9 @@ def _read(how: str, value: Any) -> Any:
         return None
     if how == "text map":
         return {key: each for key, each in value.items() if isinstance(each, str)}
+    if how == "pool tickets":
+        read = {key: _pool_ticket(each) for key, each in value.items()}
+        return {key: each for key, each in read.items() if each is not None}
     if how == "tickets":
         counts = {key: each[0] if isinstance(each, list) and each else each for key, each in value.items()}
         return {key: each for key, each in counts.items() if _is_number(each)}
@@ -174,6 +176,13 @@ def _read(how: str, value: Any) -> Any:
     if how == "counts":
         return {key: max(0, each) for key, each in value.items()}
     return {key: max(-100, min(100, each)) for key, each in value.items()}
+
+
+def _pool_ticket(value: Any) -> list[int] | None:
+    """Return count and most hosts of ``[count, usage, hosts, most hosts]``; all but the first may be missing."""
+    if not isinstance(value, list) or not value or not all(map(_is_number, value)):
+        return None
+    return [value[0], value[3] if len(value) > 3 else -1]
 
 
 def _read_plain(how: str, value: Any) -> Any:

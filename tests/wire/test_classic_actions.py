@@ -223,9 +223,13 @@ def test_values_of_the_wrong_type_and_unknown_keys_are_passed_over(farm: Farm) -
     found = act(farm, "jobs", None, ids=[4], params={"priority": 300, "max_tasks_per_second": 20000})
     assert isinstance(found, Plan)
     assert found.commands == [commands.SetJobs([4], {"priority": 255, "max_tasks_per_second": 10000})]
-    found = act(farm, "pools", None, ids=[2], params={"idle_cpu": 3, "tickets_pool": 1})
+    found = act(farm, "pools", None, ids=[2], params={"idle_cpu": 3, "srv_info": "x"})
     assert isinstance(found, Plan) and found.commands == [commands.SetPools(["/proto"], {"idle_cpu": 3})]
-    assert "no tickets_pool yet" in found.answer["info"]["text"]
+    assert "no srv_info yet" in found.answer["info"]["text"]
+    tickets = {"tickets_pool": {"NUKE": [10, 0, 0, 3], "MEM": [5], "bad": "x"}}
+    found = act(farm, "pools", None, ids=[2], params=tickets)
+    assert isinstance(found, Plan)
+    assert found.commands == [commands.SetPools(["/proto"], {"tickets": {"NUKE": [10, 3], "MEM": [5, -1]}})]
 
 
 def test_a_freed_render_has_neither_nimby(farm: Farm) -> None:
@@ -268,6 +272,8 @@ def test_services_tickets_and_pools_of_renders(farm: Farm) -> None:
 def test_what_is_refused_or_not_there_yet(farm: Farm) -> None:
     found = act(farm, "renders", {"type": "launch_cmd", "cmd": "rm -rf /"}, ids=[1])
     assert isinstance(found, dict) and "runs no command that comes with a request" in found["info"]["text"]
+    assert "af_render_cmd_reboot" in found["info"]["text"], "it says where such commands are configured"
+    assert act(farm, "pools", {"type": "launch_cmd", "cmd": "x"}, ids=[1]) == found
     name = farm.renders[1].name
     for kind, command in {
         "exit": commands.ExitRenders([name]),

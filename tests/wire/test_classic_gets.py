@@ -180,14 +180,14 @@ def test_branches_tell_of_everything_below_them(farm: Farm) -> None:
 def test_pools_and_their_farm_part(farm: Farm) -> None:
     child = Pool(id=2, path="/proto_pool_", parent=1, pattern="proto.*", priority=3, annotation="p", paused=True)
     child.heartbeat_sec, child.sick_errors_count, child.new_nimby, child.new_paused = 2, 5, True, True
+    child.idle_cpu = 3
     child.services, child.tickets, child.tickets_host = ["nuke"], {"NUKE": [10, 3]}, {"MEM": 16}
     child.capacity_host, child.max_tasks_host, child.power_host, child.properties_host = 99, 9, 7, "gpu"
     farm.pools[2] = child
     farm.pools[1].children = [2]
     found, expected = asked("get-pools-child", {"type": "pools", "ids": [2]}, farm)
-    # Waking and sleeping by load are not there yet.
-    assert without(found, *MOMENTS) == without(expected, *MOMENTS, "idle_cpu")
-    assert keys_in_order(found) == keys_in_order(without(expected, "idle_cpu"))
+    assert without(found, *MOMENTS) == without(expected, *MOMENTS)
+    assert keys_in_order(found) == keys_in_order(expected)
 
 
 def test_renders_their_hosts_and_those_that_are_off(farm: Farm) -> None:
