@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["MARK", "Call", "Disk", "play", "record"]
+__all__ = ["MARK", "Call", "Disk", "play", "record", "write_image"]
 
 MARK = "acknowledged"
 """Name of the file to which the recorded program writes what it acknowledged, a line each."""
@@ -150,12 +150,13 @@ class Disk:
         else:
             self._waiting[call.name].append(call)
 
-    def image(self, folder: Path, chance: random.Random | None) -> None:
-        """Write what the disk may hold now: the least there can be, or some of the rest by ``chance``."""
+    def held(self, chance: random.Random | None) -> dict[str, bytes]:
+        """Return the files that the disk may hold now: the least there can be, or some of the rest by ``chance``."""
         unsure = self._now ^ self._named
         names = set(self._named)
         if chance is not None:
             names = {name for name in sorted(self._now | self._named) if name not in unsure or chance.random() < 0.5}
+        files = {}
         for name in sorted(names):
             data = bytearray(self._safe[name])
             for call in self._waiting[name] if chance is not None else ():
@@ -165,15 +166,22 @@ class Disk:
                     _apply(data, call)
                 elif dice < 0.6 and call.kind == "write":
                     _apply(data, call, SECTOR * chance.randrange(1 + len(call.data) // SECTOR))
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            files[name] = bytes(data)
+        return files
 
 
-def play(calls: Sequence[Call], points: int) -> Iterator[tuple[int, Disk]]:
-    """Yield the disk after about ``points`` of the calls, always among them those after an acknowledgement."""
+def write_image(files: dict[str, bytes], folder: Path) -> None:
+    """Write files below a folder."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def play(calls: Sequence[Call], points: int | None = None) -> Iterator[tuple[int, Disk]]:
+    """Yield the disk after each of the calls, or after about ``points`` of them and every acknowledgement."""
     disk = Disk()
-    step = max(1, len(calls) // points)
+    step = 1 if points is None else max(1, len(calls) // points)
     for place, call in enumerate(calls):
         disk.do(call)
         if place % step == 0 or call.kind == "mark" or place == len(calls) - 1:
