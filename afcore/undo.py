@@ -25,6 +25,8 @@ from afcore.events import (
     RenderEdited,
     RunsStopRequested,
     RunStopRequested,
+    SystemQueueReset,
+    SystemTaskLeft,
     TasksChanged,
     TasksHeld,
     TasksReleased,
@@ -98,6 +100,8 @@ class Change(msgspec.Struct):
     """By render: whose tasks had failed in a row before."""
     stops: int = 0
     """Running tasks that were asked to stop: their computing is gone."""
+    lost: int = 0
+    """Commands of the system job that were forgotten."""
     size: int = 0
     """Bytes of columns."""
     done: bool = False
@@ -161,6 +165,10 @@ class UndoLog:
             change.stops += 1
         elif isinstance(event, RunsStopRequested):
             change.stops += len(event.indices) // 4
+        elif isinstance(event, SystemTaskLeft):
+            change.lost += 1
+        elif isinstance(event, SystemQueueReset):
+            change.lost += len(farm.system[event.block].waiting)
         job = farm.jobs.get(getattr(event, "job", 0))
         if job is not None and job.id not in change.jobs:
             change.jobs[job.id] = JobChange(_moments(job))
@@ -181,7 +189,7 @@ class UndoLog:
             if before.after == before.before:
                 del change.jobs[id]
         change.orders = {user: (old, list(farm.users[user].jobs)) for user, (old, _) in change.orders.items()}
-        if change.edits or change.blocks or change.jobs or change.orders:
+        if change.edits or change.blocks or change.jobs or change.orders or change.lost:
             self._keep(change)
 
     def _keep(self, change: Change) -> None:

@@ -103,6 +103,12 @@ def undo_operation(context: Context, command: UndoOperation) -> Steps:
     if change.stops:
         one = change.stops == 1
         left.append(f"{change.stops} running task{' was' if one else 's were'} stopped: computing cannot be taken back")
+    if change.lost:
+        one = change.lost == 1
+        left.append(
+            f"{change.lost} command{'' if one else 's'} of the system job {'was' if one else 'were'} forgotten: "
+            "that cannot be taken back"
+        )
     change.done = True
     return {"restored": restored, "left": list(dict.fromkeys(left))}
 

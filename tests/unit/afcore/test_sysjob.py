@@ -16,6 +16,7 @@ from afcore.commands import (
     SetJobs,
     StartJobs,
     StopJobs,
+    UndoOperation,
 )
 from afcore.core import Core
 from afcore.envelope import Principal
@@ -271,6 +272,18 @@ def test_a_restart_resets_the_queue(farm: FarmPlay, command: RestartJobs | Chang
     farm.report(key, RunStatus.STOPPED)
     assert tasks(farm) == {} and farm.solve() == []
     assert farm.core.farm.system[POST].errors == 4
+
+
+def test_what_a_reset_forgot_cannot_be_taken_back(farm: FarmPlay) -> None:
+    found(farm)
+    delete(farm, 3)
+    who = Principal("root", Role.GOD)
+    farm.do(RestartJobs([1]), who)
+    reply = farm.do(UndoOperation(), who).reply
+    assert reply == {
+        "restored": 0,
+        "left": ["3 commands of the system job were forgotten: that cannot be taken back"],
+    }
 
 
 def test_single_tasks_can_be_ended(farm: FarmPlay) -> None:
