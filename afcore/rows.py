@@ -153,6 +153,9 @@ class RenderRow(msgspec.Struct, array_like=True, frozen=True, tag="render"):
     """When it was last told to sleep or woken."""
     trouble: str = ""
     """Why it did not do what it was last told."""
+    launched: float = 0.0
+    """When its agent was started."""
+    services_disabled: list[str] = []
 
 
 class UserRow(msgspec.Struct, array_like=True, frozen=True, tag="user"):

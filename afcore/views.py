@@ -238,6 +238,8 @@ def render_row(farm: Farm, render: Render) -> RenderRow:
         short=render_short(render),
         wol_operation_time=render.wol_operation_time,
         trouble=render.trouble,
+        launched=render.launched,
+        services_disabled=render.services_disabled,
         priority=render.priority,
         capacity=capacity_of(farm, render),
         used_capacity=render.used_capacity,

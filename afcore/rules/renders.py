@@ -20,7 +20,7 @@ from afcore.commands import (
     SetRenders,
 )
 from afcore.effects import StartRun, StopRun
-from afcore.errors import BadSpec, Conflict, NotFound, Problem
+from afcore.errors import BadSpec, Conflict, NotAllowed, NotFound, Problem
 from afcore.events import (
     RenderAdded,
     RenderDeleted,
@@ -39,7 +39,7 @@ from afcore.rules.parameters import RENDER, edit
 from afcore.rules.places import pool_of_host
 from afcore.rules.runs import return_run
 from afcore.rules.tree import named
-from afcore.states import RenderState, RunStatus
+from afcore.states import RenderState, Role, RunStatus
 
 __all__ = [
     "delete_renders",
@@ -161,6 +161,8 @@ _STATE_WORDS = {"nimby": RenderState.NIMBY_USER, "NIMBY": RenderState.NIMBY, "pa
 def set_renders(context: Context, command: SetRenders) -> Steps:
     """Edit renders.  ``nimby`` and ``NIMBY`` exclude each other.  Reply: ``{"renders": how many really changed}``."""
     farm, edits = context.farm, []
+    if "user_name" in command.parameters and context.principal.role < Role.GOD:
+        raise NotAllowed("Whose a render is, only an administrator may change.", hint="Leave user_name out.")
     for id in named("render", command.names, farm.renders_by_name):
         render = farm.renders[id]
         old, new = edit(RENDER, command.parameters, read=partial(render_value, render), what="render")
