@@ -1,4 +1,4 @@
-"""The program of a helper: makes the service and the parser of one run after the other and does what the agent asks.
+"""The program of a helper: makes services and parsers of runs and does with them what the agent asks.
 
 Rules of this file:
 - whatever a studio's module raises becomes an answer; whatever it prints goes to standard error, which the agent keeps
@@ -13,13 +13,15 @@ from afcore.pathmap import PathMap
 from afrender.classic.load import OwnClasses
 from afrender.helper.protocol import (
     Answer,
+    Close,
+    Closed,
     Failed,
     Feed,
-    Finish,
-    Judge,
     Judged,
+    Leave,
     Prepare,
     Prepared,
+    Ready,
     Setup,
     Stale,
     State,
@@ -38,7 +40,7 @@ class Helper:
     def __init__(self, setup: Setup) -> None:
         self._folder = setup.folder
         self._loaded: tuple[tuple[str, int, int], ...] | None = None
-        self._reader: Reader | None = None
+        self._readers: dict[int, Reader] = {}
         self._applications = Applications(
             PathMap(setup.pairs, windows=setup.windows),
             settings=setup.settings,
@@ -49,18 +51,16 @@ class Helper:
         """Do what is asked."""
         if isinstance(request, Prepare):
             return self._prepare(request)
-        reader = self._reader
-        if reader is None:
-            return Failed("Nothing was prepared", "")
-        if isinstance(request, Feed):
+        if isinstance(request, Leave):
+            self._readers.pop(request.seat, None)
+            return Ready()
+        if isinstance(request, Feed) and (reader := self._readers.get(request.seat)) is not None:
             return _state(reader, reader.feed(request.data, request.pid))
-        if isinstance(request, Finish):
+        if isinstance(request, Close) and (reader := self._readers.pop(request.seat, None)) is not None:
             end = Exit(request.code, request.signal)
-            return _state(reader, reader.finish(end, stopped=request.stopped))
-        if isinstance(request, Judge):
-            judgement = reader.judge(Exit(request.code, request.signal))
-            self._reader = None
-            return Judged(
+            state = _state(reader, reader.finish(end, stopped=request.stopped))
+            judgement = reader.judge(end)
+            judged = Judged(
                 int(judgement.status),
                 judgement.sentence,
                 judgement.place,
@@ -69,7 +69,8 @@ class Helper:
                 list(judgement.pictures),
                 list(judgement.checks),
             )
-        return Failed(f"A helper does not know {type(request).__name__}", "")
+            return Closed(state, judged)
+        return Failed(f"A helper does not know what to do with {type(request).__name__}", "")
 
     def _prepare(self, request: Prepare) -> Answer:
         files = signature(self._folder)
@@ -79,7 +80,7 @@ class Helper:
         made = self._applications.prepare(request.run, request.store)
         if isinstance(made, CannotStart):
             return Failed(made.sentence, made.hint)
-        self._reader = made
+        self._readers[request.seat] = made
         plan = made.plan
         told = (plan.command, plan.folder, plan.environment, plan.files, plan.skip, plan.notes)
         return Prepared(*told, made.has_parser, made.raw)

@@ -55,10 +55,14 @@ Taker = Callable[[Answer | Trouble], None]
 
 
 class HelperProcess:
-    """A helper with its pipes. ``runs`` counts what it was used for; ``memory`` is what it said that it takes."""
+    """A helper with its pipes. ``runs`` counts what it was used for; ``memory`` is what it said that it takes.
+
+    ``seats`` counts the runs that are in it now.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, seconds: float) -> None:
         self.runs = 0
+        self.seats = 0
         self.memory = 0
         self.over: Trouble | None = None
         self._process = process
@@ -69,6 +73,7 @@ class HelperProcess:
         self._timer: asyncio.TimerHandle | None = None
         self._words = b""
         self._hanging = False
+        self._unsent = bytearray()
         self._descriptor = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else -1
         self._reader = self._loop.create_task(self._read())
         self._listener = self._loop.create_task(self._listen())
@@ -133,9 +138,16 @@ class HelperProcess:
         await self._process.wait()
 
     def _write(self, request: Request) -> None:
-        pipe = self._process.stdin
+        """Send a request with all others of this turn of the loop."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent += encode(request)
+
+    def _flush(self) -> None:
+        pipe, data = self._process.stdin, bytes(self._unsent)
+        self._unsent.clear()
         if pipe is not None and not pipe.is_closing():
-            pipe.write(encode(request))
+            pipe.write(data)
 
     # -- answers -------------------------------------------------------------------------------------------------
 

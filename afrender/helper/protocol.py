@@ -11,13 +11,14 @@ from afnet.wire.messages import RunSpec
 
 __all__ = [
     "Answer",
+    "Close",
+    "Closed",
     "Failed",
     "Feed",
-    "Finish",
     "Inspect",
     "Inspected",
-    "Judge",
     "Judged",
+    "Leave",
     "MESSAGE_LIMIT",
     "Prepare",
     "Prepared",
@@ -38,7 +39,8 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 class Setup(msgspec.Struct, tag=1, array_like=True):
     """The first message: what is the same for all runs. Its answer is ``Ready``.
 
-    ``folder``: of modules of one's own. ``memory``: bytes that may be used. ``settings``: of this machine.
+    ``folder``: of modules of one's own. ``memory``: bytes that may be used. ``settings``: of this machine. ``gather``:
+    answers may come together; otherwise what was unanswered at a sudden end is what it died of.
     """
 
     folder: str
@@ -46,11 +48,13 @@ class Setup(msgspec.Struct, tag=1, array_like=True):
     pairs: list[tuple[str, str]]
     windows: bool
     settings: dict[str, object]
+    gather: bool = False
 
 
 class Prepare(msgspec.Struct, tag=2, array_like=True):
-    """Make service and parser of a run; what was made before is forgotten. ``store``: where its folder may be made."""
+    """Make service and parser of a run, called ``seat`` from now on. ``store``: where its folder may be made."""
 
+    seat: int
     run: RunSpec
     store: str = ""
 
@@ -58,23 +62,24 @@ class Prepare(msgspec.Struct, tag=2, array_like=True):
 class Feed(msgspec.Struct, tag=3, array_like=True):
     """The next bytes of the process."""
 
+    seat: int
     data: bytes
     pid: int
 
 
-class Finish(msgspec.Struct, tag=4, array_like=True):
-    """The process ended; ``stopped``: when somebody asked for it, else 0."""
+class Close(msgspec.Struct, tag=4, array_like=True):
+    """The process ended: say how, and forget the run; ``stopped``: when somebody asked for its end, else 0."""
 
+    seat: int
     code: int
     signal: int
     stopped: float
 
 
-class Judge(msgspec.Struct, tag=5, array_like=True):
-    """Say how it ended."""
+class Leave(msgspec.Struct, tag=5, array_like=True):
+    """Forget a run: nobody asks for it any more. The answer is ``Ready``."""
 
-    code: int
-    signal: int
+    seat: int
 
 
 class Inspect(msgspec.Struct, tag=6, array_like=True):
@@ -90,7 +95,7 @@ class Inspect(msgspec.Struct, tag=6, array_like=True):
     before: str = ""
 
 
-Request = Setup | Prepare | Feed | Finish | Judge | Inspect
+Request = Setup | Prepare | Feed | Close | Leave | Inspect
 
 
 class Prepared(msgspec.Struct, tag=11, array_like=True):
@@ -146,6 +151,13 @@ class Judged(msgspec.Struct, tag=14, array_like=True):
     checks: list[tuple[str, str]] = []
 
 
+class Closed(msgspec.Struct, tag=18, array_like=True):
+    """What was learned from the last of the output, and how the process ended."""
+
+    state: State
+    judged: Judged
+
+
 class Stale(msgspec.Struct, tag=15, array_like=True):
     """Modules were changed since they were loaded: ask a new helper."""
 
@@ -165,7 +177,7 @@ class Inspected(msgspec.Struct, tag=17, array_like=True):
     picture: bytes
 
 
-Answer = Prepared | Failed | State | Judged | Stale | Ready | Inspected
+Answer = Prepared | Failed | State | Stale | Ready | Inspected | Closed
 
 _encoder = msgspec.msgpack.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
-from afrender.helper.process import HelperProcess, Trouble
-from afrender.helper.protocol import Answer, Feed, Finish, Judge, Judged, Prepared, State
+from afrender.helper.process import Trouble
+from afrender.helper.protocol import Answer, Close, Closed, Feed, Prepared, State
+from afrender.helper.seat import Seat
 from afrender.process.output import LineFeed
 from afrender.process.spawn import Exit
 from afrender.reader import Judgement, last_line
@@ -31,12 +32,10 @@ class RemoteReader:
     """Reads the output of one run through a helper.
 
     ``heard(kept)`` is called whenever there is something for the log or a new verdict; ``hold(True)`` when the process
-    shall not be read, ``hold(False)`` when it may be again. ``release(helper)`` is called once when it is done.
+    shall not be read, ``hold(False)`` when it may be again. The ``seat`` is given up when it is done.
     """
 
-    def __init__(
-        self, run: RunSpec, answer: Prepared, helper: HelperProcess, release: Callable[[HelperProcess], None]
-    ) -> None:
+    def __init__(self, run: RunSpec, answer: Prepared, seat: Seat) -> None:
         self.plan = Plan(answer.command, answer.folder, answer.environment, answer.files, answer.skip, answer.notes)
         self.notes = self.plan.notes
         self.heard: Callable[[bytes], None] = lambda kept: None
@@ -54,8 +53,9 @@ class RemoteReader:
         self._run = run
         self._reads = answer.reads
         self._raw = answer.raw or not answer.reads
-        self._helper: HelperProcess | None = helper
-        self._release = release
+        self._seat: Seat | None = seat
+        self._number = seat.number
+        self._stopped = 0.0
         self._feed = LineFeed()
         self._block = b""
         self._unread: deque[bytes] = deque()
@@ -68,26 +68,22 @@ class RemoteReader:
         """Take the next bytes; return what belongs in the log already (nothing, while the helper works)."""
         block = self._feed.feed(data)
         self._block = block or self._block
-        if not self._reads or self._helper is None:
+        if not self._reads or self._seat is None:
             self.changed = self.changed or bool(block)
             return (data if self._raw else block) if not self._unread else b""
         self._unread.append(data)
         self._backlog += len(data)
-        self._helper.send(Feed(data, pid), self._read)
+        self._seat.send(Feed(self._number, data, pid), self._read)
         if self._backlog > BACKLOG_HIGH and not self._held:
             self._held = True
             self.hold(True)
         return b""
 
     def finish(self, end: Exit, *, stopped: float) -> bytes:
-        """Take the end of the process; return bytes for the log."""
-        if not self._reads or self._helper is None:
-            left = self._feed.finish()
-            return b"" if self._raw else left
-        self._feed.finish()
-        self._unread.append(b"")
-        self._helper.send(Finish(end.code, end.signal, stopped), self._read)
-        return b""
+        """Take the end of the process; return bytes for the log. The parser hears of it with ``judge_later``."""
+        self._stopped = stopped
+        left = self._feed.finish()
+        return left if self._seat is None and not self._raw else b""
 
     def _read(self, answer: Answer | Trouble) -> None:
         data = self._unread.popleft() if self._unread else b""
@@ -101,7 +97,7 @@ class RemoteReader:
             return
         first = not self.failure
         if first:
-            self._broken("parser", self._run.parser, answer)
+            self._broken("parser", f'"{self._run.parser}"', answer)
         self.heard(data + (f"\n[ afrender: {self.failure.rstrip()} ]\n".encode() if first else b""))
 
     def _learn(self, state: State) -> None:
@@ -117,10 +113,10 @@ class RemoteReader:
     def _broken(self, kind: str, name: str, answer: object, status: RunStatus = RunStatus.PARSER_ERROR) -> None:
         """The helper is in trouble: it is this task's failure."""
         if isinstance(answer, Trouble):
-            self.sentence = f'The {kind} "{name}" of this task {answer.sentence}'
+            self.sentence = f"The {kind} {name} of this task {answer.sentence}"
             self.failure = f"{self.sentence}:\n{answer.place}" if answer.place else self.sentence
         else:
-            self.sentence = self.failure = f'The {kind} "{name}" of this task said {type(answer).__name__}'
+            self.sentence = self.failure = f"The {kind} {name} of this task said {type(answer).__name__}"
         self.verdict = status
         self.done()
 
@@ -135,22 +131,32 @@ class RemoteReader:
 
     async def judge_later(self, end: Exit) -> Judgement:
         """Return how a process ended, once everything it wrote is read."""
-        helper = self._helper
-        if helper is None:
+        seat = self._seat
+        if seat is None:
             return self._after_trouble(end)
         try:
-            answer = await helper.ask(Judge(end.code, end.signal))
+            answer = await seat.ask(Close(self._number, end.code, end.signal, self._stopped))
         except Trouble as trouble:
             if not self.failure:
-                self._broken("service", self._run.service, trouble, RunStatus.ERROR)
+                self._broken("service", self._names, trouble, RunStatus.ERROR)
                 self.heard(f"\n[ afrender: {self.failure.rstrip()} ]\n".encode())
             return self._after_trouble(end)
-        if not isinstance(answer, Judged):
+        if not isinstance(answer, Closed):
             return Judgement(RunStatus.ERROR, f"The helper said {type(answer).__name__}")
-        helper.memory = answer.memory
-        self.done()
-        status = RunStatus(answer.status)
-        return Judgement(status, answer.sentence, answer.place, answer.post, answer.pictures, answer.checks)
+        judged = answer.judged
+        self._learn(answer.state)
+        self.heard(answer.state.kept)
+        seat.remember_memory(judged.memory)
+        self._seat = None
+        seat.leave(closed=True)
+        status = RunStatus(judged.status)
+        return Judgement(status, judged.sentence, judged.place, judged.post, judged.pictures, judged.checks)
+
+    @property
+    def _names(self) -> str:
+        """Service and parser, when either may be at fault."""
+        parser = f' or the parser "{self._run.parser}"' if self._reads else ""
+        return f'"{self._run.service}"{parser}'
 
     def _after_trouble(self, end: Exit) -> Judgement:
         if end.signal:
@@ -158,7 +164,7 @@ class RemoteReader:
         return Judgement(self.verdict or RunStatus.ERROR, self.sentence)
 
     def done(self) -> None:
-        """Give the helper back. Doing it again changes nothing."""
-        helper, self._helper = self._helper, None
-        if helper is not None:
-            self._release(helper)
+        """Give the place in the helper up. Doing it again changes nothing."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            seat.leave()

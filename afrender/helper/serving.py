@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from afrender.helper.protocol import MESSAGE_LIMIT, Answer, Ready, Setup, decode_request, encode
 
@@ -23,6 +23,10 @@ __all__ = ["Answerer", "memory_used", "serve"]
 
 PARENT_PERIOD = 1.0
 """Seconds between two looks whether the agent lives, where the system does not tell."""
+
+
+READ_SIZE = 1 << 18
+"""Bytes that are read, and answers that are gathered, at a time."""
 
 
 class Answerer(Protocol):
@@ -72,21 +76,47 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _read(pipe: BinaryIO) -> bytes:
-    """Return the next message's body; nothing at the end of the conversation."""
-    head = pipe.read(4)
-    if len(head) < 4:
-        return b""
-    size = int.from_bytes(head, "little")
-    if size > MESSAGE_LIMIT:
-        raise ValueError(f"a message of {size} bytes")
-    body = pipe.read(size)
-    return body if len(body) == size else b""
+class _Requests:
+    """The requests that come in: all that are there at once, so that many small ones cost one read and one write."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._data = bytearray()
+
+    def take(self) -> list[bytes]:
+        """Wait for requests and return them; none at the end of the conversation."""
+        while True:
+            whole = self._whole()
+            if whole:
+                return whole
+            data = os.read(self._descriptor, READ_SIZE)
+            if not data:
+                return []
+            self._data += data
+
+    def _whole(self) -> list[bytes]:
+        found, place = [], 0
+        while len(self._data) >= place + 4:
+            size = int.from_bytes(self._data[place : place + 4], "little")
+            if size > MESSAGE_LIMIT:
+                raise ValueError(f"a message of {size} bytes")
+            if len(self._data) < place + 4 + size:
+                break
+            found.append(bytes(self._data[place + 4 : place + 4 + size]))
+            place += 4 + size
+        del self._data[:place]
+        return found
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def serve(make: Callable[[Setup], Answerer]) -> int:
     """Answer requests until the agent says no more; ``make`` is given the first. Return the exit status."""
-    reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, writing = _Requests(os.dup(0)), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -97,19 +127,24 @@ def serve(make: Callable[[Setup], Answerer]) -> int:
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
-    first = decode_request(_read(reading))
+    waiting = requests.take()
+    first = decode_request(waiting.pop(0)) if waiting else None
     if not isinstance(first, Setup):
         return 2
     _limit_memory(first.memory)
     answerer = make(first)
-    writing.write(encode(Ready()))
-    writing.flush()
+    _write(writing, encode(Ready()))
     watched = sys.platform != "linux"
-    while body := _read(reading):
-        answer = answerer.answer(decode_request(body))
-        if watched and memory_used() > first.memory:
-            sys.stderr.write(f"The helper took more than {first.memory} bytes of memory\n")
-            return 3
-        writing.write(encode(answer))
-        writing.flush()
+    while waiting or (waiting := requests.take()):
+        answers = bytearray()
+        for body in waiting:
+            answers += encode(answerer.answer(decode_request(body)))
+            if watched and memory_used() > first.memory:
+                sys.stderr.write(f"The helper took more than {first.memory} bytes of memory\n")
+                return 3
+            if not first.gather or len(answers) > READ_SIZE:
+                _write(writing, bytes(answers))
+                answers.clear()
+        _write(writing, bytes(answers))
+        waiting = []
     return 0
