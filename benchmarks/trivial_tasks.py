@@ -25,7 +25,8 @@ WARM_UP = 20
 MOST_SECONDS = 120.0
 
 
-def _job(name: str, tasks: int) -> af.Job:
+def trivial_job(name: str, tasks: int) -> af.Job:
+    """Return a job of tasks that do nothing."""
     block = af.Block("true", "generic")
     block.setNumeric(1, tasks)
     block.setCommand("true")
@@ -35,7 +36,7 @@ def _job(name: str, tasks: int) -> af.Job:
     return job
 
 
-async def _until_done(farm: Farm, job: int) -> float:
+async def until_done(farm: Farm, job: int) -> float:
     """Follow the job until it is done and kept; the moment when that was known.
 
     Screens may be ahead of the journal; the answer to a durable operation says that everything before it is committed.
@@ -52,7 +53,7 @@ async def _until_done(farm: Farm, job: int) -> float:
     return time.perf_counter()
 
 
-async def _widen(farm: Farm) -> None:
+async def widen(farm: Farm) -> None:
     """Give each render of the farm 64 slots."""
     async with Follower(farm.address, 0, JobProgress(started=0.0), kinds=()) as asker:
         await asker.ready()
@@ -64,15 +65,15 @@ def run(folder: Path) -> dict[str, float]:
     """Measure once."""
     with new_farm(folder) as farm:
         farm.start_server()
-        asyncio.run(_widen(farm))
+        asyncio.run(widen(farm))
         farm.start_agent("bench")
-        asyncio.run(_until_done(farm, submit(_job("warm-up", WARM_UP), farm.address)))
+        asyncio.run(until_done(farm, submit(trivial_job("warm-up", WARM_UP), farm.address)))
         server, agent = cpu_seconds(farm.pid("server")), cpu_seconds(farm.pid("bench"))
         own = time.process_time()
         with LagWatch() as lag:
             begin = time.perf_counter()
-            job = submit(_job("trivial", TASKS), farm.address)
-            seconds = asyncio.run(_until_done(farm, job)) - begin
+            job = submit(trivial_job("trivial", TASKS), farm.address)
+            seconds = asyncio.run(until_done(farm, job)) - begin
             lag.check()
         own, server_seconds, agent_seconds = time.process_time() - own, server(), agent()
         rows = kill_and_count_rows(farm, job)

@@ -37,6 +37,7 @@ class OwnClasses:
         self, folder: str, settings: dict[str, object], pairs: list[tuple[str, str]], *, windows: bool = False
     ) -> None:
         self._names = own_names(folder)
+        self._classic: dict[str, type[ClassicService]] = {}
         config.fill(settings, pairs)
         for place in (SHIMS, Path(afnet.__path__[0]) / "python"):
             if str(place) not in sys.path:
@@ -55,7 +56,9 @@ class OwnClasses:
         found = self._find("services", name)
         if found is None or issubclass(found, Service):
             return found
-        return type(name, (ClassicService,), {"classic": found})
+        if name not in self._classic:
+            self._classic[name] = type(name, (ClassicService,), {"classic": found})
+        return self._classic[name]
 
     def parser(self, name: str) -> Callable[[], Parser] | None:
         """Return what makes the parser; None when there is none of that name. Raises what its file raises."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from afcore.frames import TaskFrames, expand_file, fill_command, join_listed
@@ -161,6 +162,24 @@ class service:
         return ""
 
 
+class TaskInfo(dict[str, Any]):
+    """What a classic service is told; the task's folder is made when somebody asks where it is."""
+
+    def __init__(self, info: dict[str, Any], folder: Callable[[], str]) -> None:
+        super().__init__(info)
+        self._folder = folder
+
+    def __missing__(self, key: str) -> Any:
+        if key != "store_dir":
+            raise KeyError(key)
+        self[key] = self._folder()
+        return self[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what is known under a name."""
+        return self[key] if key in self or key == "store_dir" else default
+
+
 class ClassicService(Service):
     """A service of ours around a classic one, of the class ``classic``."""
 
@@ -173,7 +192,7 @@ class ClassicService(Service):
     def plan(self) -> Plan:
         """Return what to start, as the classic service says."""
         # Not before: classic services may look for their folder when they are made.
-        inner = self.inner = self.classic(task_info(self.run, self.task_folder()), False)
+        inner = self.inner = self.classic(TaskInfo(task_info(self.run), self.task_folder), False)
         environment = {str(name): toStr(value) for name, value in inner.getEnvironment().items() if value}
         environment.update({name: value for name, value in self.make_environment().items() if name not in environment})
         folder = toStr(inner.getWDir())
@@ -201,7 +220,7 @@ class ClassicService(Service):
         return [toStr(one) for one in self.inner.doPost() or ()]
 
 
-def task_info(run: RunSpec, store: str = "") -> dict[str, Any]:
+def task_info(run: RunSpec) -> dict[str, Any]:
     """Return what a classic service is told about its task."""
     data = run.custom_data
     return {
@@ -229,7 +248,6 @@ def task_info(run: RunSpec, store: str = "") -> dict[str, Any]:
         "task_name": run.task_name,
         "user_name": run.user_name,
         "block_flags": run.flags | (NUMERIC if run.numeric else 0),
-        "store_dir": store,
         "parser_koeff": run.parser_coeff,
         "file_size_min": run.file_size_min,
         "file_size_max": run.file_size_max,

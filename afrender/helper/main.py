@@ -27,11 +27,15 @@ from afrender.helper.protocol import (
     State,
 )
 from afrender.helper.serving import memory_used, serve
-from afrender.own import signature
+from afrender.own import Signature
 from afrender.process.spawn import CannotStart, Exit
 from afrender.reader import Applications, Reader
 
 __all__ = ["Helper", "main"]
+
+
+MEMORY_EVERY = 16
+"""Ends of runs between two looks at the memory in use."""
 
 
 class Helper:
@@ -39,8 +43,9 @@ class Helper:
 
     def __init__(self, setup: Setup) -> None:
         self._folder = setup.folder
-        self._loaded: tuple[tuple[str, int, int], ...] | None = None
+        self._loaded: Signature | None = None
         self._readers: dict[int, Reader] = {}
+        self._closed = self._used = 0
         self._applications = Applications(
             PathMap(setup.pairs, windows=setup.windows),
             settings=setup.settings,
@@ -65,18 +70,25 @@ class Helper:
                 judgement.sentence,
                 judgement.place,
                 list(judgement.post),
-                memory_used(),
+                self._memory(),
                 list(judgement.pictures),
                 list(judgement.checks),
             )
             return Closed(state, judged)
         return Failed(f"A helper does not know what to do with {type(request).__name__}", "")
 
+    def _memory(self) -> int:
+        """Return bytes of memory in use, asked for now and then: it costs more than a trivial task's judgement."""
+        if self._closed % MEMORY_EVERY == 0:
+            self._used = memory_used()
+        self._closed += 1
+        return self._used
+
     def _prepare(self, request: Prepare) -> Answer:
-        files = signature(self._folder)
-        if self._loaded not in (None, files):
+        if self._loaded is None:
+            self._loaded = Signature(self._folder)
+        elif not self._loaded.same():
             return Stale()
-        self._loaded = files
         made = self._applications.prepare(request.run, request.store)
         if isinstance(made, CannotStart):
             return Failed(made.sentence, made.hint)
