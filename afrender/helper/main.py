@@ -7,6 +7,8 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
 from afcore.pathmap import PathMap
@@ -33,6 +35,9 @@ from afrender.reader import Applications, Reader
 
 __all__ = ["Helper", "main"]
 
+
+NICE = 5
+"""After the agent, before the tasks: a helper that is woken must not push the agent aside in the middle of its turn."""
 
 MEMORY_EVERY = 16
 """Ends of runs between two looks at the memory in use."""
@@ -121,6 +126,8 @@ def _state(reader: Reader, kept: bytes) -> State:
 
 def main() -> int:
     """Answer requests until the agent says no more."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICE)
     return serve(Helper)
 
 

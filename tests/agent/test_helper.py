@@ -297,3 +297,56 @@ def test_a_hanging_helper_ends_with_an_agent_that_is_killed(own):
         if agent.stdout is not None:
             agent.stdout.close()
     helper.wait(20)
+
+
+def test_short_tasks_share_a_helper_and_move_when_another_breaks_it(act, own):
+    write(own, "parsers", "counts", """
+        from parsers import parser
+        class counts(parser.parser):
+            lines = 0
+            def do(self, i_args):
+                self.lines += i_args['data'].count('line')
+                self.percent = self.lines
+                return i_args['data'].replace('line', 'LINE')
+    """)  # fmt: skip
+
+    async def scene(stage: Stage) -> None:
+        pace = "for n in 1 2 3; do echo line $n; done; read x < go; echo line 4; read x < go; echo line 5"
+        await asyncio.to_thread(__import__("os").mkfifo, stage.folder / "go")
+        stage.farm.start(spec(1, pace, parser="counts", working_directory=str(stage.folder)))
+        key = RunKey(2, 0, 1, 1)
+        works = stage.loop.works
+        await until(lambda: key in works.all and works.all[key].reader.progress[0] == 3, what="three lines")
+        (shared,) = works._helpers.all
+        stage.farm.start(spec(0, "echo x; exec sleep 60", parser="kills"))
+        assert RunStatus((await stage.report(0)).status) is RunStatus.PARSER_ERROR
+        assert stage.farm.report(1) is None
+        await asyncio.to_thread((stage.folder / "go").write_text, "x\n")
+        await until(lambda: works.all[key].reader.progress[0] == 4, what="the fourth, by a parser that saw all")
+        assert shared.over is not None and all(helper is not shared for helper in works._helpers.all)
+        await asyncio.to_thread((stage.folder / "go").write_text, "x\n")
+        assert RunStatus((await stage.report(1)).status) is RunStatus.SUCCESS
+        assert await log_of(stage, 1) == b"LINE 1\nLINE 2\nLINE 3\nLINE 4\nLINE 5\n", "nothing twice, nothing lost"
+
+    act(scene, helpers=pool(own))
+
+
+def test_who_prints_much_gets_a_helper_of_its_own_and_loses_nothing(act, own):
+    write(own, "parsers", "sums", """
+        from parsers import parser
+        class sums(parser.parser):
+            seen = 0
+            def do(self, i_args):
+                self.seen += i_args['data'].count('0123456789')
+                self.report = 'seen %d' % self.seen
+    """)  # fmt: skip
+
+    async def scene(stage: Stage) -> None:
+        stage.farm.start(spec(0, "for n in 1 2 3 4 5 6 7 8; do yes 0123456789 | head -n 5000; sleep 0.05; done",
+                              parser="sums"))  # fmt: skip
+        report = await stage.report(0)
+        assert (RunStatus(report.status), report.report) == (RunStatus.SUCCESS, "seen 40000")
+        assert (await log_of(stage, 0)).count(b"0123456789\n") == 40000
+        assert len(stage.loop.works._helpers.all) == 2, "the shared one and its own"
+
+    act(scene, helpers=pool(own), log_limit=10_000_000)
