@@ -129,6 +129,7 @@ class Deadlines:
         self._heap: list[tuple[float, int, Key]] = []
         self.watch_due = 0.0
         """When the render of the last WATCH that ``due`` gave was to be looked at."""
+        self._looking: tuple[Due, Key] | None = None
         self._built = 0
         self._hosts: set[Key] = set()
         """Hosts whose forgiving is in the heap: a thousand failing tasks are looked at once for each host."""
@@ -170,7 +171,18 @@ class Deadlines:
                     continue  # an earlier one was looked at, and asked for the next
                 del self._watches[key[0]]
                 self.watch_due = when
-            yield Due(kind), key
+            self._looking = Due(kind), key
+            yield self._looking
+        self._looking = None
+
+    def looking_at(self) -> tuple[int, int]:
+        """Return the job and the render of what ``due`` gave last and was not done with; 0 for none."""
+        if self._looking is None:
+            return 0, 0
+        kind, key = self._looking
+        if kind in (Due.RENDER, Due.WATCH):
+            return 0, key[0]
+        return (key[0], 0) if kind in (Due.JOB_LIFE, Due.RUN_TIME, Due.PROGRESS, Due.FORGIVE) else (0, 0)
 
     def rebuild(self) -> None:
         """Build the heap from the farm alone."""

@@ -466,6 +466,7 @@ _OPERATIONS: Iterable[Operation] = (
            Argument(name="things", kind="names", positional=True, required=True,
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
     _query("server.status", "Show how the server is."),
+    _server("server.resume", "Start new tasks again after the server paused solving because it had stopped by itself."),
     _query("server.traffic", "Show messages and bytes by kind and peer, since the start and per second."),
     _query("config.show", "Print every setting of the server and where it came from."),
 )  # fmt: skip

@@ -76,6 +76,8 @@ class Scheduler:
         self._again = False
         """Whether something ended that others may have waited for."""
         self._at = 0.0
+        self.solving = 0
+        """The job that was looked at last: the one to blame when a pass breaks."""
 
     def _held(self) -> dict[tuple[int, ...], tuple[str, ...]]:
         return {run.key[:3]: tuple(dict(run.tickets)) for run in self._farm.runs.extraordinary() if run.tickets}
@@ -228,6 +230,7 @@ class Scheduler:
 
     def _start(self, job: Job) -> RunStarted | None:
         """Start a task of a job on the render it likes best; when there is none, leave the job out for a while."""
+        self.solving = job.id
         ranking = self.ranking
         entry = ranking.entry(job.id)
         holders = holders_of(self._farm, job)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from afcore.codec import encode_entry
-from afcore.commands import AcceptRestart
+from afcore.commands import AcceptRestart, SetJobs, SetRenders
 from afcore.config import Config
 from afcore.core import Core
 from afcore.effects import Effect
@@ -51,6 +51,7 @@ from afnet.server.latehttp import LateHttp
 from afnet.server.memory import give_back
 from afnet.server.metrics import Figures
 from afnet.server.pages import ClassicPages
+from afnet.server.quarantine import Quarantine
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -155,6 +156,9 @@ class FarmServer:
             epoch=recovered.epoch,
             last_seq=store.last_seq,
         )
+        self.quarantine = Quarantine(data)
+        self.runner.refusal = self.quarantine.refusal
+        self.runner.solving_paused = self.quarantine.paused(clock.now())
         self.keeper = Keeper(
             core,
             self.runner,
@@ -189,7 +193,11 @@ class FarmServer:
             why=self._why,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
-        self.requests.own = {"farm.reload": self._reload_farm, "config.reload": self._reload_config}
+        self.requests.own = {
+            "farm.reload": self._reload_farm,
+            "config.reload": self._reload_config,
+            "server.resume": self._resume,
+        }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
@@ -239,6 +247,10 @@ class FarmServer:
         self.writer.start()
         self.files.start(list(self.core.farm.jobs))
         self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
+        for command in self.quarantine.offline():
+            self.runner.post(command, SYSTEM_PRINCIPAL, partial(_put_offline, command))
+        if self.runner.solving_paused:
+            _log.critical("%s. `afcmd server resume` lets it go on.", self.runner.solving_paused)
         described = start_command(self._config, self.core.farm.description)
         if described is not None:
             self.runner.post(described, SYSTEM_PRINCIPAL, self._farm_loaded)
@@ -332,7 +344,10 @@ class FarmServer:
     def broken(self, error: BaseException, envelope: Envelope[Any] | None) -> None:
         """The core broke: write down what it was about, and stop."""
         path = self._write_dump(error, envelope)
+        stop = self.quarantine.add(self._clock.now(), path, error, envelope, self.core)
+        about = ", ".join([*(f"job {id}" for id in stop.jobs), *(f"render {name}" for name in stop.renders)])
         _log.critical("The server made a mistake and stops: %s; see %s", error, path, exc_info=error)
+        _log.critical("At its next start it does not take %s again%s.", stop.command, about and f"; offline: {about}")
         self.ask_to_stop(3)
 
     def _write_dump(self, error: BaseException, envelope: Envelope[Any] | None) -> Path:
@@ -371,6 +386,13 @@ class FarmServer:
     def _farm_loaded(self, reply: Any, error: AfError | None) -> None:
         if error is not None:
             _log.error("the farm file is not loaded, the farm stays as it was: %s", error)
+
+    def _resume(self, principal: Principal, answer: Answer) -> None:
+        was = self.runner.solving_paused
+        self.quarantine.resume(self._clock.now())
+        self.runner.resume_solving()
+        self.fanout.changed()
+        answer({"resumed": bool(was)}, None)
 
     def _reload_farm(self, principal: Principal, answer: Answer) -> None:
         self.requests.post(reload_command(self._config), principal, answer)
@@ -454,5 +476,15 @@ class FarmServer:
             "snapshot_batch": self.keeper.snapshot_seq,
             "files_bytes": self.files.kept,
             "database": self.writer.state.value,
-            "trouble": "" if away is None else away.sentence,
+            "solving": not self.runner.solving_paused,
+            "trouble": self.runner.solving_paused if away is None else away.sentence,
         }
+
+
+def _put_offline(command: SetJobs | SetRenders, reply: Any, error: AfError | None) -> None:
+    """Say what became of an object that stopped the server."""
+    what = f"job {command.ids[0]}" if isinstance(command, SetJobs) else f"render {command.names[0]}"
+    if error is None:
+        _log.error("%s is offline: %s", what, command.parameters["annotation"])
+    else:
+        _log.error("%s cannot be put offline: %s", what, error)

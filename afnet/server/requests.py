@@ -74,14 +74,18 @@ class Requests:
             self._queries.answer(name, arguments, answer)
 
     def _with_warning(self, answer: Answer) -> Answer:
-        """Return what answers with a warning added while the database is away: everybody who asks is told."""
-        away = self._runner.away
-        if away is None:
+        """Return what answers with a warning added while nothing new starts: everybody who asks is told."""
+        away, warning = self._runner.away, ""
+        if away is not None:
+            warning = f"{away.sentence}; until it is back nothing new starts."
+        elif self._runner.solving_paused:
+            warning = f"{self._runner.solving_paused}. `afcmd server resume` lets it go on."
+        if not warning:
             return answer
 
         def warn(reply: Any, error: AfError | None) -> None:
             if isinstance(reply, dict):
-                reply = {**reply, "warning": f"{away.sentence}; until it is back nothing new starts."}
+                reply = {**reply, "warning": warning}
             answer(reply, error)
 
         return warn

@@ -157,6 +157,10 @@ class Runner:
         self._operations = 0
         self.away: AfError | None = None
         """Why nothing can be committed now; None while the database answers."""
+        self.refusal: Callable[[Any], AfError | None] | None = None
+        """Why a command is not taken whatever the core would say; None takes all."""
+        self.solving_paused = ""
+        """Why nothing new is started, as a sentence without its end; empty while the solver runs."""
         self.closed_seq = last_seq
         """Number of the newest batch given to the writer."""
         self.committed_seq = last_seq
@@ -277,17 +281,25 @@ class Runner:
                 return
         # Messages first: who reports waits for an answer, and a later pass serves more free renders at once.  But the
         # solver gets its turn even while messages keep coming, else a flood of reports would starve it.
-        if self._core.wants_solve and self.away is None:
+        if self._may_solve():
             now = time.perf_counter()
             if not inbox or now > self._solved + SOLVE_PAUSE:
                 if not self._apply(_SOLVE):
                     return
                 self._solved = time.perf_counter()
         self._close()
-        if inbox or (self._core.wants_solve and self.away is None):
+        if inbox or self._may_solve():
             self._schedule()
         else:
             self._arm()
+
+    def _may_solve(self) -> bool:
+        return self._core.wants_solve and self.away is None and not self.solving_paused
+
+    def resume_solving(self) -> None:
+        """Start new tasks again."""
+        self.solving_paused = ""
+        self.wake()
 
     def _tick(self) -> bool:
         deadline, now = self._core.deadline(), self._clock.now()
@@ -324,6 +336,12 @@ class Runner:
             # Nobody is promised anything while nothing can be kept; agents keep their reports until answered.
             answer(None, self.away)
             return True
+        if self.refusal is not None:
+            refused = self.refusal(command)
+            if refused is not None:
+                if answer is not None:
+                    answer(None, refused)
+                return True
         now = self._clock.now()
         envelope = Envelope(command, principal, now, operation, cause, initiator)
         try:
