@@ -1,4 +1,4 @@
-"""``python -m tests.e2e.planted WHERE ...``: the real server with a mistake in it, for what such mistakes must not do."""
+"""``python -m tests.e2e.planted WHERE ...``: the real server with a mistake in it, and what that must not do."""
 
 from __future__ import annotations
 
