@@ -10,7 +10,8 @@ import random
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from afcore.outcome import Entry
 from afcore.states import Role, RunStatus, TaskState
 from afcore.store.base import Batch, RunRow, Snapshot, Store
 from afcore.store.opening import open_store
+from benchmarks.bytesof import bytes_of_farm
 from benchmarks.simulated import resources_of
 
 __all__ = ["RENDERS", "RUNS_SINCE", "Prepared", "prepare"]
@@ -60,6 +62,8 @@ class Prepared:
     running: dict[str, list[tuple[int, int, int, int]]] | None = None
     """Runs by name of the render that has them."""
     counts: dict[int, int] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the farm in memory by what they are for."""
 
     def copy(self, to: Path) -> Path:
         """Copy the data folder, for one server to use up."""
@@ -125,6 +129,7 @@ class _Maker:
         made.running = {}
         for key, run in self._core.farm.runs.items():
             made.running.setdefault(self._core.farm.renders[run.render].name, []).append(tuple(key))
+        made.sizes = bytes_of_farm(self._core.farm)
         wrong = check(self._core.farm)
         if wrong:
             raise AssertionError(f"the prepared farm is wrong: {wrong[:3]}")
