@@ -19,7 +19,9 @@ from afcore.model.tasks import unpack_indices, unpack_runs
 __all__ = ["CONSEQUENCES"]
 
 
-def _start(farm: Farm, event: RunStarted) -> Effect:
+def _start(farm: Farm, event: RunStarted) -> Effect | None:
+    if event.captured and farm.jobs[event.job].blocks[event.block].spec.launch_wait:
+        return None  # The services on the captured renders begin first: ``rules.captured``.
     return StartRun(event.render, RunKey(event.job, event.block, event.task, event.run))
 
 
@@ -44,7 +46,7 @@ def _instruct(farm: Farm, event: RenderInstructed) -> Effect:
     return InstructRender(event.render, event.what)
 
 
-CONSEQUENCES: dict[type, Callable[[Farm, Any], Effect]] = {
+CONSEQUENCES: dict[type, Callable[[Farm, Any], Effect | None]] = {
     RunStarted: _start,
     RunStopRequested: _stop,
     RunsStopRequested: _stop_many,
@@ -52,4 +54,4 @@ CONSEQUENCES: dict[type, Callable[[Farm, Any], Effect]] = {
     RenderWentOffline: _cut,
     RenderInstructed: _instruct,
 }
-"""By event type; asked right after the event was evolved.  An event that is not here has no effect."""
+"""By event type; asked right after the event was evolved.  None, and an event that is not here, is no effect."""

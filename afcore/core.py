@@ -192,7 +192,9 @@ class Core:
         outcome.events.append(event)
         consequence = CONSEQUENCES.get(kind)
         if consequence is not None:
-            outcome.effects.append(consequence(farm, event))
+            effect = consequence(farm, event)
+            if effect is not None:
+                outcome.effects.append(effect)
         self.scheduler.note(event, at)
         self.deadlines.note(event, at)
         self.story.note(event, envelope)

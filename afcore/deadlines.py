@@ -16,6 +16,7 @@ from afcore.events import (
     BlockEdited,
     Event,
     FarmRecovered,
+    HostReleased,
     JobEdited,
     JobSubmitted,
     PoolEdited,
@@ -47,6 +48,7 @@ __all__ = [
     "Due",
     "Key",
     "forgive_time",
+    "launch_end",
     "life_end",
     "progress_end",
     "run_end",
@@ -80,6 +82,8 @@ class Due(IntEnum):
     """How long a render was idle, busy, without a task, falling asleep or being woken: (render,)."""
     WAKE = 8
     """Whether a sleeping render is to be woken for work that waits: ()."""
+    LAUNCH = 9
+    """How long the services of a multihost run have had time to begin: a RunKey."""
 
 
 Key = tuple[int, ...]
@@ -105,6 +109,12 @@ def progress_end(farm: Farm, block: Block, run: Run) -> float | None:
     if limit < 0:
         limit = farm.defaults.progress_timeout
     return run.progress_changed + limit if limit > 0 and run.stopping < 0 else None
+
+
+def launch_end(farm: Farm, run: Run) -> float:
+    """Return when the master of a run may begin: at once, or when the services had their time."""
+    wait = farm.jobs[run.key.job].blocks[run.key.block].spec.launch_wait if run.captured else 0
+    return run.started + wait
 
 
 def silence_end(farm: Farm, render: Render) -> float | None:
@@ -226,6 +236,8 @@ class Deadlines:
     def _push_run(self, block: Block, run: Run) -> None:
         if run.waiting_since:
             return
+        if run.captured and block.spec.launch_wait:
+            self.push(launch_end(self._farm, run), Due.LAUNCH, run.key)
         self.push(run_end(block, run), Due.RUN_TIME, run.key)
         self.push(progress_end(self._farm, block, run), Due.PROGRESS, run.key)
 
@@ -266,11 +278,11 @@ class Deadlines:
 
     def _run_started(self, event: RunStarted | RunAdopted) -> None:
         block = self._farm.jobs[event.job].blocks[event.block]
-        if self._limits(block):
+        if block.spec.multi_host or self._limits(block):
             run = self._farm.runs[RunKey(event.job, event.block, event.task, event.run)]
             self._push_run(block, run)
 
-    def _run_finished(self, event: RunFinished) -> None:
+    def _run_finished(self, event: RunFinished | HostReleased) -> None:
         if self._watched and event.render not in self._watches:
             self.watch(event.render, self._at)
         if event.host_error:
@@ -333,6 +345,7 @@ _NOTES: dict[type, Callable[[Deadlines, Any], None]] = {
     RunStarted: Deadlines._run_started,
     RunAdopted: Deadlines._run_started,
     RunFinished: Deadlines._run_finished,
+    HostReleased: Deadlines._run_finished,
     JobSubmitted: Deadlines._job_changed,
     JobEdited: Deadlines._job_changed,
     BlockEdited: Deadlines._block_edited,

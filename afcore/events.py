@@ -19,14 +19,15 @@ from afcore.systemcommand import SystemCommand
 
 __all__ = [
     "FACTS", "READINGS", "BlockEdited", "BlocksAppended", "BranchAdded", "BranchDeleted", "BranchEdited",
-    "ErrorHostsReset", "Event", "Fact", "FarmDescribed", "FarmFounded", "FarmRecovered", "HostForgiven", "JobDeleted",
-    "JobDeletionRequested", "JobEdited", "JobFinished", "JobPrepared", "JobReopened", "JobStarted", "JobSubmitted",
-    "JobsReordered", "PoolAdded", "PoolDeleted", "PoolEdited", "Reading", "RenderAdded", "RenderDeleted",
-    "RenderDisconnected", "RenderEdited", "RenderInstructed", "RenderMeasured", "RenderWakeAsked", "RenderWentOffline",
-    "RenderWentOnline", "RenderWolFailed", "RunAdopted", "RunFinished", "RunProgressed", "RunStarted",
-    "RunStopRequested", "RunsStopRequested", "SystemCommandsQueued", "SystemQueueReset", "SystemServicesSet",
-    "SystemTaskKept", "SystemTaskLeft", "SystemTaskMade", "TaskWarned", "TasksAppended", "TasksChanged", "TasksGivenUp",
-    "TasksHeld", "TasksReleased", "TasksRestored", "TryNextChanged", "UserAdded", "UserDeleted", "UserEdited",
+    "ErrorHostsReset", "Event", "Fact", "FarmDescribed", "FarmFounded", "FarmRecovered", "HostForgiven", "HostReleased",
+    "JobDeleted", "JobDeletionRequested", "JobEdited", "JobFinished", "JobPrepared", "JobReopened", "JobStarted",
+    "JobSubmitted", "JobsReordered", "PoolAdded", "PoolDeleted", "PoolEdited", "Reading", "RenderAdded",
+    "RenderDeleted", "RenderDisconnected", "RenderEdited", "RenderInstructed", "RenderMeasured", "RenderWakeAsked",
+    "RenderWentOffline", "RenderWentOnline", "RenderWolFailed", "RunAdopted", "RunFinished", "RunProgressed",
+    "RunStarted", "RunStopRequested", "RunsStopRequested", "SystemCommandsQueued", "SystemQueueReset",
+    "SystemServicesSet", "SystemTaskKept", "SystemTaskLeft", "SystemTaskMade", "TaskWarned", "TasksAppended",
+    "TasksChanged", "TasksGivenUp", "TasksHeld", "TasksReleased", "TasksRestored", "TryNextChanged", "UserAdded",
+    "UserDeleted", "UserEdited",
 ]  # fmt: skip
 
 
@@ -279,6 +280,19 @@ class RunsStopRequested(Fact, tag=40, frozen=True):
     runs: bytes
     then: int
     status: int
+
+
+class HostReleased(Fact, tag=45, frozen=True):
+    """A run lost one of the renders it held beside its master; ``text`` is what the agent there said of the end."""
+
+    job: int
+    block: int
+    task: int
+    run: int
+    render: int
+    status: int
+    host_error: bool = False
+    text: str = ""
 
 
 class RunAdopted(Fact, tag=33, frozen=True):
@@ -558,14 +572,13 @@ class FarmDescribed(Fact, tag=80, frozen=True):
 
 
 FACTS = (
-    PoolDeleted, BranchDeleted, UserDeleted, JobsReordered, BlocksAppended, TasksAppended,
-    UserAdded, BranchAdded, PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited,
-    JobStarted, JobFinished, JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted,
-    RunFinished, RunStopRequested, RunsStopRequested, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
+    PoolDeleted, BranchDeleted, UserDeleted, JobsReordered, BlocksAppended, TasksAppended, UserAdded, BranchAdded,
+    PoolAdded, UserEdited, BranchEdited, PoolEdited, JobSubmitted, JobEdited, BlockEdited, JobStarted, JobFinished,
+    JobReopened, JobDeletionRequested, JobDeleted, ErrorHostsReset, HostForgiven, RunStarted, RunFinished,
+    RunStopRequested, RunsStopRequested, HostReleased, RunAdopted, TasksReleased, TasksHeld, TasksChanged, TaskWarned,
     TasksGivenUp, TryNextChanged, TasksRestored, RenderAdded, RenderWentOnline, RenderWentOffline, RenderEdited,
     RenderDeleted, FarmRecovered, FarmFounded, FarmDescribed, SystemServicesSet, SystemCommandsQueued, SystemTaskMade,
-    SystemTaskKept, SystemTaskLeft, SystemQueueReset, JobPrepared, RenderInstructed, RenderWakeAsked,
-    RenderWolFailed,
+    SystemTaskKept, SystemTaskLeft, SystemQueueReset, JobPrepared, RenderInstructed, RenderWakeAsked, RenderWolFailed,
 )  # fmt: skip
 """Every event that is journaled."""
 
@@ -573,15 +586,14 @@ READINGS = (RunProgressed, RenderMeasured, RenderDisconnected)
 """Every event that is not."""
 
 Event = (
-    PoolDeleted | BranchDeleted | UserDeleted | JobsReordered | BlocksAppended | TasksAppended
-    | UserAdded | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited
-    | BlockEdited | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset
-    | HostForgiven | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
-    | TasksHeld | TasksRestored
-    | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded | RenderWentOnline | RenderWentOffline
-    | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed | SystemServicesSet
-    | SystemCommandsQueued | SystemTaskMade | SystemTaskKept | SystemTaskLeft | SystemQueueReset | JobPrepared
-    | RenderInstructed | RenderWakeAsked | RenderWolFailed | RunProgressed
-    | RenderMeasured | RenderDisconnected
+    PoolDeleted | BranchDeleted | UserDeleted | JobsReordered | BlocksAppended | TasksAppended | UserAdded
+    | BranchAdded | PoolAdded | UserEdited | BranchEdited | PoolEdited | JobSubmitted | JobEdited | BlockEdited
+    | JobStarted | JobFinished | JobReopened | JobDeletionRequested | JobDeleted | ErrorHostsReset | HostForgiven
+    | HostReleased | RunStarted | RunFinished | RunStopRequested | RunsStopRequested | RunAdopted | TasksReleased
+    | TasksHeld | TasksRestored | TasksChanged | TaskWarned | TasksGivenUp | TryNextChanged | RenderAdded
+    | RenderWentOnline | RenderWentOffline | RenderEdited | RenderDeleted | FarmRecovered | FarmFounded | FarmDescribed
+    | SystemServicesSet | SystemCommandsQueued | SystemTaskMade | SystemTaskKept | SystemTaskLeft | SystemQueueReset
+    | JobPrepared | RenderInstructed | RenderWakeAsked | RenderWolFailed | RunProgressed | RenderMeasured
+    | RenderDisconnected
 )  # fmt: skip
 """Everything that can happen."""

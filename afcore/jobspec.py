@@ -144,6 +144,21 @@ class BlockSpec:
         return self.has(BlockFlag.SUSPEND_NEW_TASKS)
 
     @property
+    def multi_host(self) -> bool:
+        """Each task runs on several renders at once."""
+        return self.has(BlockFlag.MULTI_HOST) and 1 <= self.multihost_min <= self.multihost_max
+
+    @property
+    def least_hosts(self) -> int:
+        """How many renders a task needs at least."""
+        return self.multihost_min if self.multi_host else 1
+
+    @property
+    def launch_wait(self) -> int:
+        """Seconds that a master waits for the services on the captured renders; 0 when there are none."""
+        return max(0, self.multihost_service_wait) if self.multi_host and self.multihost_service else 0
+
+    @property
     def tasks_num(self) -> int:
         """How many tasks the block has."""
         if self.numeric:

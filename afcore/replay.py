@@ -17,6 +17,7 @@ from afcore.core import Core
 from afcore.events import (
     Fact,
     HostForgiven,
+    HostReleased,
     JobDeleted,
     JobEdited,
     RenderDeleted,
@@ -254,6 +255,8 @@ class Replay:
             if isinstance(event, RenderEdited) and "pool" in event.new:
                 # What runs there may have ended on the short way; what the pools count is built at the end.
                 self.farm.renders[event.render].runs.clear()
+        if isinstance(event, HostReleased):
+            self._touched[event.render] = at
         HANDLERS[type(event)](self.farm, event, at)
         if isinstance(event, RenderEdited | RenderDeleted):
             self._failed = _with_failures(self.farm)

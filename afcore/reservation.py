@@ -13,3 +13,5 @@ class Reservation(msgspec.Struct, frozen=True, array_like=True):
     """Units it takes of that render."""
     tickets: dict[str, int] = {}
     """What it takes of each ticket there."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the devices it has there."""

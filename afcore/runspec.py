@@ -8,14 +8,19 @@ from typing import Any
 from afcore.errors import NotFound
 from afcore.frames import FrameRange
 from afcore.ids import RunKey
+from afcore.jobspec import BlockFlag
 from afcore.model.farm import Farm
+from afcore.model.render import Run
 from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["run_fields"]
 
 
-def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
-    """Return the start message of a run.  Raises NotFound when it is over or never was."""
+def run_fields(farm: Farm, key: RunKey, on: int = 0) -> dict[str, Any]:
+    """Return the start message of a run, or with ``on`` that of its service on a captured render.
+
+    Raises NotFound when the run is over or never was, or does not hold that render.
+    """
     run = farm.runs.look(key)
     if run is None:
         raise NotFound(f"There is no run {key}.", hint="It has ended.")
@@ -26,6 +31,8 @@ def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
     texts = spec.tasks
     user, render = farm.users[job.user], farm.renders[run.render]
     system = farm.system[key.block].tasks[key.task].command if key.job == SYSTEM_JOB else None
+    if on and on != run.render:
+        return _service_fields(farm, run, on)
     return {
         **key._asdict(),
         "job_name": system.job_name if system else job.name,
@@ -50,7 +57,7 @@ def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
         "coefficient": run.coefficient,
         "parser_coeff": spec.parser_coeff,
         "devices": list(run.devices),
-        "hosts": [farm.renders[held.render].name for held in run.captured],
+        "hosts": _hosts(farm, run),
         "file_size_min": spec.file_size_min,
         "file_size_max": spec.file_size_max,
         "custom_data": {
@@ -60,4 +67,38 @@ def run_fields(farm: Farm, key: RunKey) -> dict[str, Any]:
             "user": user.custom_data,
             "render": render.custom_data,
         },
+    }
+
+
+def _hosts(farm: Farm, run: Run) -> list[str]:
+    """Return the names that a master is told: the captured renders, and itself when it may work as one of them."""
+    spec = farm.jobs[run.key.job].blocks[run.key.block].spec
+    names = [farm.renders[held.render].name for held in run.captured]
+    if spec.multi_host and spec.has(BlockFlag.MASTER_ON_SLAVE):
+        names.append(farm.renders[run.render].name)
+    return names
+
+
+def _service_fields(farm: Farm, run: Run, on: int) -> dict[str, Any]:
+    """Return the start message of the service of a run on a captured render."""
+    held = next((each for each in run.captured if each.render == on), None)
+    if held is None:
+        raise NotFound(f"Run {run.key} does not hold render {on}.", hint="It was released.")
+    fields = run_fields(farm, run.key)
+    spec = farm.jobs[run.key.job].blocks[run.key.block].spec
+    return {
+        **fields,
+        "task_name": f"{fields['task_name']}: service",
+        "parser": "",
+        "command": spec.multihost_service,
+        "task_command": "",
+        "files": [],
+        "task_files": [],
+        "numeric": True,
+        "flags": 0,
+        "capacity": held.capacity,
+        "coefficient": 0,
+        "devices": list(held.devices),
+        "hosts": [],
+        "custom_data": {**fields["custom_data"], "render": farm.renders[on].custom_data},
     }

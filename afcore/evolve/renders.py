@@ -93,7 +93,8 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
 
 def _move(farm: Farm, render: Render, pool: int) -> None:
     """Put a render into a pool, with what its runs hold there."""
-    runs = list(render.runs.values())
+    # In a replay the list of a render may name runs that have ended; what they held is counted anew at its end.
+    runs = [run for key in render.runs if (run := farm.runs.look(key)) is not None]
     for run in runs:
         count_in_pools(farm, run, render.id, -1)
     farm.pools[render.pool].renders.remove(render.id)
@@ -178,6 +179,7 @@ def _farm_recovered(farm: Farm, event: FarmRecovered, at: float) -> None:
             if render.state & RenderState.WOL_FALLING:
                 render.state = int(render.state & ~RenderState.WOL_FALLING | RenderState.WOL_SLEEPING)
             render.session = 0
+            render.lost = at
             render.version = farm.version
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from afcore.events import (
+    HostReleased,
     RunAdopted,
     RunFinished,
     RunProgressed,
@@ -102,7 +103,7 @@ def record_finish(farm: Farm, block: Block, event: RunFinished, at: float) -> No
         block.run_time_sum_ms += event.duration_ms
         if not block.time_done and block.over:
             block.time_done = at
-    elif state == _ERROR and event.host_error:
+    elif state == _ERROR:
         acquit_hosts(block, task)
 
 
@@ -274,6 +275,24 @@ def _run_finished(farm: Farm, event: RunFinished, at: float) -> None:
         refresh_waiting(job, block)
 
 
+def _host_released(farm: Farm, event: HostReleased, at: float) -> None:
+    """Take one of the renders beside the master from a run, with all that it takes there."""
+    job = farm.jobs[event.job]
+    block = job.blocks[event.block]
+    key = RunKey(event.job, event.block, event.task, event.run)
+    run = farm.runs[key]
+    held = next(each for each in run.captured if each.render == event.render)
+    run.captured = tuple(each for each in run.captured if each is not held)
+    count(farm, job, block, held.render, -held.capacity, 0)
+    count_tickets(farm, held.render, held.tickets.items(), -1)
+    render = farm.renders[held.render]
+    render.runs.discard(key)
+    render.task_changed = at
+    if event.host_error:
+        _count_error(block.error_hosts, event.render, at)
+        block.task_error_hosts.note(event.task, event.render, at)
+
+
 def _run_stop_requested(farm: Farm, event: RunStopRequested, at: float) -> None:
     """Remember what a task becomes when its run has ended."""
     run = farm.runs[RunKey(event.job, event.block, event.task, event.run)]
@@ -337,6 +356,7 @@ def touched(farm: Farm, job: int, block: int) -> Block:
 HANDLERS: dict[type, Callable[[Farm, Any, float], None]] = {
     RunStarted: _run_started,
     RunFinished: _run_finished,
+    HostReleased: _host_released,
     RunStopRequested: _run_stop_requested,
     RunsStopRequested: _runs_stop_requested,
     RunAdopted: _run_adopted,

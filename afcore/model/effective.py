@@ -15,6 +15,7 @@ __all__ = [
     "block_tickets",
     "capacity_of",
     "cores_of",
+    "host_end",
     "host_ticket",
     "max_tasks_of",
     "os_of",
@@ -95,6 +96,11 @@ def reconnect_end(farm: Farm, render: int, since: float) -> float:
     known = farm.renders.get(render)
     silence = zombie_time_of(farm, known) if known is not None else 0.0
     return since + max(farm.defaults.reconnect_time, silence)
+
+
+def host_end(farm: Farm, render: Render) -> float:
+    """Return until when (unix seconds) a captured render is waited for after a start of the server."""
+    return render.lost + max(farm.defaults.reconnect_time, zombie_time_of(farm, render))
 
 
 def tempo_of(farm: Farm, render: Render) -> dict[str, float]:

@@ -73,7 +73,7 @@ def judge(farm: Farm, run: Run, report: ReportRun) -> Verdict:
     if run.stopping >= 0:
         status = RunStatus(run.stop_status)
         if not status.is_error:
-            return Verdict(status, ready_or_waiting(farm, key, run.stopping), 0, table.errors[task], False)
+            return Verdict(status, _again(farm, key, run.stopping), 0, table.errors[task], False)
     elif _too_short(block, report):
         status = RunStatus.TOO_SHORT
     now = table.state[task]
@@ -99,7 +99,24 @@ def returned(farm: Farm, run: Run, status: RunStatus) -> Verdict:
     target = run.stopping
     if target < 0 or target == TaskState.ERROR:
         target = after(table.state[key.task], Happening.RETURNED)
-    return Verdict(status, ready_or_waiting(farm, key, target), 0, table.errors[key.task], False)
+    return Verdict(status, _again(farm, key, target), 0, table.errors[key.task], False)
+
+
+def _again(farm: Farm, key: RunKey, state: int) -> TaskState:
+    """Return what a task becomes that was stopped or came back: a multihost task that too few renders may try, ERROR.
+
+    Its services may have failed on renders which it avoids now, without an error of the task itself.
+    """
+    job = farm.jobs[key.job]
+    block = job.blocks[key.block]
+    if (
+        state == TaskState.READY
+        and block.spec.multi_host
+        and key.task in block.task_error_hosts
+        and not _somebody_may_try(farm, job, block, key.task, 0)
+    ):
+        return after(block.tasks.state[key.task], Happening.GAVE_UP)
+    return ready_or_waiting(farm, key, state)
 
 
 def ready_or_waiting(farm: Farm, key: RunKey, state: int) -> TaskState:
@@ -128,13 +145,17 @@ def _setting(farm: Farm, job: Job, block: Block, name: str) -> int:
 
 
 def _somebody_may_try(farm: Farm, job: Job, block: Block, task: int, failed_on: int) -> bool:
-    """Say whether an online render that fits is left to try a task that has just failed on ``failed_on``."""
+    """Say whether online renders that fit are left to try a task that has just failed on ``failed_on``.
+
+    One is enough, but for a multihost task.
+    """
     by_block = _setting(farm, job, block, "errors_avoid_host")
     by_task = _setting(farm, job, block, "errors_task_same_host")
     if by_block < 1 and by_task < 1:
         return True
     of_block, of_task = block.error_hosts, block.task_error_hosts.get(task, {})
     matches = Matches(farm)
+    missing = block.spec.least_hosts
     for render in farm.renders.values():
         if not render.state & RenderState.ONLINE:
             continue
@@ -143,7 +164,9 @@ def _somebody_may_try(farm: Farm, job: Job, block: Block, task: int, failed_on: 
         task_count = (of_task[render.id].count if render.id in of_task else 0) + now
         avoided = 0 < by_block <= block_count or 0 < by_task <= task_count
         if not avoided and _fits(farm, matches, job, block, render):
-            return True
+            missing -= 1
+            if not missing:
+                return True
     return False
 
 

@@ -18,6 +18,7 @@ from afcore.commands import (
     StartJobs,
     StopJobs,
 )
+from afcore.effects import DropRun
 from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
 from afcore.events import BlockEdited, Event, JobDeleted, JobDeletionRequested, JobEdited
 from afcore.model.farm import Farm
@@ -198,7 +199,7 @@ def delete_jobs(context: Context, command: DeleteJobs) -> Steps:
     return {"jobs": len(jobs), "stopping": stopping}
 
 
-def delete_job(farm: Farm, job: Job) -> Iterator[Event]:
+def delete_job(farm: Farm, job: Job) -> Iterator[Event | DropRun]:
     """Yield the end of a job: at once when nothing of it runs."""
     if job.deleting:
         return

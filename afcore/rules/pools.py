@@ -31,12 +31,14 @@ from afcore.events import (
     RunStopRequested,
     UserDeleted,
 )
+from afcore.ids import RunKey
 from afcore.masks import mask_problem
 from afcore.model.effective import pool_chain
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.model.tree import Pool
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import eject_service
 from afcore.rules.parameters import POOL, edit
 from afcore.rules.places import move_render, pool_of_host
 from afcore.rules.tree import named
@@ -264,14 +266,24 @@ def eject_tasks(context: Context, command: EjectTasks) -> Steps:
     """Stop what runs on renders.  Reply: ``{"stopping": tasks asked to stop}``."""
     farm = context.farm
     stops: list[RunStopRequested] = []
-    for id in named("render", command.names, farm.renders_by_name):
-        stops.extend(_ejected(farm, farm.renders[id], context.principal.name if command.not_mine else ""))
+    renders = [farm.renders[id] for id in named("render", command.names, farm.renders_by_name)]
+    keep = context.principal.name if command.not_mine else ""
+    for render in renders:
+        stops.extend(_ejected(farm, render, keep))
     yield from stops
+    for render in renders:
+        for key in sorted(key for key, run in render.runs.items() if run.render != render.id and run.stopping < 0):
+            if not _is_kept(farm, key, keep):
+                yield from eject_service(farm, farm.runs[key], render.id)
     return {"stopping": len(stops)}
+
+
+def _is_kept(farm: Farm, key: RunKey, keep: str) -> bool:
+    return bool(keep) and farm.users[farm.jobs[key.job].user].name == keep
 
 
 def _ejected(farm: Farm, render: Render, keep: str) -> Iterator[RunStopRequested]:
     for key in sorted(render.runs):
         run = render.runs[key]
-        if run.stopping < 0 and not (keep and farm.users[farm.jobs[key.job].user].name == keep):
+        if run.render == render.id and run.stopping < 0 and not _is_kept(farm, key, keep):
             yield RunStopRequested(*key, int(TaskState.READY), int(RunStatus.STOPPED))

@@ -19,6 +19,7 @@ from afcore.commands import (
     RegisterRender,
     SetRenders,
 )
+from afcore.deadlines import launch_end
 from afcore.effects import StartRun, StopRun
 from afcore.errors import BadSpec, Conflict, NotAllowed, NotFound, Problem
 from afcore.events import (
@@ -35,6 +36,7 @@ from afcore.model.effective import pool_chain
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import is_held, release_host, settle_service
 from afcore.rules.parameters import RENDER, edit
 from afcore.rules.places import pool_of_host
 from afcore.rules.runs import return_run
@@ -74,6 +76,8 @@ def register_render(context: Context, command: RegisterRender) -> Steps:
     adopted = 0
     for key in sorted(listed):
         run = farm.runs.get(key)
+        if run is not None and is_held(run, id):
+            continue
         if run is None or run.render != id:
             drop.append(tuple(key))
             continue
@@ -84,12 +88,17 @@ def register_render(context: Context, command: RegisterRender) -> Steps:
             yield StopRun(id, key)
     for key in sorted(key for key, run in render.runs.items() if run.render == id and key not in listed):
         run = farm.runs[key]
+        if not same_agent and context.at < launch_end(farm, run) and run.stopping < 0 and not run.waiting_since:
+            continue  # It waits for its services: nothing was started here yet.
         if not same_agent or run.stopping >= 0:
             yield from return_run(farm, run, RunStatus.STOPPED if run.stopping >= 0 else RunStatus.NEVER_STARTED)
             continue
         if run.waiting_since:
             yield RunAdopted(*key, id)
-        yield StartRun(id, key)
+        if context.at >= launch_end(farm, run):
+            yield StartRun(id, key)
+    for key in sorted(key for key, run in render.runs.items() if run.render != id):
+        yield from settle_service(farm, farm.runs[key], render, listed=key in listed, same_agent=same_agent)
     return {"id": id, "drop": drop, "adopted": adopted}
 
 
@@ -152,6 +161,8 @@ def take_offline(farm: Farm, render: Render, status: RunStatus) -> Steps:
         run = farm.runs[key]
         if run.render == render.id:
             yield from return_run(farm, run, status)
+        else:
+            yield from release_host(farm, run, render.id, status)
     yield RenderWentOffline(render.id, int(status))
 
 

@@ -24,6 +24,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Run
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import begin_services, drop_services, is_held, service_ended
 from afcore.rules.depends import opened_blocks, settle_dependents
 from afcore.rules.failures import Verdict, given_up, judge, returned
 from afcore.rules.waking import want_waking
@@ -38,6 +39,8 @@ def solve(context: Context, command: Solve) -> Steps:
     starts = 0
     for event in context.scheduler.run(context.at, command.budget):
         yield event
+        if event.captured:
+            yield from begin_services(context.farm, event)
         starts += 1
         if not context.farm.jobs[event.job].time_started:
             yield JobStarted(event.job)
@@ -50,6 +53,9 @@ def report_run(context: Context, command: ReportRun) -> Steps:
     farm = context.farm
     key = RunKey(command.job, command.block, command.task, command.run)
     run = farm.runs.get(key)
+    if run is not None and is_held(run, command.render):
+        yield from service_ended(farm, run, command)
+        return {"known": False}
     if run is None or run.render != command.render:
         if is_counted(farm, key, command.render):
             return {"known": True}
@@ -74,7 +80,9 @@ def is_counted(farm: Farm, key: RunKey, render: int) -> bool:
     return table.starts[task] == key.run and table.render[task] == render and table.finished[task] != 0
 
 
-def finish(farm: Farm, run: Run, verdict: Verdict, report: ReportRun | None = None) -> Iterator[Event]:
+def finish(
+    farm: Farm, run: Run, verdict: Verdict, report: ReportRun | None = None
+) -> Iterator[Event | DropRun]:
     """Yield the end of a run and everything that follows from it."""
     key = run.key
     job = farm.jobs[key.job]
@@ -97,6 +105,7 @@ def finish(farm: Farm, run: Run, verdict: Verdict, report: ReportRun | None = No
         table.flags[task],
         table.errors[task],
     )
+    yield from drop_services(farm, run)
     if block.dependents and (verdict.state in OVER_STATES or block.spec.depend_sub_task):
         yield from settle_dependents(farm, job, block, task, task)
     if verdict.host_error:
@@ -129,7 +138,7 @@ def follow(farm: Farm, job: Job, block: Block) -> Iterator[Event]:
         yield JobDeleted(job.id)
 
 
-def return_run(farm: Farm, run: Run, status: RunStatus) -> Iterator[Event]:
+def return_run(farm: Farm, run: Run, status: RunStatus) -> Iterator[Event | DropRun]:
     """Yield the end of a run that is over without a result: lost, left, never started, not brought back."""
     yield from finish(farm, run, returned(farm, run, status))
 
@@ -146,6 +155,8 @@ def measure_render(context: Context, command: MeasureRender) -> Steps:
     for reading in command.progress:
         key = RunKey(reading.job, reading.block, reading.task, reading.run)
         run = farm.runs.get(key)
+        if run is not None and is_held(run, command.render):
+            continue  # How far a service is means nothing to its task.
         if run is None or run.render != command.render:
             if not is_counted(farm, key, command.render):
                 yield DropRun(command.render, key)

@@ -16,6 +16,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from afcore.commands import ChangeTasks, Ranges, ResetErrorHosts
+from afcore.effects import DropRun
 from afcore.errors import BadSpec, Conflict, NotFound, Problem, did_you_mean
 from afcore.events import ErrorHostsReset, Event, RunsStopRequested, RunStopRequested, TasksChanged
 from afcore.ids import RunKey
@@ -57,7 +58,7 @@ ONLY: dict[str, frozenset[TaskState]] = {
 """The states a selection is restricted to; ``warning`` asks the flag beside."""
 
 
-Changes = Generator[Event, None, tuple[int, int]]
+Changes = Generator[Event | DropRun, None, tuple[int, int]]
 """Events on the way; at the end how many tasks were changed, and how many asked to stop."""
 
 
@@ -178,7 +179,7 @@ def _live(block: Block, which: Selection) -> list[int]:
     return [task for task in found if table.flags[task] & TaskFlag.WARNING] if which.warned else found
 
 
-def _stop(farm: Farm, job: Job, block: Block, tasks: list[int], target: TaskState) -> Iterator[Event]:
+def _stop(farm: Farm, job: Job, block: Block, tasks: list[int], target: TaskState) -> Iterator[Event | DropRun]:
     """Ask what runs of a block to stop, in one fact; of a job that is being deleted, end what waits for its render."""
     table, then = block.tasks, int(target)
     if job.deleting and table.counts[TaskState.WAIT_RECONNECT]:

@@ -11,18 +11,22 @@ Rules of this file:
 from collections.abc import Callable
 
 from afcore.commands import AcceptRestart, Tick
-from afcore.deadlines import Due, forgive_time, life_end, progress_end, run_end, silence_end
+from afcore.deadlines import Due, forgive_time, launch_end, life_end, progress_end, run_end, silence_end
+from afcore.effects import StartRun
 from afcore.events import FarmRecovered, HostForgiven, RunStopRequested
 from afcore.ids import RunKey
-from afcore.model.effective import reconnect_end
+from afcore.model.effective import host_end, reconnect_end
+from afcore.model.farm import Farm
+from afcore.model.render import Render
 from afcore.rules import sysjob
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import release_host
 from afcore.rules.jobs import delete_job
 from afcore.rules.renders import take_offline
 from afcore.rules.runs import return_run
 from afcore.rules.waking import wake_one
 from afcore.rules.watch import look_at
-from afcore.states import RunStatus, TaskState
+from afcore.states import RenderState, RunStatus, TaskState
 
 __all__ = ["BACK_TIME", "Key", "accept_restart", "tick"]
 
@@ -88,6 +92,19 @@ def _run_limit(context: Context, key: Key, kind: Due) -> Steps:
         context.deadlines.push(end, kind, key)
 
 
+def _launch(context: Context, key: Key) -> Steps:
+    """Let the master of a run begin whose services had their time; asked again it does nothing new."""
+    farm = context.farm
+    run = farm.runs.get(RunKey(*key))
+    if run is None or run.waiting_since or run.stopping >= 0:
+        return
+    end = launch_end(farm, run)
+    if end <= context.at:
+        yield StartRun(run.render, run.key)
+    else:
+        context.deadlines.push(end, Due.LAUNCH, key)
+
+
 def _render(context: Context, key: Key) -> Steps:
     render = context.farm.renders.get(key[0])
     if render is None:
@@ -106,8 +123,25 @@ def _reconnect(context: Context, key: Key) -> Steps:
         waiting = [run.key for run in farm.runs.values() if (run.render, run.waiting_since) in over]
         for run_key in sorted(waiting):
             yield from return_run(farm, farm.runs[run_key], RunStatus.NOT_RECONNECTED)
+    for run_key, render in _missing(farm):
+        if host_end(farm, render) <= context.at:
+            yield from release_host(farm, farm.runs[run_key], render.id, RunStatus.NOT_RECONNECTED)
     left = [reconnect_end(farm, *wait) for wait in farm.runs.waits()]
+    left.extend(host_end(farm, render) for _, render in _missing(farm))
     context.deadlines.push(min(left, default=None), Due.RECONNECT, key)
+
+
+def _missing(farm: Farm) -> list[tuple[RunKey, Render]]:
+    """Return the captured renders that did not come back since the server did, each with its run."""
+    return sorted(
+        (
+            (run.key, farm.renders[held.render])
+            for run in farm.runs.extraordinary()
+            for held in run.captured
+            if not farm.renders[held.render].state & RenderState.ONLINE
+        ),
+        key=lambda pair: (pair[0], pair[1].id),
+    )
 
 
 def _forgive(context: Context, key: Key) -> Steps:
@@ -158,4 +192,5 @@ _LOOKS: dict[Due, Callable[[Context, Key], Steps]] = {
     Due.SYSTEM_AGE: _system_age,
     Due.WATCH: _watch,
     Due.WAKE: _wake,
+    Due.LAUNCH: _launch,
 }

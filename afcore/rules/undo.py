@@ -38,7 +38,7 @@ from afcore.rules.depends import settle
 from afcore.rules.jobs import job_value
 from afcore.rules.runs import follow
 from afcore.rules.tree import TIMES, renders_in
-from afcore.states import Role
+from afcore.states import LIVE_STATES, OVER_STATES, Role
 from afcore.undo import AGE, BlockChange, Change
 
 __all__ = ["undo_operation"]
@@ -307,7 +307,8 @@ def _job(farm: Farm, job: Job, change: Change, exact: bool) -> Iterator[Event]:
         )  # fmt: skip
     if job.try_next != tried:
         yield from _try(job, list(job.try_next), False)
-        yield from _try(job, tried, True)
+        never = LIVE_STATES | OVER_STATES
+        yield from _try(job, [each for each in tried if job.blocks[each[0]].tasks.state[each[1]] not in never], True)
 
 
 def _try(job: Job, tasks: list[tuple[int, int]], wanted: bool) -> Iterator[Event]:

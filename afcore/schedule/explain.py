@@ -7,6 +7,7 @@ Rules of this file:
 - What would make an obstacle go is in ``remedies``; whether the task then starts is for ``afcore.why.whatif`` to try.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -81,6 +82,16 @@ class Explainer:
         for holder in holders_of(self._farm, job):
             yield from self._of_holder(holder)
         yield from self._of_block(block)
+        if block.spec.multi_host:
+            yield from self._of_hosts(job, block)
+
+    def _of_hosts(self, job: Job, block: Block) -> Iterator[Obstacle]:
+        """Yield what a multihost task lacks: renders that could take it, or renders that have room now."""
+        scheduler = self._scheduler
+        bound = scheduler.reserved.bound(job, block, self._at)
+        could = scheduler.reserved.could_ever(job, block)
+        until = self._at + bound.seconds if could >= block.spec.multihost_min and bound.seconds < math.inf else 0.0
+        yield Obstacle(Reason.TOO_FEW_HOSTS, block, name=f"{could} {len(bound.claimed)}", until=until)
 
     def _of_task(self, job: Job, block: Block, task: int) -> Iterator[Obstacle]:
         state = block.tasks.state[task]
@@ -140,6 +151,9 @@ class Explainer:
         for holder in holders_of(self._farm, job):
             yield from self._of_fit(holder, render)
         yield from self._of_block_on(job, block, render)
+        if self._scheduler.reserved.reason(job, block, render.id, self._at):
+            claim = self._scheduler.reserved.by_render[render.id]
+            yield Obstacle(Reason.RESERVED, render, render, until=claim.until)
         if job.maintenance and block.spec.task_name(task) != render.name:
             yield Obstacle(Reason.NOT_NAMED, job, render)
         if block.task_error_hosts and task_avoids(self._farm, job, block, task, render):

@@ -9,7 +9,7 @@ Rules of this file:
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["LIFTED", "MEASURED", "NEUTRAL", "OWN", "Reason", "STATIC"]
+__all__ = ["LIFTED", "MEASURED", "NEUTRAL", "OWN", "STATIC", "TOO_LITTLE", "Reason"]
 
 
 class Reason(IntEnum):
@@ -73,6 +73,11 @@ class Reason(IntEnum):
     """All its capacity is taken."""
     NOT_NAMED = 57
     """A maintenance job runs each task on the render it is named after."""
+    RESERVED = 58
+    """It is kept for a task that waits for room (``reserve``), and this one would not end in time."""
+    # several renders at once
+    TOO_FEW_HOSTS = 59
+    """A multihost task has fewer renders than it needs."""
 
 
 MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_FREQUENCY, Reason.CPU_FREQUENCY_CORES})
@@ -80,6 +85,9 @@ MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_
 
 OWN = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK})
 """Reasons that one job has and another one that asks for the same has not."""
+
+TOO_LITTLE = frozenset({Reason.CAPACITY})
+"""Reasons that a render would not have if nothing ran there."""
 
 STATIC = frozenset(
     {

@@ -10,12 +10,14 @@ the job's blocks in their order.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from afcore.events import (
     BranchDeleted,
     BranchEdited,
     Event,
     FarmRecovered,
+    HostReleased,
     JobDeleted,
     JobEdited,
     JobsReordered,
@@ -27,18 +29,19 @@ from afcore.events import (
     UserDeleted,
     UserEdited,
 )
-from afcore.model.effective import block_tickets
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.schedule.fit import Matches, block_reason, coefficient, holder_reason, job_reason, task_avoids
+from afcore.schedule.fit import Matches, block_reason, holder_reason, job_reason, task_avoids
 from afcore.schedule.free import EVERY, FreeRenders
 from afcore.schedule.kinds import Kind, offering
 from afcore.schedule.limits import Holder, block_start_reason, holders_of, start_reason
 from afcore.schedule.offers import Offers
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.rates import Rates
-from afcore.schedule.reasons import MEASURED, OWN, Reason
+from afcore.schedule.reasons import MEASURED, OWN, TOO_LITTLE, Reason
+from afcore.schedule.reserve import ClaimKey, Reservations
+from afcore.schedule.serving import Serving, make_start, next_tasks
 from afcore.states import RenderState, TaskState
 
 __all__ = ["Scheduler"]
@@ -73,6 +76,14 @@ class Scheduler:
         """Whether everything has to be ranked anew before the next pass."""
         self._tickets = self._held()
         """Names of the tickets each run holds."""
+        self._captured = {
+            run.key[:3]: [held.render for held in run.captured] for run in farm.runs.extraordinary() if run.captured
+        }
+        """Renders that multihost runs hold beside their masters."""
+        self.reserved = Reservations(farm, self.renders, self.matches, partial(next_tasks, self.offers))
+        self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self._allows)
+        self._passed: dict[int, tuple[int, ClaimKey]] = {}
+        """Who had its turn on a render, as it was at a stamp, and found too little room."""
         self._again = False
         """Whether something ended that others may have waited for."""
         self._at = 0.0
@@ -97,8 +108,8 @@ class Scheduler:
 
     def deadline(self) -> float | None:
         """Return when a pass may become wanted by time alone, or None."""
-        times = [each for each in (self.offers.deadline(), self.rates.deadline()) if each is not None]
-        return min(times, default=None)
+        all_times = (self.offers.deadline(), self.rates.deadline(), self.reserved.deadline())
+        return min((each for each in all_times if each is not None), default=None)
 
     def wake(self, at: float) -> None:
         """Take in that it is ``at``: jobs whose waiting is over, by their time or their rate, are offered again.
@@ -111,6 +122,7 @@ class Scheduler:
             for job in list(self.ranking.gated):
                 self.offers.touched[job] = None
             self.offers.changed.update(dict.fromkeys(self.offers.ready))
+        self._again = self.reserved.wake(self._at) or self._again
         self._look()
 
     def note(self, event: Event, at: float = 0.0) -> None:
@@ -127,7 +139,13 @@ class Scheduler:
             self.ranking.count(job)
             if event.tickets:  # type: ignore[union-attr]
                 self._tickets[event.job, event.block, event.task] = tuple(event.tickets)  # type: ignore[union-attr]
+            if event.captured:  # type: ignore[union-attr]
+                self._captured[event.job, event.block, event.task] = [held.render for held in event.captured]  # type: ignore[union-attr]
+            self.reserved.started((event.job, event.block), event.render, self._at)  # type: ignore[union-attr]
             self._look(anew=False)
+        elif kind is HostReleased:
+            self.renders.look(event.render)  # type: ignore[union-attr]
+            self._gave_back(event.job, event.block, event.task)  # type: ignore[union-attr]
         elif kind is RunFinished:
             self._finished(event)  # type: ignore[arg-type]
         elif isinstance(event, _OF_TREE):
@@ -170,16 +188,22 @@ class Scheduler:
 
     def _finished(self, event: RunFinished) -> None:
         """Take in an end: whatever it counted in has room again, on other renders too."""
-        tickets = self._tickets.pop((event.job, event.block, event.task), None)
-        if tickets:
-            for name in tickets:
-                for kind in self.ranking.by_ticket.get(name, ()):
-                    kind.ticket_freed()
+        self._gave_back(event.job, event.block, event.task)
+        self._tickets.pop((event.job, event.block, event.task), None)
+        for render in self._captured.pop((event.job, event.block, event.task), ()):
+            self.renders.look(render)
         job = self._farm.jobs.get(event.job)
         if job is not None:
             self.ranking.count(job)
         self._again = True
         self._look(anew=False)
+
+    def _gave_back(self, job: int, block: int, task: int) -> None:
+        """Take in that a run gave back the tickets it held, or some of them."""
+        for name in self._tickets.get((job, block, task), ()):
+            for kind in self.ranking.by_ticket.get(name, ()):
+                kind.ticket_freed()
+        self._again = True
 
     # The pass
 
@@ -193,9 +217,12 @@ class Scheduler:
             self.offers.touched.clear()
             self.ranking.rebuild(tuple(self.offers.ready))
         made = 0
+        self.reserved.settle(self._at)
         while self.renders.free:
             root = self.ranking.root
-            started = None if root is None else self._next(root)
+            started = self._serving.next(self._at) if self.reserved.claims else None
+            if started is None and root is not None:
+                started = self._next(root)
             if started is None:
                 break
             made += 1
@@ -240,6 +267,14 @@ class Scheduler:
         if not blocks or not all(self._allows(holder) for holder in holders):
             ranking.gate(job.id)
             return None
+        single = [block for block in blocks if not block.spec.multi_host]
+        if len(single) < len(blocks):
+            several = self._start_several(job, [block for block in blocks if block.spec.multi_host])
+            if several is not None or not single:
+                if several is None:
+                    ranking.stick(job.id)
+                return several
+            blocks = single
         kind, own = entry.kind, False
         for render in kind.best(entry.seen):
             started = self._start_on(job, holders, blocks, render, kind)
@@ -251,6 +286,15 @@ class Scheduler:
             ranking.stick(job.id)
         else:
             kind.close()
+        return None
+
+    def _start_several(self, job: Job, blocks: list[Block]) -> RunStarted | None:
+        """Keep renders for the multihost blocks of a job, and start one of their tasks when there are enough."""
+        for block in blocks:
+            claim = self.reserved.claim_several(job, block, self._at)
+            started = None if claim is None else self._serving.serve(claim, self._at)
+            if started is not None:
+                return started
         return None
 
     def _start_on(
@@ -304,21 +348,34 @@ class Scheduler:
         free = self.renders.size(render)[0] - render.used_capacity
         reason = block_reason(self._farm, self.matches, job, block, render, free)
         if reason:
+            if reason in TOO_LITTLE:
+                self._pass(job, block, render)
             return reason
         task = self._task(job, block, render, wanted)
         if task is None:
             return Reason.AVOIDED_BY_TASK
-        factor = coefficient(block, free)
-        return RunStarted(
-            job=job.id,
-            block=block.index,
-            task=task,
-            run=block.tasks.starts[task] + 1,
-            render=render.id,
-            capacity=max(1, block.spec.capacity) * max(1, factor),
-            coefficient=factor,
-            tickets=block_tickets(self._farm, block.spec),
-        )
+        overtaken = self._passed.get(render.id)
+        if overtaken is not None:
+            self._overtake(*overtaken, (job.id, block.index), render.id)
+        if self.reserved.by_render:
+            reason = self.reserved.reason(job, block, render.id, self._at)
+            if reason:
+                return reason
+        return make_start(self._farm, block, task, render, free)
+
+    def _pass(self, job: Job, block: Block, render: Render) -> None:
+        """Remember whose turn it was first on a render that is too full for it as it is."""
+        stamp = self.renders.stamps[render.id]
+        first = self._passed.get(render.id)
+        if first is None or first[0] != stamp:
+            self._passed[render.id] = stamp, (job.id, block.index)
+
+    def _overtake(self, stamp: int, first: ClaimKey, second: ClaimKey, render: int) -> None:
+        """Take in that one is about to start where another had its turn and found too little room."""
+        if stamp != self.renders.stamps[render]:
+            del self._passed[render]
+        elif first != second:
+            self.reserved.overtaken(first, self._at)
 
     def _task(self, job: Job, block: Block, render: Render, wanted: int) -> int | None:
         """Return the task of a block that a render is offered, or None."""

@@ -118,6 +118,14 @@ def _plain(text: str) -> Say:
     return say
 
 
+def _too_few_hosts(farm: Farm, obstacle: Obstacle, job: Job, block: Block, task: int) -> str:
+    could, kept = obstacle.name.split()
+    least = block.spec.multihost_min
+    if int(could) < least:
+        return f"It needs {least} renders at once, and {could} could take it."
+    return f"It needs {least} renders at once; {could} could take it, and {kept} are kept until enough have room."
+
+
 SENTENCES: dict[Reason, Say] = {
     Reason.SUSPENDED: _suspended,
     Reason.FAILED: _failed,
@@ -135,6 +143,7 @@ SENTENCES: dict[Reason, Say] = {
     Reason.PER_HOST_ZERO: _plain("{thing} may run no task on any host (max_running_tasks_per_host is 0)."),
     Reason.RATE: _rate,
     Reason.TREE_PAUSED: _plain("{thing} is paused."),
+    Reason.TOO_FEW_HOSTS: _too_few_hosts,
 }
 """What to say of each reason that holds on every render."""
 
@@ -171,6 +180,7 @@ PHRASES: dict[Reason, str] = {
     Reason.HOST_TICKET: 'no ticket "{name}" of the host left',
     Reason.POOL_TICKET: 'no ticket "{name}" left: {tickets}',
     Reason.NOT_NAMED: "not the render this maintenance task is for",
+    Reason.RESERVED: "kept for a task that waits for room, and this one would not end in time",
     Reason.NONE: "free: it may take the task, whose turn comes with the next pass",
     Reason.NOTHING_READY: "nothing is ready",
 }

@@ -213,6 +213,8 @@ class Board:
     def _run_started(self, event: events.RunStarted) -> None:
         self._job_and_owner(event.job)
         self._render(event.render)
+        for held in getattr(event, "captured", ()):
+            self._render(held.render)
         self._kinds["runs"].mark((event.job, event.block, event.task, event.run), self.version)
         self._tasks(event.job, event.block, event.task, event.task)
 
@@ -309,6 +311,7 @@ _MARKERS: dict[type, _Marker] = {
     events.RunStopRequested: Board._run_changed,
     events.RunsStopRequested: Board._runs_changed,
     events.RunAdopted: Board._run_started,
+    events.HostReleased: Board._run_started,
     events.TasksReleased: Board._tasks_changed,
     events.TasksHeld: Board._tasks_changed,
     events.TasksChanged: Board._tasks_changed,

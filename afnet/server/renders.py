@@ -224,7 +224,7 @@ class Renders:
             if type(effect) is effects.StartRun:
                 agent = agents.get(effect.render)
                 if agent is not None:
-                    spec = make_run_spec(self._farm, effect.key)
+                    spec = make_run_spec(self._farm, effect.key, effect.render)
                     if spec is not None:
                         agent.starts.append(spec)
                         self._gathered.append(agent)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from afcore import commands
@@ -46,6 +46,9 @@ class Asker:
     """Whether people touch the system job, and jobs have commands before and after them."""
     orders: int = 0
     """Commands that were given so far, each with the token ``order-`` and its number."""
+    wide_dice: random.Random = field(default_factory=lambda: random.Random(0))
+    wide_share: float = 0.0
+    """Of the blocks: whose tasks want several renders."""
 
     def job(self) -> int | None:
         """Return a job, now and then one that there is not."""
@@ -85,6 +88,16 @@ def _block(asker: Asker, name: str, before: list[str]) -> BlockSpec:
     ):
         values[key] = dice.choice(choices)
     flags = dice.choice((0, 0, 0, 16, 1024))
+    wide = asker.wide_dice
+    if wide.random() < asker.wide_share:
+        flags |= 4 | wide.choice((0, 8, 256))
+        values.update(
+            multihost_min=wide.choice((1, 2, 2)),
+            multihost_max=wide.choice((2, 3)),
+            multihost_max_wait=wide.choice((0, 5)),
+            multihost_service=wide.choice(("", "serve", "serve")),
+            multihost_service_wait=wide.choice((0, 10)),
+        )
     if dice.random() < 0.3:
         texts = TaskTexts()
         for task in range(dice.randint(1, 6)):

@@ -22,6 +22,7 @@ from afcore.core import Core
 from afcore.envelope import Envelope
 from afcore.events import (
     FarmRecovered,
+    HostReleased,
     JobDeleted,
     JobSubmitted,
     RunAdopted,
@@ -65,6 +66,11 @@ class Held(NamedTuple):
     capacity: int
     tickets: dict[str, int]
     captured: tuple[tuple[int, int, dict[str, int]], ...]
+
+
+def _without(held: Held, render: int) -> Held:
+    """Return what a run takes when it has lost one of the renders beside its master."""
+    return held._replace(captured=tuple(each for each in held.captured if each[0] != render))
 
 
 class History:
@@ -298,6 +304,9 @@ class History:
             tasks = set(unpack_indices(event.indices))
             for key in [key for key in self.running if key[:2] == (event.job, event.block) and key.task in tasks]:
                 self._stop_asked(key, event.then, command)
+        elif isinstance(event, HostReleased):
+            key = RunKey(event.job, event.block, event.task, event.run)
+            self.running[key] = _without(self.running[key], event.render)
         elif isinstance(event, TasksReleased):
             self.rows[TaskState.WAIT_DEP, Happening.RELEASED] += 1
         elif isinstance(event, TasksHeld):
@@ -367,6 +376,9 @@ class History:
             del self._kept_running[key]
             self._kept_waiting.discard(key)
             self._kept_stopping.pop(key, None)
+        elif isinstance(event, HostReleased):
+            key = RunKey(event.job, event.block, event.task, event.run)
+            self._kept_running[key] = _without(self._kept_running[key], event.render)
         elif isinstance(event, RunAdopted):
             self._kept_waiting.discard(RunKey(event.job, event.block, event.task, event.run))
         elif isinstance(event, FarmRecovered):
@@ -401,6 +413,11 @@ class History:
             if other[:3] == key[:3] and where == host:
                 raise self.broken(f"run {key} is started on {host} while run {other} lives on {where}")
         self.started[key] = self.living[key] = host
+
+    def service_spawned(self, host: str, key: RunKey) -> None:
+        """An agent starts the service of a run that another one is the master of."""
+        if key not in self.kept_started:
+            raise self.broken(f"the service of run {key} is started on {host}, and nothing of it is committed")
 
     def process_ended(self, key: RunKey, status: RunStatus | None) -> None:
         """A process is gone; None: with its agent."""

@@ -107,6 +107,8 @@ class SimHost:
         self.agent = Agent(grace=10.0)
         self.instance = f"{self.name}-{self._lives}"
         self.processes: dict[RunKey, Process] = {}
+        self.services: set[RunKey] = set()
+        """Runs of which it was given the service, not the task."""
         self.session: Session | None = None
         self.end: End | None = None
         self._timer: Handle | None = None
@@ -119,7 +121,7 @@ class SimHost:
         """End the program, and its tasks with it; a ``machine`` that crashes loses what was not on its disk."""
         self.loop.dead = True
         for key in self.processes:
-            self._history.process_ended(key, None)
+            self._ended(key, None)
         self.processes = {}
         if machine:
             for key in [key for key, (at, _) in self.spool.items() if at + 0.5 > self._clock.at]:
@@ -251,7 +253,12 @@ class SimHost:
         if isinstance(action, Spawn):
             run = action.run
             key = RunKey(run.job, run.block, run.task, run.run)
-            self._history.spawned(self.name, key)
+            if run.task_name.endswith(": service"):
+                self.services.add(key)
+                self._history.service_spawned(self.name, key)
+            else:
+                self.services.discard(key)
+                self._history.spawned(self.name, key)
             self.processes[key] = Process(key)
             self.loop.call_later(dice.choice((0.01, 4.0, 9.0) if self.clumsy else (0.01, 0.05, 1.0)), self._start, key)
         elif isinstance(action, Terminate):
@@ -268,7 +275,8 @@ class SimHost:
         elif isinstance(action, Keep):
             report = action.report
             key = RunKey(report.job, report.block, report.task, report.run)
-            self._history.kept(self.name, key, RunStatus(report.status))
+            if key not in self.services:
+                self._history.kept(self.name, key, RunStatus(report.status))
             self.spool[key] = (self._clock.at, report)
         elif isinstance(action, Forget):
             for key in action.keys:
@@ -327,7 +335,7 @@ class SimHost:
         if not self.smooth and dice.random() < 0.04:
             del self.processes[key]
             status = dice.choice(_REFUSALS)
-            self._history.process_ended(key, status)
+            self._ended(key, status)
             self.tell(ProcessRefused(key, status, "refused", self.loop.wall()))
             return
         process.alive = True
@@ -339,6 +347,8 @@ class SimHost:
             last = 0.5
         elif dice.random() < 0.02:
             last = 100.0
+        if key in self.services and (self.smooth or dice.random() < 0.8):
+            return  # It serves until it is told to end.
         process.end = self.loop.call_later(last, self._finish, key)
         if dice.random() < 0.3:
             self.loop.call_later(last / 2, self.tell, ProgressSeen(key))
@@ -348,8 +358,13 @@ class SimHost:
     def _judge(self, key: RunKey, status: RunStatus) -> None:
         process = self.processes.get(key)
         if process is not None and process.alive:
-            self._history.verdict(key, status)
+            if key not in self.services:
+                self._history.verdict(key, status)
             self.tell(VerdictReached(key, status, "the parser says so"))
+
+    def _ended(self, key: RunKey, status: RunStatus | None) -> None:
+        if key not in self.services:
+            self._history.process_ended(key, status)
 
     def _finish(self, key: RunKey) -> None:
         self._exit(key, RunStatus.SUCCESS if self.smooth else self._dice.choice(_ENDS))
@@ -360,5 +375,5 @@ class SimHost:
             return
         if process.end is not None:
             process.end.cancel()
-        self._history.process_ended(key, status)
+        self._ended(key, status)
         self.tell(ProcessExited(key, status, 0 if status is RunStatus.SUCCESS else 1))

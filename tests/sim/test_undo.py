@@ -19,6 +19,8 @@ GROUPS = 3
 class UndoWalk(Walk):
     """A walk on which every order that can be taken back is taken back, and half of them are given again."""
 
+    wide_share = 0.0
+
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.taken_back: set[type] = set()

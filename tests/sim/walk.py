@@ -29,10 +29,11 @@ from afcore.invariants import check
 from afcore.model.effective import zombie_time_of
 from afcore.outcome import Outcome
 from afcore.replay import recover
-from afcore.states import RenderState, Role, RunStatus, TaskState
+from afcore.states import Role, RunStatus
 from afcore.systemcommand import SYSTEM_JOB
 from afcore.undo import UNDOABLE
 from tests.sim.asks import ASKS, Asker, ask, calm
+from tests.sim.rest import unexplained
 
 __all__ = ["Agent", "Walk", "main", "play"]
 
@@ -63,6 +64,8 @@ class Agent:
     live: set[RunKey] = field(default_factory=set)
     reports: dict[RunKey, RunStatus] = field(default_factory=dict)
     frames: dict[RunKey, int] = field(default_factory=dict)
+    services: set[RunKey] = field(default_factory=set)
+    """Multihost runs it was given the service of, not the task."""
 
 
 PERSON = Principal("wanda", Role.GOD)
@@ -72,8 +75,12 @@ PERSON = Principal("wanda", Role.GOD)
 class Walk:
     """One farm, its agents, its journal and its dice."""
 
+    wide_share = 0.15
+    """Of the blocks: whose tasks want several renders."""
+
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
+        self.wide_dice = random.Random(f"wide {seed}")
         self.core = Core()
         self.at = 1_000_000.0
         self.agents: dict[str, Agent] = {}
@@ -146,7 +153,16 @@ class Walk:
             return
         if isinstance(effect, StartRun):
             if effect.key not in agent.reports:
-                others = [each.name for each in self.agents.values() if effect.key in each.live and each is not agent]
+                run = self.core.farm.runs.look(effect.key)
+                if run is not None and run.render != effect.render:
+                    agent.services.add(effect.key)
+                others = [
+                    each.name
+                    for each in self.agents.values()
+                    if effect.key in each.live - each.services and each is not agent
+                ]
+                if effect.key in agent.services:
+                    others = []
                 assert others == [], f"run {effect.key} was started on {agent.name} and {others}"
                 agent.live.add(effect.key)
         elif isinstance(effect, StopRun):
@@ -165,7 +181,9 @@ class Walk:
 
     def ask(self, kind: type | None = None) -> None:
         """Let a person ask for something, of one kind or of any."""
-        asker = Asker(self.dice, self.core.farm, self.at, orders=self.orders)
+        asker = Asker(
+            self.dice, self.core.farm, self.at, orders=self.orders, wide_dice=self.wide_dice, wide_share=self.wide_share
+        )
         command = ask(asker) if kind is None else ASKS[kind](asker)
         outcome = None if command is None else self.do(command)
         if outcome is not None and isinstance(command, commands.SubmitJob):
@@ -380,6 +398,9 @@ class Walk:
             for name in sorted(self.agents):
                 agent = self.agents[name]
                 for key in sorted(agent.live):
+                    run = self.core.farm.runs.look(key)
+                    if run is not None and run.render != agent.render:
+                        continue  # The service of a multihost run: it ends when its run does.
                     agent.live.discard(key)
                     agent.reports[key] = RunStatus.SUCCESS
                 for key in sorted(agent.reports):
@@ -388,29 +409,24 @@ class Walk:
                         self.do(commands.ReportRun(agent.render, *key, agent.reports[key], **words))
                         agent.reports.pop(key, None)
             self.at += 1.0
-            if round > 20 and not self.core.farm.runs and not self.core.wants_solve:
+            if round > 20 and self._rests():
                 break
         else:
             raise AssertionError(f"the farm never comes to rest: {sorted(self.core.farm.runs)}")
-        self._everything_has_a_reason()
-
-    def _everything_has_a_reason(self) -> None:
-        farm = self.core.farm
-        online = [render for render in farm.renders.values() if render.state & RenderState.ONLINE]
-        assert online
-        for job in farm.jobs.values():
-            if job.time_done or job.waits_for or (job.offline and job.spec.command_pre):
-                continue  # what was to be run before it has failed: it waits for a person
-            for block in job.blocks:
-                counts = block.tasks.counts
-                assert not counts[TaskState.RUNNING] and not counts[TaskState.WAIT_RECONNECT]
-                stuck = counts[TaskState.READY] and not block.waiting and block.spec.capacity <= 3000
-                assert not stuck, f"tasks of block {job.id}.{block.index} wait for nothing: {counts}"
-                if counts[TaskState.WAIT_DEP] or (counts[TaskState.READY] and block.waiting):
-                    obstacles = [job.blocks[index] for index in (*block.depends_on, *block.tasks_depend_on)]
-                    assert any(not obstacle.over for obstacle in obstacles)
-        lost = self.acknowledged - set(farm.jobs) - self.deleted
+        assert unexplained(self.core) == []
+        lost = self.acknowledged - set(self.core.farm.jobs) - self.deleted
         assert not lost, f"jobs {sorted(lost)} were acknowledged and are gone"
+
+    def _rests(self) -> bool:
+        """Say whether all is there that can be, and nothing more will start, now or in a while."""
+        core = self.core
+        due = core.scheduler.deadline()
+        return (
+            not core.farm.runs
+            and not core.wants_solve
+            and all(agent.session for agent in self.agents.values())
+            and (due is None or due > self.at + 60)
+        )
 
 
 def play(seed: int, steps: int) -> str:

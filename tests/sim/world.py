@@ -131,7 +131,10 @@ class World:
             return
         dice = self.dice
         if self.server is not None:
-            asker = Asker(dice, self.server.core.farm, self.clock.at, system=True, least_tasks=4, orders=self._orders)
+            asker = Asker(
+                dice, self.server.core.farm, self.clock.at, system=True, least_tasks=4, orders=self._orders,
+                wide_dice=dice, wide_share=0.1,
+            )  # fmt: skip
             command = ask(asker)
             if command is not None:
                 user, role = dice.choice((("root", Role.GOD), ("root", Role.GOD), ("anna", Role.USER)))
@@ -142,7 +145,10 @@ class World:
         if self.server is None:
             return
         least = self.dice.choice((8, 20))
-        asker = Asker(self.dice, self.server.core.farm, self.clock.at, system=True, least_tasks=least)
+        asker = Asker(
+            self.dice, self.server.core.farm, self.clock.at, system=True, least_tasks=least,
+            wide_dice=self.dice, wide_share=0.1,
+        )  # fmt: skip
         self.ask(ASKS[commands.SubmitJob](asker))
 
     # Misfortunes

@@ -18,7 +18,7 @@ from afcore.farmfile import parse_farm
 from afcore.hostpatterns import described
 from afcore.replay import recover
 from afcore.states import RunStatus
-from tests.unit.afcore.plays import FarmPlay, job
+from tests.unit.afcore.plays import FarmPlay, block, job
 
 __all__ = ["CHAPTERS", "golden_journals"]
 
@@ -58,10 +58,27 @@ def _sleep(farm: FarmPlay) -> None:
     farm.tick(400)
 
 
+def _several_hosts(farm: FarmPlay) -> None:
+    for number in range(3):
+        farm.register(f"many-{number}", cores=60)
+    words = {"multihost_service": "serve", "multihost_service_wait": 5, "tickets": {"LIC": 1}, "hosts_mask": "many-.*"}
+    wide = block(multihost_min=3, multihost_max=3, last=1, **words)
+    wide.settle()
+    shot = farm.submit(job(wide, name="wide", user="gold"))
+    farm.do(commands.Solve())
+    key = next(key for key in farm.core.farm.runs if key.job == shot.id)
+    farm.tick(6.0)
+    held = farm.core.farm.runs[key].captured[0].render
+    farm.report(key, RunStatus.ERROR, render=held, errors_text="no port")
+    farm.report(key, RunStatus.STOPPED)
+    farm.do(commands.Solve())
+
+
 CHAPTERS: dict[str, Callable[[FarmPlay], None]] = {
     "farmfile": _farm_file,
     "sysjob": _system_job,
     "sleep": _sleep,
+    "hosts": _several_hosts,
 }
 """What happens in each chapter, by its name."""
 
