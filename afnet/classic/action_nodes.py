@@ -1,7 +1,7 @@
 """Classic actions on renders, pools, users and branches."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from afcore import commands
@@ -28,6 +28,23 @@ def _launch_refused() -> Rejected:
         "Afwatch runs no command that comes with a request (launch_cmd): make it a task of a maintenance job, or set "
         "af_render_cmd_reboot, af_render_cmd_shutdown and af_render_cmd_wolsleep in the configuration of the hosts."
     )
+
+
+_TOLD: dict[str, Callable[[list[str]], Any]] = {
+    "exit": commands.ExitRenders,
+    "reboot": lambda names: commands.PowerRenders(names, "reboot"),
+    "shutdown": lambda names: commands.PowerRenders(names, "shutdown"),
+    "wol_sleep": commands.SleepRenders,
+    "wol_wake": commands.WakeRenders,
+}
+"""Instructions to renders, by operation."""
+
+
+def _can(render: Render, kind: str) -> bool:
+    online = bool(render.state & RenderState.ONLINE)
+    if kind == "wol_wake":
+        return not online or bool(render.state & RenderState.WOL_SLEEPING)
+    return online and not (kind == "wol_sleep" and render.runs)
 
 
 # Renders
@@ -69,15 +86,10 @@ def _render_commands(farm: Farm, renders: list[Render], operation: dict[str, Any
             if render.runs:
                 raise Rejected(f"Can't change pool. Render '{render.name}' is busy.")
         return [commands.MoveRenders(names, path if kind == "set_pool" else "")]
-    told: dict[str, Any] = {
-        "exit": commands.ExitRenders(names),
-        "reboot": commands.PowerRenders(names, "reboot"),
-        "shutdown": commands.PowerRenders(names, "shutdown"),
-        "wol_sleep": commands.SleepRenders(names),
-        "wol_wake": commands.WakeRenders(names),
-    }
-    if kind in told:
-        return [told[kind]]
+    if kind in _TOLD:
+        # Who cannot is passed over, as the reference does it.
+        able = [render.name for render in renders if _can(render, kind)]
+        return [_TOLD[kind](able)] if able else []
     if kind == "launch_cmd":
         raise _launch_refused()
     raise Rejected(f"Unknown operation: {kind}")

@@ -67,6 +67,8 @@ class Sources(NamedTuple):
     moment: Moment
     pictures: Mapping[int, str] = {}
     """Names of the pictures of jobs, by id."""
+    awaiting: Callable[[Job], bool] = lambda job: False
+    """Says whether a job that previews waits for an approval."""
 
 
 class LogLine(NamedTuple):
@@ -249,7 +251,15 @@ def _made(farm: Farm, jobs: list[Job], full: bool, sources: Sources) -> Iterator
     for job in jobs:
         if farm.jobs.get(job.id) is job:
             picture = sources.pictures.get(job.id, "")
-            yield job_object(farm, job, full=full, now=sources.now, place=places.get(job.id, -1), picture=picture)
+            yield job_object(
+                farm,
+                job,
+                full=full,
+                now=sources.now,
+                place=places.get(job.id, -1),
+                picture=picture,
+                awaiting=job.ppa and sources.awaiting(job),
+            )
 
 
 def _one_job(farm: Farm, job: Job, wish: Get, sources: Sources) -> dict[str, Any] | Reading | None:

@@ -70,27 +70,38 @@ _VAR_CAPACITY, _MULTI_HOST = int(BlockFlag.VAR_CAPACITY), int(BlockFlag.MULTI_HO
 """As plain numbers: a flag of an enumeration costs twenty times as much to look at."""
 
 
-def job_state(job: Job, now: float) -> int:
-    """Return the mask of a job; ``now`` decides whether its ``time_wait`` is over."""
+def job_state(job: Job, now: float, *, awaiting: bool = False) -> int:
+    """Return the mask of a job.
+
+    ``now`` decides whether its ``time_wait`` is over; ``awaiting`` says that somebody has to approve what is there.
+    """
     return job_bits(
         [_bits_of(block) for block in job.blocks],
         offline=job.offline,
         waits_for_jobs=bool(job.waits_for),
         waits_for_time=job.time_wait > now,
-        waits_for_approval=False,
+        waits_for_approval=awaiting,
     )
 
 
 def job_object(
-    farm: Farm, job: Job, *, full: bool, now: float, place: int = -1, picture: str = ""
+    farm: Farm,
+    job: Job,
+    *,
+    full: bool,
+    now: float,
+    place: int = -1,
+    picture: str = "",
+    awaiting: bool = False,
 ) -> dict[str, Any]:
     """Return a job with its blocks.
 
-    ``now`` is unix seconds, ``place`` its place among its user's jobs if known, ``picture`` the name of its thumbnail.
+    ``now`` is unix seconds, ``place`` its place among its user's jobs if known, ``picture`` the name of its thumbnail,
+    ``awaiting`` whether it waits for an approval.
     """
     spec = job.spec
     user = farm.users[job.user]
-    bits = job_state(job, now)
+    bits = job_state(job, now, awaiting=awaiting)
     data: dict[str, Any] = {"name": job.name, "id": job.id, "priority": job.priority}
     put(data, "hidden", job.hidden, False)
     _NOTES.put(data, job)

@@ -11,6 +11,8 @@ from afcore.commands import AddUser, SetUsers
 from afcore.envelope import Principal
 from afcore.errors import AfError
 from afcore.model.farm import Farm
+from afcore.model.job import Job
+from afcore.schedule.offers import waits_for_approval
 from afcore.store.base import Store
 from afnet.classic.binary import (
     BinaryMessage,
@@ -190,7 +192,7 @@ class ClassicDesk:
         return await future
 
     async def _get(self, wish: Get, principal: Principal) -> dict[str, Any]:
-        sources = Sources(self._clock.now(), self._lines, moment)
+        sources = Sources(self._clock.now(), self._lines, moment, awaiting=_awaits)
         if wish.kind == "monitors":
             return self.monitors.get(wish, sources)
         if wish.kind == "files":
@@ -228,6 +230,10 @@ class ClassicDesk:
             found = [line for line in self._audit.farm if line.what.startswith(beginning)]
         for line in found:
             yield LogLine(line.at, f"{line.who} {line.origin}".strip(), line.what)
+
+
+def _awaits(job: Job) -> bool:
+    return any(waits_for_approval(job, block) for block in job.blocks)
 
 
 def _named(principal: Principal, user: str, host: str) -> Principal:

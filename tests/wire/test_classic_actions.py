@@ -275,15 +275,19 @@ def test_what_is_refused_or_not_there_yet(farm: Farm) -> None:
     assert "af_render_cmd_reboot" in found["info"]["text"], "it says where such commands are configured"
     assert act(farm, "pools", {"type": "launch_cmd", "cmd": "x"}, ids=[1]) == found
     name = farm.renders[1].name
+    farm.renders[2] = Render(id=2, name="proto02", pool=1)
+    farm.renders_by_name["proto02"] = 2
     for kind, command in {
         "exit": commands.ExitRenders([name]),
         "reboot": commands.PowerRenders([name], "reboot"),
         "shutdown": commands.PowerRenders([name], "shutdown"),
         "wol_sleep": commands.SleepRenders([name]),
-        "wol_wake": commands.WakeRenders([name]),
+        "wol_wake": commands.WakeRenders(["proto02"]),
     }.items():
-        found = act(farm, "renders", kind, ids=[1])
-        assert isinstance(found, Plan) and found.commands == [command]
+        # Those that cannot be told are passed over.
+        found = act(farm, "renders", kind, mask="proto.*")
+        assert found == Plan([command], sample("action-job-pause"))
+    assert act(farm, "renders", "exit", ids=[2]) == Plan([], sample("action-job-pause"))
     found = act(farm, "users", "delete", ids=[3])
     assert found == Plan([], sample("action-job-pause"))
     assert act(farm, "branches", "delete", ids=[1]) == error("Can`t delete ROOT branch.")

@@ -18,6 +18,7 @@ from afcore.states import Role
 from afnet.classic.dialect import read_request
 from afnet.classic.json_action import Action, plan_action
 from afnet.classic.json_get import Get
+from afnet.classic.json_jobs import job_object
 from afnet.classic.plan import Plan
 from tests.unit.afcore.plays import FarmPlay
 from tests.wire.test_classic_samples import ask, keys_in_order, sample, without
@@ -139,6 +140,17 @@ def test_the_start_of_a_job_as_monitors_and_progress_tell_it() -> None:
     assert all((task["state"], task["hst"], task["str"]) == (" RUN", "proto01", 1) for task in running)
     (shown,) = spoken.get(type="renders", ids=[render.id])["renders"]
     assert " RUN" in shown["state"] and shown["capacity_used"] == 1000 and len(shown["tasks"]) == 4
+
+
+def test_a_job_that_waits_for_approval_says_so() -> None:
+    spoken = Spoken()
+    block = {"name": "b", "service": "generic", "command": "x", "flags": 1, "frame_first": 1, "frame_last": 21}
+    id = spoken.submit({"name": "x", "user_name": "ann", "ppa": True, "blocks": [{**block, "sequential": 10}]})
+    job = spoken.farm.jobs[id]
+    plain = job_object(spoken.farm, job, full=False, now=spoken.play.at)
+    waiting = job_object(spoken.farm, job, full=False, now=spoken.play.at, awaiting=True)
+    assert "PPA" not in plain["state"] and plain["ppa"] is True
+    assert waiting["state"].endswith(" PPA") and waiting["st"] & (1 << 16)
 
 
 def test_a_render_that_left_and_what_it_measured() -> None:

@@ -243,3 +243,26 @@ def test_the_settings_that_clients_use(tmp_path: Path) -> None:
         assert set(files[2]["cgru_environment"]) == set(recorded[2]["cgru_environment"])
 
     served(play, tmp_path)
+
+
+def test_a_preview_waits_for_its_approval(tmp_path: Path) -> None:
+    async def play(farm: Served) -> None:
+        block = {**JOB["blocks"][0], "sequential": 2, "frame_last": 9}  # type: ignore[index]
+        job = (await farm.ask({"job": {**JOB, "ppa": True, "blocks": [block]}}))["id"]
+        who = {"type": "jobs", "ids": [job], "user_name": "ann", "host_name": "ws1"}
+
+        async def state() -> str:
+            found = (await farm.ask({"get": {"type": "jobs", "ids": [job]}}))["jobs"][0]
+            return str(found["state"])
+
+        assert "PPA" not in await state()
+        # The first, the last, and every even frame.
+        for task in (0, 1, 3, 5, 7, 8):
+            done = {"type": "done", "task_ids": [task]}
+            told = await farm.ask({"action": {**who, "block_ids": [0], "operation": done}})
+            assert told["info"]["text"] == "Action processed."
+        assert "PPA" in await state()
+        await farm.ask({"action": {**who, "params": {"ppa": False}}})
+        assert "PPA" not in await state()
+
+    served(play, tmp_path)
