@@ -14,7 +14,16 @@ from afcore.model.job import Block, Job
 from afnet.classic.json_jobs import block_object
 from afnet.classic.json_tasks import task_progress
 
-__all__ = ["CLASSES", "Monitor", "events_answer", "monitor_object", "read_monitor", "watch_tasks", "watched_tasks"]
+__all__ = [
+    "CLASSES",
+    "Monitor",
+    "events_answer",
+    "monitor_object",
+    "moved_jobs",
+    "read_monitor",
+    "watch_tasks",
+    "watched_tasks",
+]
 
 CLASSES = ("jobs", "users", "renders", "monitors", "branches", "pools")
 """What may be subscribed to, in the order in which a monitor's events are listed."""
@@ -55,6 +64,8 @@ class Monitor:
     """By class: the version of the board up to which it was told."""
     watched: dict[int, list[_Seen]] = field(default_factory=dict)
     """Jobs whose tasks it watches, and what it knows of their blocks."""
+    order: list[int] = field(default_factory=list)
+    """Jobs of its user in the order that it was told last."""
     pending: dict[str, Any] = field(default_factory=dict)
     """Events that wait for its next poll."""
 
@@ -161,6 +172,17 @@ def watched_tasks(farm: Farm, monitor: Monitor, changed: Iterable[int]) -> None:
             "block_num": [block for _, block in blocks],
             "mode": list(blocks.values()),
         }
+
+
+def moved_jobs(farm: Farm, monitor: Monitor) -> None:
+    """Add to a monitor's events the order of its user's jobs, when jobs changed places in it."""
+    user = farm.users.get(monitor.uid)
+    if user is None or user.jobs == monitor.order:
+        return
+    known, now = set(monitor.order), set(user.jobs)
+    if [id for id in monitor.order if id in now] != [id for id in user.jobs if id in known]:
+        monitor.pending["jobs_order_ids"] = list(user.jobs)
+    monitor.order = list(user.jobs)
 
 
 def events_answer(monitor: Monitor) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from afnet.classic.json_monitors import (
     Monitor,
     events_answer,
     monitor_object,
+    moved_jobs,
     read_monitor,
     watch_tasks,
     watched_tasks,
@@ -70,6 +71,7 @@ class ClassicMonitors:
         if not self._monitors:
             self._board.watch()
             self._timer = asyncio.get_running_loop().call_later(ZOMBIE_TIME, self._forget_silent)
+        self._know_jobs(monitor)
         self._monitors[monitor.id] = monitor
         self._tell_others("monitors_add", monitor.id)
         return {"monitor": monitor_object(monitor)}
@@ -117,6 +119,7 @@ class ClassicMonitors:
             for job in changes.gone:
                 monitor.watched.pop(job, None)
             watched_tasks(self._farm, monitor, list(monitor.watched) if changes.whole else changes.changed)
+        moved_jobs(self._farm, monitor)
         monitor.pending.update(self.outputs.take(monitor.id))
         return events_answer(monitor)
 
@@ -224,6 +227,7 @@ class ClassicMonitors:
     def _know_jobs(self, monitor: Monitor) -> None:
         user = self._farm.users.get(monitor.uid)
         monitor.own_jobs = set(user.jobs) if user is not None else set()
+        monitor.order = list(user.jobs) if user is not None else []
 
     # The end
 

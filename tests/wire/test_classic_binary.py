@@ -10,6 +10,7 @@ import pytest
 
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
+from afcore.states import Role
 from afnet.classic.binary import (
     BinaryMessage,
     Kind,
@@ -315,5 +316,39 @@ def test_short_connections_leave_nothing_on_the_servers_side(run: Run) -> None:
             assert door.lingering.closed == 0
             while door._callers:
                 await asyncio.sleep(0.001)
+
+    run(play())
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"AFANASY 100 JSON{",
+        b"AFANASY 100",
+        encode_header(Kind.JSON, 100) + b"{",
+        encode_header(Kind.JSON, 100)[:7],
+        b"",
+    ],
+)
+def test_half_a_frame_and_then_silence_is_closed_without_an_answer(run: Run, beginning: bytes) -> None:
+    async def desk(request: Any, principal: Principal) -> dict[str, Any]:
+        raise AssertionError("nothing was asked")
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        made: list[classic.ClassicConnection] = []
+
+        def connect() -> classic.ClassicConnection:
+            made.append(classic.ClassicConnection(desk, Principal("me", Role.GOD), receive_time=0.05))
+            return made[-1]
+
+        server = await loop.create_server(connect, "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            writer.write(beginning)
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+        assert made[0]._transport is None or made[0]._transport.is_closing()
 
     run(play())

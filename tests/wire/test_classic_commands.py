@@ -334,10 +334,7 @@ def test_any_object_is_answered_and_nothing_breaks(key: str, value: Any) -> None
 def test_no_sample_is_forgotten() -> None:
     """Every recorded answer is looked at by a test of this folder, or has a reason not to be."""
     reasons = {
-        "monitor-events-jobs-order": "the order is asked for by get users jobs_order",
-        "monitor-events-blocks-full": "appending is told as in tests/e2e/test_classic_day.py",
         "monitor-events-announce": "compared in tests/e2e/test_classic.py",
-        "monitor-register-unknown-user": "uid -1 is tried with unknown users in test_classic_monitors.py",
         "get-task-output-binary-bytes": "outputs are decoded where they are read, in task.log",
         "get-config-reduced": "its keys are compared in test_classic_server.py",
     }

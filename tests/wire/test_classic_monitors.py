@@ -9,7 +9,9 @@ import pytest
 from afcore import events
 from afcore.envelope import Principal
 from afcore.ids import RunKey
+from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
+from afcore.model.tasks import TaskTable
 from afcore.model.tree import Pool
 from afcore.states import Role, TaskState
 from afnet.classic.dialect import read_request
@@ -272,3 +274,42 @@ def test_an_output_that_was_asked_for_comes_with_a_poll(desk: Desk) -> None:
     (recorded,) = sample("monitor-events-tasks-outputs")["events"]["tasks_outputs"]
     assert list(found) == list(recorded) and found["data"] == recorded["data"]
     assert found["type"] == recorded["type"]
+
+
+@with_desk
+def test_a_monitor_hears_that_jobs_of_its_user_changed_places(desk: Desk) -> None:
+    recorded = sample("monitor-events-jobs-order")["events"]["jobs_order_ids"]
+    user = desk.farm.users[1]
+    user.jobs = sorted(recorded)
+    desk.register()
+    assert desk.poll() == {"events": None}
+    user.jobs = list(recorded)
+    assert desk.poll() == sample("monitor-events-jobs-order")
+    # Jobs that come and go are told otherwise.
+    user.jobs = [*recorded[1:], 99]
+    assert desk.poll() == {"events": None}
+    # Somebody who hears of everybody's jobs has no order.
+    desk.watch("perm", uid=0)
+    user.jobs.reverse()
+    assert desk.poll() == {"events": None}
+
+
+@with_desk
+def test_appended_tasks_are_told_as_recorded(desk: Desk) -> None:
+    desk.register()
+    desk.watch("tasks", ids=[15])
+    block = desk.farm.jobs[15].blocks[0]
+    grown = TaskTable(6)
+    grown.state[:] = bytes([TaskState.READY] * 6)
+    grown.counts = grown.recount()
+    block.tasks = grown
+    desk.board.mark([events.TasksAppended(15, 0, JobSpec(name="x"))])
+    recorded = sample("monitor-events-blocks-full")["events"]["block_ids"]
+    assert desk.poll()["events"]["block_ids"] == recorded
+
+
+@with_desk
+def test_an_unknown_user_gets_a_monitor_of_its_own(desk: Desk) -> None:
+    recorded = sample("monitor-register-unknown-user")["monitor"]
+    found = desk.register("somebody")["monitor"]
+    assert found["uid"] == recorded["uid"] == -1 and list(found) == list(recorded)
