@@ -283,6 +283,7 @@ _OPERATIONS: Iterable[Operation] = (
         Argument(name="user", kind="text", default="", help="Only jobs of this user."),
         Argument(name="state", kind="text", default="", help="Only jobs in this state.",
                  choices=("", "waiting", "ready", "running", "paused", "error", "done", "deleting")),
+        Argument(name="system", kind="flag", default=False, help="With the system job, for administrators."),
         _LIMIT, _AFTER,
     ),
     _query("job.show", "Show one job with its blocks.", _JOB),

@@ -31,6 +31,7 @@ from afcore.replay import recover
 from afcore.servicetable import SERVICES
 from afcore.store.base import Recovered, Retention, Store
 from afcore.store.writer import Writer, WriterState
+from afcore.systemcommand import SYSTEM_JOB
 from afcore.why.answer import why
 from afnet.client.servers import Address
 from afnet.server.audit import Audit
@@ -463,8 +464,8 @@ class FarmServer:
             "up_seconds": round(self._clock.now() - self._started, 1),
             "addresses": [str(address) for address in self.door.addresses],
             "data": str(self._data),
-            "jobs": len(farm.jobs),
-            "tasks": sum(block.tasks.size for job in farm.jobs.values() for block in job.blocks),
+            "jobs": len(farm.jobs) - (SYSTEM_JOB in farm.jobs),
+            "tasks": sum(block.tasks.size for id, job in farm.jobs.items() if id != SYSTEM_JOB for block in job.blocks),
             "running": len(farm.runs),
             "renders": len(farm.renders),
             "renders_connected": len(self.renders),

@@ -168,6 +168,8 @@ class Queries:
             if user and not owner:
                 return
             for id, job in self._farm.jobs.items():
+                if id == SYSTEM_JOB and not arguments["system"]:
+                    continue
                 if id <= arguments["after"] or (owner and job.user != owner):
                     continue
                 row = make(self._farm, id, at)
