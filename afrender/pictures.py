@@ -79,6 +79,11 @@ class Pictures:
         """Thumbnails that are being made or wait for that."""
         return len(self._errands)
 
+    @property
+    def helpers(self) -> list[HelperProcess]:
+        """The helpers that live now."""
+        return list(self._all)
+
     def make(self, key: RunKey, files: Sequence[str]) -> None:
         """Make thumbnails of images of a run, one after the other, while everything else goes on."""
         if not files or self._missing:
@@ -111,7 +116,7 @@ class Pictures:
                 found = await self._inspect(file, picture=file in wanted, before=before)
             except Trouble as trouble:
                 if trouble.hung:
-                    checked.warnings.append(f'The image "{file}" was not checked: it {trouble.sentence}')
+                    checked.warnings.append(f'The image "{file}" was not checked: its reader {trouble.sentence}')
                     continue
                 return checked._replace(wrong=f'The image "{file}" cannot be read: its reader {trouble.sentence}')
             if found is None:
@@ -176,8 +181,10 @@ class Pictures:
         setup = Setup(folder="", memory=settings.memory, pairs=[], windows=False, settings={})
         try:
             helper = await HelperProcess.start(setup, settings.seconds, PROGRAM)
-        except OSError as error:
-            raise Trouble(f"cannot be started: {error.strerror or error}") from error
+        except (OSError, Trouble) as error:
+            # It is not the file's fault.
+            why = error.sentence if isinstance(error, Trouble) else error.strerror or str(error)
+            raise Trouble(f"could not be started: {why}", hung=True) from error
         self._all.add(helper)
         return helper
 

@@ -12,7 +12,7 @@ import os
 import sys
 from collections import OrderedDict
 
-from afrender.helper.look import Look, NotAnImage, look_at
+from afrender.helper.look import Look, NotAnImage, TooLarge, look_at
 from afrender.helper.protocol import Answer, Failed, Inspect, Inspected, Setup
 from afrender.helper.serving import serve
 
@@ -51,7 +51,11 @@ class Images:
             found = self._look(request.file, request)
         except ImportError:
             return Failed("OpenImageIO is not installed here", "install the project with its images")
-        except (NotAnImage, OSError, ValueError, MemoryError) as error:
+        except (TooLarge, MemoryError) as error:
+            # Nobody can say that it is bad.
+            reason = str(error) or "it takes more memory than an image may"
+            return Inspected("", [f"was not looked at: {reason}"], b"")
+        except (NotAnImage, OSError, ValueError) as error:
             return Inspected(_reason(error), [], b"")
         warnings = []
         if found.black:
@@ -80,7 +84,7 @@ class Images:
         if abs(own[2] - before[2]) > ALIKE * max(own[2], before[2]):
             return False
         if before not in self._known:
-            with contextlib.suppress(NotAnImage, OSError, ValueError, MemoryError):
+            with contextlib.suppress(NotAnImage, TooLarge, OSError, ValueError, MemoryError):
                 self._look(request.before, request, picture=False)
         return self._known.get(before) == found.fingerprint
 
@@ -95,8 +99,6 @@ def _key(file: str) -> tuple[str, int, int] | None:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "it takes more memory than an image may"
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-__all__ = ["PIXELS_MOST", "Look", "NotAnImage", "look_at"]
+__all__ = ["PIXELS_MOST", "Look", "NotAnImage", "TooLarge", "look_at"]
 
 PIXELS_MOST = 1 << 28
 """Pixels of the largest image that is read: 16,384 × 16,384."""
@@ -36,6 +36,10 @@ class NotAnImage(Exception):
     """The file cannot be read to its end as an image; says why."""
 
 
+class TooLarge(Exception):
+    """The image is, or says it is, larger than what is looked at; it may be good."""
+
+
 class Look(NamedTuple):
     """What an image file holds. ``fingerprint`` is the same for images with the same pixels, in the same box."""
 
@@ -52,7 +56,7 @@ class Look(NamedTuple):
 def look_at(path: str, box: tuple[int, int], *, picture: bool = True) -> Look:
     """Read all of an image; make a picture that fits into ``box`` (width, height) unless none is wanted.
 
-    Raises NotAnImage, and OSError when the file cannot be opened.
+    Raises NotAnImage and TooLarge, and OSError when the file cannot be opened.
     """
     import OpenImageIO as oiio
 
@@ -64,8 +68,10 @@ def look_at(path: str, box: tuple[int, int], *, picture: bool = True) -> Look:
     try:
         spec = source.spec()
         wide, high = spec.width, spec.height
-        if wide <= 0 or high <= 0 or spec.depth > 1 or wide * high > PIXELS_MOST or max(wide, high) > SIDE_MOST:
+        if wide <= 0 or high <= 0:
             raise NotAnImage(f"it claims to have {wide} × {high} pixels")
+        if spec.depth > 1 or wide * high > PIXELS_MOST or max(wide, high) > SIDE_MOST:
+            raise TooLarge(f"it has, or claims to have, {wide} × {high} pixels")
         if spec.deep:
             # There is no flat picture in it; that it opened is all that is known.
             return Look(wide, high, False, 0, "", b"")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from afcore.ids import RunKey
 from afcore.states import RunStatus
-from afrender.helper.look import NotAnImage, look_at
+from afrender.helper.look import NotAnImage, TooLarge, look_at
 from afrender.pictures import PictureSettings, thumbnail_commands
 from afrender.services.base import CHECK_FILES, NUMERIC, SKIP_THUMBNAILS
 from afrender.taskfolder import FileLimits, collect_files
@@ -91,7 +91,7 @@ def test_a_header_that_claims_too_much_is_not_believed(tmp_path):
             place = data.index(name) + len(name) + 4
             crafted[place : place + 16] = b"".join(number.to_bytes(4, "little") for number in window)
         path.write_bytes(crafted)
-        with pytest.raises(NotAnImage):
+        with pytest.raises((NotAnImage, TooLarge)):
             look_at(str(path), (256, 144))
 
 
@@ -234,6 +234,23 @@ def test_a_reader_that_hangs_or_dies_costs_one_picture(act, tmp_path, monkeypatc
         await until(lambda: (2, "good.exr.jpg") in stage.farm.files, what="the picture after the one that hangs")
 
     act(scene, pictures=PictureSettings(seconds=1.0))
+
+
+def test_readers_that_cannot_start_fail_no_task(act, tmp_path, monkeypatch):
+    (tmp_path / "broken.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("afrender.pictures.PROGRAM", "broken")
+    write_image(tmp_path / "good.exr")
+
+    async def scene(stage: Stage) -> None:
+        stage.farm.start(
+            spec(0, "true", files=["good.exr"], working_directory=str(tmp_path), flags=NUMERIC | CHECK_FILES)
+        )
+        report = await stage.report(0)
+        assert (RunStatus(report.status), report.warning) == (RunStatus.SUCCESS, True)
+        assert b"was not checked: its reader could not be started" in await log_of(stage, 0)
+
+    act(scene)
 
 
 def test_a_service_sends_files_and_a_command_makes_thumbnails(act, tmp_path):
