@@ -17,13 +17,13 @@ from afcore.jobspec import BlockSpec, JobSpec
 from afcore.schedule.reserve import PATIENCE
 from afcore.states import RunStatus, TaskState
 
-RENDERS, SLOTS = 20, 8
+RENDERS, SLOTS = 10, 8
 LONGEST = 300.0
 """Seconds that a task may run at most."""
 
 
 class Feed:
-    """A farm of 160 slots on which small tasks of all lengths wait at every moment, and now and then a big one."""
+    """A farm of 80 slots on which small tasks of all lengths wait at every moment, and now and then a big one."""
 
     def __init__(self, seed: int, *, limits: bool = True) -> None:
         self.dice = random.Random(seed)
@@ -68,7 +68,7 @@ class Feed:
             if job.id not in self.big
             for block in job.blocks
         )
-        while ready < 60:
+        while ready < 30:
             tasks = self.dice.randint(5, 30)
             self.submit(1000, self.dice.choice((20, 60, 120, 300)), tasks)
             ready += tasks
@@ -120,12 +120,12 @@ class Feed:
         return used / (self.at - half) / (RENDERS * SLOTS * 1000)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_each_big_task_begins_within_its_bound_and_the_farm_stays_busy(seed: int) -> None:
-    without = Feed(seed).play(6000)
+    without = Feed(seed).play(2400)
     feed = Feed(seed)
-    share = feed.play(6000, big_every=120)
-    assert len(feed.waits) >= 40, "they keep coming"
+    share = feed.play(2400, big_every=120)
+    assert len(feed.waits) >= 12, "they keep coming"
     assert max(feed.waits) <= PATIENCE + 2 * LONGEST
     assert without > 0.99 and share > without - 0.03, f"{without:.3f} of the farm was used, then {share:.3f}"
 
@@ -133,7 +133,7 @@ def test_each_big_task_begins_within_its_bound_and_the_farm_stays_busy(seed: int
 def test_without_keeping_renders_they_would_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = Feed(0)
     monkeypatch.setattr(type(feed.core.scheduler.reserved), "overtaken", lambda self, key, at: None)
-    feed.play(3000, big_every=400)
+    feed.play(1000, big_every=150)
     assert len(feed.big) >= 6 and feed.waits == []
 
 
