@@ -14,6 +14,7 @@ __all__ = [
     "BlockRow",
     "BranchRow",
     "JobRow",
+    "NoticeRow",
     "PoolRow",
     "RenderRow",
     "Row",
@@ -221,6 +222,16 @@ class BranchRow(msgspec.Struct, array_like=True, frozen=True, tag="branch"):
     paused: bool = False
 
 
+class NoticeRow(msgspec.Struct, array_like=True, frozen=True, tag="notice"):
+    """Something about the server itself that everybody is to know."""
+
+    id: int
+    """1: solving is paused; 2: the database is away."""
+    sentence: str
+    hint: str = ""
+    """What a person can do about it."""
+
+
 class TaskRow(msgspec.Struct, array_like=True, frozen=True, tag="task"):
     """One task of a page: made from the columns for people to read."""
 
@@ -253,6 +264,6 @@ class TaskColumns(msgspec.Struct, array_like=True, frozen=True, tag="columns"):
 
 
 Row = (
-    JobRow | RunRow | RenderRow | UserRow | PoolRow | BranchRow
+    JobRow | RunRow | RenderRow | UserRow | PoolRow | BranchRow | NoticeRow
 )  # fmt: skip
 """Every kind a monitor may subscribe to."""

@@ -28,6 +28,7 @@ from afcore.events import Event
 from afcore.invariants import check
 from afcore.outcome import Entry
 from afcore.replay import recover
+from afcore.rows import NoticeRow
 from afcore.servicetable import SERVICES
 from afcore.store.base import Recovered, Retention, Store
 from afcore.store.writer import Writer, WriterState
@@ -51,6 +52,7 @@ from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
 from afnet.server.memory import give_back
 from afnet.server.metrics import Figures
+from afnet.server.notices import Notices
 from afnet.server.pages import ClassicPages
 from afnet.server.quarantine import Quarantine
 from afnet.server.queries import Queries
@@ -202,12 +204,14 @@ class FarmServer:
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
+        self.notices = Notices(self._notices_now, first_version=int(clock.now() * 1000))
         self.callers = Callers(
             farm,
             welcome=self._welcome,
             renders=self.renders,
             requests=self.requests,
             fanout=self.fanout,
+            notices=self.notices,
             followers=self.followers,
             files=self.files,
             coming=coming,
@@ -347,8 +351,10 @@ class FarmServer:
         path = self._write_dump(error, envelope)
         stop = self.quarantine.add(self._clock.now(), path, error, envelope, self.core)
         about = ", ".join([*(f"job {id}" for id in stop.jobs), *(f"render {name}" for name in stop.renders)])
-        _log.critical("The server made a mistake and stops: %s; see %s", error, path, exc_info=error)
-        _log.critical("At its next start it does not take %s again%s.", stop.command, about and f"; offline: {about}")
+        _log.critical(
+            "The server made a mistake and stops: %s; see %s. Its next start refuses this %s%s",
+            error, path, stop.command, about and f" and puts offline: {about}", exc_info=error,
+        )  # fmt: skip
         self.ask_to_stop(3)
 
     def _write_dump(self, error: BaseException, envelope: Envelope[Any] | None) -> Path:
@@ -377,12 +383,21 @@ class FarmServer:
     def _store_away(self, error: StoreError) -> None:
         _log.warning("%s: until it is back nothing new starts and nothing is acknowledged", error)
         self.runner.on_away(error)
+        self.notices.changed()
 
     def _store_back(self) -> None:
         _log.warning("The database is back.")
         self.runner.on_back()
+        self.notices.changed()
 
     # What others ask
+
+    def _notices_now(self) -> list[NoticeRow]:
+        away, paused = self.runner.away, self.runner.solving_paused
+        notices = [] if not paused else [NoticeRow(1, f"{paused}.", "`afcmd server resume` lets it go on.")]
+        if away is not None:
+            notices.append(NoticeRow(2, f"{away.sentence}; until it is back nothing new starts.", away.hint))
+        return notices
 
     def _farm_loaded(self, reply: Any, error: AfError | None) -> None:
         if error is not None:
@@ -392,7 +407,7 @@ class FarmServer:
         was = self.runner.solving_paused
         self.quarantine.resume(self._clock.now())
         self.runner.resume_solving()
-        self.fanout.changed()
+        self.notices.changed()
         answer({"resumed": bool(was)}, None)
 
     def _reload_farm(self, principal: Principal, answer: Answer) -> None:

@@ -19,6 +19,7 @@ from afnet.server.fanout import Fanout
 from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.native import ServerPeer
+from afnet.server.notices import KIND, Notices
 from afnet.server.packs import LOG
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests, describe_error
@@ -68,6 +69,7 @@ class Callers:
         renders: Renders,
         requests: Requests,
         fanout: Fanout,
+        notices: Notices,
         followers: Followers,
         files: FileStore,
         coming: ComingLogs,
@@ -77,6 +79,7 @@ class Callers:
         self._renders = renders
         self._requests = requests
         self._fanout = fanout
+        self._notices = notices
         self._followers = followers
         self._files = files
         self._coming = coming
@@ -90,7 +93,7 @@ class Callers:
             LogLines: lambda peer, message: followers.lines(message),
             Request: self._request,
             Subscribe: self._subscribe,
-            Unsubscribe: lambda peer, message: fanout.unsubscribe(peer, message.id),
+            Unsubscribe: self._unsubscribe,
             Follow: self._follow,
             Unfollow: lambda peer, message: followers.unfollow(peer, message.id),
         }
@@ -117,6 +120,7 @@ class Callers:
         self._agents.pop(peer.number, None)
         self._renders.lost(peer)
         self._fanout.forget(peer)
+        self._notices.forget(peer)
         self._followers.forget(peer)
 
     def files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
@@ -154,7 +158,14 @@ class Callers:
         else:
             peer.send(Reply(message.id, {"mode": wanted, "granted": peer.granted.role.name}))
 
+    def _unsubscribe(self, peer: ServerPeer, message: Unsubscribe) -> None:
+        self._notices.unsubscribe(peer, message.id)
+        self._fanout.unsubscribe(peer, message.id)
+
     def _subscribe(self, peer: ServerPeer, message: Subscribe) -> None:
+        if message.kind == KIND:
+            self._notices.subscribe(peer, message.id)
+            return
         try:
             self._fanout.subscribe(peer, message)
         except Rejected as error:

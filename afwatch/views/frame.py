@@ -310,7 +310,12 @@ class StatusBar(QFrame):
         )
         self._who.setText(session.user)
         state = session.state
-        if state.connected:
+        if state.connected and state.notices:
+            first = state.notices[min(state.notices)]
+            self._glyph.show_icon("glyph-dashed-ring", look.families["attn"].ink)
+            self._connection.setText(f"{state.server} · {first.sentence}")
+            self._connection.setToolTip("\n".join(f"{one.sentence} {one.hint}" for one in state.notices.values()))
+        elif state.connected:
             self._glyph.show_icon("glyph-check", look.families["good"].ink)
             self._connection.setText(f"{state.server} · live")
             self._connection.setToolTip(state.welcome.server if state.welcome is not None else "")

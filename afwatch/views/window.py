@@ -377,6 +377,8 @@ class MainWindow(AskingWindow):
             row = self.session.state.jobs.get(self._tasks.job)
             if row is not None:
                 self.inspector.show_rows([row], "job")
+        if "notices" in changes.changed or "notices" in changes.gone:
+            self.status.refresh()
 
     def _on_mode(self) -> None:
         self.status.refresh()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from afcore.errors import AfError, Conflict
+from afnet.client.rows import decode_rows
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 
@@ -104,7 +105,12 @@ def test_three_stops_pause_the_solving_until_a_person_resumes_it(new_farm: Calla
     assert farm.stop_server() == 0
     start(farm, "rule")
     assert not farm.ask("server.status")["solving"]
+    notices = farm.client.subscribe("notices")
+    (notice,) = decode_rows(next(notices))
+    assert "Solving is paused" in notice.sentence and "afcmd server resume" in notice.hint
     assert farm.afcmd("server", "resume").returncode == 0
+    assert decode_rows(next(notices)) == []
+    notices.close()
     farm.wait_job(job)
     assert farm.ask("server.status")["solving"]
     assert farm.stop_server() == 0

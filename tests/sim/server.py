@@ -204,6 +204,7 @@ class SimServer:
             renders=self.renders,
             requests=nobody,  # type: ignore[arg-type]
             fanout=nobody,  # type: ignore[arg-type]
+            notices=nobody,  # type: ignore[arg-type]
             followers=nobody,  # type: ignore[arg-type]
             files=nobody,  # type: ignore[arg-type]
             coming=coming,

@@ -22,6 +22,7 @@ from afnet.server.clock import Clock
 from afnet.server.coming import ComingLogs
 from afnet.server.fanout import Fanout
 from afnet.server.follow import Followers
+from afnet.server.notices import Notices
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -190,7 +191,7 @@ class House:
         self.followers = Followers(self.core.farm, self.queries, agent_of=self.renders.running_on)
         self.callers = Callers(
             self.core.farm, welcome=lambda: Welcome(1, "s", "f", 1), renders=self.renders, requests=self.requests,
-            fanout=self.fanout, followers=self.followers, files=self.files, coming=self.coming,
+            fanout=self.fanout, notices=Notices(list), followers=self.followers, files=self.files, coming=self.coming,
         )  # fmt: skip
 
     # Writer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from afcore.rows import TaskColumns
+from afcore.rows import NoticeRow, TaskColumns
 from afcore.states import TaskState
 from afnet.wire.messages import Welcome
 from afwatch.changes import ChangeSet, Connected, Lost, RowsCame, TaskRange, Unreachable
@@ -42,6 +42,14 @@ def test_a_whole_answer_forgets_what_it_does_not_name_after_its_last_part() -> N
     assert set(state.jobs) == {2, 4}
     assert changes.gone["jobs"] == {1, 3}
     assert state.versions["jobs"] == 9
+
+
+def test_what_is_wrong_with_the_server_comes_and_passes() -> None:
+    state = WatchState()
+    paused = NoticeRow(1, "Solving is paused.")
+    assert state.receive(came(paused, version=5, whole=True, id=6), 0.0).changed == {"notices": {1}}
+    assert state.notices == {1: paused}
+    assert state.receive(came(version=6, whole=True, id=6), 0.0).gone == {"notices": {1}}
 
 
 def test_a_lost_connection_forgets_nothing_and_is_dated_once() -> None:
