@@ -104,6 +104,9 @@ class Asking(Protocol):
     def retry_errors(self) -> None:
         """Retry what failed of the selected jobs."""
 
+    def hear_about(self, rows: list[JobRow]) -> None:
+        """Be told when jobs are done or fail, or not any more."""
+
     def open_submit(self) -> None:
         """Open the dialog that submits a job."""
 

@@ -171,6 +171,8 @@ JOB_ACTIONS: tuple[Action, ...] = (
            section="order"),
     Action("branch", "Branch…", "branch", "Ctrl+Shift+B", "job.set", _give("branch", "Branch", "Branch", _branches),
            section="order"),
+    Action("hear", "Tell me when done, or not", "bell", "Ctrl+Shift+M", "",
+           lambda window, rows: window.hear_about(rows), section="outside"),
     Action("copy", "Copy as text", "copy", "Ctrl+Shift+C", "", _copy, section="outside"),
     Action("link", "Copy link", "copy", "Ctrl+L", "", _link, section="outside"),
     Action("delete", "Delete…", "delete", "Del", "job.delete", _delete, section="last", danger=True),

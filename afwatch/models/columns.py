@@ -256,8 +256,8 @@ USERS = Shown(
         Column("priority", "Prio", 70, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
                right=True),
         Column("host", "Host", 180, "text", lambda row, now: row.host_name or words.UNKNOWN,
-               lambda row, now: row.host_name),
-        Column("note", "Note", 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation),
+               lambda row, now: row.host_name, rank=2),
+        Column("note", "Note", 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation, rank=3),
     ),
     state=lambda row, now: "PAUSED" if row.paused else "RUNNING" if row.running else "READY",
     fields=_fields(

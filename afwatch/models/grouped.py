@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -184,6 +184,9 @@ class GroupedModel(RowModel):
         if id < 0:
             return self._living is None or path in self._living
         return super()._fits(id)
+
+    def _wanted(self, changed: Collection[int] | None) -> list[int]:
+        return self._ordered(self.ids)
 
     def _ordered(self, ids: Iterable[int]) -> list[int]:
         groups: dict[str, int] = {}

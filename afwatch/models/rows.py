@@ -8,7 +8,9 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import insort
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -127,8 +129,7 @@ class RowModel(QAbstractTableModel):
     def state_counts(self) -> dict[str, int]:
         """Return how many rows of the view there are in each state, filters of the person left aside."""
         counts = dict.fromkeys(self.shown.chips, 0)
-        for state in self._states.values():
-            counts[state] = counts.get(state, 0) + 1
+        counts.update(Counter(self._states.values()))
         return counts
 
     @property
@@ -200,7 +201,7 @@ class RowModel(QAbstractTableModel):
         else:
             self._remove(left)
             self._add(new)
-            self._reorder()
+            self._reorder(changed)
         if last >= 0:
             last = min(last, len(self.ids) - 1)
             self.dataChanged.emit(self.index(min(first, last), 0), self.index(last, self.columnCount() - 1))
@@ -248,14 +249,34 @@ class RowModel(QAbstractTableModel):
             self.endInsertRows()
 
     def _remove(self, ids: Iterable[int]) -> None:
-        for place in sorted((self._place[id] for id in set(ids) if id in self._place), reverse=True):
+        places = sorted((self._place[id] for id in set(ids) if id in self._place), reverse=True)
+        for place in places:
             self.beginRemoveRows(QModelIndex(), place, place)
             del self.ids[place]
             self.endRemoveRows()
-        self._index()
+        if places:
+            self._index()
 
-    def _reorder(self) -> None:
-        wanted = self._ordered(self.ids)
+    def _wanted(self, changed: Collection[int] | None) -> list[int]:
+        """Return the ids in order; of some ``changed`` only these are put where they belong."""
+        if changed is None or len(changed) * 20 > len(self.ids):
+            return self._ordered(self.ids)
+        keys = self._keys
+        found = [id for id in self.ids if id not in changed]
+        if self._descending:
+            found.reverse()
+        moving = self._ordered(id for id in self.ids if id in changed)
+        try:
+            for id in moving:
+                insort(found, id, key=keys.__getitem__)
+        except KeyError:
+            return self._ordered(self.ids)  # a new order: no key is known yet
+        if self._descending:
+            found.reverse()
+        return found
+
+    def _reorder(self, changed: Collection[int] | None = None) -> None:
+        wanted = self._wanted(changed)
         if wanted == self.ids:
             return
         self.layoutAboutToBeChanged.emit()

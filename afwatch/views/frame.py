@@ -30,6 +30,8 @@ from afwatch.views.parts import Glyph, label
 
 __all__ = ["Sidebar", "StatusBar"]
 
+_COUNT_MS, _FEW = 1000, 2000
+
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
@@ -188,7 +190,11 @@ class Sidebar(QFrame):
         column.addWidget(self.view, 1)
         self._slots = _Slots(theme)
         column.addWidget(self._slots)
-        session.changed.connect(lambda changes: self.refresh())
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_COUNT_MS)
+        self._timer.timeout.connect(self.refresh)
+        session.changed.connect(self._on_changed)
         session.mode_changed.connect(self.refresh)
         theme.changed.connect(self._on_theme)
         self._on_theme()
@@ -213,6 +219,13 @@ class Sidebar(QFrame):
                 self.view.setCurrentIndex(self.model.index(row))
                 chosen.blockSignals(before)
                 self.view.viewport().update()
+
+    def _on_changed(self, changes: Any) -> None:
+        """Count anew: at once while there is little to count, else once a second."""
+        if changes.connection or len(self._session.state.jobs) < _FEW:
+            self.refresh()
+        elif not self._timer.isActive():
+            self._timer.start()
 
     def _set_places(self, wanted: list[Place]) -> None:
         index = self.view.currentIndex()

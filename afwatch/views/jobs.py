@@ -44,8 +44,9 @@ def _my_jobs(window: Asking, theme: Theme) -> QWidget:
 
 
 def _count_all(session: Session) -> tuple[int, int]:
-    jobs = list(filter(is_ours, session.state.jobs.values()))
-    return len(jobs), sum(map(is_failing, jobs))
+    jobs, error = session.state.jobs, int(TaskState.ERROR)
+    failing = sum(1 for row in jobs.values() if row.counts[error] and row.state != "done" and row.id != SYSTEM_JOB)
+    return len(jobs) - (SYSTEM_JOB in jobs), failing
 
 
 def _count_mine(session: Session) -> tuple[int, int]:

@@ -94,6 +94,9 @@ class MenuBar(QMenuBar):
         self._add(menu, "Log", "Alt+4", lambda: window.turn_inspector("log"))
         menu.addSeparator()
         self._add(menu, "Compact rows", "Ctrl+D", window.toggle_compact)
+        self._add(menu, "Messages of the desktop", "", partial(
+            window.toggle_setting, "notices", True, "Messages of the desktop are"))
+        self._add(menu, "Sounds", "", partial(window.toggle_setting, "sounds", False, "Sounds are"))
         self._add(menu, "Light or dark", "Ctrl+T", window.other_scheme)
         self._add(menu, "Larger text", "Ctrl++", lambda: theme.choose_size(theme.size_percent + 10))
         self._add(menu, "Smaller text", "Ctrl+-", lambda: theme.choose_size(theme.size_percent - 10))

@@ -101,7 +101,6 @@ class Overview(QFrame):
             self._plain(self._rows[0])
         self._column.addStretch(1)
         self._area.setWidget(page)
-        page.setStyleSheet(f"#page {{ background: {self._theme.look.bg2}; }}")
         self._area.verticalScrollBar().setValue(scrolled)
 
     # Pieces

@@ -81,6 +81,7 @@ class ParametersPage(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_RELOAD_MS)
         self._timer.timeout.connect(self._load)
+        theme.changed.connect(self._refresh)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             QShortcut(QKeySequence(keys), self, self.apply, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
@@ -158,7 +159,6 @@ class ParametersPage(QFrame):
     def _build(self) -> None:
         page = QWidget()
         page.setObjectName("page")
-        page.setStyleSheet(f"#page {{ background: {self._theme.look.bg2}; }}")
         grid = QGridLayout(page)
         grid.setContentsMargins(16, 4, 16, 16)
         grid.setHorizontalSpacing(8)

@@ -225,7 +225,9 @@ class TasksPane(QWidget):
             self._recount()
         if mine:
             self._pending.extend(mine)
-            if not self._timer.isActive():
+            if not self._model.rowCount() and not self._chips["READY"].isChecked():
+                self._refresh()  # the first sight of a job waits for nothing
+            elif not self._timer.isActive():
                 self._timer.start()
 
     def _refresh(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from afwatch.session import Session
@@ -23,13 +23,17 @@ class Veil(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._theme = theme
         self.ground, self.strength = "", 0.0
+        self.spared = QRect()
+        """What is not dimmed: the words about the connection."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint it."""
         painter = QPainter(self)
         if self.strength:
             painter.setOpacity(self.strength)
+            painter.setClipRegion(QRegion(self.rect()) - QRegion(self.spared))
             painter.fillRect(self.rect(), colour(self._theme.look.scrim))
+            painter.setClipping(False)
             painter.setOpacity(1.0)
         if self.ground:
             painter.fillRect(0, 0, self.width(), 2, colour(self.ground))

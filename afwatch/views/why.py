@@ -73,6 +73,8 @@ class WhyPage(QFrame):
         self._window, self._theme = window, theme
         self._row: JobRow | None = None
         self._asked = (0, 0)
+        self.answered = 0
+        """Id of the job that the page is about; 0 while the farm has not answered."""
         self.buttons: list[Any] = []
         """One for each proposal of the farm."""
         column = QVBoxLayout(self)
@@ -110,6 +112,7 @@ class WhyPage(QFrame):
     def _answered(self, job: int, answer: dict[str, Any]) -> None:
         if self._row is not None and self._row.id == job:
             self._page(answer["sentence"], answer)
+            self.answered = job
 
     def _failed(self, error: AfError) -> None:
         self._page(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
@@ -119,7 +122,6 @@ class WhyPage(QFrame):
     def _page(self, sentence: str, answer: dict[str, Any] | None = None) -> None:
         page = QWidget()
         page.setObjectName("page")
-        page.setStyleSheet(f"#page {{ background: {self._theme.look.bg2}; }}")
         self._column = QVBoxLayout(page)
         self._column.setContentsMargins(16, 16, 16, 16)
         self._column.setSpacing(10)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -44,6 +44,7 @@ from afwatch.views.parts import Toast, button
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
+from afwatch.views.trayicon import TrayIcon
 from afwatch.views.veil import Band, Veil
 
 __all__ = ["MainWindow"]
@@ -99,6 +100,7 @@ class MainWindow(AskingWindow):
         self._ticker.timeout.connect(self._tick)
         self._ticker.start()
         self.sidebar.went.connect(self.go)
+        self.tray = TrayIcon(self)
         self._restore()
         self._on_mode()
 
@@ -390,6 +392,8 @@ class MainWindow(AskingWindow):
         self._band.refresh()
         self._veil.strength = 0.35 if self.session.state.lost_at else 0.0
         self._veil.setGeometry(self._whole.rect().adjusted(0, 0, 0, -measures.status_bar))
+        at = self._band.mapTo(self._whole, QPoint(0, 0))
+        self._veil.spared = QRect(at, QSize(self._band.width(), 32)) if self.session.state.lost_at else QRect()
         self._veil.raise_()
         self._veil.update()
 
@@ -415,6 +419,28 @@ class MainWindow(AskingWindow):
         """Turn from dark to light or back."""
         self.theme.choose("light" if self.theme.look.name == "dark" else "dark")
         self._settings.put("scheme", self.theme.look.name)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Whoever comes to the window has seen what happened."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow() and hasattr(self, "tray"):
+            self.tray.looked()
+
+    def hear_about(self, rows: list[JobRow]) -> None:
+        """Be told when jobs are done or fail, or not any more."""
+        notices, user = self.tray.notices, self.session.user
+        wanted = not all(notices.is_wanted(row, user) for row in rows)
+        for row in rows:
+            notices.choose(row, user, wanted)
+        whom = words.plural(len(rows), "job") if len(rows) > 1 else rows[0].name
+        self.tell_reason(f"You {'will' if wanted else 'will not'} be told when {whom} is done or fails.")
+
+    def toggle_setting(self, name: str, default: bool, said: str) -> None:
+        """Turn a choice of the window on or off."""
+        on = not self._settings.flag(name, default)
+        self._settings.put(name, on)
+        self._settings.save()
+        self.tell_reason(f"{said} {'on' if on else 'off'}.")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give up the inspector and then the sidebar where it is narrow."""

@@ -15,6 +15,7 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PIL import Image
 from PySide6.QtCore import QEventLoop
 from PySide6.QtWidgets import QApplication
 
@@ -24,7 +25,7 @@ from afwatch.app import Watch, make_application
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 
-__all__ = ["main", "seed_farm"]
+__all__ = ["main", "save", "seed_farm"]
 
 HOSTS = ("atlas-01", "atlas-02", "atlas-03", "borea-01", "borea-02", "desk-jo")
 
@@ -78,6 +79,14 @@ def seed_farm(farm: FarmProcess) -> dict[str, int]:
     return ids
 
 
+def save(widget: Any, path: Path) -> None:
+    """Keep a picture of a widget, with as many colours as it needs and few bytes."""
+    widget.grab().save(str(path))
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
 class Camera:
     """Takes pictures of the window."""
 
@@ -99,7 +108,7 @@ class Camera:
         for scheme in ("dark", "light"):
             self.watch.theme.choose(scheme)
             self.spin(lambda: True)
-            shown.grab().save(str(self.folder / f"{name}-{scheme}.png"))
+            save(shown, self.folder / f"{name}-{scheme}.png")
         self.watch.theme.choose("dark")
 
 
@@ -136,6 +145,11 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         camera.spin(lambda: window.inspector.widget("parameters")._fields)
         camera.take("parameters-of-many")
         window.turn_inspector("overview")
+        window.turn_inspector("why")
+        window.show_job(ids["bor_0070 water"])
+        camera.spin(lambda: window.inspector.widget("why").answered == ids["bor_0070 water"])
+        camera.take("why")
+        window.turn_inspector("overview")
         window.go("work")
         camera.take("work")
         window.go("farm")
@@ -149,17 +163,31 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         task = window.open_task(ids["bor_0030 fx smoke"], 1, 3)
         camera.spin(lambda: "texture" in task.output.toPlainText())
         camera.take("task", task)
+        task.turn("runs")
+        camera.spin(lambda: task.runs.table.rowCount())
+        camera.take("task-runs", task)
         task.close()
+        window.go("system")
+        camera.take("system-job")
         window.go("jobs")
-        window.open_palette()
-        camera.take("palette")
+        window.pane("jobs").table.clearSelection()
+        window.show_job(ids["atl_0120 beauty v015"])
+        camera.spin(lambda: window.pane("jobs").selected())
+        for scheme in ("dark", "light"):
+            watch.theme.choose(scheme)
+            window.open_palette()
+            camera.spin(lambda: True)
+            save(window, folder / f"palette-{scheme}.png")
         window._palette.hide()
         window.open_submit()
         dialog = window._submit
         dialog.fields["scene"].setEditText("/shows/bor/0030/fx_smoke_v003.blend")
         dialog.fields["files"].setText("/shows/bor/0030/out/beauty.####.exr")
-        camera.spin(lambda: True)
-        camera.take("submit", dialog)
+        for scheme in ("dark", "light"):
+            watch.theme.choose(scheme)
+            dialog.refresh()
+            camera.spin(lambda: True)
+            save(dialog, folder / f"submit-{scheme}.png")
         dialog.reject()
         farm.kill_server()
         camera.spin(lambda: state.lost_at)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 from PySide6.QtCore import QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QApplication
 
 from afcore.states import TaskState
 from afwatch.changes import ChangeSet, ColumnsPiece, TaskRange
@@ -15,6 +16,8 @@ from afwatch.models.filters import parse_query
 from afwatch.models.rows import RowModel
 from afwatch.models.tasks import TASK_FIELDS, TasksModel, mask_of
 from afwatch.tasktables import OpenedJob
+from afwatch.theme.paint import Theme
+from afwatch.views.trayicon import tray_pixmap
 from tests.unit.afwatch.rows import job_row
 
 MILLION = 1_000_000
@@ -116,3 +119,12 @@ def test_counts_of_chips_are_over_all_rows(application: Any) -> None:
     assert (counts["ERROR"], counts["DONE"], counts["READY"], model.total) == (1, 1, 1, 3)
     model.set_filter(parse_query("", list(JOBS.fields)), ["ERROR"])
     assert model.ids == [2]
+
+
+def test_the_tray_counts_errors_before_what_is_done(application: QApplication) -> None:
+    theme = Theme("dark")
+    plain, failed, done = (tray_pixmap(theme, *counts).toImage() for counts in ((0, 0), (3, 2), (0, 2)))
+    at = (45, 30)
+    assert failed.pixelColor(*at).name().upper() == theme.look.families["bad"].fill.upper()
+    assert done.pixelColor(*at).name().upper() == theme.look.families["good"].fill.upper()
+    assert plain.pixelColor(*at) != failed.pixelColor(*at)

@@ -1,0 +1,77 @@
+"""Editing parameters of many things: what is sent, what is wrong, and what stands beside a field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from afcore.errors import Problem
+from afwatch.models.parameters import ParameterSet, parse_value
+from afwatch.models.submission import Submission
+
+
+def row(name: str, kind: str, *values: Any, low: int = -1, high: int = 255) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "low": low, "high": high, "words": [], "different": len(values),
+            "values": [[value, 1] for value in values]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("int", " 12 ", 12), ("bool", "yes", True), ("bool", "no", False), ("texts", "a, b,", ["a", "b"]),
+        ("text map", "A=1, B = two", {"A": "1", "B": "two"}), ("number map", "LIC=2", {"LIC": 2}),
+        ("ticket map", "LIC=5:2, MEM=3", {"LIC": [5, 2], "MEM": [3, -1]}), ("text", " as it is ", " as it is "),
+        ("command", '["a", "b"]', ["a", "b"]),
+    ],
+)  # fmt: skip
+def test_what_is_typed_means_a_value(kind: str, text: str, value: Any) -> None:
+    assert parse_value(kind, text) == value
+
+
+NOTHING = [("int", "many"), ("bool", "maybe"), ("number map", "LIC"), ("command", "[")]
+
+
+@pytest.mark.parametrize(("kind", "text"), NOTHING)
+def test_what_means_nothing_is_told(kind: str, text: str) -> None:
+    with pytest.raises(ValueError, match="must|write|none"):
+        parse_value(kind, text)
+
+
+def test_only_what_was_changed_is_sent() -> None:
+    edited = ParameterSet("job", ["3", "5"])
+    edited.load([row("priority", "int", 50, 60), row("annotation", "text", "old"), row("offline", "bool", False)])
+    assert edited.entries["priority"].note == "50 (1), 60 (1)"
+    edited.type("annotation", "old")
+    edited.type("priority", "300")
+    assert edited.entries["priority"].note == "must be -1 to 255" and edited.changes() == {}
+    edited.type("priority", "70")
+    edited.type("annotation", "new")
+    assert edited.entries["annotation"].note == "was old"
+    assert edited.request(edited.changes()) == (
+        "job.set", {"ids": [3, 5], "parameters": {"priority": 70, "annotation": "new"}},
+    )  # fmt: skip
+    edited.load([row("priority", "int", 50, 61), row("annotation", "text", "other")])
+    assert edited.entries["priority"].text == "70", "what was typed stays"
+    assert edited.refused([Problem("priority", "is too much", "less"), Problem("else", "x")])
+    assert edited.entries["priority"].note == "is too much: less"
+
+
+def test_a_key_that_is_left_out_of_a_map_is_taken_out() -> None:
+    edited = ParameterSet("block", ["3.0", "3.2"])
+    edited.load([row("environment", "text map", {"A": "1", "B": "2"}), row("tickets", "number map", {"LIC": 1})])
+    edited.type("environment", "B=3")
+    edited.type("tickets", "")
+    assert edited.changes() == {"environment": {"A": "", "B": "3"}, "tickets": {"LIC": 0}}
+    assert edited.request({})[1] == {"job": 3, "blocks": [0, 2], "parameters": {}}
+
+
+def test_a_submission_is_previewed_by_the_servers_own_checks() -> None:
+    wanted = Submission(kind="command", command="render -f @#@", first=1, last=10, by=2, user="jo")
+    wanted.files = "/o/a.####.exr"
+    found = wanted.preview()
+    assert (found.tasks, found.frames, found.first, found.last) == (5, 5, "render -f 1", "render -f 9")
+    assert found.files == "/o/a.0001.exr" and found.problems == []
+    wanted.hosts_mask = "("
+    assert [problem.path for problem in wanted.preview().problems] == ["hosts_mask"]
+    assert [problem.path for problem in Submission(kind="command").preview().problems] == ["command"]
