@@ -28,14 +28,14 @@ from afcore.events import (
     RunFinished,
     RunStarted,
 )
-from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_priority
+from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_number, pool_priority
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.model.tree import Pool
 from afcore.schedule.reasons import Reason
 from afcore.states import RenderState
 
-__all__ = ["EVERY", "FreeRenders", "Preference", "barred_by"]
+__all__ = ["EVERY", "REMARKS", "FreeRenders", "Preference", "barred_by"]
 
 _SICK = int(RenderState.SICK)
 _SLEEPING = int(RenderState.WOL_SLEEPING | RenderState.WOL_WAKING)
@@ -51,6 +51,10 @@ _OF_ONE_RENDER = (
 EVERY = -1
 """Every render, where one is named."""
 _LONGEST_LOG = 50_000
+REMARKS = frozenset({"annotation", "custom_data", "hidden", "new_nimby", "new_paused"})
+"""Parameters of pools that decide nothing about the renders there are."""
+_SIZES = frozenset({"priority", "paused", "capacity_host", "max_tasks_host"})
+"""Parameters of pools that decide how much room a render has."""
 
 Preference = tuple[int, int, int, int, float, int, int, str]
 """Sorts ascending: the smallest is the render liked best."""
@@ -60,11 +64,15 @@ def barred_by(farm: Farm, render: Render) -> Iterator[tuple[Reason, Render | Poo
     """Yield what keeps every task off a render for as long as nobody edits it: its priority, its pools."""
     if render.priority <= 0:
         yield Reason.RENDER_PRIORITY_ZERO, render
-    for pool in pool_chain(farm, render.pool):
-        if pool.paused:
-            yield Reason.POOL_PAUSED, pool
-        if pool.priority <= 0:
-            yield Reason.POOL_PRIORITY_ZERO, pool
+    yield from _barred_below(farm, render.pool)
+
+
+def _barred_below(farm: Farm, pool: int) -> Iterator[tuple[Reason, Pool]]:
+    for each in pool_chain(farm, pool):
+        if each.paused:
+            yield Reason.POOL_PAUSED, each
+        if each.priority <= 0:
+            yield Reason.POOL_PRIORITY_ZERO, each
 
 
 class FreeRenders:
@@ -75,6 +83,8 @@ class FreeRenders:
         self._farm = farm
         self._size: dict[int, tuple[int, int, int]] = {}
         """Render to (capacity, most tasks, pool priority)."""
+        self._of_pool: dict[int, tuple[bool, int, int, int]] = {}
+        """What each pool says, for renders that say nothing else."""
         self.free: dict[int, None] = {}
         self.changed: dict[int, None] = {}
         self.log: list[int] = []
@@ -98,11 +108,23 @@ class FreeRenders:
         """Return the effective capacity, the most tasks and the pool priority of a render."""
         known = self._size.get(render.id)
         if known is None:
-            farm = self._farm
-            usable = next(barred_by(farm, render), None) is None
-            most = max_tasks_of(farm, render) if usable else 0
-            known = self._size[render.id] = (capacity_of(farm, render), most, pool_priority(farm, render.pool))
+            usable, capacity, most, priority = self._of_pool.get(render.pool) or self._ask(render.pool)
+            if render.capacity_host >= 0 or capacity < 0:
+                capacity = capacity_of(self._farm, render)
+            if not usable or render.priority <= 0:
+                most = 0
+            elif render.max_tasks_host >= 0 or most < 0:
+                most = max_tasks_of(self._farm, render)
+            known = self._size[render.id] = capacity, most, priority
         return known
+
+    def _ask(self, pool: int) -> tuple[bool, int, int, int]:
+        """Return what a pool says of renders without numbers of their own: usable, capacity, most tasks, priority."""
+        farm = self._farm
+        usable = next(_barred_below(farm, pool), None) is None
+        capacity, most = pool_number(farm, pool, "capacity_host"), pool_number(farm, pool, "max_tasks_host")
+        found = self._of_pool[pool] = usable, capacity, most, pool_priority(farm, pool)
+        return found
 
     def room_reason(self, render: Render) -> Reason:
         """Return why a render can take no task of whatever size, or ``Reason.NONE``."""
@@ -174,10 +196,16 @@ class FreeRenders:
             self.look(event.render)
             return event.render
         if isinstance(event, PoolDeleted):
+            self._of_pool.pop(event.pool, None)
             self.in_pools.pop(event.pool, None)
             return 0
+        if isinstance(event, PoolEdited) and REMARKS.issuperset(event.new):
+            return 0
+        if isinstance(event, PoolEdited) and _SIZES.isdisjoint(event.new):
+            return EVERY
         if isinstance(event, PoolEdited | FarmRecovered):
             self._size.clear()
+            self._of_pool.clear()
             for render in self._farm.renders:
                 self.look(render)
             return EVERY

@@ -31,6 +31,7 @@ from afcore.states import TaskState
 
 __all__ = ["Kind", "KindKey", "kind_of", "offering"]
 
+_ROOT = 1
 KindKey = tuple[object, ...]
 
 
@@ -78,11 +79,31 @@ def _bare(block: Block) -> Block:
     return bare
 
 
+def _idle(holder: Limits) -> Limits:
+    """Return a copy of a holder that runs nothing anywhere."""
+    idle = shallow_copy(holder)
+    idle.running_per_host = {}
+    return idle
+
+
 class Kind:
     """One kind of jobs, and which renders it was refused by."""
 
-    def __init__(self, farm: Farm, renders: FreeRenders, matches: Matches, key: KindKey, job: Job) -> None:
+    def __init__(
+        self,
+        farm: Farm,
+        renders: FreeRenders,
+        matches: Matches,
+        key: KindKey,
+        job: Job,
+        number: int,
+        lacking: dict[str, dict["Kind", None]],
+    ) -> None:
         self.key = key
+        self.number = number
+        """Unique among the kinds of a ranking."""
+        self._lacking = lacking
+        """By ticket: the kinds that lack one, which are told when one is given back; shared with all."""
         self.jobs = 0
         """How many jobs are of this kind now."""
         self.stuck: dict[int, int] = {}
@@ -93,9 +114,7 @@ class Kind:
         # Copies: the job they are made from may be edited, run or be deleted while others of its kind stay.
         self._sample = shallow_copy(job)
         self._blocks = [_bare(job.blocks[index]) for index in offering(job)]
-        self._holders = [shallow_copy(holder) for holder in holders_of(farm, job)]
-        for holder in self._holders:
-            holder.running_per_host = {}
+        self._holders = [_idle(holder) for holder in holders_of(farm, job)]
         self._pools = [holder.pools for holder in self._holders if holder.pools]
         self.tickets = [block_tickets(farm, block.spec) for block in self._blocks]
         self.short = False
@@ -115,6 +134,16 @@ class Kind:
         self._fresh: dict[int, None] | None = None
         """None: any free render may do; else only these, because all others were asked."""
         self._read = 0
+
+    def tell(self, farm: Farm) -> None:
+        """Take in what the root asks now, the last of those above every job; nothing else about the kind changed."""
+        self._holders[-1] = _idle(farm.branches[_ROOT])
+        self._pools = [holder.pools for holder in self._holders if holder.pools]
+        self._asks = {holder_needs(holder) for holder in self._holders}
+        self._hopeless = (-1, False)
+        place = 2 + len(self._holders)
+        self.key = (*self.key[:place], _holder_key(self._holders[-1]), *self.key[place + 1 :])
+        self.forget()
 
     def forget(self, render: int = 0) -> None:
         """Forget what is known of a render, or of all."""
@@ -247,7 +276,9 @@ class Kind:
     def refuse(self, render: int, reason: Reason) -> None:
         """Leave a render out until it changes: no job of the kind may use it as it is."""
         self._refused[render] = self._renders.stamps[render]
-        self._lost_by_ticket = self._lost_by_ticket or reason is Reason.POOL_TICKET
+        if reason is Reason.POOL_TICKET and not self._lost_by_ticket:
+            self._lost_by_ticket = True
+            self._lack()
         if self._fresh is not None:
             self._fresh.pop(render, None)
 
@@ -259,6 +290,16 @@ class Kind:
             self._refused.clear()
         else:
             self._fresh.clear()
+
+    def find_short(self, short: bool) -> None:
+        """Take in whether every block lacks a ticket; when it does, the kind is passed over until one is given back."""
+        self.short = short
+        if short:
+            self._lack()
+
+    def _lack(self) -> None:
+        for name in {name for tickets in self.tickets for name in tickets}:
+            self._lacking.setdefault(name, {})[self] = None
 
     def ticket_freed(self) -> None:
         """Take in that tickets it wants were given back: renders left out for want of one are asked again."""

@@ -11,7 +11,15 @@ from afcore.model.tree import Branch, Limits
 from afcore.schedule.reasons import Reason
 from afcore.states import TaskState
 
-__all__ = ["Holder", "block_start_reason", "branch_chain", "holders_of", "job_start_reason", "start_reason"]
+__all__ = [
+    "Holder",
+    "block_start_reason",
+    "branch_chain",
+    "holders_of",
+    "job_start_reason",
+    "jobs_below",
+    "start_reason",
+]
 
 Holder = Limits
 """What holds limits: a branch, a user or a job."""
@@ -23,6 +31,13 @@ def branch_chain(farm: Farm, branch: int) -> Iterator[Branch]:
         found = farm.branches[branch]
         yield found
         branch = found.parent
+
+
+def jobs_below(farm: Farm, branch: Branch) -> Iterator[int]:
+    """Yield the jobs of a branch and of all branches below it."""
+    yield from branch.jobs
+    for child in branch.children:
+        yield from jobs_below(farm, farm.branches[child])
 
 
 def holders_of(farm: Farm, job: Job) -> list[Holder]:

@@ -9,16 +9,18 @@ Rules of this file:
 """
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from afcore.model.farm import Farm
 from afcore.model.job import Job
-from afcore.model.tree import Branch, User
+from afcore.model.tree import Branch, Limits, User
 from afcore.schedule.fit import Matches
 from afcore.schedule.free import FreeRenders
 from afcore.schedule.kinds import Kind, KindKey, kind_of, offering
-from afcore.schedule.need import Rank, rank_by_need, rank_by_order, users_share
+from afcore.schedule.limits import branch_chain
+from afcore.schedule.need import Rank, rank_by_need, rank_by_order
 
 __all__ = ["Entry", "Place", "Ranking"]
 
@@ -36,8 +38,16 @@ class Place:
     order: int
     places: list["Place"] = field(default_factory=list)
     heaps: dict[Kind, list[tuple[Rank, int]]] = field(default_factory=dict)
+    heads: list[tuple[Rank, int, int, Kind]] = field(default_factory=list)
+    """The first job of each kind that has one here, by rank: rank, job, number of the kind, kind."""
+    listed: dict[Kind, tuple[Rank, int, int, Kind]] = field(default_factory=dict)
+    """What ``heads`` holds of each kind."""
+    dirty: dict[Kind, None] = field(default_factory=dict)
+    """Kinds whose first job may be another one than ``heads`` says."""
     rank: Rank | None = None
     """Among its neighbours; None when it has to be computed."""
+    running: tuple[int, int] | None = None
+    """Tasks and capacity that a user runs here; None when it has to be counted."""
 
 
 @dataclass(slots=True)
@@ -63,34 +73,71 @@ class Ranking:
         self._renders = renders
         self._matches = matches
         self.kinds: dict[KindKey, Kind] = {}
-        self.by_ticket: dict[str, dict[Kind, None]] = {}
-        """The kinds that want a ticket, by its name."""
+        self.lacking: dict[str, dict[Kind, None]] = {}
+        """The kinds that lack a ticket, by its name: they are told when one is given back."""
         self.gated: dict[int, None] = {}
         """Jobs in place that can start nothing by their own limits now."""
+        self._gated_by: dict[tuple[str, int], dict[int, None]] = {}
+        """Those of them that a user or branch gated, by its kind and id; some may have come back since."""
         self._entries: dict[int, Entry] = {}
         self._places: dict[tuple[int, int], Place] = {}
         self._of_user: dict[int, list[Place]] = {}
         self._sequence: dict[int, int] = {}
         """Place of each job in its user's order: later ones are greater."""
         self._last = 0
+        self._ordered: set[int] = set()
+        """Users whose jobs have their places in ``_sequence``."""
+        self._numbers = 0
+        """Kinds ever made."""
+        self._counted: dict[int, tuple[int, int]] = {}
+        """Tasks and capacity of each running job, as the places have counted them."""
+        self._stuck: dict[Kind, None] = {}
+        """Kinds that have stuck jobs."""
+        self._seen = -1
+        """How much of the log was known when the stuck jobs were looked at."""
         self._inner_tickets: frozenset[str] = frozenset()
-        self.rebuild(())
+        self.pools_changed()
 
     def rebuild(self, ready: "tuple[int, ...] | dict[int, None]") -> None:
         """Begin anew with these ready jobs."""
         self.kinds.clear()
-        self.by_ticket.clear()
+        self.lacking.clear()
         self.gated.clear()
+        self._gated_by.clear()
         self._entries.clear()
         self._places.clear()
         self._of_user.clear()
+        self._sequence.clear()
+        self._ordered.clear()
+        self._counted.clear()
+        self._stuck.clear()
+        self.pools_changed()
+        for job in ready:
+            self.look(job, ready=True)
+
+    def pools_changed(self) -> None:
+        """Take in that pools came, went or changed: every kind asks again, whatever it knew."""
         self._inner_tickets = frozenset(
             name for pool in self._farm.pools.values() if pool.parent for name in pool.tickets
         )
-        for user in self._farm.users:
-            self.reorder(user)
-        for job in ready:
-            self.look(job, ready=True)
+        for kind in self.kinds.values():
+            kind.forget()
+
+    def branch_masks_changed(self) -> None:
+        """Take in that the root asks for other renders: the jobs stay of the kinds they are, which ask anew."""
+        kinds = list(self.kinds.values())
+        self.kinds.clear()
+        for kind in kinds:
+            kind.tell(self._farm)
+            self.kinds.setdefault(kind.key, kind)
+
+    def drop(self, branch: int, user: int) -> None:
+        """Forget a branch, or a user everywhere, that is gone and had no jobs."""
+        for key in [key for key in self._places if (key[1] == user if user else key[0] == branch)]:
+            place = self._places.pop(key)
+            if place.above is not None:
+                place.above.places.remove(place)
+        self._of_user.pop(user, None)
 
     @property
     def root(self) -> Place | None:
@@ -117,12 +164,38 @@ class Ranking:
 
     def reorder(self, user: int) -> None:
         """Take in the order of a user's jobs; call ``look`` for them afterwards."""
+        self._ordered.add(user)
         for job in self._farm.users[user].jobs:
             self._last += 1
             self._sequence[job] = self._last
 
+    def _place_in_order(self, job: Job) -> int:
+        if job.user not in self._ordered:
+            self.reorder(job.user)
+        found = self._sequence.get(job.id)
+        if found is None:
+            # A new job comes behind all of its priority, and only among these the number counts.
+            self._last += 1
+            found = self._sequence[job.id] = self._last
+        return found
+
+    def last_among_equals(self, job: int) -> None:
+        """Take in that a job came to its user's order behind all of its priority."""
+        self._last += 1
+        self._sequence[job] = self._last
+
+    def stuck_of(self, jobs: Iterable[int]) -> list[int]:
+        """Return those of some jobs that lie in no heap."""
+        entries = self._entries
+        return [job for job in jobs if job in entries and entries[job].rank is None]
+
     def count(self, job: Job) -> None:
         """Take in that a job runs more or less: what is above it ranks anew."""
+        own = self._places.get((job.branch, job.user))
+        if own is not None and own.running is not None:
+            before = self._counted.get(job.id, (0, 0))
+            now = self._counted[job.id] = job.running_tasks, job.running_capacity
+            own.running = own.running[0] + now[0] - before[0], own.running[1] + now[1] - before[1]
         for each in self._of_user.get(job.user, ()):
             # In every branch: when a user was served last counts wherever the user's jobs are.
             each.rank = None
@@ -133,8 +206,30 @@ class Ranking:
 
     def moved(self) -> None:
         """Take in that jobs changed places: every place ranks anew."""
+        self._counted.clear()
         for place in self._places.values():
-            place.rank = None
+            place.rank = place.running = None
+
+    def ranks_anew(self, user: int = 0, branch: int = 0) -> None:
+        """Take in that the priority or the way of solving of a user or branch changed."""
+        for place in self._of_user.get(user, ()) if user else [self._places.get((branch, 0))]:
+            if place is not None:
+                place.rank = None
+                for below in place.places:
+                    below.rank = None
+
+    def _running(self, place: Place, user: User) -> tuple[int, int]:
+        """Return the tasks and the capacity that a user runs in one branch."""
+        if place.running is None:
+            tasks = capacity = 0
+            for id in user.jobs:
+                job = self._farm.jobs[id]
+                if job.running_tasks and job.branch == place.branch.id:
+                    self._counted[id] = job.running_tasks, job.running_capacity
+                    tasks += job.running_tasks
+                    capacity += job.running_capacity
+            place.running = tasks, capacity
+        return place.running
 
     def look(self, id: int, *, ready: bool, anew: bool = True) -> None:
         """Look at one job again; ``anew`` when what it may use may have changed, not only its rank."""
@@ -161,13 +256,19 @@ class Ranking:
         self.gated.pop(id, None)
         rank = self.rank_job(entry.place, job)
         if rank != entry.rank:
-            entry.rank = rank
-            heapq.heappush(entry.place.heaps.setdefault(entry.kind, []), (rank, id))
+            self._push(entry, rank, id)
+
+    def _push(self, entry: Entry, rank: Rank, job: int) -> None:
+        place, kind = entry.place, entry.kind
+        entry.rank = rank
+        heapq.heappush(place.heaps.setdefault(kind, []), (rank, job))
+        place.dirty[kind] = None
 
     def _take_out(self, id: int, entry: Entry | None) -> None:
         self.gated.pop(id, None)
         if entry is not None:
             del self._entries[id]
+            entry.place.dirty[entry.kind] = None
             entry.kind.jobs -= 1
             entry.kind.stuck.pop(id, None)
 
@@ -180,11 +281,12 @@ class Ranking:
                     del self.kinds[old.key]
                     for place in self._places.values():
                         place.heaps.pop(old, None)
-                    for kinds in self.by_ticket.values():
+                        place.dirty[old] = None
+                    for kinds in self.lacking.values():
                         kinds.pop(old, None)
-            kind = self.kinds[key] = Kind(self._farm, self._renders, self._matches, key, job)
-            for name in {name for tickets in kind.tickets for name in tickets}:
-                self.by_ticket.setdefault(name, {})[kind] = None
+            self._numbers += 1
+            kind = Kind(self._farm, self._renders, self._matches, key, job, self._numbers, self.lacking)
+            self.kinds[key] = kind
         return kind
 
     # Ranks
@@ -194,10 +296,8 @@ class Ranking:
         ranker = place.node
         if ranker.solve_method == "solve_order":
             if isinstance(ranker, User):
-                if job.id not in self._sequence:
-                    self.reorder(ranker.id)
                 # A user's own list: priority, then the user's order, whatever was served last.
-                return (-float(job.priority), 0.0, self._sequence[job.id], job.id)
+                return (-float(job.priority), 0.0, self._place_in_order(job), job.id)
             return rank_by_order(
                 priority=job.priority, created=job.time_creation, last_solved=job.last_solved, place=job.id
             )
@@ -218,7 +318,7 @@ class Ranking:
             else:
                 capacity = ranker.solve_need == "solve_capacity"
                 if isinstance(node, User):
-                    resources = users_share(self._farm, place.branch, node, capacity=capacity)
+                    resources = self._running(place, node)[capacity]
                 else:
                     resources = node.running_capacity if capacity else node.running_tasks
                 place.rank = rank_by_need(
@@ -234,24 +334,37 @@ class Ranking:
 
     def best_job(self, place: Place) -> tuple[Rank, int] | None:
         """Return the job directly below a place that is to be served next, among those a render may be there for."""
-        heads: list[tuple[Rank, int, Kind]] = []
-        for kind, heap in list(place.heaps.items()):
+        if self._stuck and self._seen != self._renders.log_end:
+            self._seen = self._renders.log_end
+            for kind in [kind for kind in self._stuck if kind.open()]:
+                self._free_stuck(kind)
+        if place.dirty:
+            for kind in place.dirty:
+                self._list_head(place, kind)
+            place.dirty.clear()
+        for rank, job, _, kind in place.heads:
             if kind.short or kind.hopeless:
                 continue
-            if kind.stuck and kind.open():
-                self._free_stuck(kind)
-            head = self._head(place, kind, heap)
-            if head is not None:
-                heads.append((*head, kind))
-            elif not kind.jobs:
-                del place.heaps[kind]
-        # Kinds are not compared: no two heads are the same job.
-        for rank, job, kind in sorted(heads):
             if kind.open():
-                kind.short = self._short_of_tickets(kind)
+                kind.find_short(self._short_of_tickets(kind))
                 if not kind.short:
                     return rank, job
         return None
+
+    def _list_head(self, place: Place, kind: Kind) -> None:
+        """Put the first job of a kind in its order among those of the other kinds."""
+        heap, before = place.heaps.get(kind), place.listed.pop(kind, None)
+        head = self._head(place, kind, heap) if heap else None
+        if before is not None:
+            if head == before[:2]:
+                place.listed[kind] = before
+                return
+            del place.heads[bisect_left(place.heads, before)]
+        if head is not None:
+            entry = place.listed[kind] = (*head, kind.number, kind)
+            insort(place.heads, entry)
+        elif heap is not None and not kind.jobs:
+            del place.heaps[kind]
 
     def _head(self, place: Place, kind: Kind, heap: list[tuple[Rank, int]]) -> tuple[Rank, int] | None:
         entries = self._entries
@@ -292,8 +405,9 @@ class Ranking:
         for id in [id for id, seen in kind.stuck.items() if seen != self._renders.log_end]:
             entry = self._entries[id]
             entry.seen = kind.stuck.pop(id)
-            entry.rank = self.rank_job(entry.place, self._farm.jobs[id])
-            heapq.heappush(entry.place.heaps.setdefault(kind, []), (entry.rank, id))
+            self._push(entry, self.rank_job(entry.place, self._farm.jobs[id]), id)
+        if not kind.stuck:
+            self._stuck.pop(kind, None)
 
     def _short_of_tickets(self, kind: Kind) -> bool:
         """Say whether every block of a kind lacks a ticket that only the root pool defines."""
@@ -314,13 +428,27 @@ class Ranking:
         """Return where a job stands."""
         return self._entries[job]
 
-    def gate(self, job: int) -> None:
-        """Leave a job out until somebody looks at it again: its own limits allow no start."""
-        self._entries[job].rank = None
+    def gated_by(self, job: Job) -> list[int]:
+        """Return, once, the jobs that were left out because the user or a branch of a job ran enough."""
+        if not self._gated_by:
+            return []
+        above = [("user", job.user), *(("branch", each.id) for each in branch_chain(self._farm, job.branch))]
+        return [id for key in above for id in self._gated_by.pop(key, ())]
+
+    def gate(self, job: int, by: Limits | None = None) -> None:
+        """Leave a job out until somebody looks at it again: its limits, or of whom is above it, allow no start."""
+        if isinstance(by, User | Branch):
+            key = "user" if isinstance(by, User) else "branch", by.id
+            self._gated_by.setdefault(key, {})[job] = None
+        entry = self._entries[job]
+        entry.rank = None
+        entry.place.dirty[entry.kind] = None
         self.gated[job] = None
 
     def stick(self, job: int) -> None:
         """Leave a job out until its kind has a render that it was not offered."""
         entry = self._entries[job]
         entry.rank = None
+        entry.place.dirty[entry.kind] = None
         entry.kind.stuck[job] = self._renders.log_end
+        self._stuck[entry.kind] = None

@@ -9,7 +9,7 @@ Source of the walk: branch, then user (or child branch, or job), then job, then 
 the job's blocks in their order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
 from afcore.events import (
@@ -33,9 +33,9 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.schedule.fit import Matches, block_reason, holder_reason, job_reason, task_avoids
-from afcore.schedule.free import EVERY, FreeRenders
+from afcore.schedule.free import EVERY, REMARKS, FreeRenders
 from afcore.schedule.kinds import Kind, offering
-from afcore.schedule.limits import Holder, block_start_reason, holders_of, start_reason
+from afcore.schedule.limits import Holder, block_start_reason, holders_of, jobs_below, start_reason
 from afcore.schedule.offers import Offers
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.rates import Rates
@@ -46,11 +46,20 @@ from afcore.states import RenderState, TaskState
 
 __all__ = ["Scheduler"]
 
+_ASKED = frozenset(
+    {
+        *("hosts_mask", "hosts_mask_exclude", "hosts_mask_type", "need_os", "need_properties", "need_power"),
+        *("need_memory", "need_hdd", "pools"),
+    }
+)
+"""Parameters of users and branches that decide which renders their jobs may use."""
+_SOLVED = frozenset({"solve_method", "solve_need", "solve_jobs"})
+"""Parameters that decide in which order."""
 _OF_TREE = (
     *(UserEdited, UserDeleted, BranchEdited, BranchDeleted),
     *(PoolAdded, PoolEdited, PoolDeleted, FarmRecovered),
 )
-"""Seldom: after one of these everything is ranked anew."""
+"""Seldom; not about one job."""
 _MOVES = frozenset({"user_name", "branch", "priority"})
 
 
@@ -84,6 +93,7 @@ class Scheduler:
         self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self._allows)
         self._passed: dict[int, tuple[int, ClaimKey]] = {}
         """Who had its turn on a render, as it was at a stamp, and found too little room."""
+        self.limited = farm.limited
         self._again = False
         """Whether something ended that others may have waited for."""
         self._at = 0.0
@@ -149,20 +159,66 @@ class Scheduler:
         elif kind is RunFinished:
             self._finished(event)  # type: ignore[arg-type]
         elif isinstance(event, _OF_TREE):
-            self._stale = True
-            if self._farm.limited:
-                self._tickets = self._held()  # a limit of a service may be new: what runs holds its ticket now
-            self.offers.touched.clear()
-            self.offers.changed.update(dict.fromkeys(self.offers.ready))
+            self._tree_changed(event)
         else:
             if isinstance(event, JobDeleted):
                 self.rates.forget(event.job)
             elif isinstance(event, JobsReordered):
                 self._reorder(event.user)
+                self._look(anew=False)
             elif isinstance(event, JobEdited) and not _MOVES.isdisjoint(event.new):
-                self._reorder(self._farm.jobs[event.job].user)
-                self.ranking.moved()
+                self.ranking.last_among_equals(event.job)
+                if len(event.new) > 1 or "priority" not in event.new:
+                    self.ranking.moved()
             self._look()
+
+    def _tree_changed(self, event: Event) -> None:
+        """Take in an edit of users, branches or pools, looking only at the jobs it is about."""
+        if self.limited != self._farm.limited or isinstance(event, FarmRecovered):
+            # Services that are limited now hold tickets that the kinds knew nothing of.
+            self.limited = self._farm.limited
+            self._tickets = self._held()
+            self._stale = True
+            self.offers.touched.clear()
+            jobs: Iterable[int] = self.offers.ready
+        elif isinstance(event, UserEdited):
+            jobs = self._edited(event.new, self._farm.users[event.user].jobs)
+            self.ranking.ranks_anew(user=event.user)
+        elif isinstance(event, BranchEdited):
+            jobs = self._branch_edited(event)
+            self.ranking.ranks_anew(branch=event.branch)
+        elif isinstance(event, UserDeleted):
+            self.ranking.drop(0, event.user)
+            return
+        elif isinstance(event, BranchDeleted):
+            self.ranking.drop(event.branch, 0)
+            return
+        elif isinstance(event, PoolEdited) and REMARKS.issuperset(event.new):
+            return
+        else:
+            self.ranking.pools_changed()
+            jobs = self.offers.ready
+        self.offers.changed.update(dict.fromkeys(job for job in jobs if job in self.offers.ready))
+        self._look()
+
+    def _branch_edited(self, event: BranchEdited) -> Iterable[int]:
+        branch = self._farm.branches[event.branch]
+        if branch.parent or _ASKED.isdisjoint(event.new):
+            return self._edited(event.new, jobs_below(self._farm, branch))
+        # Below the root is everybody: kinds ask anew, jobs stay where they are.
+        self.ranking.branch_masks_changed()
+        return self._edited({name: value for name, value in event.new.items() if name not in _ASKED}, self.offers.ready)
+
+    def _edited(self, new: Collection[str], jobs: Iterable[int]) -> Iterable[int]:
+        """Touch the jobs that an edit of who is above them is about; return all of them."""
+        every = list(jobs)
+        if _ASKED.isdisjoint(new) and _SOLVED.isdisjoint(new):
+            # A limit only: who was left out may go on, the others are where they were.
+            touched = self.ranking.stuck_of(every)
+        else:
+            touched = every
+        self.offers.touched.update(dict.fromkeys(job for job in touched if job in self.offers.ready))
+        return every
 
     def _forget(self, render: int) -> None:
         """Forget what was remembered of a render that is another one now."""
@@ -195,13 +251,16 @@ class Scheduler:
         job = self._farm.jobs.get(event.job)
         if job is not None:
             self.ranking.count(job)
+            # Whoever was left out because somebody above ran enough may go on.
+            gated = self.ranking.gated_by(job)
+            self.offers.touched.update(dict.fromkeys(id for id in gated if id in self.offers.ready))
         self._again = True
         self._look(anew=False)
 
     def _gave_back(self, job: int, block: int, task: int) -> None:
         """Take in that a run gave back the tickets it held, or some of them."""
         for name in self._tickets.get((job, block, task), ()):
-            for kind in self.ranking.by_ticket.get(name, ()):
+            for kind in self.ranking.lacking.pop(name, ()):
                 kind.ticket_freed()
         self._again = True
 
@@ -264,8 +323,9 @@ class Scheduler:
         blocks = [job.blocks[index] for index in entry.blocks if not block_start_reason(job.blocks[index])]
         if job.ppa:
             blocks = [block for block in blocks if self.offers.next_task(block) is not None]
-        if not blocks or not all(self._allows(holder) for holder in holders):
-            ranking.gate(job.id)
+        refusing = next((holder for holder in holders if not self._allows(holder)), None)
+        if not blocks or refusing is not None:
+            ranking.gate(job.id, refusing)
             return None
         single = [block for block in blocks if not block.spec.multi_host]
         if len(single) < len(blocks):

@@ -17,9 +17,10 @@ from afcore.model.effective import capacity_of, max_tasks_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.model.tree import Branch, Pool
+from afcore.model.tree import Pool
 from afcore.schedule.explain import Explainer, Obstacle
 from afcore.schedule.fit import minimum_capacity
+from afcore.schedule.limits import jobs_below
 from afcore.schedule.remedies import Scope, remedies
 from afcore.schedule.solver import Scheduler
 from afcore.why.changes import Change, change_of
@@ -257,7 +258,8 @@ class Proposals:
             ready = self._scheduler.offers.ready
             return self._few([job for job in farm.users[id].jobs if job in ready], free), free
         if kind == "branch":
-            return self._few(list(self._ready_below(farm.branches[id])), free), free
+            ready = self._scheduler.offers.ready
+            return self._few([job for job in jobs_below(farm, farm.branches[id]) if job in ready], free), free
         renders = {id} if kind in ("render", "heal") else set(_renders_below(farm, farm.pools[id]))
         return self._rivals_on(renders | free), renders | free
 
@@ -266,12 +268,6 @@ class Proposals:
             return jobs
         rivals = self._rivals_on(renders)
         return None if rivals is None else [job for job in jobs if job in set(rivals)]
-
-    def _ready_below(self, branch: Branch) -> Iterator[int]:
-        ready = self._scheduler.offers.ready
-        yield from (job for job in branch.jobs if job in ready)
-        for child in branch.children:
-            yield from self._ready_below(self._farm.branches[child])
 
     def _rivals_on(self, renders: Iterable[int]) -> list[int] | None:
         key = tuple(sorted(renders))

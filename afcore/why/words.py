@@ -15,6 +15,7 @@ from afcore.model.render import Render
 from afcore.model.tree import Branch, Pool, User
 from afcore.schedule.explain import Obstacle, Thing
 from afcore.schedule.fit import minimum_capacity
+from afcore.schedule.limits import jobs_below
 from afcore.schedule.reasons import Reason
 from afcore.states import OVER_STATES
 
@@ -215,7 +216,7 @@ def held_by(farm: Farm, obstacle: Obstacle, renders: Iterable[Render]) -> list[t
     reason, thing = obstacle.reason, obstacle.thing
     counts: Counter[int] = Counter()
     if reason in (Reason.RUNNING_LIMIT, Reason.BLOCK_LIMIT) and isinstance(thing, User | Branch):
-        below = thing.jobs if isinstance(thing, User) else _jobs_below(farm, thing)
+        below = thing.jobs if isinstance(thing, User) else jobs_below(farm, thing)
         counts.update({id: farm.jobs[id].running_tasks for id in below})
     elif reason in (Reason.SLOTS, Reason.FULL, Reason.CAPACITY):
         for render in renders:
@@ -229,12 +230,3 @@ def held_by(farm: Farm, obstacle: Obstacle, renders: Iterable[Render]) -> list[t
             for key, run in render.runs.items():
                 counts[key.job] += dict(run.tickets).get(obstacle.name, 0)
     return [(job, count) for job, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])) if count]
-
-
-def _jobs_below(farm: Farm, branch: Branch) -> list[int]:
-    found, todo = [], [branch]
-    while todo:
-        each = todo.pop()
-        found.extend(each.jobs)
-        todo.extend(farm.branches[child] for child in each.children)
-    return found

@@ -231,3 +231,15 @@ def test_a_job_waits_no_more_for_one_that_another_user_gets() -> None:
     assert started(small) == []
     small.happen(JobEdited(job=other, old={"user_name": "anna"}, new={"user_name": "ben"}))
     assert {each.job for each in small.solve()} == {first}
+
+
+def test_a_user_at_the_limit_goes_on_when_another_job_of_theirs_ends() -> None:
+    small = SmallFarm(solve_jobs=True)
+    small.render("a", slots=9, capacity=9000)
+    small.user("anna", max_running_tasks=1)
+    small.job("A", frames=1, priority=120)
+    second = small.job("B", frames=1)
+    (first,) = small.solve()
+    assert small.solve() == []
+    small.finish(first)
+    assert [each.job for each in small.solve()] == [second]
