@@ -19,9 +19,9 @@ from afcore.hostpatterns import Description
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
 from afcore.model.hosterrors import HostErrors
+from afcore.model.hostruns import HostRuns
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
-from afcore.model.runs import HostRuns
 from afcore.model.system import SystemQueue
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tasks import COLUMN_NAMES as COLUMNS

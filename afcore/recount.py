@@ -10,8 +10,8 @@ from afcore.evolve.tasks import count, take
 from afcore.evolve.tickets import find_limited
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
+from afcore.model.hostruns import HostRuns
 from afcore.model.job import Block, Job
-from afcore.model.runs import HostRuns
 from afcore.model.tree import Branch, Pool, User
 
 __all__ = ["recount"]

@@ -21,9 +21,9 @@ from afcore.evolve.tasks import count_in_pools
 from afcore.evolve.tickets import limit_services
 from afcore.model.clocks import is_busy, is_idle
 from afcore.model.farm import Farm
+from afcore.model.hostruns import HostRuns
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.model.runs import HostRuns
 from afcore.states import RenderState, TaskState
 
 __all__ = ["HANDLERS"]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from afcore.model.hostruns import HostRuns
 from afcore.model.run import Run
-from afcore.model.runs import HostRuns
 
 __all__ = ["Render", "Run"]
 

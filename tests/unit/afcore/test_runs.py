@@ -17,8 +17,9 @@ from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.ids import RunKey
 from afcore.image import FarmImage, farm_bytes, load_farm
 from afcore.jobspec import BlockSpec, JobSpec
+from afcore.model.hostruns import HostRuns
 from afcore.model.run import Run
-from afcore.model.runs import MOST_AWAKE, ROW, HostRuns, Runs
+from afcore.model.runs import MOST_AWAKE, ROW, Runs
 from afcore.replay import recover
 from afcore.reservation import Reservation
 from afcore.states import RunStatus
