@@ -80,11 +80,11 @@ def seed_farm(farm: FarmProcess) -> dict[str, int]:
 
 
 def save(widget: Any, path: Path) -> None:
-    """Keep a picture of a widget, with as many colours as it needs and few bytes."""
+    """Keep a picture of a widget in few bytes, every colour as it is."""
     widget.grab().save(str(path))
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+        plain = picture.convert("RGB")
+    plain.save(path, optimize=True)
 
 
 class Camera:
