@@ -13,6 +13,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.tree import Branch, Limits, Pool, User
 from afcore.rules.depends import is_clear
+from afcore.schedule.devices import devices_held
 from afcore.schedule.limits import branch_chain
 from afcore.states import LIVE_STATES, RenderState, TaskFlag, TaskState
 from afcore.systemcommand import SYSTEM_JOB
@@ -32,6 +33,7 @@ def check(farm: Farm) -> list[str]:
         *_holders(farm),
         *_renders(farm),
         *_tickets(farm),
+        *_devices(farm),
         *_indexes(farm),
         *_waiting_jobs(farm),
         *_system(farm),
@@ -247,6 +249,16 @@ def _tickets(farm: Farm) -> Iterator[str]:
         hosts = {(name, id): amount for name, counts in pool.ticket_hosts.items() for id, amount in counts.items()}
         if pool.tickets_used != dict(used) or hosts != dict(held) or not all(pool.ticket_hosts.values()):
             yield f"pool {pool.path} counts tickets {pool.tickets_used}, its runs hold {dict(used)}"
+
+
+def _devices(farm: Farm) -> Iterator[str]:
+    """No device has two tasks, unless all of them share it."""
+    for render in farm.renders.values():
+        if not render.devices:
+            continue
+        for device, blocks in devices_held(farm, render).items():
+            if len(blocks) > 1 and not all(block.spec.gpus_shared for block in blocks):
+                yield f"device {device} of render {render.name} is held by {len(blocks)} tasks that do not share it"
 
 
 def over_full(farm: Farm) -> list[str]:

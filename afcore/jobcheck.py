@@ -57,6 +57,7 @@ _BLOCK_RANGES: dict[str, tuple[int, int]] = {
     "need_cpu_cores": (-1, _HUGE),
     "need_cpu_freq_cores": (-1, _HUGE),
     "need_gpu_mem_mb": (-1, _HUGE),
+    "need_gpus": (-1, 64),
     "errors_retries": (-1, 127),
     "errors_avoid_host": (-1, 127),
     "errors_task_same_host": (-1, 127),

@@ -108,6 +108,8 @@ class BlockSpec:
     parser_coeff: int = 1
     custom_data: str = ""
     srv_info: str = ""
+    need_gpus: int = -1
+    gpus_shared: bool = False
 
     def has(self, flag: int) -> bool:
         """Say whether a bit of ``BlockFlag`` is set."""

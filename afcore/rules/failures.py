@@ -34,7 +34,7 @@ __all__ = ["Verdict", "given_up", "judge", "ready_or_waiting", "returned"]
 _TEMPORARY = frozenset(
     {
         *(Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK),
-        *(Reason.HOST_TICKET, Reason.POOL_TICKET),
+        *(Reason.HOST_TICKET, Reason.POOL_TICKET, Reason.GPUS_TAKEN),
         *MEASURED,
     }
 )

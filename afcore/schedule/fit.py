@@ -14,6 +14,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.model.tree import Limits
+from afcore.schedule.devices import device_reason
 from afcore.schedule.reasons import Reason
 from afcore.schedule.tickets import host_ticket_missing, pool_ticket_holder
 from afcore.states import RenderState
@@ -225,6 +226,10 @@ def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: R
         limit = spec.errors_avoid_host if spec.errors_avoid_host >= 0 else farm.users[job.user].errors_avoid_host
         if failed is not None and 0 < limit <= failed.count:
             return Reason.AVOIDED_BY_BLOCK
+    if spec.need_gpus > 0:
+        reason = device_reason(farm, block, render)
+        if reason:
+            return reason
     needed = _needed_resources(block, render)
     if needed:
         return needed
@@ -239,7 +244,7 @@ def _needed_resources(block: Block, render: Render) -> Reason:
     if spec.need_hdd > 0 and spec.need_hdd > _resource(render, "hdd_free_gb"):
         return Reason.DISK
     gpu = _resource(render, "gpu_mem_total_mb") - _resource(render, "gpu_mem_used_mb")
-    if spec.need_gpu_mem_mb > 0 and spec.need_gpu_mem_mb > gpu:
+    if spec.need_gpus <= 0 and spec.need_gpu_mem_mb > 0 and spec.need_gpu_mem_mb > gpu:
         return Reason.GPU_MEMORY
     mhz, cores = _resource(render, "cpu_mhz"), _resource(render, "cpu_num")
     if spec.need_cpu_freq_mgz > 0 and spec.need_cpu_freq_mgz > mhz:

@@ -61,6 +61,7 @@ def kind_of(farm: Farm, job: Job, blocks: tuple[int, ...]) -> KindKey:
                 *(spec.service, spec.capacity, spec.capacity_coeff_min, spec.capacity_coeff_max),
                 *(spec.need_memory, spec.need_power, spec.need_hdd, spec.need_cpu_freq_mgz, spec.need_cpu_cores),
                 *(spec.need_cpu_freq_cores, spec.need_gpu_mem_mb, spec.need_properties),
+                *(spec.need_gpus, spec.gpus_shared),
                 *(spec.hosts_mask, spec.hosts_mask_exclude),
                 *(spec.least_hosts, spec.multihost_max if spec.multi_host else 1),
                 spec.task_max_run_time.bit_length(),

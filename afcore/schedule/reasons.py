@@ -40,6 +40,10 @@ class Reason(IntEnum):
     CPU_FREQUENCY_CORES = 21
     HOST_TICKET = 22
     POOL_TICKET = 23
+    GPUS = 24
+    """It has fewer GPUs, or none so large."""
+    GPUS_TAKEN = 25
+    """Others hold them."""
     # limits: a branch, user or job
     PRIORITY_ZERO = 30
     RUNNING_LIMIT = 31
@@ -86,13 +90,13 @@ MEASURED = frozenset({Reason.MEMORY, Reason.DISK, Reason.GPU_MEMORY, Reason.CPU_
 OWN = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK})
 """Reasons that one job has and another one that asks for the same has not."""
 
-TOO_LITTLE = frozenset({Reason.CAPACITY})
+TOO_LITTLE = frozenset({Reason.CAPACITY, Reason.GPUS_TAKEN})
 """Reasons that a render would not have if nothing ran there."""
 
 STATIC = frozenset(
     {
         *(Reason.HOSTS_MASK, Reason.HOSTS_MASK_EXCLUDE, Reason.OS, Reason.PROPERTIES, Reason.POWER),
-        *(Reason.POOL, Reason.SERVICE),
+        *(Reason.POOL, Reason.SERVICE, Reason.GPUS),
     }
 )
 """Reasons that stay until somebody edits the render, its pools or the job."""
@@ -113,6 +117,8 @@ NEUTRAL: dict[Reason, dict[str, Any]] = {
     Reason.MEMORY: {"need_memory": -1},
     Reason.DISK: {"need_hdd": -1},
     Reason.GPU_MEMORY: {"need_gpu_mem_mb": -1},
+    Reason.GPUS: {"need_gpus": -1},
+    Reason.GPUS_TAKEN: {"need_gpus": -1},
     Reason.CPU_FREQUENCY: {"need_cpu_freq_mgz": -1},
     Reason.CPU_CORES: {"need_cpu_cores": -1},
     Reason.CPU_FREQUENCY_CORES: {"need_cpu_freq_cores": -1},

@@ -55,7 +55,8 @@ ClaimKey = tuple[int, int]
 
 _ROOMY = frozenset({Reason.NONE, Reason.SLOTS, Reason.FULL})
 _PASSING = frozenset(
-    {Reason.NONE, Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.HOST_TICKET, Reason.POOL_TICKET, *MEASURED}
+    {Reason.NONE, Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.HOST_TICKET, Reason.POOL_TICKET, Reason.GPUS_TAKEN}
+    | MEASURED
 )
 """Reasons against a render that may be gone when what runs there is."""
 

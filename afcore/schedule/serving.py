@@ -15,6 +15,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.reservation import Reservation
+from afcore.schedule.devices import choose_devices
 from afcore.schedule.fit import Matches, block_reason, coefficient, holder_reason, job_reason
 from afcore.schedule.free import FreeRenders
 from afcore.schedule.limits import Holder, holders_of
@@ -46,6 +47,7 @@ def make_start(
         render=render.id,
         capacity=units(block, factor),
         coefficient=factor,
+        devices=list(choose_devices(farm, block, render) or ()),
         captured=list(others),
         tickets=block_tickets(farm, block.spec),
     )
@@ -154,7 +156,12 @@ class Serving:
         tickets = block_tickets(self._farm, spec)
         master, *others = hosts[: spec.multihost_max]
         held = [
-            Reservation(render.id, units(block, coefficient(block, self._left(render))), tickets)
+            Reservation(
+                render.id,
+                units(block, coefficient(block, self._left(render))),
+                tickets,
+                choose_devices(self._farm, block, render) or (),
+            )
             for render in others
         ]
         return make_start(self._farm, block, task, master, self._left(master), held)

@@ -170,6 +170,8 @@ PHRASES: dict[Reason, str] = {
     Reason.MEMORY: "too little free memory for {thing}",
     Reason.DISK: "too little free disk for {thing}",
     Reason.GPU_MEMORY: "too little free GPU memory for {thing}",
+    Reason.GPUS: "too few GPUs, or too small ones, for {thing}",
+    Reason.GPUS_TAKEN: "its GPUs are held by other tasks",
     Reason.CPU_FREQUENCY: "too slow a processor for {thing}",
     Reason.CPU_CORES: "too few cores for {thing}",
     Reason.CPU_FREQUENCY_CORES: "too little processor in all for {thing}",

@@ -160,7 +160,7 @@ class Service:
         environment["AF_BLOCK_ID"] = str(run.block)
         environment["AF_TASK_ID"] = str(run.task)
         if run.devices:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, run.devices))
+            environment["CUDA_VISIBLE_DEVICES"] = environment["AF_GPUS"] = ",".join(map(str, run.devices))
         return environment
 
     def check_exit(self, code: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,26 @@ def test_a_task_has_three_hosts_over_a_restart_and_a_lost_service(farm_process: 
     farm.wait_job(id)
     wait_for(lambda: not any(map(is_alive, pids(farm))), what="the services to end with the task")
     assert set(runs_on(farm).values()) == {0}
+
+
+def test_tasks_are_told_their_gpus_and_no_two_have_one_at_a_time(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    cards = [{"index": n, "kind": "gpu", "name": "card", "memory_mb": 8000} for n in range(2)]
+    machine = farm.folder / "machine.json"
+    machine.write_text(json.dumps({"identity": {"devices": cards}, "resources": [{}]}))
+    farm.start_agent("r1", "--fake-host", str(machine))
+    book = farm.folder / "book"
+    command = f'echo "+$AF_GPUS=$CUDA_VISIBLE_DEVICES" >> {book}; sleep 0.2; echo "-$AF_GPUS" >> {book}'
+    block = {"command": command, "frame_first": 1, "frame_last": 6, "need_gpus": 1, "need_gpu_mem_mb": 6000}
+    farm.wait_job(farm.submit(block))
+    held: set[str] = set()
+    seen: set[str] = set()
+    for line in book.read_text().split():
+        device, _, cuda = line[1:].partition("=")
+        if line[0] == "+":
+            assert device == cuda and device not in held, f"{line} while {held} are held"
+            held.add(device)
+            seen.add(device)
+        else:
+            held.remove(device)
+    assert seen == {"0", "1"} and not held

@@ -90,6 +90,8 @@ def _block(asker: Asker, name: str, before: list[str]) -> BlockSpec:
     flags = dice.choice((0, 0, 0, 16, 1024))
     wide = asker.wide_dice
     if wide.random() < asker.wide_share:
+        values.update(need_gpus=wide.choice((1, 1, 2)), gpus_shared=wide.random() < 0.4)
+    if wide.random() < asker.wide_share:
         flags |= 4 | wide.choice((0, 8, 256))
         values.update(
             multihost_min=wide.choice((1, 2, 2)),

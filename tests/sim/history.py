@@ -105,6 +105,8 @@ class History:
         self.answered: set[int] = set()
         """Jobs whose submitter was told that they are taken."""
         self.applied_count = 0
+        self.devices: dict[RunKey, set[tuple[int, int]]] = {}
+        """(render, device) of each run that goes on."""
 
     def broken(self, sentence: str) -> Broken:
         """Return what to raise."""
@@ -119,6 +121,7 @@ class History:
         self._stopping = dict(self._kept_stopping)
         self._runs = dict(self._kept_runs)
         self._starts.clear()
+        self.devices = {key: self.devices[key] for key in self.running if key in self.devices}
         if set(core.farm.runs) != set(self.running):
             raise self.broken("the farm came back with other runs than it had")
         self.look(core.farm)
@@ -182,6 +185,7 @@ class History:
             self._state(farm, key, held.render)
             self._host(farm, held.render)
         self._tickets(farm, event)
+        self._devices(farm, event)
         self._rate(farm, key.job, at)
 
     def _state(self, farm: Farm, key: RunKey, id: int) -> None:
@@ -267,6 +271,17 @@ class History:
             if sum(below.values()) > count >= 0 or len(below) > hosts >= 0:
                 raise self.broken(f"pool {pool.path} gave {below} of its tickets {name} [{count}, {hosts}]")
 
+    def _devices(self, farm: Farm, event: RunStarted) -> None:
+        """No device has two tasks at a time, unless both share it."""
+        key = RunKey(event.job, event.block, event.task, event.run)
+        self.devices[key] = {(event.render, device) for device in event.devices}
+        self.devices[key] |= {(held.render, device) for held in event.captured for device in held.devices}
+        shares = {key for key in self.devices if farm.jobs[key.job].blocks[key.block].spec.gpus_shared}
+        for other, held in self.devices.items():
+            both = held & self.devices[key]
+            if other != key and both and not {key, other} <= shares:
+                raise self.broken(f"runs {other} and {key} both have the devices {sorted(both)}")
+
     def _rate(self, farm: Farm, job: int, at: float) -> None:
         rate = farm.jobs[job].max_tasks_per_second
         if rate < 0:
@@ -283,6 +298,7 @@ class History:
         if self.running.pop(key, None) is None:
             raise self.broken(f"run {key} ended, and was not running")
         self.waiting.discard(key)
+        self.devices.pop(key, None)
         status, stopped = RunStatus(event.status), self._stopping.pop(key, None)
         if status.is_success and not any(end.is_success for end in self.ends[key]):
             raise self.broken(f"run {key} counts as {status.name}, and its process ended as {self.ends[key]}")

@@ -300,7 +300,7 @@ class SimHost:
                 launched=self.loop.wall(),
                 instance=self.instance,
                 interfaces=[{"name": "eth0", "mac": f"02:00:00:00:00:{len(self.name):02x}"}],
-                devices=[],
+                devices=[{"index": n, "kind": "gpu", "name": "card", "memory_mb": 8000} for n in range(2)],
                 resources={"cpu_num": 4},
                 running=[RunningRun(*key) for key in running],
             )

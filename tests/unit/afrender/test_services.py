@@ -92,6 +92,7 @@ def test_capacity_hosts_and_devices_reach_the_command():
     plan = plan_of(NUMERIC, command=command, coefficient=4, hosts=["a", "b"], devices=[1, 2])
     assert plan.command == "render -j 4 -H a,b"
     assert plan.environment["CUDA_VISIBLE_DEVICES"] == "1,2"
+    assert plan.environment["AF_GPUS"] == "1,2"
 
 
 def test_an_empty_command_does_not_start():
