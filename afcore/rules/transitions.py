@@ -5,7 +5,7 @@ Rules of this file:
 - ``READY`` as a target means "ready, or waiting for tasks of other blocks": ``rules.depends`` decides which.
 - A person's act on a task that runs does not change its state: the run is asked to stop, and ``STOPPED`` follows with
   the state that was asked for.
-The diagrams in the documents are made from these tables.
+The diagrams of docs/states.md are made from these tables.
 """
 
 from enum import Enum

@@ -281,6 +281,12 @@ def _pool(asker: Asker) -> str:
     return asker.dice.choice(("/", "/", "/a", "/a/b", "/c"))
 
 
+def _restart_jobs(asker: Asker, ids: list[int]) -> Any:
+    if asker.system and asker.dice.random() < 0.2:
+        return commands.RestartJobs([SYSTEM_JOB])
+    return commands.RestartJobs(ids, asker.dice.choice(("", "error", "done")), asker.dice.random() < 0.3)
+
+
 def _delete_branches(asker: Asker) -> Any:
     empty = [branch.path for _, branch in sorted(asker.farm.branches.items()) if not branch.jobs and branch.parent]
     return commands.DeleteBranches([asker.dice.choice((*empty, "/show", "/show/deep"))])
@@ -295,11 +301,7 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
     commands.PauseJobs: _of_jobs(lambda asker, ids: commands.PauseJobs(ids)),
     commands.StartJobs: _of_jobs(lambda asker, ids: commands.StartJobs(ids)),
     commands.StopJobs: _of_jobs(lambda asker, ids: commands.StopJobs(ids)),
-    commands.RestartJobs: _of_jobs(
-        lambda asker, ids: commands.RestartJobs(
-            ids, asker.dice.choice(("", "error", "done")), asker.dice.random() < 0.3
-        )
-    ),
+    commands.RestartJobs: _of_jobs(_restart_jobs),
     commands.DeleteJobs: _of_jobs(lambda asker, ids: commands.DeleteJobs(ids)),
     commands.ChangeTasks: _of_job(_change_tasks),
     commands.TryNext: _of_job(_try_next),

@@ -66,7 +66,7 @@ _ENDS = (
     *(RunStatus.KILLED, RunStatus.PARSER_BAD_RESULT, RunStatus.POST_FAILED, RunStatus.BAD_FILES),
 )
 _VERDICTS = (RunStatus.PARSER_ERROR, RunStatus.PARSER_FATAL, RunStatus.PARSER_SUCCESS)
-_REFUSALS = (RunStatus.FAILED_TO_START, RunStatus.SKIPPED)
+_REFUSALS = (RunStatus.FAILED_TO_START, RunStatus.SKIPPED, RunStatus.SKIPPED)
 
 
 class Process:
@@ -332,7 +332,7 @@ class SimHost:
         if process is None:
             return
         dice = self._dice
-        if not self.smooth and dice.random() < 0.04:
+        if not self.smooth and dice.random() < (0.15 if self.clumsy else 0.04):
             del self.processes[key]
             status = dice.choice(_REFUSALS)
             self._ended(key, status)

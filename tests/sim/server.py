@@ -21,6 +21,7 @@ from afcore.effects import Effect
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.errors import StoreError, Unavailable
 from afcore.events import Event
+from afcore.model.defaults import Defaults
 from afcore.outcome import Entry, Outcome
 from afcore.replay import recover
 from afcore.states import Role
@@ -37,7 +38,10 @@ from afnet.wire.messages import Hello, NotLeader, Refused, Welcome
 from tests.sim.clock import SimClock, SimLoop
 from tests.sim.history import History
 
-__all__ = ["AGENT", "SimServer", "SimWriter"]
+__all__ = ["AGENT", "DEFAULTS", "SimServer", "SimWriter"]
+
+DEFAULTS = Defaults(system_tasksmax=1)
+"""The studio's settings: commands of the system job wait in its queue."""
 
 AGENT = Principal("agent", Role.USER, "127.0.0.1")
 """Who an agent is before it has registered."""
@@ -162,7 +166,7 @@ class SimServer:
         self._greeting = greeting
         self.clock = Clock(wall=self.loop.wall, steady=self.loop.time)
         recovered = store.load()
-        self.core = recover(recovered.snapshot, (batch.body for batch in recovered.batches))
+        self.core = recover(recovered.snapshot, (batch.body for batch in recovered.batches), defaults=DEFAULTS)
         self._recovered = recovered
         history.began(self.core)
         self.writer = SimWriter(store, self.loop, dice, history)

@@ -33,7 +33,7 @@ from tests.sim.clock import SimClock, SimLoop
 from tests.sim.history import Broken, History
 from tests.sim.host import SimHost
 from tests.sim.network import End, Network
-from tests.sim.server import AGENT, SimServer
+from tests.sim.server import AGENT, DEFAULTS, SimServer
 
 __all__ = ["FAULTS", "TASKS", "World", "play", "virtual"]
 
@@ -443,7 +443,7 @@ class World:
             if wrong:
                 raise self.history.broken(f"{host.name}: {wrong}")
         recovered = self.store.reopened().load()
-        again = recover(recovered.snapshot, (batch.body for batch in recovered.batches))
+        again = recover(recovered.snapshot, (batch.body for batch in recovered.batches), defaults=DEFAULTS)
         if again.digest() != digest:
             raise self.history.broken("the replayed farm is not the living one")
         return digest
