@@ -60,7 +60,7 @@ class Window:
 
     def end(self) -> tuple[int, str]:
         """Wait for the end of the process; return its exit code and what it said."""
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=90)
         return self.process.returncode, said
 
 
@@ -94,18 +94,18 @@ def test_keep_running_hands_the_farm_to_a_server_without_a_window(
     command = f"echo begun >> {farm.marks}/@#@; until test -e {gate}; do sleep 0.05; done"
     id = farm.submit({**BLOCK, "frame_last": 1, "command": command})
     wait_for(lambda: (farm.marks / "1").exists(), what="the task to run", seconds=30)
-    spin(lambda: watch.session.state.connected, "the monitor to join")
+    spin(lambda: watch.session.state.connected, "the monitor to join", 60)
     assert window.tell("cancel") == "open"
     farm.forget_client()
     assert window.tell("keep") == "closed"
-    spin(lambda: watch.session.state.lost_at, "the monitor to notice")
+    spin(lambda: watch.session.state.lost_at, "the monitor to notice", 60)
     code, said = window.end()
     assert code == 0
     assert "goes on without a window" in said
-    spin(lambda: watch.session.state.connected, "the monitor to be back")
+    spin(lambda: watch.session.state.connected, "the monitor to be back", 60)
     process = psutil.Process(farm.ask("server.status")["process"])
     try:
-        spin(lambda: any("online" in row.words for row in watch.session.state.renders.values()), "the agent to be back")
+        spin(lambda: any("online" in row.words for row in watch.session.state.renders.values()), "the agent", 60)
         gate.touch()
         farm.wait_job(id)
         (task,) = farm.ask("task.list", job=id, block=0)["rows"]
