@@ -40,8 +40,8 @@ from tests.sim.history import History
 
 __all__ = ["AGENT", "DEFAULTS", "SimServer", "SimWriter"]
 
-DEFAULTS = Defaults(system_tasksmax=1)
-"""The studio's settings: commands of the system job wait in its queue."""
+DEFAULTS = Defaults(system_tasksmax=1, system_tasklife=60.0)
+"""The studio's settings: commands of the system job wait in its queue, and are given up soon."""
 
 AGENT = Principal("agent", Role.USER, "127.0.0.1")
 """Who an agent is before it has registered."""
