@@ -195,6 +195,7 @@ class AgentLoop:
             began_log=self.delivery.began,
             ended_log=self.delivery.ended,
             wall=wall,
+            host=self.machine.text,
         )
         self._doers: dict[type, Callable[[Any], None]] = {
             Spawn: self.works.spawn,

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 LAST_LINE_LIMIT = 200
 
+SAID_LIMIT = 4096
+"""Characters that a parser may add to the end of a log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -61,6 +64,7 @@ class Reader:
         "activity",
         "changed",
         "failure",
+        "host",
         "notes",
         "pictures",
         "plan",
@@ -86,6 +90,8 @@ class Reader:
         """The status with which the parser wants the task ended."""
         self.failure = ""
         """What went wrong in a service or a parser, with its traceback."""
+        self.host = "{}"
+        """The newest reading of the machine, as parsers are given it."""
         self.notes = plan.notes
         self.pictures: list[str] = []
         """Files of which thumbnails are wanted while the task runs; whoever makes them empties it."""
@@ -106,8 +112,13 @@ class Reader:
         """Take the end of the process (``stopped``: when somebody asked for it, else 0); return bytes for the log."""
         block = self._feed.finish()
         code = -end.signal if end.signal else end.code
+        parser = self._parser
+        if parser is not None:
+            parser.exit_code, parser.raw_status = code, end.signal or end.code << 8
         kept = self._read(block, f"{code}:{int(stopped)}", 0)
-        return kept[len(block) :] if self._raw else kept
+        said = str(parser.log or "").strip()[:SAID_LIMIT] if parser is not None else ""
+        note = f"\n[ {type(parser).__name__}: {said} ]\n".encode("utf-8", "replace") if said else b""
+        return (kept[len(block) :] if self._raw else kept) + note
 
     @property
     def raw(self) -> bool:
@@ -122,7 +133,7 @@ class Reader:
             self.changed = self.changed or bool(block)
             return block
         try:
-            text = parser.parse(mode=mode, pid=pid, data=lines_text(block))
+            text = parser.parse(mode=mode, pid=pid, data=lines_text(block), resources=self.host)
         except Exception:  # noqa: BLE001 - a parser is other people's code: whatever it raises is its task's failure
             self._fail("parser", type(parser).__name__)
             return block + self._failure_note()

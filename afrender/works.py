@@ -83,6 +83,7 @@ class Work:
 
     def output(self, data: bytes) -> None:
         """Read the output of the process."""
+        self.reader.host = self._works.host()
         self.heard(self.reader.feed(data, self.process.pid if self.process else 0))
 
     def _hold(self, held: bool) -> None:
@@ -141,7 +142,8 @@ class Works:
     """All runs of the agent that have a process.
 
     ``tell`` takes stimuli for the agent; ``began_log`` and ``ended_log`` are given the log of a run, before that;
-    ``deliver`` is given files for the server. ``pictures``: how to look at images.
+    ``deliver`` is given files for the server. ``pictures``: how to look at images. ``host`` returns the newest
+    reading of the machine as JSON, for parsers.
     """
 
     def __init__(
@@ -157,8 +159,10 @@ class Works:
         began_log: Callable[[RunKey, RunLog], None],
         ended_log: Callable[[RunKey, RunLog], None],
         wall: Callable[[], float],
+        host: Callable[[], str] = lambda: "{}",
     ) -> None:
         self.tell = tell
+        self.host = host
         self.all: dict[RunKey, Work] = {}
         self.pictures = Pictures(pictures, deliver)
         self._deliver = deliver

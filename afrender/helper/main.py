@@ -65,6 +65,7 @@ class Helper:
             self._readers.pop(request.seat, None)
             return Ready()
         if isinstance(request, Feed) and (reader := self._readers.get(request.seat)) is not None:
+            reader.host = request.host or reader.host
             return _state(reader, reader.feed(request.data, request.pid))
         if isinstance(request, Close) and (reader := self._readers.pop(request.seat, None)) is not None:
             end = Exit(request.code, request.signal)

@@ -65,6 +65,8 @@ class Feed(msgspec.Struct, tag=3, array_like=True):
     seat: int
     data: bytes
     pid: int
+    host: str = ""
+    """The newest reading of the machine as JSON; empty when it is the one told last."""
 
 
 class Close(msgspec.Struct, tag=4, array_like=True):

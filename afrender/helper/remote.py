@@ -50,6 +50,9 @@ class RemoteReader:
         self.verdict: RunStatus | None = None
         self.progress = (0, -1, -1)
         self.pictures: list[str] = []
+        self.host = "{}"
+        """The newest reading of the machine, as parsers are given it."""
+        self._told = self.host
         self._run = run
         self._reads = answer.reads
         self._raw = answer.raw or not answer.reads
@@ -73,7 +76,10 @@ class RemoteReader:
             return (data if self._raw else block) if not self._unread else b""
         self._unread.append(data)
         self._backlog += len(data)
-        self._seat.send(Feed(self._number, data, pid), self._read)
+        host = ""
+        if self._told is not self.host and not self._raw:
+            host = self._told = self.host
+        self._seat.send(Feed(self._number, data, pid, host), self._read)
         if self._backlog > BACKLOG_HIGH and not self._held:
             self._held = True
             self.hold(True)

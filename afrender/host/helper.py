@@ -27,7 +27,11 @@ def _gpu() -> Callable[[], Iterator[dict[str, Any]]] | None:
 
     def measure() -> Iterator[dict[str, Any]]:
         yield {"begin": "gpu"}
-        yield {"gpus": nvidia.measure()}
+        devices = nvidia.measure()
+        if devices is None:
+            # The driver went away: the next helper opens it anew, the last reading stays meanwhile.
+            sys.exit(0)
+        yield {"gpus": devices}
 
     return measure
 

@@ -40,6 +40,9 @@ __all__ = [
 FIRST_WAIT = 3.0
 """Seconds that the start of the agent waits for the devices of the machine."""
 
+WINDOWS_11 = 22000
+"""Build number of Windows from which on it is called 11; its version says 10.0 as before."""
+
 OLD = 15.0
 """Seconds after which a helper's last reading is marked as old, when the next does not come."""
 
@@ -58,11 +61,19 @@ def os_tokens(system: str, machine: str, release: Mapping[str, str], version: st
     else:
         width = "64" if "64" in machine else "32"
     if system == "Windows":
-        return " ".join(word for word in ("windows", width, version) if word)
+        return " ".join(word for word in ("windows", width, _windows_word(version)) if word)
     if system == "Darwin":
         return " ".join(word for word in ("unix", "macosx", width, "macos", version) if word)
     words = ("unix", system.lower(), width, release.get("ID", "").lower(), release.get("VERSION_ID", "").lower())
     return " ".join(word for word in words if word)
+
+
+def _windows_word(version: str) -> str:
+    """Return ``10`` or ``11`` for the versions that people know by these names, else ``version`` itself."""
+    numbers = version.split(".")
+    if numbers[:2] != ["10", "0"] or not numbers[-1].isdigit():
+        return version
+    return "11" if int(numbers[-1]) >= WINDOWS_11 else "10"
 
 
 def per_second(new: float, old: float, seconds: float) -> int:
@@ -107,9 +118,9 @@ class LocalHost:
         self._tasks: dict[RunKey, int] = {}
         self._gpus: list[dict[str, Any]] = []
         self._meters: dict[str, dict[str, Any]] = {}
-        self._gpu_side = SideProbe(lambda failed: ("gpu",), self._take) if helpers else None
+        self._gpu_side = SideProbe(lambda failed: ("gpu",), self._take, clock=clock) if helpers else None
         self._meter_side = (
-            SideProbe(lambda failed: _meter_words(meters_folder, meters, failed), self._take)
+            SideProbe(lambda failed: _meter_words(meters_folder, meters, failed), self._take, clock=clock)
             if helpers and meters
             else None
         )

@@ -2,7 +2,8 @@
 
 Rules of this file:
 - both ways may hang with a sick driver: they are called in the helper process only (``afrender.host.helper``);
-- what a device does not tell is 0 or empty, and hides neither the device nor the others.
+- what a device does not tell is 0 or empty, and hides neither the device nor the others;
+- a driver that went away is no machine without devices: nothing is told then, and who keeps readings marks them old.
 """
 
 from __future__ import annotations
@@ -106,11 +107,12 @@ class Nvidia:
         """Whether there are no devices: nothing will ever be measured."""
         return not self._handles and not self._smi_helps
 
-    def measure(self) -> list[dict[str, Any]]:
-        """Return every device with its present readings, as ``parse_smi`` does."""
+    def measure(self) -> list[dict[str, Any]] | None:
+        """Return every device with its present readings, as ``parse_smi`` does; None when the driver went away."""
         if self._handles:
-            return [self._read(index, handle) for index, handle in enumerate(self._handles)]
-        return parse_smi(self._smi()) if self._smi_helps else []
+            devices = [self._read(index, handle) for index, handle in enumerate(self._handles)]
+            return devices if any(one["name"] or one["mem_total_mb"] for one in devices) else None
+        return (parse_smi(self._smi()) or None) if self._smi_helps else []
 
     def _read(self, index: int, handle: Any) -> dict[str, Any]:
         device: dict[str, Any] = {"index": index, "name": "", "util": 0, "temp": 0, "mem_total_mb": 0, "mem_used_mb": 0}

@@ -3,6 +3,7 @@
 Rules of this file:
 - ``ask`` starts and asks and returns; answers are taken in a thread of the helper's own;
 - a helper that does not answer within its limit is ended, one that ends by itself is started again after a while;
+- one that measured and then finds nothing is asked again later: what it measured went away, and may come back;
 - whoever was being measured then is blamed: after ``BLAMES`` times it is left out.
 """
 
@@ -148,6 +149,8 @@ class SideProbe:
         elif "done" in message:
             self._begun, self._asked_at, self._answered_at = "", None, self._clock()
             self._lock.notify_all()
+        elif "empty" in message and self._answered_at is not None:
+            self._end("what it measured is away")
         elif "empty" in message:
             self.empty, self._asked_at = True, None
             process, self._process = self._process, None

@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -38,6 +39,14 @@ class HostWatch:
         self._told = ""
         self.latest: dict[str, Any] = {}
         self.latest_at: float | None = None
+        self._text = "{}"
+        self._text_of: dict[str, Any] = self.latest
+
+    def text(self) -> str:
+        """Return the newest reading as parsers get it: ``{"host_resources": {…}}``; ``{}`` before the first."""
+        if self._text_of is not self.latest:
+            self._text, self._text_of = json.dumps({"host_resources": self.latest}), self.latest
+        return self._text
 
     async def read(self, *, wait: float = 2.0, tasks: dict[RunKey, int] | None = None) -> dict[str, Any]:
         """Return a reading that is fresh, or after ``wait`` seconds the last one with ``old`` saying how old it is.

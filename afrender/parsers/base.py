@@ -95,7 +95,10 @@ class Parser:
     ``warning``: tell people. ``error``, ``fatalerror``: end the task as failed (fatal: without trying again).
     ``badresult``: fail it when it has ended. ``finishedsuccess``: end it as done.
     ``activity``: what it does now. ``report``: shown at the job. ``resources``: what it measured (``triangles:5``).
-    ``log``: a line for the task's log of events.
+    ``log``: what the end of the task's log shall say.
+
+    Members that it may read: ``exit_code`` of the process, or minus the signal that ended it, and ``raw_status``, the
+    same as ``wait`` gives it (code × 256, or the signal); both None while the process runs.
     """
 
     str_warning: Sequence[str] = ()
@@ -130,6 +133,8 @@ class Parser:
     resources: str = ""
     log: str = ""
     pid: int = 0
+    exit_code: int | None = None
+    raw_status: int | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -163,7 +168,8 @@ class Parser:
         """Read a portion: override this.
 
         ``mode``: ``RUN``, or ``EXIT_CODE:STOP_TIME`` once the process has ended (stop time 0 when nobody stopped it).
-        ``pid``: the process. ``data``: whole lines. ``resources``: the host's resources as JSON text.
+        ``pid``: the process. ``data``: whole lines. ``resources``: the host's newest reading as JSON text,
+        ``{"host_resources": {…}}``, and ``{}`` until there is one. ``exit_code`` and ``raw_status``: see above.
         A returned text is stored in place of ``data``.
         """
         return None
@@ -180,7 +186,8 @@ class Parser:
             rules = [rule for rule in self._rules if rule[0] in text]
             if rules:
                 self._read_lines(text, rules)
-        result = self.do({"mode": mode, "pid": pid, "data": data, "resources": resources})
+        end = {"exit_code": self.exit_code, "raw_status": self.raw_status}
+        result = self.do({"mode": mode, "pid": pid, "data": data, "resources": resources, **end})
         return result if isinstance(result, str) else None
 
     def peek(self, line: str) -> None:

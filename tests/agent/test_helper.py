@@ -137,6 +137,29 @@ def test_progress_files_and_text_come_back_in_order(act, own):
     act(scene, helpers=pool(own))
 
 
+def test_parsers_see_the_machine_and_say_a_last_word(act, own):
+    write(
+        own,
+        "parsers",
+        "looks",
+        """
+        from parsers import parser
+
+        class looks(parser.parser):
+            def do(self, i_args):
+                self.log = 'idle %s, ended %s' % (self.host_resources.get('cpu_idle'), i_args['raw_status'])
+        """,
+    )
+
+    async def scene(stage: Stage) -> None:
+        await stage.loop.read_machine()
+        stage.farm.start(spec(0, "echo one; echo two", parser="looks"))
+        assert RunStatus((await stage.report(0)).status) is RunStatus.SUCCESS
+        assert (await log_of(stage, 0)).endswith(b"two\n\n[ looks: idle 42, ended 0 ]\n")
+
+    act(scene, helpers=pool(own))
+
+
 def test_a_flood_is_read_as_fast_as_the_parser_can_and_is_whole(act, own):
     write(
         own,

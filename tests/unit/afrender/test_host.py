@@ -50,11 +50,42 @@ def test_this_machine_has_every_field_of_a_reading():
         ("Linux", "aarch64", {}, "", "unix linux aarch64"),
         ("Linux", "armv7l", {}, "", "unix linux arm32"),
         ("Darwin", "arm64", {}, "14.2", "unix macosx aarch64 macos 14.2"),
-        ("Windows", "AMD64", {}, "10.0.19045", "windows 64 10.0.19045"),
+        ("Windows", "AMD64", {}, "10.0.19045", "windows 64 10"),
+        ("Windows", "ARM64", {}, "10.0.22631", "windows aarch64 11"),
+        ("Windows", "AMD64", {}, "6.3.9600", "windows 64 6.3.9600"),
+        ("Darwin", "x86_64", {}, "", "unix macosx 64 macos"),
     ],
 )
 def test_words_of_the_system(system, machine, release, version, tokens):
     assert os_tokens(system, machine, release, version) == tokens
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "words"),
+    [("linux", "posix", "unix linux 64 debian 12"), ("darwin", "posix", "unix macosx 64 macos 14.5"),
+     ("win32", "nt", "windows 64 11")],
+)  # fmt: skip
+def test_the_version_is_asked_where_each_system_tells_it(monkeypatch, system, name, words):
+    def release() -> dict[str, str]:
+        if system == "linux":
+            return {"ID": "debian", "VERSION_ID": "12"}
+        raise OSError("no such file")
+
+    kinds = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+    host = LocalHost(name="here", user="ann", helpers=False)
+    monkeypatch.setattr("afrender.host.local.sys", SimpleNamespace(platform=system))
+    monkeypatch.setattr("afrender.host.local.os", SimpleNamespace(name=name))
+    monkeypatch.setattr(
+        "afrender.host.local.platform",
+        SimpleNamespace(
+            system=lambda: kinds[system],
+            machine=lambda: "x86_64",
+            freedesktop_os_release=release,
+            mac_ver=lambda: ("14.5", ("", "", ""), "arm64"),
+            version=lambda: "10.0.26100",
+        ),
+    )
+    assert host.identity().os == words
 
 
 def test_rates_are_whole_kib_a_second_and_never_negative():
@@ -188,7 +219,27 @@ def test_the_program_of_nvidia_stands_in_for_its_library(monkeypatch):
         (1, 0, 40, "NVIDIA RTX, special"),
     ]
     assert nvidia.summary(devices)["gpu_mem_used_mb"] == 14003
-    assert probe.measure() == [], "the program stopped answering"
+    assert probe.measure() is None, "the program stopped answering: the devices are not gone"
+
+
+def test_a_driver_that_goes_away_is_no_machine_without_devices(monkeypatch):
+    library = FakeLibrary()
+    monkeypatch.setattr(nvidia, "pynvml", library)
+    probe = nvidia.Nvidia(smi=lambda: "")
+    assert len(probe.measure()) == 2
+
+    def refuse(*_: object) -> None:
+        raise library.NVMLError
+
+    for name in ("Name", "MemoryInfo", "UtilizationRates", "Temperature"):
+        monkeypatch.setattr(library, f"nvmlDeviceGet{name}", refuse)
+    assert probe.measure() is None
+    probe.close()
+    monkeypatch.setattr(library, "nvmlInit", refuse)
+    assert [one["name"] for one in nvidia.Nvidia(smi=lambda: SMI).measure()] == [
+        "NVIDIA GeForce RTX 4090",
+        "NVIDIA RTX, special",
+    ], "the program stands in for a library without a driver"
 
 
 def test_a_folder_belongs_to_one_agent_at_a_time(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from afrender.host import helper
 from afrender.host.local import LocalHost
-from afrender.host.side import SideProbe
+from afrender.host.side import LIMIT, RETRY, SideProbe
 from afrender.meters.base import Meter, described, failure
 from afrender.meters.iostat import iostat
 from afrender.meters.loading import load_meter
@@ -221,6 +222,64 @@ def test_a_driver_that_hangs_makes_its_readings_old_and_nobody_wait(tmp_path):
         assert reading["gpu_gpu_util"] == 9 and reading["old"] == {"gpu": 60.0}
     finally:
         host.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program that stands in is a shell script")
+def test_devices_that_go_away_keep_their_last_reading_and_come_back(monkeypatch, tmp_path):
+    """The helper itself, and a program ``nvidia-smi`` that prints a file."""
+    program, answer, now = tmp_path / "nvidia-smi", tmp_path / "answer", [100.0]
+    program.write_text(f'#!/bin/sh\nexec cat "{answer}"\n')
+    program.chmod(0o755)
+    answer.write_text("0, 72, 61, 24564, 14003, Card A\n1, 12, 40, 16384, 100, Card B\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    host = LocalHost(name="here", clock=lambda: now[0])
+    side = host._gpu_side
+    try:
+        wait_for(lambda: side.ask() or side.age is not None, what="the first answer")
+        reading = host.measure()
+        assert [one["name"] for one in reading["gpus"]] == ["Card A", "Card B"]
+        assert (reading["gpu_gpu_util"], reading["gpu_mem_total_mb"], reading["old"]) == (72, 40948, {})
+        answer.unlink()
+        wait_for(lambda: side.ask() or side._process is None, what="the helper that finds no driver to end")
+        now[0] += 20.0
+        kept = host.measure()
+        assert kept["gpus"] == reading["gpus"] and kept["old"] == {"gpu": 20.0}
+        now[0] += RETRY
+        wait_for(lambda: side.ask() or side._start_at > now[0], what="another look, which finds nothing")
+        assert host.measure()["gpus"] == reading["gpus"] and not side.empty
+        answer.write_text("0, 5, 50, 24564, 0, Card A\n")
+        now[0] += RETRY
+        wait_for(lambda: side.ask() or side.age == 0, what="an answer of the driver that is back")
+        back = host.measure()
+        assert (back["gpu_gpu_util"], len(back["gpus"]), back["old"]) == (5, 1, {})
+    finally:
+        host.close()
+
+
+def test_a_helper_that_hangs_in_its_driver_is_ended_and_asked_again(tmp_path):
+    """The first helper hangs at its second question, the next one answers."""
+    now, taken, mark = [0.0], [], tmp_path / "once"
+    script = (
+        "import pathlib, sys, time\n"
+        f"mark = pathlib.Path({str(mark)!r})\nagain = mark.exists()\nmark.touch()\n"
+        "for number, line in enumerate(sys.stdin):\n"
+        "    print('{\"begin\": \"gpu\"}', flush=True)\n"
+        "    if number and not again: time.sleep(600)\n"
+        "    print('{\"gpus\": [' + '1' * again + ']}\\n{\"done\": true}', flush=True)\n"
+    )
+    side = SideProbe(lambda failed: ["gpu"], taken.append, clock=lambda: now[0], command=(sys.executable, "-c", script))
+    try:
+        wait_for(lambda: side.ask() or side.age is not None, what="the first answer")
+        side.ask()
+        wait_for(lambda: side._begun == "gpu", what="the question at which it hangs")
+        now[0] += LIMIT + 1
+        side.ask()
+        assert side._process is None and side.is_late and not side.failed, "a driver is never left out"
+        now[0] += RETRY
+        wait_for(lambda: side.ask() or side.age == 0, what="the next helper's answer")
+        assert taken == [{"gpus": []}, {"gpus": [1]}]
+    finally:
+        side.close()
 
 
 def test_a_machine_without_devices_keeps_no_helper(monkeypatch):

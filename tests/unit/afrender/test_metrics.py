@@ -141,6 +141,17 @@ def test_linux():
     assert reading["logged_in_users"] == ["anna", "jo"]
 
 
+def test_a_processor_without_a_known_speed_is_asked_again():
+    system = System()
+    host, _ = made(system)
+    system.cpu_freq = lambda: None
+    assert host.measure()["cpu_mhz"] == 0
+    system.cpu_freq = lambda: Made(current=3200.0, max=0.0)
+    assert host.measure()["cpu_mhz"] == 3200
+    system.cpu_freq = lambda: Made(current=800.0, max=0.0)
+    assert host.measure()["cpu_mhz"] == 3200, "the highest is told, not what it saves just now"
+
+
 def test_macos_keeps_files_in_inactive_memory_and_tells_no_waiting():
     reading = made(Mac())[0].measure()
     assert (reading["mem_cached_mb"] >> 10, reading["mem_buffers_mb"]) == (10, 0)
@@ -211,6 +222,16 @@ def test_the_machine_by_name(tmp_path):
     (tmp_path / "sys_vendor").write_text("Maker\n")
     (tmp_path / "product_name").write_text("Model 3\n")
     assert hardware(str(tmp_path / "cpuinfo"), str(tmp_path)) == "AMD EPYC 7763, Maker, Model 3"
+
+
+def test_a_machine_without_such_files_is_named_by_its_processor_and_asked_once(tmp_path, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr("platform.processor", lambda: asked.append("") or "Intel64 Family 6")
+    assert hardware(str(tmp_path / "none"), str(tmp_path / "none")) == "Intel64 Family 6"
+    monkeypatch.setattr("afrender.host.local.hardware", lambda: asked.append("") or "Apple M2")
+    asked.clear()
+    host, _ = made(Mac())
+    assert [host.measure()["hw_info"] for _ in range(3)] == ["Apple M2"] * 3 and len(asked) == 1
 
 
 class Process:

@@ -140,6 +140,76 @@ def test_a_parsers_text_replaces_the_output(monkeypatch):
     assert read.finish(Exit(0, signal=15), stopped=1000.5) == b"[-15:1000]"
 
 
+def own_parser(monkeypatch, deed, **changes) -> Reader:
+    """A reader whose parser does ``deed(parser, arguments)`` with each portion."""
+
+    class studio(Parser):
+        def do(self, i_args):
+            return deed(self, i_args)
+
+    applications = Applications()
+    monkeypatch.setattr(applications._parsers, "find", lambda name: studio)
+    made = applications.prepare(msgspec.structs.replace(spec(), parser="studio", **changes))
+    assert isinstance(made, Reader)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "told"),
+    [
+        ("percent", 40, lambda read: read.progress == (40, 0, 0)),
+        ("frame", 3, lambda read: read.progress == (0, 3, 0)),
+        ("percentframe", 70, lambda read: read.progress == (0, 0, 70)),
+        ("progress_changed", True, lambda read: read.changed),
+        ("warning", True, lambda read: read.warning and read.judge(Exit(0)).status is RunStatus.SUCCESS),
+        ("error", True, lambda read: read.verdict is RunStatus.PARSER_ERROR),
+        ("fatalerror", True, lambda read: read.verdict is RunStatus.PARSER_FATAL),
+        (
+            "badresult",
+            True,
+            lambda read: (read.verdict, read.judge(Exit(0)).status) == (None, RunStatus.PARSER_BAD_RESULT),
+        ),
+        ("finishedsuccess", True, lambda read: read.verdict is RunStatus.PARSER_SUCCESS),
+        ("activity", "left view", lambda read: read.activity == "left view"),
+        ("resources", "triangles:155000000", lambda read: read.resources == "triangles:155000000"),
+        ("log", "2 textures are missing", lambda read: b"2 textures are missing" in read.finish(Exit(0), stopped=0)),
+        ("report", "12 MB/s", lambda read: read.report == "12 MB/s"),
+    ],
+)
+def test_what_a_parsers_own_do_sets_is_told(monkeypatch, member, value, told):
+    def deed(parser, arguments):
+        parser.progress_changed = False
+        if "now" in arguments["data"]:
+            setattr(parser, member, value)
+
+    read = own_parser(monkeypatch, deed)
+    read.feed(b"not yet\n", 1)
+    assert not read.changed and not told(read)
+    read = own_parser(monkeypatch, deed)
+    read.feed(b"now\n", 1)
+    assert told(read)
+
+
+def test_the_end_is_told_decoded_and_as_the_system_has_it(monkeypatch):
+    seen = []
+    deed = lambda parser, arguments: seen.append((arguments["mode"], arguments["exit_code"], arguments["raw_status"]))  # noqa: E731
+    for end in (Exit(3), Exit(0, signal=9), Exit(0)):
+        read = own_parser(monkeypatch, deed)
+        read.feed(b"x\n", 1)
+        read.finish(end, stopped=0)
+    running = ("RUN", None, None)
+    assert seen == [running, ("3:0", 3, 768), running, ("-9:0", -9, 9), running, ("0:0", 0, 0)]
+
+
+def test_the_reading_of_the_machine_is_shown_to_parsers(monkeypatch):
+    seen = []
+    read = own_parser(monkeypatch, lambda parser, arguments: seen.append(arguments["resources"]))
+    read.feed(b"x\n", 1)
+    read.host = '{"host_resources": {"cpu_num": 8}}'
+    read.feed(b"x\n", 1)
+    assert seen == ["{}", '{"host_resources": {"cpu_num": 8}}']
+
+
 def test_a_parser_that_raises_fails_its_task_with_name_and_place(monkeypatch):
     class broken(Parser):
         def do(self, i_args):

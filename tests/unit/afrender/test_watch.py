@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -49,7 +50,9 @@ def test_the_last_reading_is_kept_and_marked_old(expected_logs) -> None:
         now = [100.0]
         probe = Sick()
         watch = HostWatch(probe, lambda: now[0])
+        assert watch.text() == "{}"
         assert await watch.read(tasks={KEY: 5}) == {"count": 1, "old": {}}
+        assert json.loads(watch.text()) == {"host_resources": {"count": 1, "old": {}}}
         assert probe.tasks == {KEY: 5}
         assert await watch.read() == {"count": 1, "old": {}}, "it is fresh"
         now[0] += 30.0
