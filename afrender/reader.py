@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from afcore.states import RunStatus
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 LAST_LINE_LIMIT = 200
 
 SAID_LIMIT = 4096
-"""Characters that a parser may add to the end of a log."""
+"""Characters that a parser, or a service, may add to the end of a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Judgement:
 
     ``place``: where in other people's code something went wrong, for the log. ``post``: what is to be run now.
     ``pictures``: images to make thumbnails of. ``checks``: images to look into, each with the frame before it.
+    ``said``: what the service wants to have in the log.
     """
 
     status: RunStatus
@@ -46,6 +47,7 @@ class Judgement:
     post: Sequence[str | list[str]] = ()
     pictures: Sequence[str] = ()
     checks: Sequence[tuple[str, str]] = ()
+    said: str = ""
 
 
 class Reader:
@@ -215,7 +217,17 @@ class Reader:
         return bool(self._service.run.flags & CHECK_FILES and self.plan.files)
 
     def judge(self, end: Exit) -> Judgement:
-        """Return how a process ended that nobody stopped."""
+        """Return how a process ended that nobody stopped, with the service's last words."""
+        judged = self._judge(end)
+        try:
+            said = self._service.last_words()
+        except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
+            self._fail("service", type(self._service).__name__)
+            return Judgement(RunStatus.ERROR, self.sentence, self.failure)
+        said = "\n".join(line for line in said.splitlines() if line and line != judged.sentence)[:SAID_LIMIT]
+        return replace(judged, said=said) if said else judged
+
+    def _judge(self, end: Exit) -> Judgement:
         if end.signal:
             return Judgement(RunStatus.KILLED, f"The process was ended by signal {end.signal}")
         try:

@@ -272,6 +272,8 @@ class Works:
         self._judged(work, end, await self._loop.run_in_executor(None, reader.judge, end))
 
     def _judged(self, work: Work, end: Exit, judgement: Judgement) -> None:
+        if judgement.said:
+            work.log.add(f"[ afrender: {judgement.said} ]\n".encode("utf-8", "replace"))
         wanted = judgement.post or judgement.checks or (judgement.pictures and self.pictures.settings.command)
         if judgement.status is RunStatus.SUCCESS and wanted and not work.stopped:
             self._errand(self._see_to_files(work, end, judgement))

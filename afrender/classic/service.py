@@ -188,6 +188,7 @@ class ClassicService(Service):
     def __init__(self, run: RunSpec, paths: PathTranslator) -> None:
         super().__init__(run, paths)
         self.inner: Any = None
+        self._told = ""
 
     def plan(self) -> Plan:
         """Return what to start, as the classic service says."""
@@ -200,10 +201,14 @@ class ClassicService(Service):
         # A list of words is started without a shell: classic services know only lines for one.
         words = toStr(inner.getCommand()) if isinstance(self.run.command, str) else self.make_command()
         plan = Plan(words, folder, environment, files, skip=inner.skipTask() is True)
-        text = toStr(inner.getLog())
-        if text:
-            plan.notes.append(text)
+        self._told = toStr(inner.getLog())
+        if self._told:
+            plan.notes.append(self._told)
         return plan
+
+    def last_words(self) -> str:
+        """Return what the classic service noted since the task began."""
+        return toStr(self.inner.getLog()).removeprefix(self._told)
 
     def check_exit(self, code: int) -> bool:
         """Return whether exit code ``code`` is good; only a plain False says that it is not."""

@@ -79,6 +79,7 @@ class Helper:
                 self._memory(),
                 list(judgement.pictures),
                 list(judgement.checks),
+                judgement.said,
             )
             return Closed(state, judged)
         return Failed(f"A helper does not know what to do with {type(request).__name__}", "")

@@ -151,6 +151,7 @@ class Judged(msgspec.Struct, tag=14, array_like=True):
     memory: int
     pictures: list[str] = []
     checks: list[tuple[str, str]] = []
+    said: str = ""
 
 
 class Closed(msgspec.Struct, tag=18, array_like=True):

@@ -156,7 +156,8 @@ class RemoteReader:
         self._seat = None
         seat.leave(closed=True)
         status = RunStatus(judged.status)
-        return Judgement(status, judged.sentence, judged.place, judged.post, judged.pictures, judged.checks)
+        seen = judged.post, judged.pictures, judged.checks
+        return Judgement(status, judged.sentence, judged.place, *seen, judged.said)
 
     @property
     def _names(self) -> str:

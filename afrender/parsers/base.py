@@ -186,8 +186,16 @@ class Parser:
             rules = [rule for rule in self._rules if rule[0] in text]
             if rules:
                 self._read_lines(text, rules)
-        end = {"exit_code": self.exit_code, "raw_status": self.raw_status}
-        result = self.do({"mode": mode, "pid": pid, "data": data, "resources": resources, **end})
+        result = self.do(
+            {
+                "mode": mode,
+                "pid": pid,
+                "data": data,
+                "resources": resources,
+                "exit_code": self.exit_code,
+                "raw_status": self.raw_status,
+            }
+        )
         return result if isinstance(result, str) else None
 
     def peek(self, line: str) -> None:

@@ -175,6 +175,10 @@ class Service:
                 return wrong
         return ""
 
+    def last_words(self) -> str:
+        """Return what the end of the task's log shall say; asked once its end is judged."""
+        return ""
+
     def post_commands(self, files: list[str]) -> list[str | list[str]]:
         """Return what is to be run after a good end, one after the other; ``files`` are those the parser noted."""
         return []

@@ -160,6 +160,33 @@ def test_parsers_see_the_machine_and_say_a_last_word(act, own):
     act(scene, helpers=pool(own))
 
 
+def test_what_a_service_notes_at_the_end_is_in_the_log(act, own):
+    write(
+        own,
+        "services",
+        "notes",
+        """
+        from services import service
+
+        class notes(service.service):
+            def __init__(self, taskInfo, i_verbose):
+                service.service.__init__(self, taskInfo, i_verbose)
+                self.appendLog('begun')
+
+            def checkExitStatus(self, i_status):
+                self.appendLog('%d is fine' % i_status)
+                return True
+        """,
+    )
+
+    async def scene(stage: Stage) -> None:
+        stage.farm.start(spec(0, "echo one; exit 3", service="notes"))
+        assert RunStatus((await stage.report(0)).status) is RunStatus.SUCCESS
+        assert await log_of(stage, 0) == b"[ afrender: begun ]\none\n[ afrender: 3 is fine ]\n"
+
+    act(scene, helpers=pool(own))
+
+
 def test_a_flood_is_read_as_fast_as_the_parser_can_and_is_whole(act, own):
     write(
         own,

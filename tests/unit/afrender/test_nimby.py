@@ -68,6 +68,37 @@ def test_undo_lets_the_farm_work_until_the_person_left_and_came_back():
     assert desk.see(4, idle=0) == "nimby"
 
 
+@pytest.mark.parametrize(
+    ("rules", "on", "off"),
+    [
+        (
+            Rules(hours=(parse_hours("mon 09:00-10:00", "nimby"),)),
+            {"minute": MONDAY_9},
+            {"minute": MONDAY_9 + 60},
+        ),
+        (Rules(programs=frozenset({"nuke"})), {"programs": frozenset({"nuke"})}, {"programs": frozenset()}),
+        (Rules(cpu=60, busy=10.0, quiet=20.0), {"cpu": 90.0}, {"cpu": 1.0}),
+        (Rules(memory=60, busy=10.0, quiet=20.0), {"memory": 90.0}, {"memory": 1.0}),
+    ],
+    ids=["hours", "programs", "cpu", "memory"],
+)
+def test_what_any_rule_did_is_taken_back_by_one_click_until_it_is_over_and_comes_again(rules, on, off):
+    desk = Desk(rules)
+    desk.see(**off)
+    desk.see(1, **on)
+    assert desk.see(60, **on) == "nimby" and desk.policy.cause is not None
+    desk.obey(desk.policy.undo(desk.now))
+    assert desk.policy.state == "" and desk.policy.cause is None
+    assert [desk.see(60, **on) for _ in range(3)] == ["", "", ""], "the same cause does not take it again"
+    desk.see(60, **off)
+    assert desk.see(60, **off) == ""
+    desk.see(1, **on)
+    assert desk.see(60, **on) == "nimby", "a new one does"
+    desk.see(1, **off)
+    assert desk.see(60, **off) == ""
+    assert desk.wishes == ["nimby", "", "nimby", ""]
+
+
 def test_what_a_person_chose_is_never_freed_by_a_rule():
     desk = Desk(IDLE)
     desk.obey(desk.policy.choose("nimby", desk.now))
