@@ -26,11 +26,18 @@ _LINUX_POWER = {"reboot": ["systemctl", "reboot"], "shutdown": ["systemctl", "po
 
 
 def _own(settings: Mapping[str, Any], name: str) -> list[str]:
-    return shlex.split(str(settings.get(name, "")), posix=sys.platform != "win32")
+    text = str(settings.get(name, ""))
+    if sys.platform != "win32":
+        return shlex.split(text)
+    # A backslash is no escape there, and the quotes around a word would become a part of it.
+    words = shlex.split(text, posix=False)
+    return [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
 
 
 def _behind(option: str, name: str, ip: str, cards: Sequence[str]) -> list[str]:
-    return [option, "--ip", ip, "--hostname", name, *(card.replace(":", "") for card in cards if card)]
+    # Windows writes the numbers of cards with dashes.
+    numbers = (card.replace(":", "").replace("-", "") for card in cards)
+    return [option, "--ip", ip, "--hostname", name, *(number for number in numbers if number)]
 
 
 def sleep_words(settings: Mapping[str, Any], *, name: str, ip: str, cards: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +49,30 @@ def test_power_commands_are_the_machines_own() -> None:
         assert power_words({}, what)[0] in ("systemctl", "shutdown")
     assert sleep_words({}, name="r", ip="", cards=[])[0] in ("systemctl", "pmset", "rundll32.exe")
     assert wake_words({}, name="r", ip="i", cards=["a"])[1:4] == ["-m", "afrender.wake", "--wake"]
+
+
+@pytest.mark.parametrize(
+    ("system", "sleep", "reboot", "off"),
+    [
+        ("linux", "systemctl suspend", "systemctl reboot", "systemctl poweroff"),
+        ("darwin", "pmset sleepnow", "shutdown -r now", "shutdown -h now"),
+        ("win32", "rundll32.exe powrprof.dll,SetSuspendState 0,1,0", "shutdown /r /t 0", "shutdown /s /t 0"),
+    ],
+)
+def test_each_system_has_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, system: str, sleep: str, reboot: str, off: str
+) -> None:
+    monkeypatch.setattr("afrender.machine.sys", SimpleNamespace(platform=system, executable="python"))
+    assert sleep_words({}, name="r", ip="i", cards=["00:11"]) == sleep.split()
+    assert (power_words({}, "reboot"), power_words({}, "shutdown")) == (reboot.split(), off.split())
+
+
+def test_windows_paths_and_numbers_of_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("afrender.machine.sys", SimpleNamespace(platform="win32", executable="python"))
+    own = {"af_render_cmd_wolsleep": r'"C:\Program Files\sleep.exe" -a'}
+    words = sleep_words(own, name="r", ip="i", cards=["00-11-22-33-44-55", ""])
+    assert words[:3] == [r"C:\Program Files\sleep.exe", "-a", "--sleep"]
+    assert words[3:] == ["--ip", "i", "--hostname", "r", "001122334455"]
 
 
 def test_they_run_after_the_agent_has_left(expected_logs: ExpectedLogs) -> None:

@@ -10,7 +10,7 @@ from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
 from afrender.process.spawn import CannotStart, Exit, shell_words
 from afrender.reader import Applications, Reader
-from afrender.services.base import CHECK_FILES, SKIP_EXISTING
+from afrender.services.base import CHECK_FILES, SKIP_EXISTING, Service
 from tests.unit.afrender.test_agent import spec
 
 NUMERIC = spec()
@@ -93,6 +93,21 @@ def test_capacity_hosts_and_devices_reach_the_command():
     assert plan.command == "render -j 4 -H a,b"
     assert plan.environment["CUDA_VISIBLE_DEVICES"] == "1,2"
     assert plan.environment["AF_GPUS"] == "1,2"
+
+
+def test_a_service_gives_files_back_as_the_farm_knows_them(monkeypatch, tmp_path):
+    class publishes(Service):
+        def post_commands(self, files):
+            return [["publish", self.paths.to_server(file)] for file in files]
+
+    (tmp_path / "a.exr").write_text("x")
+    applications = Applications(PathMap([(f"{tmp_path}/", "/ps/prj/")]))
+    monkeypatch.setattr(applications._services, "find", lambda name: publishes)
+    run = msgspec.structs.replace(NUMERIC, command="x /ps/prj/a", working_directory="/ps/prj", parser="generic")
+    reader = applications.prepare(run)
+    assert reader.plan.command == f"x {tmp_path}/a"
+    reader.feed(f"@IMAGE@{tmp_path}/a.exr\n".encode(), 1)
+    assert reader.judge(Exit(0)).post == [["publish", "/ps/prj/a.exr"]]
 
 
 def test_an_empty_command_does_not_start():
