@@ -27,7 +27,8 @@ _LINUX_POWER = {"reboot": ["systemctl", "reboot"], "shutdown": ["systemctl", "po
 
 def _own(settings: Mapping[str, Any], name: str) -> list[str]:
     text = str(settings.get(name, ""))
-    if sys.platform != "win32":
+    on_windows = sys.platform == "win32"
+    if not on_windows:
         return shlex.split(text)
     # A backslash is no escape there, and the quotes around a word would become a part of it.
     words = shlex.split(text, posix=False)
