@@ -362,6 +362,8 @@ BY_MACHINE: frozenset[type] = frozenset(
 
 _MANY = 5
 """Tasks of a block that run to their end when all is calm; time is better spent on another world."""
+_DEVICES = 2
+"""Devices that every simulated host has."""
 
 _KINDS = tuple(ASKS)
 _WEIGHTS = tuple({commands.SubmitJob: 2, commands.ChangeTasks: 5, commands.StartJobs: 2}.get(kind, 1) for kind in ASKS)
@@ -400,7 +402,12 @@ def calm(farm: Farm) -> list[Any]:
         asked.append(commands.SetJobs([id], of_job))
         of_block = {"max_running_tasks": -1, "max_running_tasks_per_host": -1, "capacity": 1000, "hosts_mask": ""}
         of_block |= {"task_max_run_time": 0, "task_min_run_time": 0, "task_progress_change_timeout": 0}
-        asked.append(commands.SetBlocks(id, [], {**of_block, "hosts_mask_exclude": ""}))
+        needs: dict[str, Any] = {name: -1 for name in BLOCK if name.startswith("need_") and name != "need_gpus"}
+        needs["need_properties"] = ""
+        wide = [block.index for block in job.blocks if block.spec.need_gpus > _DEVICES]
+        if wide:
+            asked.append(commands.SetBlocks(id, wide, {"need_gpus": 1 if id != SYSTEM_JOB else -1}))
+        asked.append(commands.SetBlocks(id, [], {**of_block, **needs, "hosts_mask_exclude": ""}))
     of_tree = {**free, "max_tasks_per_second": -1, "hosts_mask_exclude": "", "paused": False}
     asked.append(commands.SetUsers(sorted(farm.users_by_name), {**of_tree, "jobs_life_time": 0}))
     asked.append(commands.SetBranches(sorted(farm.branches_by_path), of_tree))

@@ -26,7 +26,6 @@ from afcore.errors import AfError, Unavailable
 from afcore.replay import recover
 from afcore.states import Role, RunStatus, TaskState
 from afcore.store.memory import MemoryStore
-from afcore.systemcommand import SYSTEM_JOB
 from afnet.wire.messages import NotLeader, Refused
 from afrender.states import RunState
 from tests.sim.asks import ASKS, HOSTS, Asker, ask, calm
@@ -420,8 +419,6 @@ class World:
         assert self.server is not None
         farm = self.server.core.farm
         for job in farm.jobs.values():
-            if job.id == SYSTEM_JOB or job.pre:
-                continue  # its commands end by their own age, and who waits for one waits as long
             if job.time_done or job.waits_for or (job.offline and job.spec.command_pre):
                 continue  # what was to be run before it has failed: it waits for a person
             for block in job.blocks:
