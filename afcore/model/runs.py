@@ -17,7 +17,7 @@ from array import array
 from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
 from copy import copy
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -33,6 +33,8 @@ CHUNK = 1024
 """Tasks whose runs lie together."""
 MOST_AWAKE = 1024
 """Runs that stay objects when a command is over."""
+_FEW = 32
+"""Tasks of a chunk up to which each is looked for; more are found by a map of the whole chunk."""
 _AT_ONCE = 256
 """Runs more than that which are put to rest at once: a command does not wait for thousands of them."""
 
@@ -57,6 +59,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_More)
 
 _BlockKey = tuple[int, int]
+_Group = tuple[bytearray, dict[tuple[int, int], int], Iterable[int]]
 _Other = TypeVar("_Other")
 
 
@@ -237,29 +240,41 @@ class Runs(MutableMapping[RunKey, Run]):
 
     def stopping(self, job: int, block: int, tasks: Sequence[int], starts: Sequence[int]) -> Iterator[int]:
         """Yield what each of ``tasks`` becomes when its newest run ended; -1 for those nobody asked to stop."""
-        for task in tasks:
-            key = RunKey(job, block, task, starts[task])
-            run = self._awake.get(key)
-            if run is not None:
-                yield run.stopping
-            else:
-                rows, at = self._find(key)
-                yield _STOP.unpack_from(rows, at + _STOPPING)[0] if at >= 0 else -1
+        awake = self._awake
+        for rows, places, group in self._groups(job, block, tasks, starts):
+            for task in group:
+                at = places.get((task, starts[task]), -1)
+                if at >= 0:
+                    yield _STOP.unpack_from(rows, at + _STOPPING)[0]
+                else:
+                    run = awake.get(RunKey(job, block, task, starts[task]))
+                    yield -1 if run is None else run.stopping
 
     # For afcore.evolve
 
     def stop(self, job: int, block: int, tasks: Iterable[int], starts: Sequence[int], then: int, status: int) -> None:
         """Note of the newest runs of many tasks what these become when they ended."""
-        for task in tasks:
-            key = RunKey(job, block, task, starts[task])
-            run = self._awake.get(key)
-            if run is not None:
-                run.stopping, run.stop_status = then, status
+        asked = _STOP.pack(then, status)
+        for rows, places, group in self._groups(job, block, tasks, starts):
+            for task in group:
+                at = places.get((task, starts[task]), -1)
+                if at >= 0:
+                    rows[at + _STOPPING : at + _STOPPING + _STOP.size] = asked
+                else:
+                    run = self._awake[RunKey(job, block, task, starts[task])]
+                    run.stopping, run.stop_status = then, status
+
+    def _groups(self, job: int, block: int, tasks: Iterable[int], starts: Sequence[int]) -> Iterator[_Group]:
+        """Yield rows, where in them the runs by (task, run) are, and which of ``tasks`` lie there, chunk by chunk."""
+        chunks = self._rows.get((job, block), _NONE)
+        for number, together in groupby(tasks, lambda task: task // CHUNK):
+            rows, group = chunks.get(number, _EMPTY), list(together)
+            if len(group) < _FEW:
+                places = {(task, starts[task]): self._find((job, block, task, starts[task]))[1] for task in group}
             else:
-                rows, at = self._find(key)
-                if at < 0:
-                    raise KeyError(key)
-                _STOP.pack_into(rows, at + _STOPPING, then, status)
+                words = _words(rows)
+                places = dict(zip(zip(words[::_WORDS], words[1::_WORDS]), range(0, len(rows), ROW.size)))
+            yield rows, places, group
 
     def wait(self, at: float) -> None:
         """Let every run wait for its render."""
