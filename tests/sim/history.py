@@ -323,6 +323,7 @@ class History:
         elif isinstance(event, HostReleased):
             key = RunKey(event.job, event.block, event.task, event.run)
             self.running[key] = _without(self.running[key], event.render)
+            self.devices[key] = {each for each in self.devices.get(key, ()) if each[0] != event.render}
         elif isinstance(event, TasksReleased):
             self.rows[TaskState.WAIT_DEP, Happening.RELEASED] += 1
         elif isinstance(event, TasksHeld):
