@@ -18,6 +18,7 @@ from afcore.errors import TheirFault
 __all__ = [
     "MOST_BYTES",
     "RECEIVE_TIME",
+    "CopiedPages",
     "Hopeless",
     "Incomplete",
     "ListedTasks",
@@ -42,7 +43,6 @@ _HEADER = re.compile(rb"(?i:afanasy) ?(-?[0-9]{1,18})(?=[^0-9])")
 _LONGEST_HEADER = 256
 _PAGE = 128
 """Tasks in one piece of an answer: less than a millisecond's work."""
-
 
 
 class Incomplete(NamedTuple):
@@ -148,6 +148,14 @@ class TaskPages(Protocol):
         ...
 
 
+class CopiedPages(TaskPages, Protocol):
+    """Pages that are made from a copy, which is itself made in steps."""
+
+    def copy_steps(self) -> Iterator[None]:
+        """Copy a part with each step; what is asked for earlier is copied then."""
+        ...
+
+
 class ListedTasks:
     """The listed tasks of a block, as ``TaskPages``."""
 
@@ -183,8 +191,8 @@ def dump_json(value: Any) -> bytes:
 def encode_pieces(answer: dict[str, Any]) -> Iterator[bytes]:
     """Yield the JSON of an answer in pieces that each cost little, so that others are served between them.
 
-    Only jobs, blocks and their tasks can be many: a piece is a job's or a block's own keys, or 1,024 tasks.
-    Jobs may be any iterable: each is made when it is encoded.
+    Only jobs, blocks and their tasks can be many: a piece is a job's or a block's own keys, or 128 tasks. It is empty
+    after a step that copies. Jobs may be any iterable: each is made when it is encoded.
     """
     if len(answer) == 1:
         (kind,) = answer
@@ -197,6 +205,10 @@ def encode_pieces(answer: dict[str, Any]) -> Iterator[bytes]:
             yield b"\n]}"
             return
         if kind == "job_progress":
+            # All is copied before any is encoded, so that what a reader sees is of moments close to each other.
+            for pages in value["progress"]:
+                for _ in pages.copy_steps():
+                    yield b""
             yield b'{"job_progress":{"id":%d,"progress":[' % value["id"]
             for number, pages in enumerate(value["progress"]):
                 yield b",\n" if number else b"\n"

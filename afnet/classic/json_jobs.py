@@ -15,7 +15,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.states import TaskFlag, TaskState
 from afnet.classic.framing import ListedTasks
-from afnet.classic.states import block_bits, job_bits, progress_bar, state_text
+from afnet.classic.states import Bit, block_bits, job_bits, progress_bar, state_text
 
 __all__ = ["Form", "block_object", "job_object", "job_state", "put", "services_of"]
 
@@ -66,7 +66,19 @@ _BLOCK_TIMES = _Group("task_max_run_time task_min_run_time", 0)
 _BLOCK_MASKS = _Group("depend_mask tasks_depend_mask hosts_mask hosts_mask_exclude need_properties", "")
 _FILE_SIZES = _Group("file_size_min file_size_max", -1)
 
+_NEEDS = ("need_power", "need_memory", "need_hdd")
+_TIMES = ("time_wait", "time_started", "time_done")
+_read_needs, _read_times = attrgetter(*_NEEDS), attrgetter(*_TIMES)
+
+_READY, _RUNNING, _ERROR = int(TaskState.READY), int(TaskState.RUNNING), int(TaskState.ERROR)
+_DONE, _SKIPPED = int(TaskState.DONE), int(TaskState.SKIPPED)
+_REST = (
+    (int(TaskState.WAIT_RECONNECT), "p_tasks_waitrec"),
+    (int(TaskState.WAIT_DEP), "p_tasks_waitdep"),
+    (int(TaskState.SUSPENDED), "p_tasks_suspended"),
+)
 _VAR_CAPACITY, _MULTI_HOST = int(BlockFlag.VAR_CAPACITY), int(BlockFlag.MULTI_HOST)
+_DEPEND_SUB_TASK = int(BlockFlag.DEPEND_SUB_TASK)
 """As plain numbers: a flag of an enumeration costs twenty times as much to look at."""
 
 
@@ -75,8 +87,12 @@ def job_state(job: Job, now: float, *, awaiting: bool = False) -> int:
 
     ``now`` decides whether its ``time_wait`` is over; ``awaiting`` says that somebody has to approve what is there.
     """
+    return _job_state([_bits_of(block) for block in job.blocks], job, now, awaiting)
+
+
+def _job_state(blocks: list[int], job: Job, now: float, awaiting: bool) -> int:
     return job_bits(
-        [_bits_of(block) for block in job.blocks],
+        blocks,
         offline=job.offline,
         waits_for_jobs=bool(job.waits_for),
         waits_for_time=job.time_wait > now,
@@ -101,55 +117,76 @@ def job_object(
     """
     spec = job.spec
     user = farm.users[job.user]
-    bits = job_state(job, now, awaiting=awaiting)
+    masks = [_bits_of(block) for block in job.blocks]
+    bits = _job_state(masks, job, now, awaiting)
     data: dict[str, Any] = {"name": job.name, "id": job.id, "priority": job.priority}
-    put(data, "hidden", job.hidden, False)
+    if job.hidden:
+        data["hidden"] = True
     _NOTES.put(data, job)
-    put(data, "m_srv_info", spec.srv_info, "")
-    if job.running_tasks:
+    if spec.srv_info:
+        data["m_srv_info"] = spec.srv_info
+    running = job.running_tasks
+    if running:
         put(data, "running_services", services_of([job]), {})
     _MOST.put(data, job)
     _MASKS.put(data, job)
-    for key in ("need_power", "need_memory", "need_hdd"):
-        if getattr(job, key) > 0:
-            data[key] = getattr(job, key)
+    for key, need in zip(_NEEDS, _read_needs(job)):
+        if need > 0:
+            data[key] = need
     if job.pools:
         data["pools"] = dict(job.pools)
     data["solve_method"] = spec.solve_method or "solve_order"
     data["solve_need"] = spec.solve_need or "solve_tasksnum"
     data["hosts_mask_type"] = job.hosts_mask_type or "regex"
-    put(data, "running_tasks_num", job.running_tasks, 0)
-    put(data, "running_capacity_total", job.running_capacity, 0)
+    if running:
+        data["running_tasks_num"] = running
+    if job.running_capacity:
+        data["running_capacity_total"] = job.running_capacity
     data["serial"] = job.serial
     data["user_name"] = user.name
     data["host_name"] = spec.host_name
     data["st"] = bits
-    put(data, "state", state_text(bits), "")
+    if bits:
+        put(data, "state", state_text(bits), "")
     _PERMITS.put(data, job)
     _COMMANDS.put(data, spec)
-    put(data, "thumb_path", picture, "")
-    put(data, "report", job.report, "")
+    if picture:
+        data["thumb_path"] = picture
+    if job.report:
+        data["report"] = job.report
     _PROJECTS.put(data, spec)
     data["branch"] = farm.branches[job.branch].path
     if place < 0:
         place = user.jobs.index(job.id) if job.id in user.jobs else 0
     data["user_list_order"] = place
     data["time_creation"] = int(job.time_creation)
-    for key in ("time_wait", "time_started", "time_done"):
-        put(data, key, int(getattr(job, key)), 0)
+    for key, moment in zip(_TIMES, _read_times(job)):
+        if moment:
+            put(data, key, int(moment), 0)
     put(data, "time_life", job.time_life, -1)
-    ready = sum(block.tasks.counts[TaskState.READY] for block in job.blocks if not block.waiting)
-    put(data, "tasks_ready", ready, 0)
-    put(data, "tasks_error", sum(block.tasks.counts[TaskState.ERROR] for block in job.blocks), 0)
+    ready = failed = 0
+    for block in job.blocks:
+        counts = block.tasks.counts
+        failed += counts[_ERROR]
+        if not block.waiting:
+            ready += counts[_READY]
+    if ready:
+        data["tasks_ready"] = ready
+    if failed:
+        data["tasks_error"] = failed
     _job_texts(data, spec, job)
-    data["blocks"] = [block_object(farm, block, form="full" if full else "list") for block in job.blocks]
+    form: Form = "full" if full else "list"
+    data["blocks"] = [_block_object(farm, block, form, mask) for block, mask in zip(job.blocks, masks)]
     return data
 
 
 def _job_texts(data: dict[str, Any], spec: JobSpec, job: Job) -> None:
-    put(data, "try_this_tasks_num", spec.try_this_tasks_num, [])
-    put(data, "try_this_blocks_num", spec.try_this_blocks_num, [])
-    put(data, "folders", spec.folders, {})
+    if spec.try_this_tasks_num:
+        data["try_this_tasks_num"] = spec.try_this_tasks_num
+    if spec.try_this_blocks_num:
+        data["try_this_blocks_num"] = spec.try_this_blocks_num
+    if spec.folders:
+        data["folders"] = spec.folders
     _DEPENDS.put(data, job)
 
 
@@ -176,6 +213,10 @@ def _bits_of(block: Block) -> int:
 
 def block_object(farm: Farm, block: Block, *, form: Form) -> dict[str, Any]:
     """Return a block in one of its forms; ``full`` is ``properties`` and the listed tasks."""
+    return _block_object(farm, block, form, _bits_of(block))
+
+
+def _block_object(farm: Farm, block: Block, form: Form, bits: int) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if form == "full" and block.spec.tasks is not None and len(block.spec.tasks):
         texts = block.spec.tasks
@@ -184,20 +225,26 @@ def block_object(farm: Farm, block: Block, *, form: Form) -> dict[str, Any]:
         _block_texts(data, block.spec)
     if form != "progress":
         _block_properties(data, block)
-    _block_progress(data, farm, block, _bits_of(block))
+    _block_progress(data, farm, block, bits)
     return data
 
 
 def _block_properties(data: dict[str, Any], block: Block) -> None:
     spec = block.spec
-    for key in ("name", "service", "capacity", "flags"):
-        data[key] = getattr(spec, key)
-    data["tasks_num"] = block.tasks.size
-    for key in ("frame_first", "frame_last", "frames_per_task", "frames_inc"):
-        data[key] = getattr(spec, key)
-    put(data, "sequential", spec.sequential, 1)
-    put(data, "depend_sub_task", spec.depend_sub_task, False)
     flags = int(spec.flags)
+    data["name"] = spec.name
+    data["service"] = spec.service
+    data["capacity"] = spec.capacity
+    data["flags"] = flags
+    data["tasks_num"] = block.tasks.size
+    data["frame_first"] = spec.frame_first
+    data["frame_last"] = spec.frame_last
+    data["frames_per_task"] = spec.frames_per_task
+    data["frames_inc"] = spec.frames_inc
+    if spec.sequential != 1:
+        data["sequential"] = spec.sequential
+    if flags & _DEPEND_SUB_TASK:
+        data["depend_sub_task"] = True
     if flags & _VAR_CAPACITY:
         data["capacity_coeff_min"] = spec.capacity_coeff_min
         data["capacity_coeff_max"] = spec.capacity_coeff_max
@@ -205,12 +252,15 @@ def _block_properties(data: dict[str, Any], block: Block) -> None:
         for key in ("multihost_min", "multihost_max", "multihost_max_wait", "multihost_service_wait"):
             data[key] = getattr(spec, key)
     _FILE_SIZES.put(data, spec)
-    put(data, "time_started", int(block.time_started), 0)
-    put(data, "time_done", int(block.time_done), 0)
+    if block.time_started:
+        put(data, "time_started", int(block.time_started), 0)
+    if block.time_done:
+        put(data, "time_done", int(block.time_done), 0)
     _BLOCK_NUMBERS.put(data, spec)
     _BLOCK_TIMES.put(data, spec)
     _BLOCK_MASKS.put(data, spec)
-    put(data, "tickets", spec.tickets, {})
+    if spec.tickets:
+        data["tickets"] = spec.tickets
 
 
 def _block_texts(data: dict[str, Any], spec: BlockSpec) -> None:
@@ -232,38 +282,47 @@ def _block_progress(data: dict[str, Any], farm: Farm, block: Block, bits: int) -
     counts = tasks.counts
     data["block_num"] = block.index
     data["st"] = bits
-    put(data, "state", state_text(bits), "")
+    if bits:
+        put(data, "state", state_text(bits), "")
     data["job_id"] = block.job
-    put(data, "running_tasks_counter", block.running_tasks, 0)
-    put(data, "running_capacity_total", block.running_capacity, 0)
-    over = counts[TaskState.DONE] + counts[TaskState.SKIPPED]
+    if block.running_tasks:
+        data["running_tasks_counter"] = block.running_tasks
+    if block.running_capacity:
+        data["running_capacity_total"] = block.running_capacity
+    done, skipped = counts[_DONE], counts[_SKIPPED]
     # Only running tasks have a percentage in the column, so its sum is theirs.
-    running = sum(tasks.percent) if counts[TaskState.RUNNING] else 0
-    put(data, "p_percentage", (100 * over + running) // tasks.size if tasks.size else 0, 0)
-    put(data, "p_error_hosts", len(block.error_hosts), 0)
-    avoid = block.spec.errors_avoid_host
-    if avoid < 0:
-        avoid = farm.users[farm.jobs[block.job].user].errors_avoid_host
-    put(data, "p_avoid_hosts", sum(1 for one in block.error_hosts.values() if 0 < avoid <= one.count), 0)
-    put(data, "p_tasks_ready", counts[TaskState.READY], 0)
-    put(data, "p_tasks_done", over, 0)
-    put(data, "p_tasks_error", counts[TaskState.ERROR], 0)
-    put(data, "p_tasks_skipped", counts[TaskState.SKIPPED], 0)
-    if _has_flag(block, TaskFlag.WARNING):
+    running = sum(tasks.percent) if counts[_RUNNING] else 0
+    if done or skipped or running:
+        put(data, "p_percentage", (100 * (done + skipped) + running) // tasks.size, 0)
+    if block.error_hosts:
+        data["p_error_hosts"] = len(block.error_hosts)
+        avoid = block.spec.errors_avoid_host
+        if avoid < 0:
+            avoid = farm.users[farm.jobs[block.job].user].errors_avoid_host
+        put(data, "p_avoid_hosts", sum(1 for one in block.error_hosts.values() if 0 < avoid <= one.count), 0)
+    if counts[_READY]:
+        data["p_tasks_ready"] = counts[_READY]
+    if done or skipped:
+        data["p_tasks_done"] = done + skipped
+    if counts[_ERROR]:
+        data["p_tasks_error"] = counts[_ERROR]
+    if skipped:
+        data["p_tasks_skipped"] = skipped
+    if bits & Bit.WRN:
         data["p_tasks_warning"] = sum(1 for flags in tasks.flags if flags & TaskFlag.WARNING)
-    put(data, "p_tasks_waitrec", counts[TaskState.WAIT_RECONNECT], 0)
-    put(data, "p_tasks_waitdep", counts[TaskState.WAIT_DEP], 0)
-    put(data, "p_tasks_suspended", counts[TaskState.SUSPENDED], 0)
-    _run_times(data, block)
-    put(data, "srv_info", block.spec.srv_info, "")
+    for state, key in _REST:
+        if counts[state]:
+            data[key] = counts[state]
+    if done:
+        _run_times(data, block)
+    if block.spec.srv_info:
+        data["srv_info"] = block.spec.srv_info
     data["p_progressbar"] = progress_bar(tasks.state, tasks.flags)
 
 
 def _run_times(data: dict[str, Any], block: Block) -> None:
     """Add shortest, longest and summed run times of the tasks that are done, in whole seconds."""
     tasks = block.tasks
-    if not tasks.counts[TaskState.DONE]:
-        return
     if tasks.size <= _COUNTED_RUN_TIMES:
         done = TaskState.DONE
         times = [

@@ -4,8 +4,9 @@ Rules of this file:
 - Reads the farm, changes nothing; progress is made from copies of the columns, a page at a time.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
@@ -43,39 +44,89 @@ def message(name: str, kind: str, lines: Iterable[str]) -> dict[str, Any]:
 _MOST_PARTS = 10_000
 
 
-class TaskProgress:
-    """How every task of a block stands, as ``TaskPages``: a copy of the columns, so that it is of one moment.
+_COPIED = 1 << 16
+"""Tasks whose columns are copied in one step: a megabyte, about half a millisecond."""
 
-    What an agent said of a run last (frame, activity) is no state: it is looked up while a page is made.
+
+class _Columns(NamedTuple):
+    """The columns of some consecutive tasks, of one moment."""
+
+    state: bytes
+    flags: bytes
+    percent: bytes
+    errors: bytes
+    starts: "array[int]"
+    render: "array[int]"
+    started: "array[int]"
+    finished: "array[int]"
+
+
+class TaskProgress:
+    """How every task of a block stands, as ``TaskPages``: made from a copy of the columns.
+
+    The copy is made in steps of 65,536 tasks with others served between: what a reader sees of one task is of one
+    moment, and so are the tasks of one step; those behind may have changed meanwhile, and then a monitor's events tell
+    the same once more. What an agent said of a run last (frame, activity) is no state: it is looked up while a page is
+    made.
     """
 
     def __init__(self, farm: Farm, block: Block, first: int = 0, end: int | None = None) -> None:
-        tasks = block.tasks
-        part = slice(first, end)
         self._farm = farm
+        self._table = block.tasks
         self._job, self._block = block.job, block.index
         self._epoch = farm.epoch
         self._first = first
-        self._state, self._flags = bytes(tasks.state[part]), bytes(tasks.flags[part])
-        self._percent, self._errors = bytes(tasks.percent[part]), bytes(tasks.errors[part])
-        self._starts, self._render = tasks.starts[part], tasks.render[part]
-        self._started, self._finished = tasks.started[part], tasks.finished[part]
+        self._size = len(range(block.tasks.size)[first:end])
+        self._copies: dict[int, _Columns] = {}
         self._parts: dict[tuple[int, ...], tuple[str, str]] = {}
 
     def __len__(self) -> int:
-        return len(self._state)
+        return self._size
+
+    def copy_steps(self) -> Iterator[None]:
+        """Copy what is not copied yet, a part with each step."""
+        for part in range((self._size + _COPIED - 1) // _COPIED):
+            self._copy(part)
+            yield
+
+    def _copy(self, part: int) -> _Columns:
+        found = self._copies.get(part)
+        if found is None:
+            tasks, first = self._table, self._first
+            span = slice(first + part * _COPIED, first + min((part + 1) * _COPIED, self._size))
+            found = self._copies[part] = _Columns(
+                bytes(tasks.state[span]),
+                bytes(tasks.flags[span]),
+                bytes(tasks.percent[span]),
+                bytes(tasks.errors[span]),
+                tasks.starts[span],
+                tasks.render[span],
+                tasks.started[span],
+                tasks.finished[span],
+            )
+        return found
 
     def encoded(self, first: int, end: int) -> bytes:
-        """Return the JSON of tasks ``first`` up to, without, ``end``, counted from the first copied.
+        """Return the JSON of tasks ``first`` up to, without, ``end``, counted from the first of these.
 
         Tasks that differ in their times only share what stands before and behind these: a million costs a second.
         """
         found: list[str] = []
+        end = min(end, self._size)
+        while first < end:
+            part, place = divmod(first, _COPIED)
+            until = min(end, (part + 1) * _COPIED)
+            found += self._texts(self._copy(part), slice(place, place + until - first), first)
+            first = until
+        return ",".join(found).encode()
+
+    def _texts(self, columns: _Columns, span: slice, first: int) -> list[str]:
+        found: list[str] = []
         epoch, parts = self._epoch, self._parts
-        span = slice(first, end)
-        columns = (self._state, self._flags, self._percent, self._errors, self._starts, self._render)
-        rows = zip(*(column[span] for column in columns))
-        for task, (row, started, finished) in enumerate(zip(rows, self._started[span], self._finished[span]), first):
+        rows = zip(*(column[span] for column in columns[:6]))
+        for task, (row, started, finished) in enumerate(
+            zip(rows, columns.started[span], columns.finished[span]), first
+        ):
             if row[0] in LIVE_STATES:
                 found.append(dump_json(self.one(task)).decode())
                 continue
@@ -84,7 +135,7 @@ class TaskProgress:
                 found.append(f'{before},"tst":{epoch + started},"tdn":{epoch + max(started, finished)}{behind}')
             else:
                 found.append(before + behind)
-        return ",".join(found).encode()
+        return found
 
     def _make_parts(self, row: tuple[int, ...], task: int) -> tuple[str, str]:
         if len(self._parts) > _MOST_PARTS:
@@ -99,29 +150,31 @@ class TaskProgress:
         return parts
 
     def one(self, task: int) -> dict[str, Any]:
-        """Return one task, counted from the first copied."""
-        state = self._state[task]
-        bits = to_bits(state, self._flags[task])
+        """Return one task, counted from the first of these."""
+        part, place = divmod(task, _COPIED)
+        columns = self._copy(part)
+        state, starts = columns.state[place], columns.starts[place]
+        bits = to_bits(state, columns.flags[place])
         data: dict[str, Any] = {"state": state_text(bits), "st": bits}
-        percent = 100 if state == TaskState.DONE else self._percent[task]
+        percent = 100 if state == TaskState.DONE else columns.percent[place]
         if percent:
             data["per"] = percent
         run = None
         if state in LIVE_STATES:
-            run = self._farm.runs.look(RunKey(self._job, self._block, self._first + task, self._starts[task]))
+            run = self._farm.runs.look(RunKey(self._job, self._block, self._first + task, starts))
         if run is not None and run.frame > 0:
             data["frm"] = run.frame
         if run is not None and run.percent_frame > 0:
             data["pfr"] = run.percent_frame
-        if self._starts[task]:
-            data["str"] = self._starts[task]
-        if self._errors[task]:
-            data["err"] = self._errors[task]
-        if self._started[task]:
-            data["tst"] = self._epoch + self._started[task]
-            data["tdn"] = self._epoch + max(self._started[task], self._finished[task])
-        if self._render[task]:
-            render = self._farm.renders.get(self._render[task])
+        if starts:
+            data["str"] = starts
+        if columns.errors[place]:
+            data["err"] = columns.errors[place]
+        if columns.started[place]:
+            data["tst"] = self._epoch + columns.started[place]
+            data["tdn"] = self._epoch + max(columns.started[place], columns.finished[place])
+        if columns.render[place]:
+            render = self._farm.renders.get(columns.render[place])
             data["hst"] = render.name if render is not None else ""
         if run is not None and run.activity:
             data["act"] = run.activity

@@ -18,11 +18,10 @@ from afnet.classic.binary import (
     BinaryMessage,
     Kind,
     encode_resources,
-    encode_statistics,
     read_name,
     unknown_answer,
 )
-from afnet.classic.binary_get import in_binary, jobs_weight
+from afnet.classic.binary_get import in_binary, jobs_weight, statistics
 from afnet.classic.dialect import Small, error_answer, read_request
 from afnet.classic.framing import info
 from afnet.classic.json_action import Action, plan_action
@@ -126,7 +125,8 @@ class ClassicDesk:
         if message.kind == Kind.JOBS_WEIGHT_REQUEST:
             return jobs_weight(weigh_jobs(self._farm, self._audit.of_job))
         if message.kind == Kind.STATISTICS_REQUEST:
-            return BinaryMessage(Kind.STATISTICS, encode_statistics({}))
+            reply = await self._reader.query("server.traffic", {}, principal)
+            return statistics(reply["rows"])
         if message.kind == Kind.RENDERS_RESOURCES_REQUEST:
             name, ids = read_name(message.body)
             answer = await self._get(Get("renders", "resources", ids=ids, mask=name), principal)

@@ -24,6 +24,7 @@ from afnet.classic.binary import (
     read_name,
     unknown_answer,
 )
+from afnet.classic.binary_get import statistics
 from afnet.classic.framing import Hopeless, Incomplete
 from afnet.server import classic
 from benchmarks.classic import FRAMINGS, call, frame, server_time_waits
@@ -140,6 +141,26 @@ def test_weights_and_statistics() -> None:
     assert len(statistics) == 2772
     assert struct.unpack_from(">ii", statistics, 24 * 8) == (1000, 3)
     assert struct.unpack_from(">i", statistics, 5 * 63 * 8 + 24 * 4) == (700,)
+
+
+def test_statistics_are_what_is_counted_at_the_door() -> None:
+    def row(kind: str, peer: str, received: int, sent: int, messages: int, largest: int) -> dict[str, Any]:
+        sizes = {"received_bytes": received, "sent_bytes": sent, "messages": messages, "largest": largest}
+        return {"kind": kind, "peer": peer, **sizes}
+
+    rows = [
+        row("get jobs", "classic 127.0.0.1", 100, 1000, 4, 900),
+        row("action jobs", "classic 10.0.0.4", 50, 5, 2, 40),
+        row("binary jobs_weight_request", "classic 127.0.0.1", 12, 300, 2, 300),
+        row("http", "http 127.0.0.1", 70, 7000, 3, 6000),
+        row("Beat", "agent 10.0.0.9", 3 << 31, 0, 9, 64),
+    ]
+    body = statistics(rows).body
+    periods = [struct.unpack_from(f">{2 * 63}i", body, period * 63 * 8) for period in range(5)]
+    largest = struct.unpack_from(">63i", body, 5 * 63 * 8)
+    assert periods == [periods[0]] * 5
+    told = {kind: (*periods[0][2 * kind : 2 * kind + 2], largest[kind]) for kind in range(63) if periods[0][2 * kind]}
+    assert told == {24: (1155, 6, 900), 10: (312, 2, 300), 26: (7070, 3, 6000), 21: ((1 << 31) - 1, 9, 64)}
 
 
 def test_a_request_by_name_or_ids() -> None:

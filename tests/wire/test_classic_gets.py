@@ -23,6 +23,7 @@ from afnet.classic.json_get import (
     kept_answer,
     tasks_log,
 )
+from afnet.classic.json_tasks import TaskProgress
 from tests.wire.test_classic_samples import ask, keys_in_order, make_farm, sample, sources, submitted, without
 
 MOMENTS = ("time_register", "time_activity", "time_creation", "idle_time", "busy_time")
@@ -303,17 +304,33 @@ def test_logs_have_the_lines_of_the_audit(farm: Farm) -> None:
         assert shown["list"][0].endswith(f": me 127.0.0.1: {kind}: {name}: {kind} {id} was looked at")
 
 
-def test_progress_of_many_tasks_is_of_one_moment_and_in_small_pieces() -> None:
-    count = 50_000
+def test_progress_of_many_tasks_is_copied_in_steps_before_it_is_encoded_in_small_pieces() -> None:
+    count, step = 150_000, 1 << 16
     states = [[TaskState.READY] * 4, [TaskState.READY] * count]
     farm = make_farm(submitted("job-submit"), id=2, serial=1, states=states, created=1)
     found = get_answer(farm, Get("jobs", "progress", ids=[2]), sources())
     assert isinstance(found, dict)
     pieces = encode_pieces(found)
-    first = next(pieces)
-    farm.jobs[2].blocks[1].tasks.state[:] = bytes([TaskState.DONE] * count)
-    rest = list(pieces)
+    # A step for the small block, one for the first part of the large one; then everything changes.
+    assert [next(pieces), next(pieces)] == [b"", b""]
+    column = farm.jobs[2].blocks[1].tasks.state
+    column[:] = bytes([TaskState.DONE] * count)
+    rest = [next(pieces), next(pieces), next(pieces)]
+    assert rest[:2] == [b"", b""] and rest[2], "two more parts are copied, then it is written"
+    column[:] = bytes([TaskState.ERROR] * count)
+    rest += pieces
     assert max(map(len, rest)) < 64 * 1024
-    progress = json.loads(first + b"".join(rest))["job_progress"]["progress"]
+    progress = json.loads(b"".join(rest))["job_progress"]["progress"]
     assert [len(block) for block in progress] == [4, count]
-    assert {task["state"] for task in progress[1]} == {" RDY"}
+    told = [task["state"] for task in progress[1]]
+    assert told == [" RDY"] * step + [" DON"] * (count - step), "each part is of its moment"
+
+
+def test_progress_asked_for_out_of_order_is_whole() -> None:
+    states = [[TaskState.READY] * 4, [TaskState.DONE] * 70_000]
+    farm = make_farm(submitted("job-submit"), id=2, serial=1, states=states, created=1)
+    farm.jobs[2].blocks[1].tasks.errors[65_536] = 7
+    progress = TaskProgress(farm, farm.jobs[2].blocks[1])
+    across = json.loads(b"[" + progress.encoded(65_530, 65_540) + b"]")
+    assert [task.get("err", 0) for task in across] == [0] * 6 + [7] + [0] * 3
+    assert len(json.loads(b"[" + progress.encoded(69_990, 71_000) + b"]")) == 10

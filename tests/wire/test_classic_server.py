@@ -198,6 +198,9 @@ def test_small_binary_requests(tmp_path: Path) -> None:
         assert struct.pack(">I", 5) + b"shot\0" + struct.pack(">Iii", 2, 1, job) in weight
         statistics = await farm.raw("binary", encode_header(Kind.STATISTICS_REQUEST, 0))
         assert struct.unpack_from(">iii", statistics) == (81, Kind.STATISTICS, 2772)
+        # What came before is counted under its type: the submission, and the jobs weight with its answer.
+        assert struct.unpack_from(">i", statistics, 12 + 24 * 8 + 4) == (2,)
+        assert struct.unpack_from(">ii", statistics, 12 + 10 * 8) == (12 + len(weight), 2)
         texts = struct.pack(">I", 1) + b"\0"
         request = texts * 4 + struct.pack(">iiI", 0, 0, 0)
         hosts = await farm.raw("binary", encode_header(Kind.RENDERS_RESOURCES_REQUEST, len(request)) + request)
