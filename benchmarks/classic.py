@@ -7,6 +7,7 @@ server's side: there shall be none. ``AF_BENCH_CLASSIC_CALLS`` makes it shorter.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -15,11 +16,20 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from afcore.jobspec import BlockFlag, BlockSpec, JobSpec
+from afcore.model.farm import Farm
+from afcore.model.job import Block, Job
+from afcore.model.render import Render
+from afcore.model.tasks import TaskTable
+from afcore.states import TaskState
+from afnet.classic.json_tasks import progress_answer
+from afnet.server.classic import encode_sliced
 from benchmarks.farmyard import cpu_seconds, new_farm
 from benchmarks.harness import CheckFailed, Target
 
@@ -27,16 +37,18 @@ __all__ = ["FRAMINGS", "NAME", "TARGETS", "call", "frame", "run", "server_time_w
 
 CALLS = int(os.environ.get("AF_BENCH_CLASSIC_CALLS", "20000"))
 JOBS = 5000
+TASKS = 1_000_000
 
 FRAMINGS = ("text", "binary", "post", "get")
 """Ways of asking; ``get`` is a plain HTTP request that says it will close."""
 
-NAME = f"classic calls: {CALLS} short connections of each framing, a list of {JOBS} jobs"
+NAME = f"classic calls: {CALLS} short connections of each framing, a list of {JOBS} jobs, {TASKS} tasks' progress"
 TARGETS = (
     Target("calls_per_core_second", least=1000.0),
     Target("time_waits", most=0.0),
     Target("memory_growth_mb", most=20.0),
     Target("jobs_list_ms", most=250.0),
+    Target("progress_slice_ms", most=2.0),
 )
 
 _REQUEST: dict[str, Any] = {"get": {"type": "users"}}
@@ -128,6 +140,7 @@ def run(folder: Path) -> dict[str, float]:
         if _threads(process) > threads:
             raise CheckFailed(f"the server has {_threads(process)} threads after the calls, {threads} before")
         figures.update(_list_jobs(port, process))
+        figures.update(asyncio.run(_tell_progress()))
         return figures
 
 
@@ -150,6 +163,51 @@ def _list_jobs(port: int, process: int) -> dict[str, float]:
         raise CheckFailed(f"the list has {len(found)} jobs")
     used = spent() / 3
     return {"jobs_list_ms": best * 1000, "jobs_list_cpu_ms": used * 1000, "jobs_list_mb": len(answer) / 1e6}
+
+
+def _done_tasks() -> tuple[Farm, Job]:
+    """Return a farm with one job of a million tasks, all done at different times on a hundred renders."""
+    spec = BlockSpec(name="b", flags=BlockFlag.NUMERIC, frame_first=1, frame_last=TASKS)
+    tasks = TaskTable(TASKS, TaskState.DONE)
+    tasks.starts = array("H", [1]) * TASKS
+    tasks.render = array("I", [1 + task % 100 for task in range(TASKS)])
+    tasks.started = array("I", range(1, TASKS + 1))
+    tasks.finished = array("I", range(31, TASKS + 31))
+    farm = Farm(epoch=1)
+    for id in range(1, 101):
+        farm.renders[id] = Render(id=id, name=f"render{id}", pool=1)
+    block = Block(job=2, index=0, spec=spec, tasks=tasks, frames=spec.frames)
+    own = JobSpec(name="job", blocks=[spec])
+    return farm, Job(id=2, serial=1, user=1, branch=1, spec=own, name="job", blocks=[block], time_creation=1.0)
+
+
+async def _tell_progress() -> dict[str, float]:
+    """Encode the progress of a million tasks, as a server does it, beside somebody who wants to be served.
+
+    A slice is the processor time between two turns of the other: the clock of a busy machine would tell of others.
+    """
+    farm, job = _done_tasks()
+    slices: list[float] = []
+
+    async def others() -> None:
+        while True:
+            begun = time.thread_time()
+            await asyncio.sleep(0)
+            slices.append(time.thread_time() - begun)
+
+    waiting = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    begun = time.thread_time()
+    pieces = await encode_sliced(progress_answer(farm, job))
+    spent = time.thread_time() - begun
+    waiting.cancel()
+    slices.sort()
+    return {
+        "progress_slice_ms": 1000 * slices[-1],
+        "progress_slice_p99_ms": 1000 * slices[len(slices) * 99 // 100],
+        "progress_s": spent,
+        "progress_mb": sum(map(len, pieces)) / 1e6,
+    }
 
 
 def _submit(port: int, job: dict[str, Any], count: int) -> None:

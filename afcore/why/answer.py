@@ -22,7 +22,7 @@ from afcore.schedule.solver import Scheduler
 from afcore.states import OVER_STATES, TaskState
 from afcore.why.proposals import Proposals
 from afcore.why.turns import ahead_of
-from afcore.why.words import held_by, name_of, phrase, sentence
+from afcore.why.words import doubt_about, held_by, name_of, phrase, sentence
 
 __all__ = ["Answer", "why"]
 
@@ -138,6 +138,9 @@ class _Question:
         if not held:
             answer.proposals = [each.told() for each in proposals.found(everywhere, self._groups_in_order(), busy)]
         answer.sentence = self._sentence(everywhere, answer, held)
+        found = (*everywhere, *(obstacle for obstacle, _ in self._groups.values()))
+        doubts = [doubt_about(self._farm, each, job) for each in found]
+        answer.sentence = " ".join((answer.sentence, *filter(None, doubts)))
         if not held and not any(each["when"] == "now" for each in answer.proposals):
             answer.hint = self._hint(everywhere)
         return answer

@@ -9,6 +9,7 @@ Rules of this file:
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from afcore.maskdoubt import mask_doubt
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -19,7 +20,7 @@ from afcore.schedule.limits import jobs_below
 from afcore.schedule.reasons import Reason
 from afcore.states import OVER_STATES
 
-__all__ = ["PHRASES", "SENTENCES", "held_by", "name_of", "phrase", "sentence"]
+__all__ = ["PHRASES", "SENTENCES", "doubt_about", "held_by", "name_of", "phrase", "sentence"]
 
 _MANY = 3
 """Names in one sentence; the others are counted."""
@@ -211,6 +212,19 @@ def _tickets(pool: Pool, name: str) -> str:
     used, hosts = pool.tickets_used.get(name, 0), len(pool.ticket_hosts.get(name, {}))
     said = f"{used} of {count} in use below pool {pool.path}"
     return said if most_hosts < 0 else f"{said}, on {hosts} of at most {most_hosts} hosts"
+
+
+def doubt_about(farm: Farm, obstacle: Obstacle, job: Job) -> str:
+    """Return what looks wrong in what keeps renders away, a hosts mask of the other kind; empty where nothing does."""
+    thing = obstacle.thing
+    if obstacle.reason is not Reason.HOSTS_MASK or isinstance(thing, Render | Pool):
+        return ""
+    # A block's masks are of the kind that its job says.
+    kind = job.hosts_mask_type if isinstance(thing, Block) else getattr(thing, "hosts_mask_type", "")
+    pattern = thing.spec.hosts_mask if isinstance(thing, Block) else getattr(thing, "hosts_mask", "")
+    if kind not in ("find", "list"):
+        return ""
+    return mask_doubt(f"hosts_mask of {name_of(thing)}", pattern, [render.name for render in farm.renders.values()])
 
 
 def held_by(farm: Farm, obstacle: Obstacle, renders: Iterable[Render]) -> list[tuple[int, int]]:

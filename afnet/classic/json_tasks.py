@@ -44,8 +44,8 @@ def message(name: str, kind: str, lines: Iterable[str]) -> dict[str, Any]:
 _MOST_PARTS = 10_000
 
 
-_COPIED = 1 << 16
-"""Tasks whose columns are copied in one step: a megabyte, about half a millisecond."""
+_COPIED = 1 << 14
+"""Tasks whose columns are copied in one step: a third of a megabyte, a fraction of a millisecond."""
 
 
 class _Columns(NamedTuple):
@@ -64,7 +64,7 @@ class _Columns(NamedTuple):
 class TaskProgress:
     """How every task of a block stands, as ``TaskPages``: made from a copy of the columns.
 
-    The copy is made in steps of 65,536 tasks with others served between: what a reader sees of one task is of one
+    The copy is made in steps of 16,384 tasks with others served between: what a reader sees of one task is of one
     moment, and so are the tasks of one step; those behind may have changed meanwhile, and then a monitor's events tell
     the same once more. What an agent said of a run last (frame, activity) is no state: it is looked up while a page is
     made.

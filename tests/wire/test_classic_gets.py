@@ -305,7 +305,7 @@ def test_logs_have_the_lines_of_the_audit(farm: Farm) -> None:
 
 
 def test_progress_of_many_tasks_is_copied_in_steps_before_it_is_encoded_in_small_pieces() -> None:
-    count, step = 150_000, 1 << 16
+    count, step = 40_000, 1 << 14
     states = [[TaskState.READY] * 4, [TaskState.READY] * count]
     farm = make_farm(submitted("job-submit"), id=2, serial=1, states=states, created=1)
     found = get_answer(farm, Get("jobs", "progress", ids=[2]), sources())
@@ -327,10 +327,10 @@ def test_progress_of_many_tasks_is_copied_in_steps_before_it_is_encoded_in_small
 
 
 def test_progress_asked_for_out_of_order_is_whole() -> None:
-    states = [[TaskState.READY] * 4, [TaskState.DONE] * 70_000]
+    states = [[TaskState.READY] * 4, [TaskState.DONE] * 20_000]
     farm = make_farm(submitted("job-submit"), id=2, serial=1, states=states, created=1)
-    farm.jobs[2].blocks[1].tasks.errors[65_536] = 7
+    farm.jobs[2].blocks[1].tasks.errors[16_384] = 7
     progress = TaskProgress(farm, farm.jobs[2].blocks[1])
-    across = json.loads(b"[" + progress.encoded(65_530, 65_540) + b"]")
+    across = json.loads(b"[" + progress.encoded(16_378, 16_388) + b"]")
     assert [task.get("err", 0) for task in across] == [0] * 6 + [7] + [0] * 3
-    assert len(json.loads(b"[" + progress.encoded(69_990, 71_000) + b"]")) == 10
+    assert len(json.loads(b"[" + progress.encoded(19_990, 21_000) + b"]")) == 10

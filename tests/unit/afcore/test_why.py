@@ -97,6 +97,28 @@ def test_what_keeps_a_job_from_a_render(
 
 
 @pytest.mark.parametrize(
+    ("fields", "about", "doubted"),
+    [
+        ({"hosts_mask": "host[0-9]", "hosts_mask_type": "find"}, {}, 'hosts_mask of job 2 "shot" "host[0-9]" is taken'),
+        ({"hosts_mask_type": "find"}, {"hosts_mask": "host[0-9]"}, '"host[0-9]" is taken'),
+        ({"hosts_mask": "gone", "hosts_mask_type": "find"}, {}, ""),
+        ({"hosts_mask": "gone[0-9]"}, {}, ""),
+    ],
+)
+def test_a_hosts_mask_of_the_other_kind_is_doubted(
+    farm: FarmPlay, fields: dict[str, Any], about: dict[str, Any], doubted: str
+) -> None:
+    farm.register()
+    farm.submit(job(block(**about), **fields))
+    farm.solve()
+    sentence = ask(farm)["sentence"]
+    assert ("is taken as a list of beginnings" in sentence) == bool(doubted)
+    assert doubted in sentence
+    if doubted:
+        assert "it would match 1" in sentence and sentence.endswith('set hosts_mask_type to "regex" or "find".')
+
+
+@pytest.mark.parametrize(
     ("parameters", "code", "expected"),
     [
         ({"paused": True}, "paused", {"paused": False}),
