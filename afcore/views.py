@@ -12,7 +12,7 @@ from afcore.codec import shown_bytes
 from afcore.errors import LimitReached, NotFound
 from afcore.frames import FrameRange
 from afcore.ids import RunKey
-from afcore.model.effective import capacity_of, host_ticket, max_tasks_of, pool_chain
+from afcore.model.effective import ENDLESS, capacity_of, host_ticket, max_tasks_of, pool_chain
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
@@ -215,7 +215,7 @@ def render_words(render: Render) -> list[str]:
     if render.runs:
         words.append("busy")
     words.extend(word for bit, word in _WORDS if render.state & bit)
-    if render.capacity_host >= 0 or render.max_tasks_host >= 0 or render.services_disabled:
+    if render.capacity_host != -1 or render.max_tasks_host >= 0 or render.services_disabled:
         words.append("dirty")
     return words
 
@@ -241,7 +241,7 @@ def render_row(farm: Farm, render: Render) -> RenderRow:
         launched=render.launched,
         services_disabled=render.services_disabled,
         priority=render.priority,
-        capacity=capacity_of(farm, render),
+        capacity=capacity if (capacity := capacity_of(farm, render)) < ENDLESS else -1,
         used_capacity=render.used_capacity,
         max_tasks=max_tasks_of(farm, render),
         running=len(render.runs),

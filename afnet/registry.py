@@ -131,7 +131,7 @@ _BLOCK_PARAMETERS = (
 )
 _RENDER_PARAMETERS = (
     Parameter("priority", "integer", "Order among renders: the higher, the sooner (0-255)."),
-    Parameter("capacity_host", "integer", "Capacity units; -1 as its pool.", "capacity"),
+    Parameter("capacity_host", "integer", "Capacity units; -1 as its pool, -2 without limit.", "capacity"),
     Parameter("max_tasks_host", "integer", "Most tasks at once; -1 as its pool.", "max-tasks"),
     Parameter("nimby", "flag", "Only tasks of its own user."),
     Parameter("NIMBY", "flag", "Nobody's tasks.", "NIMBY"),
@@ -139,7 +139,9 @@ _RENDER_PARAMETERS = (
     Parameter("annotation", "text", "A note for people."),
 )
 _POOL_PARAMETERS = (
-    Parameter("capacity_host", "integer", "Capacity units of each render; -1 as the parent.", "capacity"),
+    Parameter(
+        "capacity_host", "integer", "Capacity units of each render; -1 as the parent, -2 no limit.", "capacity"
+    ),
     Parameter("max_tasks_host", "integer", "Most tasks at once on each render; -1 as the parent.", "max-tasks"),
     Parameter("priority", "integer", "Order among pools: the higher, the sooner (0-255)."),
     Parameter("zombie_time", "integer", "Seconds of silence after which a render is lost; -1 as the parent."),

@@ -87,8 +87,10 @@ def _render_edited(farm: Farm, event: RenderEdited, at: float) -> None:
         limit_services(farm)
     if "state" in event.new and (event.new["state"] ^ event.old["state"]) & _NIMBY:
         render.state_changed = at
-    if "state" in event.new and not event.new["state"] & RenderState.SICK:
-        render.failed_users.clear()
+    if "failed_users" in event.new:
+        render.failed_users = list(event.new["failed_users"])  # taken back: its own list, which goes on growing
+    elif "state" in event.new and not event.new["state"] & RenderState.SICK:
+        render.failed_users = []
 
 
 def _move(farm: Farm, render: Render, pool: int) -> None:

@@ -12,6 +12,8 @@ from afcore.model.render import Render
 from afcore.model.tree import Pool
 
 __all__ = [
+    "ENDLESS",
+    "NO_LIMIT",
     "block_tickets",
     "capacity_of",
     "cores_of",
@@ -19,6 +21,7 @@ __all__ = [
     "host_ticket",
     "max_tasks_of",
     "os_of",
+    "pool_capacity",
     "pool_chain",
     "pool_number",
     "pool_priority",
@@ -30,6 +33,12 @@ __all__ = [
     "tempo_of",
     "zombie_time_of",
 ]
+
+NO_LIMIT = -2
+"""``capacity_host`` of a render or pool whose capacity is not to be counted (-1 asks the parent)."""
+
+ENDLESS = 1_000_000_000
+"""The capacity of such a render: more than all its tasks take, and sums with it stay 32 bit numbers."""
 
 
 def pool_chain(farm: Farm, pool: int) -> Iterator[Pool]:
@@ -55,9 +64,16 @@ def cores_of(render: Render) -> int:
 
 
 def capacity_of(farm: Farm, render: Render) -> int:
-    """Return the capacity units of a render."""
-    own = render.capacity_host if render.capacity_host >= 0 else pool_number(farm, render.pool, "capacity_host")
+    """Return the capacity units of a render; ``ENDLESS`` without a limit."""
+    own = render.capacity_host if render.capacity_host != -1 else pool_capacity(farm, render.pool)
+    if own == NO_LIMIT:
+        return ENDLESS
     return own if own >= 0 else farm.defaults.capacity_per_core * cores_of(render)
+
+
+def pool_capacity(farm: Farm, pool: int) -> int:
+    """Return the nearest capacity that a pool sets, ``NO_LIMIT`` when that is none, or -1 when nobody set one."""
+    return next((each.capacity_host for each in pool_chain(farm, pool) if each.capacity_host != -1), -1)
 
 
 def max_tasks_of(farm: Farm, render: Render) -> int:

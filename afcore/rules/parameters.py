@@ -159,7 +159,7 @@ BRANCH: dict[str, Parameter] = {
 
 _FARM = {
     **_NODE,
-    "capacity_host": _number(),
+    "capacity_host": _number(-2),
     "max_tasks_host": _number(),
     "power_host": _number(),
     "properties_host": _TEXT,

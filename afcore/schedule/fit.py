@@ -9,7 +9,7 @@ Source of the order: gates B and C of the scheduling facts.
 """
 
 from afcore.masks import Mask
-from afcore.model.effective import block_tickets, os_of, power_of, properties_of, service_allowed
+from afcore.model.effective import ENDLESS, block_tickets, os_of, power_of, properties_of, service_allowed
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
@@ -48,6 +48,7 @@ def coefficient(block: Block, free: int) -> int:
     """Return the factor a variable capacity takes with ``free`` units left; 0 when the block's is fixed.
 
     The factor is the whole number of capacities that are free, at most ``capacity_coeff_max`` where that is above 0.
+    On a render without a limit that is ``capacity_coeff_max``, and without one of those the least factor.
     """
     spec = block.spec
     if spec.capacity_coeff_min == -1 and spec.capacity_coeff_max == -1:
@@ -55,7 +56,9 @@ def coefficient(block: Block, free: int) -> int:
     factor = free // max(1, spec.capacity)
     if factor < spec.capacity_coeff_min:
         return 0
-    return min(factor, spec.capacity_coeff_max) if spec.capacity_coeff_max > 0 else factor
+    if spec.capacity_coeff_max > 0:
+        return min(factor, spec.capacity_coeff_max)
+    return factor if free <= ENDLESS // 2 else max(1, spec.capacity_coeff_min)
 
 
 class Matches:

@@ -28,7 +28,7 @@ from afcore.events import (
     RunFinished,
     RunStarted,
 )
-from afcore.model.effective import capacity_of, max_tasks_of, pool_chain, pool_number, pool_priority
+from afcore.model.effective import capacity_of, max_tasks_of, pool_capacity, pool_chain, pool_number, pool_priority
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.model.tree import Pool
@@ -109,7 +109,7 @@ class FreeRenders:
         known = self._size.get(render.id)
         if known is None:
             usable, capacity, most, priority = self._of_pool.get(render.pool) or self._ask(render.pool)
-            if render.capacity_host >= 0 or capacity < 0:
+            if render.capacity_host != -1 or capacity < 0:
                 capacity = capacity_of(self._farm, render)
             if not usable or render.priority <= 0:
                 most = 0
@@ -122,7 +122,7 @@ class FreeRenders:
         """Return what a pool says of renders without numbers of their own: usable, capacity, most tasks, priority."""
         farm = self._farm
         usable = next(_barred_below(farm, pool), None) is None
-        capacity, most = pool_number(farm, pool, "capacity_host"), pool_number(farm, pool, "max_tasks_host")
+        capacity, most = pool_capacity(farm, pool), pool_number(farm, pool, "max_tasks_host")
         found = self._of_pool[pool] = usable, capacity, most, pool_priority(farm, pool)
         return found
 

@@ -58,7 +58,7 @@ def render_object(farm: Farm, render: Render, *, now: float) -> dict[str, Any]:
     put(data, "netifs", [_interface(each) for each in render.interfaces], [])
     put(data, "engine", render.engine, "")
     data["pool"] = farm.pools[render.pool].path
-    changed = render.capacity_host >= 0 or render.max_tasks_host >= 0
+    changed = render.capacity_host != -1 or render.max_tasks_host >= 0
     data["st"], data["state"] = render_state(render.state, busy=bool(render.runs), changed=changed)
     data["capacity_used"] = render.used_capacity
     data["task_start_finish_time"] = int(render.task_changed)

@@ -109,7 +109,7 @@ _POOL: tuple[Column, ...] = (
     ("PATH", lambda row: row["path"]),
     ("RENDERS", lambda row: row["renders"]),
     ("RUN", lambda row: row["running"]),
-    ("CAPACITY", lambda row: _limit(row["capacity_host"])),
+    ("CAPACITY", lambda row: "no limit" if row["capacity_host"] == -2 else _limit(row["capacity_host"])),
     ("MAX TASKS", lambda row: _limit(row["max_tasks_host"])),
     ("PRIO", lambda row: row["priority"]),
 )

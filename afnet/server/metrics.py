@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from afcore.model.effective import capacity_of, max_tasks_of
+from afcore.model.effective import ENDLESS, capacity_of, max_tasks_of
 from afcore.model.farm import Farm
 from afcore.states import RenderState, RunStatus, TaskState
 from afcore.systemcommand import SYSTEM_JOB
@@ -133,8 +133,9 @@ def _renders(farm: Farm) -> list[tuple[str, float]]:
 
 def _slots(farm: Farm, family: Any) -> Iterator["Metric"]:
     online = [render for render in farm.renders.values() if render.state & RenderState.ONLINE]
+    sizes = [size for each in online if (size := capacity_of(farm, each)) < ENDLESS]
     for name, text, value in (
-        ("capacity", "Capacity units of the renders that are online.", sum(capacity_of(farm, each) for each in online)),
+        ("capacity", "Capacity units of the renders that are online and have a limit.", sum(sizes)),
         ("capacity_used", "Capacity units that running tasks take.", sum(each.used_capacity for each in online)),
         ("slots", "Tasks that the renders online may run at once.", sum(max_tasks_of(farm, each) for each in online)),
         ("slots_used", "Tasks that run.", sum(len(each.runs) for each in online)),

@@ -33,7 +33,8 @@ def _of_block(core: Core, job: Job, block: Block) -> Iterator[str]:
     if counts[TaskState.RUNNING] or counts[TaskState.WAIT_RECONNECT]:
         yield f"{name} runs on a farm at rest: {counts}"
     stuck = counts[TaskState.READY] and not block.waiting and block.spec.capacity <= 3000
-    if stuck and (not block.spec.multi_host or _has_hosts(core, job, block)):
+    picky = block.spec.multi_host or block.spec.need_gpus > 0  # not every farm at rest has the hosts or GPUs
+    if stuck and (not picky or _has_hosts(core, job, block)):
         yield f"tasks of {name} wait for nothing: {counts}"
     if counts[TaskState.WAIT_DEP] or (counts[TaskState.READY] and block.waiting):
         obstacles = [job.blocks[index] for index in (*block.depends_on, *block.tasks_depend_on)]

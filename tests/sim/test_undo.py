@@ -19,8 +19,6 @@ GROUPS = 3
 class UndoWalk(Walk):
     """A walk on which every order that can be taken back is taken back, and half of them are given again."""
 
-    wide_share = 0.0
-
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.taken_back: set[type] = set()
@@ -69,7 +67,6 @@ class UndoWalk(Walk):
             self.do(commands.StopJobs([next((id for id in jobs if not self.core.farm.jobs[id].running_tasks), job)]))
             failed = [id for id in jobs if any(block.error_hosts for block in self.core.farm.jobs[id].blocks)]
             self.do(commands.ResetErrorHosts(self.dice.choice(failed or jobs)))
-
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

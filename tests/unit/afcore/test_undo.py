@@ -102,6 +102,19 @@ def test_a_healed_render_is_sick_again(farm: FarmPlay) -> None:
     assert farm.core.digest() == before
 
 
+def test_whose_tasks_failed_is_known_again_though_the_render_never_was_sick(farm: FarmPlay) -> None:
+    farm.do(commands.SetPools(["/"], {"sick_errors_count": 2}))
+    farm.submit(job(block(first=1, last=4, errors_avoid_host=99, errors_task_same_host=99)))
+    host = farm.register("host1", cores=1)
+    (key,) = farm.solve()
+    farm.report(key, RunStatus.ERROR)
+    before = farm.core.digest()
+    farm.do(commands.SetRenders(["host1"], {"NIMBY": True}), GOD)
+    assert not host.failed_users
+    farm.do(UndoOperation(), GOD)
+    assert farm.core.digest() == before and len(host.failed_users) == 1
+
+
 def test_the_log_is_bounded(farm: FarmPlay) -> None:
     shot = farm.submit()
     log = UndoLog()

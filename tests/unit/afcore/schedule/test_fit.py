@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from afcore.events import JobEdited, RenderEdited, RenderMeasured, TasksReleased, UserEdited
+from afcore.events import JobEdited, PoolEdited, RenderEdited, RenderMeasured, TasksReleased, UserEdited
+from afcore.model.effective import NO_LIMIT
 from afcore.states import RenderState, TaskState
+from afcore.views import render_row
 from tests.unit.afcore.schedule.kit import NOW, SmallFarm
 
 
@@ -29,6 +31,25 @@ def test_variable_capacity_takes_what_is_free(capacity: int, least: int, most: i
     small.render("a", slots=9, capacity=capacity)
     small.job("A", block={"capacity": 1000, "capacity_coeff_min": least, "capacity_coeff_max": most})
     assert [(each.coefficient, each.capacity) for each in small.solve()] == [(f, 1000 * f) for f in factors]
+
+
+@pytest.mark.parametrize("by_pool", [False, True])
+@pytest.mark.parametrize(
+    ("least", "most", "factors"),
+    [(-1, -1, [0, 0, 0]), (1, 3, [3, 3, 3]), (2, 0, [2, 2, 2]), (0, 0, [1, 1, 1]), (5, 8, [8, 8, 8])],
+)
+def test_a_render_without_limit_gives_what_the_block_takes_at_most(
+    least: int, most: int, factors: list[int], by_pool: bool
+) -> None:
+    """Without a greatest factor nothing says where to end: the least one is taken then."""
+    small = SmallFarm()
+    host = small.render("a", slots=3, capacity=-1 if by_pool else NO_LIMIT)
+    if by_pool:
+        small.happen(PoolEdited(1, {"capacity_host": -1}, {"capacity_host": NO_LIMIT}))
+    small.job("A", block={"capacity": 100_000, "capacity_coeff_min": least, "capacity_coeff_max": most})
+    starts = small.solve()
+    assert [(each.coefficient, each.capacity) for each in starts] == [(f, 100_000 * max(1, f)) for f in factors]
+    assert render_row(small.farm, small.farm.renders[host]).capacity == -1
 
 
 @pytest.mark.parametrize(("capacity", "count"), [(999, 0), (1000, 1), (2500, 2)])
