@@ -113,6 +113,8 @@ class RunRow(msgspec.Struct, array_like=True, frozen=True, tag="run"):
     capacity: int
     stopping: bool
     service: str = ""
+    captured: list[str] = []
+    """The other renders of a multihost task."""
 
 
 class RenderRow(msgspec.Struct, array_like=True, frozen=True, tag="render"):

@@ -180,6 +180,7 @@ def run_row(farm: Farm, run: Run) -> RunRow:
         capacity=run.capacity,
         stopping=run.stopping >= 0,
         service=block.spec.service,
+        captured=[farm.renders[each.render].name for each in run.captured if each.render in farm.renders],
     )
 
 

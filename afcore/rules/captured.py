@@ -12,14 +12,16 @@ Rules of this file:
 - The services of a run that ended are dropped: their agents end them and report nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from afcore.commands import ReportRun
 from afcore.effects import DropRun, StartRun
+from afcore.errors import Problem
 from afcore.events import Event, HostReleased, RunStarted, RunStopRequested, TasksGivenUp
 from afcore.ids import RunKey
 from afcore.jobspec import BlockFlag
 from afcore.model.farm import Farm
+from afcore.model.job import Block
 from afcore.model.render import Render, Run
 from afcore.rules.failures import given_up
 from afcore.states import RunStatus, TaskState
@@ -28,6 +30,7 @@ __all__ = [
     "begin_services",
     "drop_services",
     "eject_service",
+    "held_problems",
     "is_held",
     "release_host",
     "service_ended",
@@ -37,6 +40,20 @@ __all__ = [
 _BLAMELESS = frozenset(
     {RunStatus.STOPPED, RunStatus.RENDER_LEFT, RunStatus.NEVER_STARTED, RunStatus.NOT_RECONNECTED, RunStatus.SKIPPED}
 )
+
+_HELD_BY = ("gpus_shared", "multihost_service", "multihost_service_wait")
+"""Parameters of a block by which its running tasks hold hosts and GPUs: they stay as they are meanwhile."""
+
+
+def held_problems(block: Block, names: Iterable[str]) -> list[Problem]:
+    """Return what is wrong with changing some parameters of a block now, because its tasks run by them."""
+    if not block.running_tasks:
+        return []
+    return [
+        Problem(name, f'tasks of block "{block.spec.name}" run by it', "stop them first, or wait until they are done")
+        for name in names
+        if name in _HELD_BY
+    ]
 
 
 def is_held(run: Run, render: int) -> bool:

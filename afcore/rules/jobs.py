@@ -24,6 +24,7 @@ from afcore.events import BlockEdited, Event, JobDeleted, JobDeletionRequested, 
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import held_problems
 from afcore.rules.depends import settle
 from afcore.rules.parameters import BLOCK, JOB, edit
 from afcore.rules.submit import filter_branch, unique_name
@@ -99,7 +100,10 @@ def _check_places(farm: Farm, new: dict[str, Any]) -> None:
 
 
 def set_blocks(context: Context, command: SetBlocks) -> Steps:
-    """Edit blocks of a job.  Reply: ``{"blocks": how many really changed}``."""
+    """Edit blocks of a job.  Reply: ``{"blocks": how many really changed}``.
+
+    Raises BadSpec with every problem, also when what runs holds hosts or GPUs by a parameter that is to change.
+    """
     farm = context.farm
     (job,) = open_jobs(farm, [command.job])
     edits: list[tuple[Block, BlockEdited]] = []
@@ -120,6 +124,9 @@ def set_blocks(context: Context, command: SetBlocks) -> Steps:
         )
         if new:
             edits.append((block, BlockEdited(job.id, block.index, old, new)))
+    problems = [problem for block, event in edits for problem in held_problems(block, event.new)]
+    if problems:
+        raise BadSpec(problems)
     for _, event in edits:
         yield event
     if any("name" in event.new or "tasks_depend_mask" in event.new for _, event in edits):

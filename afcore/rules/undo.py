@@ -34,6 +34,7 @@ from afcore.model.job import Block, Job
 from afcore.model.tasks import pack_indices
 from afcore.rules import access
 from afcore.rules.base import Context, Steps
+from afcore.rules.captured import held_problems
 from afcore.rules.depends import settle
 from afcore.rules.jobs import job_value
 from afcore.rules.runs import follow
@@ -144,6 +145,9 @@ def _edit(context: Context, event: Any, change: Change, left: list[str]) -> _Res
             return 0
         spec = job.blocks[event.block].spec
         old, new = _back(event, lambda name: getattr(spec, name), f'block "{spec.name}"', left)
+        for problem in held_problems(job.blocks[event.block], list(new)):
+            left.append(f"{problem.path} was left: {problem.what}")
+            del old[problem.path], new[problem.path]
         if new:
             yield BlockEdited(event.job, event.block, old, new)  # what waits for what is settled with the tasks
         return len(new)

@@ -92,7 +92,7 @@ _RUN: tuple[Column, ...] = (
     ("TASK", lambda row: row["task"]),
     ("RUN", lambda row: row["run"]),
     ("NAME", lambda row: f"{row['job_name']}: {row['name']}"),
-    ("RENDER", lambda row: row["render"]),
+    ("RENDER", lambda row: ": ".join(filter(None, (row["render"], " ".join(row["captured"]))))),
     ("%", lambda row: row["percent"]),
     ("STARTED", lambda row: Moment(row["started"])),
 )

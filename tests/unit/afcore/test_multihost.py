@@ -8,13 +8,18 @@ import pytest
 
 from afcore import commands
 from afcore.effects import DropRun, StartRun, StopRun
+from afcore.envelope import Principal
+from afcore.errors import BadSpec
 from afcore.events import HostReleased, RunFinished, RunStarted
 from afcore.ids import RunKey
 from afcore.jobspec import BlockFlag, BlockSpec
 from afcore.model.render import Render
-from afcore.states import RunStatus, TaskState
+from afcore.states import Role, RunStatus, TaskState
+from afcore.views import run_row
 from afnet.server.runspec import make_run_spec
 from tests.unit.afcore.plays import FarmPlay, block, job
+
+GOD = Principal("gina", Role.GOD)
 
 
 @pytest.fixture
@@ -325,3 +330,33 @@ def test_progress_of_a_service_is_nobodys_progress(farm: FarmPlay) -> None:
     reading = commands.ProgressReading(*key, percent=50)
     farm.do(commands.MeasureRender(others[0].id, others[0].session, {}, [reading]))
     assert farm.effects(DropRun) == [] and farm.core.farm.jobs[key.job].blocks[0].tasks.percent[0] == 0
+
+
+def test_what_a_running_task_holds_hosts_by_is_edited_when_nothing_runs(farm: FarmPlay) -> None:
+    key, master, others = launch(farm, multihost_service="serve")
+    row = run_row(farm.core.farm, farm.core.farm.runs[key])
+    assert (row.render, row.captured) == (master.name, [other.name for other in others])
+    wanted = {"multihost_service": "", "multihost_service_wait": 3, "gpus_shared": True}
+    with pytest.raises(BadSpec) as refused:
+        farm.do(commands.SetBlocks(key.job, [], wanted))
+    assert {problem.path for problem in refused.value.problems} == set(wanted)
+    farm.report(key)
+    assert not farm.core.farm.runs
+    for wrong in ({"multihost_service_wait": -1}, {"gpus_shared": 1}, {"multihost_service": 7}):
+        with pytest.raises(BadSpec):
+            farm.do(commands.SetBlocks(key.job, [], wrong))
+    farm.do(commands.SetBlocks(key.job, [], wanted))
+    spec = farm.core.farm.jobs[key.job].blocks[0].spec
+    assert {name: getattr(spec, name) for name in wanted} == wanted
+
+
+def test_an_edit_is_not_taken_back_while_tasks_run_by_it(farm: FarmPlay) -> None:
+    for name in ("host1", "host2", "host3"):
+        farm.register(name, cores=1)
+    wide = farm.submit(job(several(3, 3)))
+    farm.do(commands.SetBlocks(wide.id, [], {"multihost_service": "serve"}), GOD)
+    farm.do(commands.Solve())
+    assert farm.core.farm.runs
+    reply = farm.do(commands.UndoOperation(), GOD).reply
+    assert reply["restored"] == 0 and "multihost_service" in reply["left"][0]
+    assert wide.blocks[0].spec.multihost_service == "serve"
