@@ -59,7 +59,7 @@ _WORDS = {
     "resources_update_period": "Readings every", "zombie_time": "Lost after", "exit_no_task_time": "Exit when idle",
     "solve_method": "Serve by", "solve_need": "Share by", "solve_jobs": "Serve jobs", "create_childs": "Make branches",
     "new_nimby": "New are nimby", "new_paused": "New are paused", "services_disabled": "Services off",
-    "sequential": "Order of tasks", "custom_data": "Custom data",
+    "sequential": "Order of tasks", "custom_data": "Custom data", "srv_info": "Shown as server info",
 }  # fmt: skip
 
 _SECTION = {name: section for section, names in SECTIONS.items() for name in names}

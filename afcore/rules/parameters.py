@@ -93,6 +93,7 @@ JOB: dict[str, Parameter] = {
     "command_pre": _TEXT,
     "command_post": _TEXT,
     "folders": Parameter("text map", merge=True),
+    "srv_info": _TEXT,
 }
 """Parameters of a job."""
 
@@ -138,6 +139,7 @@ BLOCK: dict[str, Parameter] = {
     "tickets": Parameter("number map", 0, merge=True),
     "parser_coeff": _number(1),
     "custom_data": _TEXT,
+    "srv_info": _TEXT,
 }
 """Parameters of a block; what its tasks are (frames, lists, flags) stays as submitted."""
 

@@ -65,6 +65,10 @@ class Cmd:
             action["operation"] = {"type": operation, **extra}
         return self.request({"action": action}, verbose=verbose)
 
+    def act(self, kind: str, operation: str = "", verbose: bool = False, **more: Any) -> Any:
+        """Send an action on nodes of a ``kind``: ``ids`` or ``mask``, ``params``, and ``extra`` of the operation."""
+        return self._act(kind, operation, verbose=verbose, **more)
+
     # Jobs
 
     def getJobList(self, ids: Sequence[int] | None = None, verbose: bool = False) -> Any:

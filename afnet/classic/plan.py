@@ -84,6 +84,7 @@ _KINDS: dict[str, dict[str, str]] = {
     "jobs": {
         **_WORK,
         **dict.fromkeys(("user_name", "branch", "depend_mask", "depend_mask_global", "description"), "text"),
+        "srv_info": "text",
         **dict.fromkeys(("command_pre", "command_post"), "text"),
         **dict.fromkeys(("time_wait", "time_life"), "int"),
         **dict.fromkeys(("ppa", "maintenance", "ignorenimby", "ignorepaused"), "bool"),
@@ -93,6 +94,7 @@ _KINDS: dict[str, dict[str, str]] = {
     "blocks": {
         **dict.fromkeys(("name", "service", "parser", "tasks_name", "command", "command_pre", "command_post"), "text"),
         **dict.fromkeys(("working_directory", "custom_data", "depend_mask", "tasks_depend_mask"), "text"),
+        "srv_info": "text",
         **dict.fromkeys(("hosts_mask", "hosts_mask_exclude", "need_properties"), "text"),
         **dict.fromkeys(("sequential", "max_running_tasks", "max_running_tasks_per_host", "parser_coeff"), "int"),
         **dict.fromkeys(("need_memory", "need_power", "need_hdd", "need_cpu_freq_mgz", "need_cpu_cores"), "int"),
@@ -135,7 +137,10 @@ def read_parameters(kind: str, given: dict[str, Any]) -> tuple[dict[str, Any], l
                 found[_RENAMED.get(key, key)] = read
     if kind == "renders":
         _settle_nimby(found)
-    return found, sorted(key for key in given if key == "srv_info" or (key == "tickets_pool" and kind == "renders"))
+    unknown = {"srv_info"} - set(table)
+    if kind == "renders":
+        unknown.add("tickets_pool")
+    return found, sorted(key for key in given if key in unknown)
 
 
 def _settle_nimby(found: dict[str, Any]) -> None:

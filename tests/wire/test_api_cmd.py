@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from afnet import api as af
+from afnet.api import afcmd
 from tests.wire.test_classic_server import Served, served
 
 
@@ -102,6 +103,33 @@ RENDER_CALLS = {
     "renderEjectAndNIMBY": "eject_tasks",
     "renderExit": "exit",
 }
+
+
+def test_the_objects_of_afcmd(tmp_path: Path) -> None:
+    def play(server: str) -> None:
+        cmd = af.Cmd(server=server)
+        id = make_job().send(server=server)[1]["id"]
+        job = afcmd.getJob(id, cmd)
+        assert job is not None and (job.name, job.user_name, job.id) == ("scripted", "jimmy", id)
+        assert [block.name for block in job.blocks] == ["frames", "listed"]
+        done = {"info": {"kind": "log", "text": "Action processed."}}
+        assert job.setParam("srv_info", "told") == done == job.blocks[0].setParam("srv_info", "of the block")
+        assert job.blocks[1].appendTasks([{"name": "two", "command": "true"}]) == {"task_ids": [1]}
+        assert job.operation("start") == done == job.blocks[0].operation("skip", task_ids=[0])
+        (again,) = afcmd.getJobList([id], cmd)
+        assert again.get("m_srv_info") == "told" and again.blocks[0].srv_info == "of the block"
+        with pytest.raises(AttributeError, match="Job scripted has no nonsense"):
+            _ = again.nonsense
+        assert [len(block) for block in again.getProgress()["progress"]] == [4, 2]
+        (root,) = afcmd.getPoolList(cmd)
+        assert root.addService("blender")["info"]["kind"] == "log"
+        assert afcmd.getPoolList(cmd)[0].services == ["blender"]
+        assert afcmd.getRenderList("", cmd) == [] == afcmd.getRenderResources("", cmd)
+        monitor = afcmd.Monitor(cmd=cmd)
+        assert monitor.id > 0 and "events" in monitor.events()
+        assert afcmd.getJob(id + 100, cmd) is None
+
+    with_server(tmp_path, play)
 
 
 @pytest.mark.parametrize("call", RENDER_CALLS)

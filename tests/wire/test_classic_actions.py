@@ -226,6 +226,8 @@ def test_values_of_the_wrong_type_and_unknown_keys_are_passed_over(farm: Farm) -
     found = act(farm, "pools", None, ids=[2], params={"idle_cpu": 3, "srv_info": "x"})
     assert isinstance(found, Plan) and found.commands == [commands.SetPools(["/proto"], {"idle_cpu": 3})]
     assert "no srv_info yet" in found.answer["info"]["text"]
+    found = act(farm, "jobs", None, ids=[4], params={"srv_info": "x"})
+    assert found == Plan([commands.SetJobs([4], {"srv_info": "x"})], sample("action-job-params"))
     tickets = {"tickets_pool": {"NUKE": [10, 0, 0, 3], "MEM": [5], "bad": "x"}}
     found = act(farm, "pools", None, ids=[2], params=tickets)
     assert isinstance(found, Plan)
