@@ -68,6 +68,8 @@ QPushButton[shape="tab"]:focus {{ border: 2px solid {focus}; padding: 0 8px; min
 QMenuBar {{ background: {bg0}; color: {text2}; border-bottom: 1px solid {line2}; padding: 2px 8px; }}
 QMenuBar::item {{ background: transparent; padding: 4px 10px; border-radius: 4px; }}
 QMenuBar::item:selected {{ background: {bg4}; color: {text1}; }}
+QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; subcontrol-origin: border; }}
+QSpinBox QLineEdit {{ border: 0; min-height: 0; background: transparent; }}
 QComboBox {{ padding-right: 20px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; }}
 QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px solid {line2};

@@ -80,7 +80,6 @@ class NumberDialog(QDialog):
         column.addWidget(head)
         column.addWidget(label(f"{text} ({least} to {most}).", tone="help"))
         self.field = QSpinBox()
-        self.field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.field.setRange(least, most)
         self.field.setValue(value)
         self.field.setAccessibleName(title)

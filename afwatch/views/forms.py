@@ -76,7 +76,6 @@ class FormDialog(QDialog):
 def _editor(theme: Theme, field: FormField) -> QWidget:
     if field.kind == "integer":
         number = QSpinBox()
-        number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         number.setRange(field.least, field.most)
         number.setValue(int(field.value or 0))
         return number

@@ -178,7 +178,6 @@ class SubmitDialog(QDialog):
 
     def _number(self, name: str, least: int, most: int, text: str) -> QSpinBox:
         number = QSpinBox()
-        number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         number.setRange(least, most)
         number.setAccessibleName(text)
         number.setMinimumWidth(76)

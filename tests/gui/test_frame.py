@@ -285,3 +285,18 @@ def test_what_cannot_be_undone_may_ask_for_a_word(watch: Watch, typed: str) -> N
         field.setText(typed)
     assert dialog._act.isEnabled()
     assert isinstance(watch.window, MainWindow)
+
+
+def test_numbers_have_room_to_be_read(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
+    """Number fields once gave their text a single pixel: the style sheet and hidden arrows do not go together."""
+    farm.start_server()
+    spin(lambda: watch.session.state.connected, "the farm")
+    watch.window.open_submit()
+    fields = watch.window._submit.findChildren(QSpinBox)
+    spin(lambda: all(field.isVisible() for field in fields), "the dialog to be laid out")
+    narrow = [
+        field.accessibleName()
+        for field in fields
+        if field.lineEdit().width() < field.fontMetrics().horizontalAdvance(field.text())
+    ]
+    assert len(fields) >= 6 and narrow == []
