@@ -69,7 +69,7 @@ QMenuBar {{ background: {bg0}; color: {text2}; border-bottom: 1px solid {line2};
 QMenuBar::item {{ background: transparent; padding: 4px 10px; border-radius: 4px; }}
 QMenuBar::item:selected {{ background: {bg4}; color: {text1}; }}
 QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; subcontrol-origin: border; }}
-QSpinBox QLineEdit {{ border: 0; min-height: 0; background: transparent; }}
+QSpinBox QLineEdit {{ border: 0; padding: 0 8px; min-height: 0; background: transparent; }}
 QComboBox {{ padding-right: 20px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; }}
 QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px solid {line2};

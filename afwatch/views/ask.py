@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from afwatch import words
 from afwatch.theme.paint import Theme
-from afwatch.views.parts import button, label
+from afwatch.views.parts import NumberField, button, label
 
 __all__ = ["ConfirmDialog", "NumberDialog"]
 
@@ -79,7 +79,7 @@ class NumberDialog(QDialog):
         head.setWordWrap(True)
         column.addWidget(head)
         column.addWidget(label(f"{text} ({least} to {most}).", tone="help"))
-        self.field = QSpinBox()
+        self.field = NumberField()
         self.field.setRange(least, most)
         self.field.setValue(value)
         self.field.setAccessibleName(title)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from afwatch.actions import FormField
 from afwatch.theme.paint import Theme
-from afwatch.views.parts import Choice, button, label
+from afwatch.views.parts import Choice, NumberField, button, label
 
 __all__ = ["FormDialog"]
 
@@ -75,7 +75,7 @@ class FormDialog(QDialog):
 
 def _editor(theme: Theme, field: FormField) -> QWidget:
     if field.kind == "integer":
-        number = QSpinBox()
+        number = NumberField()
         number.setRange(field.least, field.most)
         number.setValue(int(field.value or 0))
         return number

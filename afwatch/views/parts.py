@@ -6,13 +6,23 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from afwatch import words
 from afwatch.theme.paint import Theme, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["Chip", "Choice", "Empty", "Glyph", "Shrinking", "Toast", "button", "label"]
+__all__ = ["Chip", "Choice", "Empty", "Glyph", "NumberField", "Shrinking", "Toast", "button", "label"]
 
 
 def button(text: str, done: Callable[[], object], *, icon: QIcon | None = None, role: str = "", shape: str = "",
@@ -81,6 +91,16 @@ class Shrinking(QLabel):
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
         painter.end()
+
+
+class NumberField(QSpinBox):
+    """A whole number to type; arrow keys and the wheel change it, it shows no arrows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The style sheet hides the arrows (hidden by the widget itself, the text would have no room) and cannot give
+        # the text its distance from the border.
+        self.lineEdit().setTextMargins(6, 0, 6, 0)
 
 
 class Choice(QComboBox):
@@ -197,9 +217,7 @@ class Toast(QFrame):
     def say(self, sentence: str, *, bad: bool = False, undo: Callable[[], object] | None = None) -> None:
         """Show one sentence; a second one replaces the first."""
         families = self._theme.look.families
-        self._glyph.show_icon(
-            "glyph-octagon-cross" if bad else "glyph-check", families["bad" if bad else "good"].ink
-        )
+        self._glyph.show_icon("glyph-octagon-cross" if bad else "glyph-check", families["bad" if bad else "good"].ink)
         self._text.setText(sentence)
         self._taken_back = undo
         self._undo.setVisible(undo is not None)

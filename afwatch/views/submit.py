@@ -34,7 +34,7 @@ from afwatch.models.submission import Preview, Submission
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.theme.paint import Theme
-from afwatch.views.parts import Choice, Shrinking, button, label
+from afwatch.views.parts import Choice, NumberField, Shrinking, button, label
 
 if TYPE_CHECKING:
     from afwatch.views.window import MainWindow
@@ -97,7 +97,7 @@ class SubmitDialog(QDialog):
         scene.setEditable(True)
         scene.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         scene.editTextChanged.connect(self._later)
-        browse = button("Browse…", self._browse, icon=self._theme.icon("folder"))
+        browse = button("Browse…", self._browse, icon=self._theme.icon("folder", self._theme.look.text2))
         grid = self._section(column, "What")
         self._put(grid, 0, "scene", "Scene", scene, browse)
         self._line(grid, 1, "command", "Command", "render -f @#@ scene")
@@ -177,7 +177,7 @@ class SubmitDialog(QDialog):
         self._put(grid, place, name, text, choice)
 
     def _number(self, name: str, least: int, most: int, text: str) -> QSpinBox:
-        number = QSpinBox()
+        number = NumberField()
         number.setRange(least, most)
         number.setAccessibleName(text)
         number.setMinimumWidth(76)
