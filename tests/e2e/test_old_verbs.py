@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from afnet.cli.main import main
-from afnet.cli.verbs import SAME, VERBS
+from afnet.cli.verbs import SAME, VERBS, describe_verb
 from afnet.cli.verbsdone import CLASSIC
 from afnet.cli.verbshere import HERE
 from afnet.registry import OPERATIONS
@@ -46,6 +46,22 @@ def test_every_verb_is_an_operation_or_has_its_own_way() -> None:
         assert (verb.alias in OPERATIONS) or verb.name in own | NOT_HERE, verb.name
         assert not verb.alias or verb.name not in own, verb.name
     assert len(VERBS) > 65
+
+
+CLASSIC_NAMES = """
+    jlist jid jlog jprog jpri jtmax jhmask juser jpause jstart jstop jrestart jdel jweight tlog tout trestart
+    rlist rrlist rpri rnimby rNIMBY rfree rpause runpause ruser reject rejnotmy rexit rdel rsleep rwake rsrvon
+    rsrvoff plist plog ppri ppause punpause psrvadd psrvdel ulist ujobs uadd udel upri utmax uhmask mlist mlog
+    mmsg cload stat cfm inv txt txtgen tmsg json v h fork rx tthr str path net numeric numcmd md5 db_check
+    db_reset_all
+"""
+
+
+def test_every_classic_name_is_there_and_explained() -> None:
+    for name in CLASSIC_NAMES.split():
+        assert name in VERBS, name
+        usage, explained, *_ = describe_verb(name)
+        assert usage.split()[:2] == ["afcmd", name] and len(explained) > 10, name
 
 
 def test_a_day_with_the_old_names(farm_process: FarmProcess, say: Say) -> None:

@@ -12,7 +12,7 @@ from importlib import metadata
 from tests.house import checks
 from tests.house.files import PACKAGES, ROOT, parsed, sources
 
-OWN = {*PACKAGES, "af", "aficons", "icons", "benchmarks", "tests"}
+OWN = {*PACKAGES, "af", "afcmd", "aficons", "icons", "benchmarks", "tests"}
 
 
 def normal(name: str) -> str:

@@ -101,7 +101,7 @@ def test_the_error_tree_is_as_drawn() -> None:
 
 
 def test_parts_are_imported_where_they_belong() -> None:
-    known = set(sys.stdlib_module_names) | {*PACKAGES, "af", "aficons"}
+    known = set(sys.stdlib_module_names) | {*PACKAGES, "af", "afcmd", "aficons"}
     found = []
     for path in sources(*PACKAGES):
         tree = parsed(path)

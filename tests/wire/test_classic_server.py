@@ -121,6 +121,18 @@ def test_pages_are_served_and_nothing_beside_them(tmp_path: Path) -> None:
     served(play, tmp_path / "data", config)
 
 
+def test_the_front_page_is_ours_until_the_administrator_says_otherwise(tmp_path: Path) -> None:
+    page = tmp_path / "cgru" / "afanasy" / "browser" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("the classic page")
+
+    async def play(farm: Served) -> None:
+        assert b"the classic page" not in (await farm.get("/"))[2]
+        assert (await farm.get("/afanasy/browser/"))[2] == b"the classic page"
+
+    served(play, tmp_path / "data", Config([parse_options({"af_http_serve_dir": str(tmp_path / "cgru")})]))
+
+
 def test_without_a_folder_there_are_no_pages(tmp_path: Path) -> None:
     async def play(farm: Served) -> None:
         assert (await farm.get("/afanasy/browser/index.html"))[0] == 404

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +56,10 @@ def test_the_functions_of_both_modules() -> None:
     assert af.checkRegExp("render.*") is True and af.checkRegExp("") is False is af.checkRegExp("(")
     assert callable(af.checkClass)
     assert [name for name in AFCMD.split() if not callable(getattr(afcmd, name, None))] == []
+
+
+def test_scripts_import_both_by_their_old_names() -> None:
+    folder = Path(af.__file__).parents[1] / "python"
+    said = "import af, afcmd; print(af.Cmd.__name__, afcmd.Render.__name__, af.Job is not afcmd.Job)"
+    words = [sys.executable, "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {said}", str(folder)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.split() == ["Cmd", "Render", "True"]
