@@ -57,7 +57,10 @@ def test_every_operation_has_its_command_with_help(name: str, capsys: pytest.Cap
             {"ids": [2], "parameters": {"hosts_mask": "r.*", "user_list": [1, 2], "note": "text"}},
         ),
         ("render set r1 --NIMBY yes", {"names": ["r1"], "parameters": {"NIMBY": True}}),
-        ("--server h:1 job list --json --user ann", {"user": "ann", "state": "", "limit": 100, "after": 0}),
+        (
+            "--server h:1 job list --json --user ann",
+            {"user": "ann", "state": "", "limit": 100, "after": 0, "system": False},
+        ),
     ],
 )
 def test_what_is_typed_becomes_arguments(words: str, expected: dict[str, Any]) -> None:
