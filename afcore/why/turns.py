@@ -5,7 +5,8 @@ Rules of this file:
 - Only jobs that could use one of the renders count; what each runs now decides, as it would if a render were free now.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from afcore.model.farm import Farm
@@ -22,8 +23,8 @@ __all__ = ["ahead_of", "likely_rivals"]
 
 _MOST = 21
 """Jobs that are named as coming first; one more than anybody shows."""
-_HEADS = 3
-"""Jobs of one kind and place that may matter for one start."""
+_EACH = 4
+"""Jobs of one user that may matter for one start."""
 
 
 def ahead_of(farm: Farm, scheduler: Scheduler, job: Job, renders: Iterable[Render]) -> list[dict[str, Any]]:
@@ -64,40 +65,44 @@ def _because(job: Job, other: Job, place: Place) -> str:
     return f"priority {other.priority}, runs {other.running_tasks}"
 
 
-def _walk(farm: Farm, ranking: Ranking, place: Place, fits: Any) -> Iterator[tuple[Job, Place]]:
-    """Yield jobs that may start something, in the order in which the solver would ask them."""
+def _walk(
+    farm: Farm, ranking: Ranking, place: Place, fits: Callable[[Kind], bool], each: int = 0
+) -> Iterator[tuple[Job, Place]]:
+    """Yield jobs that may start something, in the order in which the solver would ask them.
+
+    ``each`` bounds how many come directly from one branch or user; 0 is no bound.
+    """
     if start_reason(place.node):
         return
     steps: list[tuple[Rank, int, Place | None]] = [
         (ranking.rank_place(below), 0, below) for below in ranking.places_of(place)
     ]
     steps += [(rank, id, None) for id, rank in ranking.jobs_at(place, fits).items()]
+    yielded = 0
     for _, id, below in sorted(steps, key=lambda step: (step[0], step[1])):
         if below is not None:
-            yield from _walk(farm, ranking, below, fits)
-        else:
+            yield from _walk(farm, ranking, below, fits, each)
+        elif not each or yielded < each:
             job = farm.jobs[id]
             if not any(start_reason(holder) for holder in holders_of(farm, job)):
+                yielded += 1
                 yield job, place
 
 
-def likely_rivals(farm: Farm, scheduler: Scheduler, renders: Iterable[int], most: int) -> list[int] | None:
-    """Return the jobs that may take what becomes free on some renders; None when they are too many to look at.
+def likely_rivals(farm: Farm, scheduler: Scheduler, renders: Iterable[int], most: int) -> list[int]:
+    """Return the jobs that may take what becomes free on some renders.
 
-    All that are ready, or of a great farm the first few of each kind and place that fit.
+    All that are ready, or of a great farm those that come first: a few of each user, as the solver would ask them.
     """
-    ready = scheduler.offers.ready
-    if len(ready) <= most:
+    ready, ranking = scheduler.offers.ready, scheduler.ranking
+    if len(ready) <= most or ranking.root is None:
         return list(ready)
     ids = list(renders)
-    found: list[int] = []
     fitting: dict[Kind, bool] = {}
-    for place in scheduler.ranking.places:
-        for kind in place.heaps:
-            if kind not in fitting:
-                fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
-            if fitting[kind]:
-                found.extend(scheduler.ranking.first_of(place, kind, _HEADS))
-        if len(found) > most:
-            return None
-    return found
+
+    def fits(kind: Kind) -> bool:
+        if kind not in fitting:
+            fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
+        return fitting[kind]
+
+    return [job.id for job, _ in islice(_walk(farm, ranking, ranking.root, fits, _EACH), most // 2)]
