@@ -15,7 +15,7 @@ import sys
 import typing
 from array import array
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
 from copy import copy
 from itertools import groupby, islice
 from typing import Any, TypeVar, overload
@@ -69,7 +69,7 @@ class Runs(MutableMapping[RunKey, Run]):
     __slots__ = ("_asleep", "_awake", "_beside", "_rows")
 
     def __init__(self) -> None:
-        self._awake: dict[RunKey, Run] = {}
+        self._awake: MutableMapping[RunKey, Run] = {}
         self._rows: dict[_BlockKey, dict[int, bytearray]] = {}
         """By job and block, then by ``task // CHUNK``: rows in no order."""
         self._beside: dict[RunKey, bytes] = {}
@@ -144,10 +144,10 @@ class Runs(MutableMapping[RunKey, Run]):
         """Return keys and runs for reading."""
         return RunItems(self, self)
 
-    def copied(self) -> "Runs":
-        """Return a copy that may be changed by itself."""
+    def copied(self, awake: "Callable[[Any], MutableMapping[RunKey, Run]] | None" = None) -> "Runs":
+        """Return a copy that may be changed by itself; ``awake`` copies the runs that are awake."""
         made = Runs()
-        made._awake = {key: copy(run) for key, run in self._awake.items()}
+        made._awake = {key: copy(run) for key, run in self._awake.items()} if awake is None else awake(self._awake)
         made._rows = {
             key: {number: bytearray(rows) for number, rows in chunks.items()} for key, chunks in self._rows.items()
         }

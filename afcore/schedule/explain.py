@@ -28,9 +28,9 @@ from afcore.schedule.fit import (
     task_avoids,
 )
 from afcore.schedule.free import barred_by
-from afcore.schedule.limits import block_start_reason, holders_of, job_start_reason, start_reason
+from afcore.schedule.limits import Holder, block_start_reason, holders_of, job_start_reason, start_reason
 from afcore.schedule.offers import order_of
-from afcore.schedule.reasons import LIFTED, NEUTRAL, Reason
+from afcore.schedule.reasons import BUSY, LIFTED, NEUTRAL, Reason
 from afcore.schedule.solver import Scheduler
 from afcore.schedule.tickets import host_ticket_missing, pool_ticket_holder
 from afcore.states import RenderState, TaskState
@@ -72,6 +72,7 @@ class Explainer:
         self._scheduler = scheduler
         self._at = at
         self._any_service = _AnyService(farm, scheduler.matches)
+        self._holders: tuple[Job | None, list[Holder]] = (None, [])
 
     # Wherever it may run
 
@@ -139,6 +140,41 @@ class Explainer:
 
     # On one render
 
+    def first(self, job: Job, block: Block, task: int, render: Render) -> Obstacle | None:
+        """Return the first obstacle on a render, a busy one only where there is no other; None when it may start.
+
+        The usual cases are asked at once, without a copy: it is called for every render of a farm.
+        """
+        room = self._scheduler.renders.room_reason(render)
+        if room in (Reason.OFFLINE, Reason.ASLEEP):
+            return Obstacle(room, render, render)
+        plain = render.state == RenderState.ONLINE and (not room or room in BUSY)
+        if plain and next(barred_by(self._farm, render), None) is None:
+            farm, matches = self._farm, self._scheduler.matches
+            for holder in self._holders_of(job):
+                reason = holder_reason(farm, matches, holder, render)
+                if reason:
+                    assert isinstance(holder, Job | User | Branch)
+                    return Obstacle(reason, holder, render)
+            left = capacity_of(farm, render) - render.used_capacity
+            reason = block_reason(farm, matches, job, block, render, max(left, minimum_capacity(block)))
+            if reason:
+                name = self._named(reason, block, render)
+                return Obstacle(reason, self._whose(reason, name, block, render), render, name)
+            if room and not (self._scheduler.reserved.by_render or job.maintenance or block.task_error_hosts):
+                return Obstacle(room, render, render)
+        first: Obstacle | None = None
+        for each in self.on(job, block, task, render):
+            first = first or each
+            if each.reason not in BUSY:
+                return each
+        return first
+
+    def _holders_of(self, job: Job) -> list[Holder]:
+        if self._holders[0] is not job:
+            self._holders = job, holders_of(self._farm, job)
+        return self._holders[1]
+
     def on(self, job: Job, block: Block, task: int, render: Render) -> Iterator[Obstacle]:
         """Yield what keeps a task from one render, in the order in which the solver asks; the first is its reason."""
         room = self._scheduler.renders.room_reason(render)
@@ -148,8 +184,9 @@ class Explainer:
         if room is not Reason.NONE:
             yield from self._of_room(render)
         yield from self._of_state(job, render)
-        for holder in holders_of(self._farm, job):
-            yield from self._of_fit(holder, render)
+        for holder in self._holders_of(job):
+            if holder_reason(self._farm, self._scheduler.matches, holder, render):
+                yield from self._of_fit(holder, render)
         yield from self._of_block_on(job, block, render)
         if self._scheduler.reserved.reason(job, block, render.id, self._at):
             claim = self._scheduler.reserved.by_render[render.id]
@@ -171,6 +208,8 @@ class Explainer:
             yield Obstacle(Reason.FULL, render, render)
 
     def _of_state(self, job: Job, render: Render) -> Iterator[Obstacle]:
+        if render.state == RenderState.ONLINE:
+            return
         probe = shallow_copy(render)
         probe.state &= ~RenderState.SICK
         while reason := job_reason(self._farm, job, probe):

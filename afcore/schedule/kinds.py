@@ -26,7 +26,7 @@ from afcore.schedule.fit import (
 )
 from afcore.schedule.free import FreeRenders, Preference
 from afcore.schedule.limits import holders_of
-from afcore.schedule.reasons import STATIC, Reason
+from afcore.schedule.reasons import MEASURED, STATIC, Reason
 from afcore.states import TaskState
 
 __all__ = ["Kind", "KindKey", "kind_of", "offering"]
@@ -37,9 +37,7 @@ KindKey = tuple[object, ...]
 
 def offering(job: Job) -> tuple[int, ...]:
     """Return the blocks of a job that have ready tasks and wait for no other block."""
-    return tuple(
-        block.index for block in job.blocks if block.tasks.counts[TaskState.READY] and not block.waiting
-    )
+    return tuple(block.index for block in job.blocks if block.tasks.counts[TaskState.READY] and not block.waiting)
 
 
 def _holder_key(holder: Limits) -> tuple[object, ...]:
@@ -179,6 +177,19 @@ class Kind:
             known = self._fits[render] = self._look(self._farm.renders[render])
         return known
 
+    def able(self, render: int) -> bool:
+        """Say whether a render would do if it had room: by masks, services and pools, and by its newest reading."""
+        if not self.fits(render):
+            return False
+        never, found = STATIC | MEASURED, self._farm.renders[render]
+        if any(holder_reason(self._farm, self._matches, holder, found) in never for holder in self._holders):
+            return False
+        capacity = self._renders.size(found)[0]
+        return any(
+            block_reason(self._farm, self._matches, self._sample, block, found, capacity) not in never
+            for block in self._blocks
+        )
+
     def _look(self, render: Render) -> bool:
         if self._offset(render.pool) is None:
             return False
@@ -243,9 +254,7 @@ class Kind:
                 lists.append(self._of_pool(pool, order, offset))
         return lists[0] if len(lists) == 1 else heapq.merge(*lists)
 
-    def _of_pool(
-        self, pool: int, order: list[tuple[Preference, int]], offset: int
-    ) -> Iterator[tuple[Preference, int]]:
+    def _of_pool(self, pool: int, order: list[tuple[Preference, int]], offset: int) -> Iterator[tuple[Preference, int]]:
         """Yield the renders of one pool that may do, best first."""
         if self._still_barren(pool, len(order)):
             return

@@ -70,6 +70,9 @@ class Ranking:
 
     def __init__(self, farm: Farm, renders: FreeRenders, matches: Matches) -> None:
         self._farm = farm
+        self._original: Ranking | None = None
+        """Of a farm that is a copy: the ranking of the farm below, which knows already what everybody runs."""
+        self._copied: Callable[[], Iterable[Job]] = tuple
         self._renders = renders
         self._matches = matches
         self.kinds: dict[KindKey, Kind] = {}
@@ -97,6 +100,10 @@ class Ranking:
         """How much of the log was known when the stuck jobs were looked at."""
         self._inner_tickets: frozenset[str] = frozenset()
         self.pools_changed()
+
+    def begin_beside(self, original: "Ranking", copied: Callable[[], Iterable[Job]]) -> None:
+        """Rank on a copy of a farm: only the jobs that ``copied`` returns may run other tasks than there."""
+        self._original, self._copied = original, copied
 
     def rebuild(self, ready: "tuple[int, ...] | dict[int, None]") -> None:
         """Begin anew with these ready jobs."""
@@ -193,7 +200,7 @@ class Ranking:
         """Take in that a job runs more or less: what is above it ranks anew."""
         own = self._places.get((job.branch, job.user))
         if own is not None and own.running is not None:
-            before = self._counted.get(job.id, (0, 0))
+            before = self._counted.get(job.id) or self._counted_below(job.id)
             now = self._counted[job.id] = job.running_tasks, job.running_capacity
             own.running = own.running[0] + now[0] - before[0], own.running[1] + now[1] - before[1]
         for each in self._of_user.get(job.user, ()):
@@ -221,6 +228,11 @@ class Ranking:
     def _running(self, place: Place, user: User) -> tuple[int, int]:
         """Return the tasks and the capacity that a user runs in one branch."""
         if place.running is None:
+            if self._original is not None:
+                below = self._original._places.get((place.branch.id, user.id))
+                if below is not None and isinstance(below.node, User):
+                    place.running = self._running_beside(below)
+                    return place.running
             tasks = capacity = 0
             for id in user.jobs:
                 job = self._farm.jobs[id]
@@ -230,6 +242,24 @@ class Ranking:
                     capacity += job.running_capacity
             place.running = tasks, capacity
         return place.running
+
+    def _counted_below(self, job: int) -> tuple[int, int]:
+        return (0, 0) if self._original is None else self._original._counted.get(job, (0, 0))
+
+    def _running_beside(self, below: Place) -> tuple[int, int]:
+        """Return what a user runs in a branch of a copy: as in the farm below, but for the jobs that were copied."""
+        original = self._original
+        assert original is not None and isinstance(below.node, User)
+        tasks, capacity = original._running(below, below.node)
+        here = (below.branch.id, below.node.id)
+        for job in self._copied():
+            before = original._farm.jobs.get(job.id)
+            if before is not None and (before.branch, before.user) == here:
+                tasks, capacity = tasks - before.running_tasks, capacity - before.running_capacity
+            if (job.branch, job.user) == here:
+                self._counted[job.id] = job.running_tasks, job.running_capacity
+                tasks, capacity = tasks + job.running_tasks, capacity + job.running_capacity
+        return tasks, capacity
 
     def look(self, id: int, *, ready: bool, anew: bool = True) -> None:
         """Look at one job again; ``anew`` when what it may use may have changed, not only its rank."""
@@ -423,6 +453,11 @@ class Ranking:
             else:
                 return False
         return True
+
+    def place_of(self, job: Job) -> Place | None:
+        """Return the place below which a job lies, or would lie; None where nothing has ever lain there."""
+        branch = self._farm.branches[job.branch]
+        return self._places.get((job.branch, 0 if branch.solve_jobs else job.user))
 
     def entry(self, job: int) -> Entry:
         """Return where a job stands."""

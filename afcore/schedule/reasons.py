@@ -9,7 +9,7 @@ Rules of this file:
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["LIFTED", "MEASURED", "NEUTRAL", "OWN", "STATIC", "TOO_LITTLE", "Reason"]
+__all__ = ["BUSY", "LIFTED", "MEASURED", "NEUTRAL", "OWN", "STATIC", "TOO_LITTLE", "Reason"]
 
 
 class Reason(IntEnum):
@@ -92,6 +92,9 @@ OWN = frozenset({Reason.PER_HOST_LIMIT, Reason.BLOCK_LIMIT, Reason.AVOIDED_BY_BL
 
 TOO_LITTLE = frozenset({Reason.CAPACITY, Reason.GPUS_TAKEN})
 """Reasons that a render would not have if nothing ran there."""
+
+BUSY = frozenset({Reason.SLOTS, Reason.FULL, Reason.CAPACITY})
+"""Reasons that go when something ends on the render."""
 
 STATIC = frozenset(
     {

@@ -73,8 +73,12 @@ class Scheduler:
         jobs: Iterable[int] | None = None,
         renders: Iterable[int] | None = None,
         rates: Rates | None = None,
+        original: "Scheduler | None" = None,
     ) -> None:
-        """Look at the whole farm; or, on a copy of it that is tried out, at the jobs and renders that matter."""
+        """Look at the whole farm; or, on a copy of it that is tried out, at the jobs and renders that matter.
+
+        ``original`` is the scheduler of the farm that was copied, as it was then: what runs hold is known there.
+        """
         self._farm = farm
         self.offers = Offers(farm, jobs)
         self.renders = FreeRenders(farm, renders)
@@ -83,11 +87,17 @@ class Scheduler:
         self.ranking = Ranking(farm, self.renders, self.matches)
         self._stale = True
         """Whether everything has to be ranked anew before the next pass."""
-        self._tickets = self._held()
+        self._tickets: dict[tuple[int, ...], tuple[str, ...]] = (
+            self._held() if original is None else dict(original._tickets)
+        )
         """Names of the tickets each run holds."""
-        self._captured = {
-            run.key[:3]: [held.render for held in run.captured] for run in farm.runs.extraordinary() if run.captured
-        }
+        self._captured: dict[tuple[int, ...], list[int]] = (
+            dict(original._captured)
+            if original is not None
+            else {
+                run.key[:3]: [held.render for held in run.captured] for run in farm.runs.extraordinary() if run.captured
+            }
+        )
         """Renders that multihost runs hold beside their masters."""
         self.reserved = Reservations(farm, self.renders, self.matches, partial(next_tasks, self.offers))
         self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self._allows)

@@ -16,7 +16,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.schedule.explain import Explainer, Obstacle, Thing
-from afcore.schedule.reasons import Reason
+from afcore.schedule.reasons import BUSY, Reason
 from afcore.schedule.remedies import scope_of
 from afcore.schedule.solver import Scheduler
 from afcore.states import OVER_STATES, TaskState
@@ -29,7 +29,6 @@ __all__ = ["Answer", "why"]
 _NAMES = 20
 """Names of renders told of one group."""
 _HOLDERS = 5
-_BUSY = frozenset({Reason.SLOTS, Reason.FULL, Reason.CAPACITY})
 _OVER = {
     TaskState.RUNNING: "runs now",
     TaskState.WAIT_RECONNECT: "ran when the server stopped; its render may still bring it back",
@@ -186,12 +185,8 @@ class _Question:
 
     def _first(self, render: Render) -> Obstacle:
         """Return the first obstacle on a render; one that stays when it gets free goes before that it is busy."""
-        first: Obstacle | None = None
-        for each in self._explainer.on(self._job, self._block, self._task, render):
-            first = first or each
-            if each.reason not in _BUSY:
-                return each
-        return first or Obstacle(Reason.NONE, render, render)
+        found = self._explainer.first(self._job, self._block, self._task, render)
+        return found or Obstacle(Reason.NONE, render, render)
 
     def _groups_in_order(self) -> Iterator[tuple[Obstacle, list[Render]]]:
         yield from self._groups.values()
@@ -200,7 +195,7 @@ class _Question:
         """Return the renders that would do, if they had room."""
         found = []
         for obstacle, renders in self._groups.values():
-            if obstacle.reason in _BUSY:
+            if obstacle.reason in BUSY:
                 found += renders[:_NAMES]
         return found
 
@@ -251,7 +246,7 @@ class _Question:
                 f'job {first["job"]} "{first["name"]}" of {first["user"]}{others} '
                 f"{'comes' if count == 1 else 'come'} first."
             )
-        if any(obstacle.reason in _BUSY for obstacle, _ in self._groups.values()) and self._busy():
+        if any(obstacle.reason in BUSY for obstacle, _ in self._groups.values()) and self._busy():
             return f"{name} is ready and the next to start: every render it may use is busy."
         groups = list(self._groups.values())
         if len(groups) == 1:

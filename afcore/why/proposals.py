@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from afcore import commands
 from afcore.ids import RunKey
 from afcore.model.effective import capacity_of, max_tasks_of
 from afcore.model.farm import Farm
@@ -21,23 +22,27 @@ from afcore.model.tree import Pool
 from afcore.schedule.explain import Explainer, Obstacle
 from afcore.schedule.fit import minimum_capacity
 from afcore.schedule.limits import jobs_below
+from afcore.schedule.reasons import BUSY, Reason
 from afcore.schedule.remedies import Scope, remedies
 from afcore.schedule.solver import Scheduler
+from afcore.states import RenderState, TaskState
 from afcore.why.changes import Change, change_of
 from afcore.why.everychange import every_change
-from afcore.why.turns import likely_rivals
-from afcore.why.whatif import Trial, try_out
+from afcore.why.turns import likely_rivals, standing
+from afcore.why.whatif import Trial, changed, try_out
 
 __all__ = ["Proposal", "Proposals"]
 
 _MOST = 3
 """Proposals of one answer."""
-_SAMPLES = 5
+_SAMPLES = 2
 """Renders of one group whose obstacles are all looked at; on a small farm it is every render."""
 _SMALL = 48
 """A farm of at most so many renders and ready jobs is small: every change there is may be tried."""
-_RIVALS = 300
-_TRIALS = 14
+_RIVALS = 40
+_MANY_RENDERS = 100
+"""On a great farm a change that gives room on more renders at once is not tried."""
+_TRIALS = 4
 """Trials for one answer on a great farm; each costs about a millisecond."""
 _SPREAD = 2
 """Another proposal may cost so much more than the one before it."""
@@ -89,7 +94,10 @@ class Proposal:
 
     change: Change
     when: str
-    """``now``, or ``next``: when ``ends`` has ended."""
+    """``now``; ``next``: when ``ends`` has ended; ``wake``: when ``render`` is awake.
+
+    ``turn``: not at once, but nothing except its turn is in its way then, or it is nearer.
+    """
     text: str
     cost: int
     render: str = ""
@@ -145,6 +153,10 @@ class Proposals:
             if following:
                 proposals = [each for each in proposals if not self._overloads(each)]
             proposals = [*following, *proposals][:_MOST]
+        if not proposals and not everywhere:
+            proposals = self._woken(groups)
+        if not proposals and not self._small:
+            proposals = self._turn(everywhere, groups)
         return proposals
 
     def _overloads(self, proposal: Proposal) -> bool:
@@ -172,17 +184,20 @@ class Proposals:
     # Candidates
 
     def _candidates(
-        self, everywhere: list[Obstacle], groups: Iterable[tuple[Obstacle, list[Render]]]
+        self, everywhere: list[Obstacle], groups: Iterable[tuple[Obstacle, list[Render]]], *, room: bool = True
     ) -> list[_Candidate]:
-        """Return every edit whose scope holds remedies for all obstacles on some render, the cheapest first."""
+        """Return every edit whose scope holds remedies for all obstacles on some render, the cheapest first.
+
+        Without ``room``, for all but that a render is busy.
+        """
         general = [remedies(self._farm, each, self._job, self._block) for each in everywhere]
         scopes = self._shared(general)
         found: dict[tuple[Scope, str], _Candidate] = {}
         if scopes is not None and not scopes:
             return []
         for _, renders in groups:
-            for render in renders if self._small else renders[:_SAMPLES]:
-                for scope, parameters in self._on(render, general):
+            for render in renders if self._small else renders[: _SAMPLES if room else 1]:
+                for scope, parameters in self._on(render, general, room=room):
                     cost = _cost(scope, parameters)
                     key = (scope, repr(sorted(parameters)))
                     if key not in found or cost < found[key].cost:
@@ -196,10 +211,14 @@ class Proposals:
             return None
         return set.intersection(*({remedy.scope for remedy in each} for each in every))
 
-    def _on(self, render: Render, general: "list[list[Any]]") -> Iterator[tuple[Scope, dict[str, Any]]]:
+    def _on(
+        self, render: Render, general: "list[list[Any]]", *, room: bool = True
+    ) -> Iterator[tuple[Scope, dict[str, Any]]]:
         farm, job, block = self._farm, self._job, self._block
         every = list(general)
         for obstacle in self._explainer.on(job, block, self._task, render):
+            if not room and obstacle.reason in BUSY:
+                continue
             found = remedies(farm, obstacle, job, block)
             if not found:
                 return
@@ -261,6 +280,8 @@ class Proposals:
             ready = self._scheduler.offers.ready
             return self._few([job for job in jobs_below(farm, farm.branches[id]) if job in ready], free), free
         renders = {id} if kind in ("render", "heal") else set(_renders_below(farm, farm.pools[id]))
+        if not self._small and len(renders) > _MANY_RENDERS:
+            return None, renders
         return self._rivals_on(renders | free), renders | free
 
     def _few(self, jobs: list[int], renders: Iterable[int]) -> list[int] | None:
@@ -272,7 +293,7 @@ class Proposals:
     def _rivals_on(self, renders: Iterable[int]) -> list[int] | None:
         key = tuple(sorted(renders))
         if key not in self._rivals:
-            self._rivals[key] = likely_rivals(self._farm, self._scheduler, key, _RIVALS)
+            self._rivals[key] = likely_rivals(self._farm, self._scheduler, self._job, key, _RIVALS)
         return self._rivals[key]
 
     # Numbers
@@ -283,6 +304,9 @@ class Proposals:
         kind, id, _ = candidate.scope
         render = candidate.render
         for name in candidate.parameters:
+            if not self._small and name in ("max_tasks_host", "capacity_host"):
+                # Who comes first takes the room: on a great farm one task more is tried, and no other number.
+                return None
             if name in ("max_running_tasks", "max_running_tasks_per_host"):
                 wide[name] = -1
             elif name in ("max_tasks_host", "capacity_host"):
@@ -332,11 +356,13 @@ class Proposals:
 
     def _next(self, everywhere: list[Obstacle], busy: list[Render]) -> list[Proposal]:
         """Return what makes the task the next one to start when a render that would do gets free."""
-        for render in busy[:3]:
+        for render in busy[: 3 if self._small else 1]:
             ends = self._ending(render)
-            rivals = self._rivals_on({render.id})
-            if ends is None or rivals is None:
+            if ends is None:
                 continue
+            rivals = likely_rivals(
+                self._farm, self._scheduler, self._job, [render.id], _RIVALS, self._farm.runs.look(ends)
+            )
             renders = {render.id, *self._scheduler.renders.free}
             owner = self._farm.jobs[ends.job].user
             gated = [job for job in self._scheduler.ranking.gated if self._farm.jobs[job].user == owner]
@@ -367,20 +393,21 @@ class Proposals:
     def _raises(self) -> Iterator[tuple[Change, int]]:
         """Yield what puts a task before others: within its job, its user, its branches, the smallest step first."""
         farm, job = self._farm, self._job
-        if not job.maintenance:
+        of_user, of_job = (True, True) if self._small else standing(farm, self._scheduler, job)
+        if of_job and not job.maintenance:
             yield self._change(("task.try-next", job.id, self._block.index), {}), 0
         others = (farm.jobs[id].priority for id in farm.users[job.user].jobs if id in self._scheduler.offers.ready)
         for priority in sorted({min(255, max(others, default=job.priority) + 1), 255}):
-            if priority > job.priority:
+            if of_job and priority > job.priority:
                 yield self._change(("job", job.id, 0), {"priority": priority}), 1
         user = farm.users[job.user]
         highest = max((each.priority for each in farm.users.values()), default=0)
         for priority in sorted({min(255, highest + 1), min(255, highest + 20), 255}):
-            if priority > user.priority:
+            if of_user and priority > user.priority:
                 yield self._change(("user", user.id, 0), {"priority": priority}), 4
         branch = farm.branches[job.branch]
         while branch.parent:
-            if branch.priority < 255:
+            if of_user and branch.priority < 255:
                 yield self._change(("branch", branch.id, 0), {"priority": 255}), 5
             branch = farm.branches[branch.parent]
 
@@ -392,6 +419,73 @@ class Proposals:
             if run.render == render.id and len(render.runs) - 1 < slots and minimum_capacity(self._block) <= room:
                 return key
         return None
+
+    # A render that sleeps
+
+    def _woken(self, groups: list[tuple[Obstacle, list[Render]]]) -> list[Proposal]:
+        """Return to wake a render on which nothing else is in the way."""
+        asleep = [render for obstacle, renders in groups if obstacle.reason is Reason.ASLEEP for render in renders]
+        for render in asleep if self._small else asleep[:_TRIALS]:
+            change = Change("render.wake", {"names": [render.name]}, commands.WakeRenders([render.name]))
+            after = changed(
+                self._farm, self._scheduler, self._at, change, jobs=[self._job.id], renders=[render.id]
+            )  # fmt: skip
+            if after is None:
+                continue
+            farm, scheduler = after
+            woken, job = farm.renders[render.id], farm.jobs[self._job.id]
+            woken.state = RenderState.ONLINE
+            block = job.blocks[self._block.index]
+            if Explainer(farm, scheduler, self._at).first(job, block, self._task, woken) is None:
+                text = f"nothing else is in its way on {render.name}, once that is awake"
+                return [Proposal(change, "wake", text, _COST["render"], render.name)]
+        return []
+
+    # Its turn
+
+    def _turn(self, everywhere: list[Obstacle], groups: list[tuple[Obstacle, list[Render]]]) -> list[Proposal]:
+        """Return the cheapest change after which a task waits for nothing but its turn, or comes nearer to it."""
+        lone = not everywhere and any(obstacle.reason in BUSY for obstacle, _ in groups)
+        if lone:
+            return self._sooner()
+        tried = 0
+        for candidate in self._candidates(everywhere, groups, room=False):
+            if tried >= _TRIALS:
+                break
+            tried += 1
+            change = self._change(candidate.scope, candidate.parameters)
+            if self._free_but_for_turn(change, candidate.render):
+                text = "it waits for its turn then; " + _warning(candidate.parameters)
+                return [Proposal(change, "turn", text.rstrip("; "), candidate.cost, candidate.render.name)]
+        return []
+
+    def _free_but_for_turn(self, change: Change, render: Render) -> bool:
+        """Say whether nothing but that a render is busy keeps the task from it after a change."""
+        after = changed(
+            self._farm, self._scheduler, self._at, change, jobs=[self._job.id], renders=[render.id]
+        )  # fmt: skip
+        if after is None:
+            return False
+        farm, scheduler = after
+        explainer, job = Explainer(farm, scheduler, self._at), farm.jobs[self._job.id]
+        block, render = job.blocks[self._block.index], farm.renders[render.id]
+        if block.tasks.state[self._task] != TaskState.READY or any(explainer.everywhere(job, block, self._task)):
+            return False
+        return all(each.reason in BUSY for each in explainer.on(job, block, self._task, render))
+
+    def _sooner(self) -> list[Proposal]:
+        """Return what puts a job before all others of its user."""
+        farm, job = self._farm, self._job
+        ready = self._scheduler.offers.ready
+        highest = max((farm.jobs[id].priority for id in farm.users[job.user].jobs if id in ready), default=job.priority)
+        if highest >= 255 or job.priority > highest:
+            return []
+        change = self._change(("job", job.id, 0), {"priority": highest + 1})
+        branch = farm.branches[job.branch]
+        if branch.solve_jobs or farm.users[job.user].solve_method != "solve_order":
+            return []
+        text = "it comes first among the jobs of its user then, and waits for the turn of its user"
+        return [Proposal(change, "turn", text, 1)]
 
     # Everything
 

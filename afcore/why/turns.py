@@ -12,6 +12,7 @@ from typing import Any
 from afcore.model.farm import Farm
 from afcore.model.job import Job
 from afcore.model.render import Render
+from afcore.model.run import Run
 from afcore.model.tree import User
 from afcore.schedule.kinds import Kind
 from afcore.schedule.limits import holders_of, start_reason
@@ -19,12 +20,14 @@ from afcore.schedule.need import Rank
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.solver import Scheduler
 
-__all__ = ["ahead_of", "likely_rivals"]
+__all__ = ["ahead_of", "likely_rivals", "standing"]
 
 _MOST = 21
 """Jobs that are named as coming first; one more than anybody shows."""
 _EACH = 4
 """Jobs of one user that may matter for one start."""
+_FIRST = 10
+"""Jobs that may matter for one start."""
 
 
 def ahead_of(farm: Farm, scheduler: Scheduler, job: Job, renders: Iterable[Render]) -> list[dict[str, Any]]:
@@ -35,7 +38,7 @@ def ahead_of(farm: Farm, scheduler: Scheduler, job: Job, renders: Iterable[Rende
 
     def fits(kind: Kind) -> bool:
         if kind not in fitting:
-            fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
+            fitting[kind] = not kind.short and any(kind.able(id) for id in ids)
         return fitting[kind]
 
     found: list[dict[str, Any]] = []
@@ -89,20 +92,55 @@ def _walk(
                 yield job, place
 
 
-def likely_rivals(farm: Farm, scheduler: Scheduler, renders: Iterable[int], most: int) -> list[int]:
-    """Return the jobs that may take what becomes free on some renders.
+def likely_rivals(
+    farm: Farm, scheduler: Scheduler, job: Job, renders: Iterable[int], most: int, ending: Run | None = None
+) -> list[int]:
+    """Return the jobs that may take what becomes free on some renders before a job does.
 
-    All that are ready, or of a great farm those that come first: a few of each user, as the solver would ask them.
+    All that are ready, or of a great farm those that come first: on the farm, in each branch of the job, and of its
+    user, a few of each as the solver would ask them.  What makes a job come first makes it so before all others.
+    Where the run ``ending`` ends, its user and branches have less than before and may come first then, and so may
+    who wants the tickets that it holds.
     """
     ready, ranking = scheduler.offers.ready, scheduler.ranking
     if len(ready) <= most or ranking.root is None:
         return list(ready)
     ids = list(renders)
+    back = frozenset(dict(ending.tickets)) if ending is not None else frozenset()
     fitting: dict[Kind, bool] = {}
 
     def fits(kind: Kind) -> bool:
         if kind not in fitting:
-            fitting[kind] = not kind.short and any(kind.fits(id) for id in ids)
+            able = not kind.short or any(not back.isdisjoint(tickets) for tickets in kind.tickets)
+            fitting[kind] = able and any(kind.able(id) for id in ids)
         return fitting[kind]
 
-    return [job.id for job, _ in islice(_walk(farm, ranking, ranking.root, fits, _EACH), most // 2)]
+    found: dict[int, None] = {}
+    place = ranking.place_of(job)
+    of_ending = farm.jobs[ending.key.job] if ending is not None else None
+    other = ranking.place_of(of_ending) if of_ending is not None else None
+    users = {each.user for each in (job, of_ending) if each is not None}
+    for user in sorted(users):
+        found.update(dict.fromkeys(ranking.stuck_of(farm.users[user].jobs)[:_FIRST]))
+    for above in [place, other, ranking.root]:
+        while above is not None:
+            found.update(dict.fromkeys(each.id for each, _ in islice(_walk(farm, ranking, above, fits, _EACH), _FIRST)))
+            above = above.above
+    return list(found)
+
+
+def standing(farm: Farm, scheduler: Scheduler, job: Job) -> tuple[bool, bool]:
+    """Return what may put a job before all others: a change of its user or branches, and one of the job itself.
+
+    The first where nothing of its own user comes before it, the second where its user is the next to be served.
+    """
+    place = scheduler.ranking.place_of(job)
+    if place is None:
+        return False, False
+    first = next(_walk(farm, scheduler.ranking, place, lambda kind: not kind.short), None)
+    of_job = True
+    above = place
+    while above.above is not None:
+        of_job = of_job and scheduler.ranking.places_of(above.above)[0] is above
+        above = above.above
+    return first is None or first[0].id == job.id, of_job

@@ -7,6 +7,7 @@ Rules of this file:
 """
 
 from collections.abc import Callable, Collection, Iterator, MutableMapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ from afcore.schedule.solver import Scheduler
 from afcore.states import RunStatus
 from afcore.why.changes import Change
 
-__all__ = ["Trial", "try_out"]
+__all__ = ["Trial", "changed", "try_out"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -63,7 +64,8 @@ class _Layer(MutableMapping[_K, _V]):
         if key not in self:
             raise KeyError(key)
         self._own.pop(key, None)
-        self._gone.add(key)
+        if key in self._below:
+            self._gone.add(key)
 
     def __contains__(self, key: object) -> bool:
         return key in self._own or (key in self._below and key not in self._gone)
@@ -73,7 +75,11 @@ class _Layer(MutableMapping[_K, _V]):
         yield from [key for key in self._own if key not in self._below]
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._below) - len(self._gone) + sum(key not in self._below for key in self._own)
+
+    def own(self) -> "list[_V]":
+        """Return what was copied, or is new."""
+        return list(self._own.values())
 
 
 def _pool(pool: Pool) -> Pool:
@@ -131,7 +137,7 @@ class _Untimed(Deadlines):
 
 
 def _layered(farm: Farm) -> Farm:
-    layer, runs = shallow_copy(farm), farm.runs.copied()
+    layer, runs = shallow_copy(farm), farm.runs.copied(lambda awake: _Layer(awake, copy))
 
     def render(found: Render) -> Render:
         made = holding_copy(found)
@@ -182,9 +188,8 @@ def try_out(
     ``jobs`` and ``renders`` are those that may start and take something then.  Runs that the change stops have ended
     before the solver begins; ``ends`` is one more that ends well.
     """
-    layer = _layered(farm)
-    solver = Scheduler(layer, jobs=sorted(jobs), renders=sorted(renders), rates=scheduler.rates.copy(layer))
-    core = Core(layer, scheduler=solver, deadlines=_Untimed())
+    core, _ = _copied(farm, scheduler, jobs, renders)
+    layer = core.farm
 
     def do(command: Any) -> Outcome:
         return core.apply(Envelope(command, SYSTEM_PRINCIPAL, at))
@@ -209,6 +214,31 @@ def try_out(
             return Trial(True, before, layer, started[0])
         before.extend(started)
     return Trial(False, before, layer)
+
+
+def _copied(
+    farm: Farm, scheduler: Scheduler, jobs: Collection[int], renders: Collection[int]
+) -> tuple[Core, Scheduler]:
+    """Return a core on a copy of a farm, which looks at these jobs and renders only."""
+    layer = _layered(farm)
+    solver = Scheduler(
+        layer, jobs=sorted(jobs), renders=sorted(renders), rates=scheduler.rates.copy(layer), original=scheduler
+    )
+    copied: Any = layer.jobs
+    solver.ranking.begin_beside(scheduler.ranking, copied.own)
+    return Core(layer, scheduler=solver, deadlines=_Untimed()), solver
+
+
+def changed(
+    farm: Farm, scheduler: Scheduler, at: float, change: Change, *, jobs: Collection[int], renders: Collection[int]
+) -> tuple[Farm, Scheduler] | None:
+    """Return a copy of a farm after a change, before anything starts; None when the farm refuses it."""
+    core, solver = _copied(farm, scheduler, jobs, renders)
+    try:
+        core.apply(Envelope(change.command, SYSTEM_PRINCIPAL, at))
+    except Rejected:
+        return None
+    return core.farm, solver
 
 
 def _stopped(outcome: Outcome) -> Iterator[RunKey]:

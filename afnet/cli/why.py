@@ -59,7 +59,11 @@ def _proposals(answer: dict[str, Any], width: int) -> Iterator[str]:
             nothing = "No single change starts it: more than one thing is in its way."
             yield from _wrapped(answer["hint"] or nothing, width)
         return
-    for when, title in (("now", "To start it now:"), ("next", "To let it be the next:")):
+    for when, title in (
+        *(("now", "To start it now:"), ("next", "To let it be the next:")),
+        ("wake", "To wake a render for it:"),
+        ("turn", "To bring it nearer to its turn:"),
+    ):
         chosen = [each for each in answer["proposals"] if each["when"] == when]
         if not chosen:
             continue

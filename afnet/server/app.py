@@ -464,8 +464,13 @@ class FarmServer:
     def _why(self, **about: int) -> dict[str, Any]:
         """Say why a task does not start."""
         away = self.runner.away
-        held = "" if away is None else f"nothing starts anywhere: {away.sentence}"
-        return why(self.core.farm, self.core.scheduler, self._clock.now(), held=held, **about)
+        paused = self.runner.solving_paused
+        reason = paused if away is None else away.sentence
+        held = f"nothing starts anywhere: {reason}" if reason else ""
+        answer = why(self.core.farm, self.core.scheduler, self._clock.now(), held=held, **about)
+        if away is None and paused and answer["waits"]:
+            answer["hint"] = "`afcmd server resume` lets the farm start tasks again."
+        return answer
 
     def status(self) -> dict[str, Any]:
         """Return how the server is, as builtins."""

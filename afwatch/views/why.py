@@ -137,7 +137,11 @@ class WhyPage(QFrame):
         self._area.setWidget(page)
 
     def _fill(self, answer: dict[str, Any]) -> None:
-        for title, when in (("To start it now", "now"), ("To let it be the next", "next")):
+        for title, when in (
+            *(("To start it now", "now"), ("To let it be the next", "next")),
+            ("To wake a render for it", "wake"),
+            ("To bring it nearer to its turn", "turn"),
+        ):
             chosen = [each for each in answer["proposals"] if each["when"] == when]
             if chosen:
                 self._heading(title)

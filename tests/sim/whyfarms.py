@@ -309,6 +309,10 @@ def prove(seed: int, tally: Tally, *, brute: int = 2, most: int = 1000) -> None:
                 at_once = any(each["when"] == "now" for each in proposals)
                 tally["now"] += at_once
                 for each in proposals[:most]:
+                    if each["when"] == "wake":
+                        # It starts when a machine has woken, which is not played here.
+                        tally["woken"] += 1
+                        continue
                     most -= 1
                     command = OPERATIONS[each["operation"]].make_command(each["arguments"])
                     tally["tried"] += 1

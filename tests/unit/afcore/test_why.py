@@ -9,6 +9,7 @@ import pytest
 from afcore import commands
 from afcore.errors import BadSpec, NotFound
 from afcore.schedule.reasons import LIFTED, NEUTRAL, Reason
+from afcore.states import RunStatus
 from afcore.why.answer import why
 from afcore.why.words import PHRASES, SENTENCES
 from tests.unit.afcore.plays import START, FarmPlay, block, job
@@ -166,8 +167,6 @@ def test_suspended_failed_and_approval(farm: FarmPlay) -> None:
 
 
 def test_a_failed_task_says_so_and_is_restarted(farm: FarmPlay) -> None:
-    from afcore.states import RunStatus
-
     farm.submit(job(block(last=1, errors_retries=0)))
     farm.register()
     farm.report(farm.solve()[0], RunStatus.ERROR)
@@ -236,3 +235,63 @@ def test_what_is_not_there_is_said(farm: FarmPlay) -> None:
             ask(farm, **about)
     with pytest.raises(BadSpec, match="block"):
         ask(farm, task=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"errors_avoid_host": 1, "errors_task_same_host": 0}, "avoided_by_block"),
+        ({"errors_avoid_host": 0, "errors_task_same_host": 1}, "avoided_by_task"),
+    ],
+)
+def test_a_host_that_failed_is_avoided_until_its_errors_are_reset(
+    farm: FarmPlay, fields: dict[str, int], code: str
+) -> None:
+    farm.register(cores=1)
+    farm.register("other", cores=1)
+    farm.do(commands.SetRenders(["other"], {"paused": True}))
+    farm.submit(job(block(last=1, errors_retries=9, **fields)))
+    farm.report(farm.solve()[0], RunStatus.ERROR)
+    farm.solve()
+    answer = ask(farm, block=0, task=0)
+    assert {each["code"]: each["names"] for each in answer["renders"]} == {code: ["host1"], "paused": ["other"]}
+    assert ("job.reset-error-hosts", {"job": 2, "blocks": [0]}) in offered(answer)
+
+
+def test_a_sick_render_is_healed(farm: FarmPlay) -> None:
+    farm.do(commands.SetPools(["/"], {"sick_errors_count": 1}))
+    farm.register(cores=1)
+    farm.submit(job(block(last=1, errors_retries=0)))
+    farm.report(farm.solve()[0], RunStatus.ERROR)
+    farm.submit(job(name="next"))
+    farm.solve()
+    answer = ask(farm, 3)
+    assert [each["code"] for each in answer["renders"]] == ["sick"]
+    assert first(answer) == ("render.heal", {"names": ["host1"]})
+
+
+def test_a_pool_that_is_paused_is_named_and_opened(farm: FarmPlay) -> None:
+    farm.register()
+    farm.do(commands.SetPools(["/"], {"paused": True}))
+    farm.submit()
+    farm.solve()
+    answer = ask(farm)
+    assert [(each["code"], each["text"]) for each in answer["renders"]] == [("pool_paused", "pool / is paused")]
+    assert first(answer) == ("pool.set", {"paths": ["/"], "parameters": {"paused": False}})
+
+
+def test_a_sleeping_render_on_which_nothing_else_is_in_the_way_is_woken(farm: FarmPlay) -> None:
+    render = farm.register("bed", interfaces=[{"name": "e0", "mac": "00:11:22:33:44:55"}])
+    farm.do(commands.SleepRenders(["bed"]))
+    farm.do(commands.DeregisterRender(render.id, render.session))
+    farm.submit()
+    answer = ask(farm)
+    assert [each["code"] for each in answer["renders"]] == ["asleep"]
+    assert [each["when"] for each in answer["proposals"]] == ["wake"]
+    assert offered(answer) == [("render.wake", {"names": ["bed"]})]
+    farm.submit(job(hosts_mask="elsewhere"))
+    assert ask(farm, 3)["proposals"] == [], "waking it would not help"
+
+
+def offered(answer: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(each["operation"], each["arguments"]) for each in answer["proposals"]]
