@@ -39,7 +39,7 @@ _SAMPLES = 2
 """Renders of one group whose obstacles are all looked at; on a small farm it is every render."""
 _SMALL = 48
 """A farm of at most so many renders and ready jobs is small: every change there is may be tried."""
-_RIVALS = 40
+_RIVALS = _SMALL
 _MANY_RENDERS = 100
 """On a great farm a change that gives room on more renders at once is not tried."""
 _TRIALS = 4
