@@ -208,7 +208,11 @@ class World:
         for name, host in sorted(self.hosts.items()):
             for key, (_, report) in sorted(host.spool.items()):
                 run = server.core.farm.runs.get(key)
-                if run is not None and run.waiting_since and not server.core.farm.renders[run.render].session:
+                render = None if run is None else server.core.farm.renders[run.render]
+                # The spool of a captured render holds what its service reported, under the key of the same run.
+                if run is not None and render is not None and render.name == name and run.waiting_since:
+                    if render.session:
+                        continue
                     self.faults["reported before it registered"] += 1
                     words = {"exit_status": report.exit_status, "duration": report.duration}
                     command = commands.ReportRun(run.render, *key, RunStatus(report.status), **words)
