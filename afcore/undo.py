@@ -35,6 +35,7 @@ from afcore.events import (
 )
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
+from afcore.model.taskerrors import FAILED_CHUNK, TaskErrors
 from afcore.states import Role
 
 __all__ = ["AGE", "UNDOABLE", "BlockChange", "Change", "JobChange", "UndoLog"]
@@ -66,12 +67,26 @@ class BlockChange(msgspec.Struct):
     first: int
     before: Columns
     after: Columns
-    task_hosts: list[tuple[int, int, int, float]]
-    """(task, render, count, last): which hosts had failed which tasks before."""
+    failed: list[tuple[int, bytes]]
+    """Which hosts had failed which tasks before, as ``TaskErrors.packed``, where that changed."""
+    failed_after: list[tuple[int, bytes]]
+    """The same after it."""
     hosts: list[tuple[int, int, float]] | None
     """(render, count, last) before, when the hosts of the block were forgotten."""
     time_done: float
     """When the block had been done before."""
+
+    @property
+    def task_hosts(self) -> list[tuple[int, int, int, float]]:
+        """(task, render, count, last) of every host that the command forgot of a task."""
+        after = set(TaskErrors.unpacked(self.failed_after).rows())
+        return [row for row in TaskErrors.unpacked(self.failed).rows() if row not in after]
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept."""
+        columns = sum(map(len, (*self.before, *self.after)))
+        return columns + sum(len(piece) for _, piece in (*self.failed, *self.failed_after))
 
 
 class JobChange(msgspec.Struct):
@@ -114,7 +129,7 @@ class _Touched:
     def __init__(self, block: Block) -> None:
         table = block.tasks
         self.columns = (bytes(table.state), bytes(table.flags), bytes(table.errors), bytes(table.percent))
-        self.task_hosts = list(block.task_error_hosts.rows())
+        self.failed = dict(block.task_error_hosts.packed())
         self.hosts = [(id, errors.count, errors.last) for id, errors in sorted(block.error_hosts.items())]
         self.time_done = block.time_done
         self.forgotten = False
@@ -182,7 +197,7 @@ class UndoLog:
             made = _difference(farm.jobs[id].blocks[index], touched)
             if made is not None:
                 change.blocks[id, index] = made
-                change.size += sum(map(len, (*made.before, *made.after))) + 32 * len(made.task_hosts)
+                change.size += made.size
         self._touched = {}
         for id, before in list(change.jobs.items()):
             before.after = _moments(farm.jobs[id])
@@ -232,10 +247,11 @@ def _difference(block: Block, touched: _Touched) -> BlockChange | None:
     table = block.tasks
     now = (bytes(table.state), bytes(table.flags), bytes(table.errors), bytes(table.percent))
     spans = [_span(old, new) for old, new in zip(touched.columns, now) if old != new]
-    kept = set(block.task_error_hosts.rows())
-    lost = [row for row in touched.task_hosts if row not in kept]
-    if lost:
-        spans.append((min(row[0] for row in lost), max(row[0] for row in lost)))
+    kept = dict(block.task_error_hosts.packed())
+    failed = [(number, piece) for number, piece in touched.failed.items() if kept.get(number) != piece]
+    if failed:
+        numbers = [number for number, _ in failed]
+        spans.append((min(numbers) * FAILED_CHUNK, min(table.size, (max(numbers) + 1) * FAILED_CHUNK) - 1))
     if not spans and not touched.forgotten and touched.time_done == block.time_done:
         return None
     first, last = (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else (0, -1)
@@ -245,7 +261,8 @@ def _difference(block: Block, touched: _Touched) -> BlockChange | None:
         first,
         (state, flags, errors, percent),
         (now[0][first:end], now[1][first:end], now[2][first:end], table.starts[first:end].tobytes()),
-        lost,
+        failed,
+        [(number, kept[number]) for number, _ in failed if number in kept],
         touched.hosts if touched.forgotten else None,
         touched.time_done,
     )

@@ -12,9 +12,9 @@ from struct import Struct
 
 from afcore.model.hosterrors import HostErrors
 
-__all__ = ["TaskErrors"]
+__all__ = ["FAILED_CHUNK", "TaskErrors"]
 
-_CHUNK = 1024
+FAILED_CHUNK = 1024
 """Tasks whose errors lie together."""
 _ROW = Struct("<HIHd")
 """Task in its chunk, render id, how often it failed the task, when last; little-endian on every machine, because
@@ -33,7 +33,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
     def __init__(self, rows: Iterable[tuple[int, int, int, float]] = ()) -> None:
         """``rows``: (task, render, count, last), what ``rows()`` gave."""
         self._chunks: dict[int, bytearray] = {}
-        """By ``task // _CHUNK``: rows in the order in which they came."""
+        """By ``task // FAILED_CHUNK``: rows in the order in which they came."""
         for task, render, count, last in rows:
             self._add(task, render, count, last)
 
@@ -46,7 +46,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
     def __iter__(self) -> Iterator[int]:
         for number, chunk in self._chunks.items():
             for task in _tasks(chunk):
-                yield number * _CHUNK + task
+                yield number * FAILED_CHUNK + task
 
     def __contains__(self, task: object) -> bool:
         return isinstance(task, int) and next(self._rows_of(task), None) is not None
@@ -76,7 +76,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         """Forget many tasks; those that never failed do not matter."""
         chunks: dict[int, set[int]] = {}
         for task in tasks:
-            chunks.setdefault(task // _CHUNK, set()).add(task % _CHUNK)
+            chunks.setdefault(task // FAILED_CHUNK, set()).add(task % FAILED_CHUNK)
         for number, gone in chunks.items():
             chunk = self._chunks.get(number)
             if chunk is None:
@@ -92,7 +92,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         if place < 0:
             self._add(task, render, 1, at)
         else:
-            chunk = self._chunks[task // _CHUNK]
+            chunk = self._chunks[task // FAILED_CHUNK]
             (count, _) = _COUNT.unpack_from(chunk, place + _NAME.size)
             _COUNT.pack_into(chunk, place + _NAME.size, min(_MOST, count + 1), at)
 
@@ -101,7 +101,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         place = self._find(task, render)
         if place < 0:
             return 0
-        count: int = _COUNT.unpack_from(self._chunks[task // _CHUNK], place + _NAME.size)[0]
+        count: int = _COUNT.unpack_from(self._chunks[task // FAILED_CHUNK], place + _NAME.size)[0]
         return count
 
     def forgive(self, renders: Collection[int]) -> None:
@@ -130,7 +130,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         for number, chunk in sorted(self._chunks.items()):
             rows = list(_ROW.iter_unpack(chunk))
             for task, render, count, last in sorted(rows):
-                yield number * _CHUNK + task, render, count, last
+                yield number * FAILED_CHUNK + task, render, count, last
 
     def packed(self) -> list[tuple[int, bytes]]:
         """Return everything as it lies here, for a snapshot."""
@@ -148,10 +148,10 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
 
     def _rows_of(self, task: int) -> Iterator[tuple[int, int, int, float]]:
         """Yield (place in its chunk, render, count, last) of a task."""
-        chunk = self._chunks.get(task // _CHUNK)
+        chunk = self._chunks.get(task // FAILED_CHUNK)
         if chunk is None:
             return
-        tasks, own, row = _column(chunk, 0, 2), (task % _CHUNK).to_bytes(2, "little"), -1
+        tasks, own, row = _column(chunk, 0, 2), (task % FAILED_CHUNK).to_bytes(2, "little"), -1
         while True:
             row = tasks.find(own, row + 1)
             if row < 0:
@@ -163,20 +163,20 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
 
     def _find(self, task: int, render: int) -> int:
         """Return the place of a row in its chunk, or -1."""
-        chunk = self._chunks.get(task // _CHUNK)
+        chunk = self._chunks.get(task // FAILED_CHUNK)
         if chunk is None:
             return -1
-        name = _NAME.pack(task % _CHUNK, render)
+        name = _NAME.pack(task % FAILED_CHUNK, render)
         place = chunk.find(name)
         while place >= 0 and place % _ROW.size:
             place = chunk.find(name, place - place % _ROW.size + _ROW.size)
         return place
 
     def _add(self, task: int, render: int, count: int, last: float) -> None:
-        row = _ROW.pack(task % _CHUNK, render, min(_MOST, count), last)
-        chunk = self._chunks.get(task // _CHUNK)
+        row = _ROW.pack(task % FAILED_CHUNK, render, min(_MOST, count), last)
+        chunk = self._chunks.get(task // FAILED_CHUNK)
         if chunk is None:
-            self._chunks[task // _CHUNK] = bytearray(row)
+            self._chunks[task // FAILED_CHUNK] = bytearray(row)
         else:
             chunk += row
 
