@@ -83,7 +83,7 @@ def test_agents_by_name_before_their_server_and_their_nimby_words(new_farm: type
 
 def test_without_headless_the_server_says_where_the_window_is(new_farm: type[FarmProcess]) -> None:
     farm = new_farm()
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         farm.environment.pop(name, None)
     farm.server = farm.spawn(
         "server.log", "afnet.server.main", "--listen", f"127.0.0.1:{farm.port}", "--data", str(farm.data)
