@@ -7,12 +7,13 @@ sets stands nearer to the host, and what it leaves out is asked of the earlier o
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from afcore.farmfile import Farm as FarmFile
-from afcore.farmfile import FarmPattern
+if TYPE_CHECKING:  # the reader of XML is loaded by who reads a farm file, not by every program of the farm
+    from afcore.farmfile import Farm as FarmFile
+    from afcore.farmfile import FarmPattern
 
 __all__ = [
     "SERVICE_TICKET",
@@ -79,7 +80,7 @@ SETTINGS = {
 """Element of a pattern to parameter of a pool."""
 
 
-def described(file: FarmFile, mark: str = "") -> Description:
+def described(file: "FarmFile", mark: str = "") -> Description:
     """Return what a parsed farm file says; patterns of one name are told apart by a number."""
     patterns: list[HostPattern] = []
     for each in file.patterns:
@@ -95,7 +96,7 @@ def described(file: FarmFile, mark: str = "") -> Description:
     )
 
 
-def _pattern(pattern: FarmPattern, name: str) -> HostPattern:
+def _pattern(pattern: "FarmPattern", name: str) -> HostPattern:
     parameters = {
         parameter: value
         for element, parameter in SETTINGS.items()

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from afcore import commands
 from afcore.errors import BadSpec, ConfigError, NotFound, Problem, did_you_mean
-from afcore.farmfile import parse_farm
 from afcore.hostpatterns import described
 from afcore.jobspec import JobSpec
 from afcore.states import Role
@@ -212,6 +211,8 @@ def _server(name: str, help: str, *arguments: Argument) -> Operation:
 
 
 def _describe_farm(bound: dict[str, Any]) -> commands.DescribeFarm:
+    from afcore.farmfile import parse_farm  # late: the reader of XML, which no other operation needs
+
     try:
         return commands.DescribeFarm(described(parse_farm(bound["text"], file="the farm file")))
     except ConfigError as error:

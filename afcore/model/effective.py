@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from afcore.jobspec import BlockSpec
 from afcore.model.farm import Farm
+from afcore.model.job import Block
 from afcore.model.render import Render
 from afcore.model.tree import Pool
 
@@ -17,6 +18,7 @@ __all__ = [
     "block_tickets",
     "capacity_of",
     "cores_of",
+    "error_rule",
     "host_end",
     "host_ticket",
     "max_tasks_of",
@@ -147,6 +149,13 @@ def block_tickets(farm: Farm, spec: BlockSpec) -> dict[str, int]:
     """Return what one task of a block holds: its tickets, and one of its service where that is limited."""
     name = farm.limited.get(spec.service)
     return spec.tickets if name is None or name in spec.tickets else {**spec.tickets, name: 1}
+
+
+def error_rule(farm: Farm, block: Block, name: str) -> int:
+    """Return one of a block's rules about errors (``errors_retries`` and its like): its own, else its user's."""
+    own: int = getattr(block.spec, name)
+    users: int = getattr(farm.users[farm.jobs[block.job].user], name)
+    return own if own >= 0 else users
 
 
 def host_ticket(farm: Farm, render: Render, name: str) -> int:

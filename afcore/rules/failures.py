@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from afcore.commands import ReportRun
 from afcore.ids import RunKey
-from afcore.model.effective import capacity_of
+from afcore.model.effective import capacity_of, error_rule
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render, Run
@@ -84,7 +84,7 @@ def judge(farm: Farm, run: Run, report: ReportRun) -> Verdict:
         return returned(farm, run, status)
     errors = min(255, table.errors[task] + 1)
     flags |= _FLAGS.get(status, 0)
-    if status is RunStatus.PARSER_FATAL or errors > _setting(farm, job, block, "errors_retries"):
+    if status is RunStatus.PARSER_FATAL or errors > error_rule(farm, block, "errors_retries"):
         return Verdict(status, after(now, Happening.GAVE_UP), flags, errors, True)
     if not _somebody_may_try(farm, job, block, task, run.render):
         return Verdict(status, after(now, Happening.GAVE_UP), flags, errors, True)
@@ -136,21 +136,13 @@ def _too_short(block: Block, report: ReportRun) -> bool:
     return checked and least > 0 and report.duration < least
 
 
-def _setting(farm: Farm, job: Job, block: Block, name: str) -> int:
-    own: int = getattr(block.spec, name)
-    if own >= 0:
-        return own
-    users: int = getattr(farm.users[job.user], name)
-    return users
-
-
 def _somebody_may_try(farm: Farm, job: Job, block: Block, task: int, failed_on: int) -> bool:
     """Say whether online renders that fit are left to try a task that has just failed on ``failed_on``.
 
     One is enough, but for a multihost task.
     """
-    by_block = _setting(farm, job, block, "errors_avoid_host")
-    by_task = _setting(farm, job, block, "errors_task_same_host")
+    by_block = error_rule(farm, block, "errors_avoid_host")
+    by_task = error_rule(farm, block, "errors_task_same_host")
     if by_block < 1 and by_task < 1:
         return True
     of_block, of_task = block.error_hosts, block.task_error_hosts.get(task, {})
@@ -176,7 +168,7 @@ def given_up(farm: Farm, job: Job, block: Block, render: int) -> list[int]:
     Asked after a host error on ``render`` was counted.  Only tasks that failed somewhere before can be among them: for
     all others the render that made the block avoid this one, or another, is left.
     """
-    limit = _setting(farm, job, block, "errors_avoid_host")
+    limit = error_rule(farm, block, "errors_avoid_host")
     counted = block.error_hosts.get(render)
     if limit < 1 or counted is None or counted.count != limit:
         return []

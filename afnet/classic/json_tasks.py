@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from afcore.ids import RunKey
+from afcore.model.effective import error_rule
 from afcore.model.farm import Farm
 from afcore.model.job import Block, HostErrors, Job
 from afcore.model.render import Run
@@ -290,17 +291,12 @@ def _host_lines(farm: Farm, hosts: dict[int, HostErrors], limit: int, moment: Mo
     return lines
 
 
-def _limit(farm: Farm, block: Block, name: str) -> int:
-    own: int = getattr(block.spec, name)
-    return own if own >= 0 else int(getattr(farm.users[farm.jobs[block.job].user], name))
-
-
 def error_hosts_of_task(farm: Farm, block: Block, task: int, moment: Moment) -> list[str]:
     """Return the lines about the hosts on which a task failed; none when none did."""
     hosts = block.task_error_hosts.get(task)
     if not hosts:
         return []
-    limit = _limit(farm, block, "errors_task_same_host")
+    limit = error_rule(farm, block, "errors_task_same_host")
     return [f"Task[{task}] error hosts: ", *_host_lines(farm, hosts, limit, moment)]
 
 
@@ -309,7 +305,7 @@ def error_hosts_of_job(farm: Farm, job: Job, moment: Moment) -> list[str]:
     lines: list[str] = []
     for block in job.blocks:
         lines.append(f"Block['{block.spec.name}'] error hosts:")
-        lines += _host_lines(farm, block.error_hosts, _limit(farm, block, "errors_avoid_host"), moment)
+        lines += _host_lines(farm, block.error_hosts, error_rule(farm, block, "errors_avoid_host"), moment)
         for task in sorted(block.task_error_hosts):
             lines += error_hosts_of_task(farm, block, task, moment)
     return lines

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from afcore.model.effective import error_rule
 from afcore.model.farm import Farm
 from afcore.model.job import Block
 
@@ -21,7 +22,7 @@ def error_hosts(farm: Farm, job: int, blocks: list[int]) -> list[dict[str, Any]]
 
 
 def _rows(farm: Farm, block: Block) -> list[dict[str, Any]]:
-    of_block, of_task = (_limit(farm, block, name) for name in ("errors_avoid_host", "errors_task_same_host"))
+    of_block, of_task = (error_rule(farm, block, name) for name in ("errors_avoid_host", "errors_task_same_host"))
     known = [(-1, render, each.count, each.last, of_block) for render, each in sorted(block.error_hosts.items())]
     known += [(task, render, count, last, of_task) for task, render, count, last in block.task_error_hosts.rows()]
     return [
@@ -36,9 +37,3 @@ def _rows(farm: Farm, block: Block) -> list[dict[str, Any]]:
         }
         for task, render, count, last, limit in known
     ]
-
-
-def _limit(farm: Farm, block: Block, name: str) -> int:
-    own: int = getattr(block.spec, name)
-    users: int = getattr(farm.users[farm.jobs[block.job].user], name)
-    return own if own >= 0 else users
