@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from afcore.store.ledger import FIRST_HASH, AuditPage, AuditQuery, AuditRow, KeptRow
+
 __all__ = [
     "BODY_FORMAT",
     "Batch",
@@ -162,6 +164,10 @@ class Batch(msgspec.Struct, kw_only=True):
     compressing happens in the writer thread. Bytes come back as they are."""
     runs: list[RunRow] = []
     jobs: list[JobRow] = []
+    kept: list[KeptRow] = []
+    """Facts of the server's shell that changed, in order."""
+    audit: list[AuditRow] = []
+    """Acts, numbered and chained by their giver."""
     format: int = BODY_FORMAT
     """Encoding of the entries."""
 
@@ -211,6 +217,12 @@ class Recovered(msgspec.Struct, kw_only=True):
     """The newest complete state, if one was ever written."""
     batches: Iterator[JournalBatch]
     """The batches after it, in order, read piece by piece. To be used up before the first commit."""
+    kept: list[KeptRow] = []
+    """Facts of the server's shell."""
+    audit_seq: int = 0
+    """Number of the newest row of the audit."""
+    audit_hash: str = FIRST_HASH
+    """Its hash."""
 
 
 class Retention(msgspec.Struct, kw_only=True, frozen=True):
@@ -323,6 +335,14 @@ class History(Protocol):
 
     def jobs_after(self, seq: int, limit: int = 1000) -> list[JobRow]:
         """Return statistics of deleted jobs with numbers above ``seq``, oldest first."""
+        ...
+
+    def audit(self, query: AuditQuery, *, before: int | None = None, limit: int = 100) -> AuditPage:
+        """Return a page of the acts that fit ``query``, newest first."""
+        ...
+
+    def audit_after(self, seq: int, limit: int = 1000) -> list[AuditRow]:
+        """Return acts with numbers above ``seq``, oldest first."""
         ...
 
     def close(self) -> None:

@@ -4,8 +4,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, select
 
+from afcore.store import sqlledger
 from afcore.store.base import JobRow, RunPage, RunQuery, RunRow
 from afcore.store.database import Database
+from afcore.store.ledger import AuditPage, AuditQuery, AuditRow
 from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable, jobs, tasks
 
 __all__ = ["SqlHistory"]
@@ -55,12 +57,25 @@ class SqlHistory:
         """As ``History.jobs_after``."""
         return self._ask(JobRow, _columns(JOB_ROWS).where(jobs.c.seq > seq).order_by(jobs.c.seq).limit(limit))
 
+    def audit(self, query: AuditQuery, *, before: int | None = None, limit: int = 100) -> AuditPage:
+        """As ``History.audit``."""
+        found = [sqlledger.audit_row(row) for row in self._read(sqlledger.audit_page(query, before, limit + 1))]
+        rows = found[:limit]
+        return AuditPage(rows=rows, next=rows[-1].seq if len(found) > limit and rows else None)
+
+    def audit_after(self, seq: int, limit: int = 1000) -> list[AuditRow]:
+        """As ``History.audit_after``."""
+        return [sqlledger.audit_row(row) for row in self._read(sqlledger.audit_after(seq, limit))]
+
     def _ask(self, kind: type[_Row], wanted: Select[Any]) -> list[_Row]:
+        return [kind(**row) for row in self._read(wanted)]
+
+    def _read(self, wanted: Select[Any]) -> list[Any]:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
             with self._connection.begin():
-                return [kind(**row) for row in self._connection.execute(wanted).mappings()]
+                return list(self._connection.execute(wanted).mappings())
         except self._database.errors as error:
             self._drop()
             raise self._database.explain(error) from error

@@ -19,6 +19,7 @@ from afcore.store.base import (
     Snapshot,
 )
 from afcore.store.checks import Manifest, check_batches, check_format, check_snapshot, choose_base
+from afcore.store.ledger import FIRST_HASH, AuditPage, AuditQuery, AuditRow, KeptRow
 from afcore.store.packing import join_entries
 
 __all__ = ["MemoryHistory", "MemoryStore"]
@@ -41,6 +42,8 @@ class _Disk:
         self.jobs: list[JobRow] = []
         self.last_run = 0
         self.last_job = 0
+        self.kept: dict[tuple[str, str], KeptRow] = {}
+        self.audit: list[AuditRow] = []
 
 
 class MemoryStore:
@@ -81,6 +84,9 @@ class MemoryStore:
             last_seq=disk.last_seq,
             snapshot=newest,
             batches=iter(later),
+            kept=[row for _, row in sorted(disk.kept.items())],
+            audit_seq=disk.audit[-1].seq if disk.audit else 0,
+            audit_hash=disk.audit[-1].hash if disk.audit else FIRST_HASH,
         )
 
     def commit(self, batches: Sequence[Batch]) -> None:
@@ -103,6 +109,12 @@ class MemoryStore:
                 disk.last_job += 1
                 job.seq = disk.last_job
                 disk.jobs.append(job)
+            for row in batch.kept:
+                if row.body is None:
+                    disk.kept.pop((row.kind, row.key), None)
+                else:
+                    disk.kept[row.kind, row.key] = row
+            disk.audit.extend(batch.audit)
             disk.last_seq = self.last_seq = batch.seq
 
     def renew(self) -> None:
@@ -210,6 +222,25 @@ class MemoryHistory:
     def jobs_after(self, seq: int, limit: int = 1000) -> list[JobRow]:
         """As ``History.jobs_after``."""
         return [job for job in self._disk.jobs if job.seq > seq][:limit]
+
+    def audit(self, query: AuditQuery, *, before: int | None = None, limit: int = 100) -> AuditPage:
+        """As ``History.audit``."""
+        found = [
+            row
+            for row in reversed(self._disk.audit)
+            if (before is None or row.seq < before)
+            and query.who in ("", row.who)
+            and row.action.startswith(query.action)
+            and query.text.lower() in row.what.lower()
+            and row.at_ms >= query.since_ms
+            and (not query.until_ms or row.at_ms < query.until_ms)
+        ]
+        rows = found[:limit]
+        return AuditPage(rows=rows, next=rows[-1].seq if len(found) > limit else None)
+
+    def audit_after(self, seq: int, limit: int = 1000) -> list[AuditRow]:
+        """As ``History.audit_after``."""
+        return [row for row in self._disk.audit if row.seq > seq][:limit]
 
     def close(self) -> None:
         """As ``History.close``."""

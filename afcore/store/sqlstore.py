@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from afcore.errors import Corrupt, Fenced, InUse, Unavailable
-from afcore.store import journal
+from afcore.store import journal, sqlledger
 from afcore.store import snapshot as snapshots
 from afcore.store.base import Batch, Recovered, Retention, Snapshot
 from afcore.store.checks import DAY, check_batches, check_snapshot, choose_base
@@ -130,6 +130,8 @@ class SqlStore:
             newest = snapshots.read_newest(connection)
             farm = read_meta(connection, "farm")
             created = read_meta(connection, "created")
+            kept = sqlledger.read_kept(connection)
+            audit_seq, audit_hash = sqlledger.newest_audit(connection)
             if farm is None or created is None:
                 raise Corrupt(f"{self._database.place} has lost its name", hint="put back the newest copy of it")
         start = newest.seq if newest else 0
@@ -140,6 +142,9 @@ class SqlStore:
             last_seq=self.last_seq,
             snapshot=newest,
             batches=journal.read_after(self._query, start, self.last_seq),
+            kept=kept,
+            audit_seq=audit_seq,
+            audit_hash=audit_hash,
         )
 
     def commit(self, batches: Sequence[Batch]) -> None:
@@ -167,6 +172,7 @@ class SqlStore:
                     batches = [batch for batch in batches if batch.seq > marks.seq]
                 if batches:
                     marks = journal.append(connection, batches, marks)
+                    sqlledger.write(connection, batches)
                     runs = [run for batch in batches for run in batch.runs]
                     jobs = [job for batch in batches for job in batch.jobs]
                     if runs:

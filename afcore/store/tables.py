@@ -30,7 +30,9 @@ __all__ = [
     "JOB_ROWS",
     "RUN_ROWS",
     "RowTable",
+    "af_audit",
     "af_journal",
+    "af_kept",
     "af_meta",
     "af_snapshot",
     "af_snapshot_columns",
@@ -186,6 +188,38 @@ af_snapshot_columns = Table(
     Column("body", LargeBinary, nullable=False),
 )
 """Columns of a block's tasks as of a snapshot, each in parts."""
+
+
+af_kept = Table(
+    "af_kept",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(256), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Small facts of the server by kind and key: accounts, tokens."""
+
+
+def _word(name: str, length: int = 256) -> Column[Any]:
+    return Column(name, String(length), nullable=False)
+
+
+af_audit = Table(
+    "af_audit",
+    metadata,
+    _id(),
+    Column("at_ms", _Big, nullable=False),
+    _word("who"),
+    _word("role", 16),
+    _word("origin"),
+    _word("operation"),
+    _word("action"),
+    _word("what", 4096),
+    Column("body", LargeBinary, nullable=False),
+    _word("hash", 64),
+    Index("af_audit_who", "who", "seq"),
+)
+"""One row per act of a person or a node, each chained to the one before it."""
 
 
 class RowTable(NamedTuple):

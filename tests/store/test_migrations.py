@@ -25,21 +25,21 @@ from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable, metadata
 from tests.store.builders import batch, run_row
 from tests.store.cluster import Cluster
 
-BEFORE = '''"""A planted second version, first half."""
+BEFORE = '''"""A planted next version, first half."""
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002_before", "0001_after"
+revision, down_revision = "0003_before", "0002_after"
 branch_labels = depends_on = None
 
 
 def upgrade():
     op.add_column("tasks", sa.Column("colour", sa.String(16), nullable=False, server_default="grey"))
 '''
-AFTER = '''"""A planted second version, second half."""
+AFTER = '''"""A planted next version, second half."""
 from alembic import op
 
-revision, down_revision = "0002_after", "0002_before"
+revision, down_revision = "0003_after", "0003_before"
 branch_labels = depends_on = None
 
 
@@ -65,8 +65,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 def planted(folder: Path, before: str = BEFORE) -> Path:
     """Return scripts of a version to come."""
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_before.py").write_text(before)
-    (folder / "versions" / "v0002_after.py").write_text(AFTER)
+    (folder / "versions" / "v0003_before.py").write_text(before)
+    (folder / "versions" / "v0003_after.py").write_text(AFTER)
     return folder
 
 
@@ -86,11 +86,11 @@ def test_a_version_comes_in_two_halves(database: Database, tmp_path: Path) -> No
     store.commit([batch(1, store, runs=[run_row()])])
     store.close()
     assert look(database.reader())[0] == HEAD
-    second = partial(migrate, scripts=planted(tmp_path / "scripts"), version=2)
+    second = partial(migrate, scripts=planted(tmp_path / "scripts"), version=3)
 
     SqlStore(database, now=1.0, migrating=second).close()
     revision, columns, indexes = look(database.reader())
-    assert revision == "0002_before" and "colour" in columns and "tasks_done" in indexes
+    assert revision == "0003_before" and "colour" in columns and "tasks_done" in indexes
 
     older = SqlStore(database, now=1.0)  # going back is possible between the halves
     older.commit([batch(2, older, runs=[run_row()])])
@@ -99,18 +99,18 @@ def test_a_version_comes_in_two_halves(database: Database, tmp_path: Path) -> No
 
     newer = SqlStore(database, now=1.0, migrating=second)
     revision, columns, indexes = look(database.reader())
-    assert revision == "0002_after" and "tasks_done" not in indexes
+    assert revision == "0003_after" and "tasks_done" not in indexes
     newer.commit([batch(3, newer, runs=[run_row()])])
     newer.close()
-    with pytest.raises(TooNew, match="format 2, this one knows 1"):
+    with pytest.raises(TooNew, match="format 3, this one knows 2"):
         SqlStore(database, now=1.0)
     SqlStore(database, now=1.0, migrating=second).close()
 
 
 def test_a_fresh_database_gets_everything_at_once(database: Database, tmp_path: Path) -> None:
-    second = partial(migrate, scripts=planted(tmp_path / "scripts"), version=2)
+    second = partial(migrate, scripts=planted(tmp_path / "scripts"), version=3)
     SqlStore(database, now=1.0, migrating=second).close()
-    assert look(database.reader())[0] == "0002_after"
+    assert look(database.reader())[0] == "0003_after"
     with pytest.raises(TooNew):
         SqlStore(database, now=1.0)
 
@@ -119,7 +119,7 @@ def test_a_migration_that_fails_has_not_begun(database: Database, tmp_path: Path
     store = SqlStore(database, now=1.0)
     epoch = store.epoch
     store.close()
-    broken = partial(migrate, scripts=planted(tmp_path / "scripts", BROKEN), version=2)
+    broken = partial(migrate, scripts=planted(tmp_path / "scripts", BROKEN), version=3)
     with pytest.raises(StoreError, match="no_such_table"):
         SqlStore(database, now=1.0, migrating=broken)
     revision, columns, _ = look(database.reader())
