@@ -51,6 +51,8 @@ _ALL = (
     Setting("snapshot_events", "int", 400_000, "events in the journal after which a snapshot is written", "", 1),
     Setting("snapshot_bytes", "int", 64 * _MIB, "size of the journal after which a snapshot is written", "bytes", 1),
     Setting("files_budget", "int", 20 * _GIB, "space for logs and other files of runs on the server", "bytes", 0),
+    Setting("resources_keep_days", "float", 30.0, "how long minutes of what renders measured are kept", "days", 0.0),
+    Setting("resources_keep_bytes", "int", 4 * _GIB, "how large these minutes may grow", "bytes", 0),
     Setting("log_bytes_max", "int", 8 * _MIB, "how much output of one run is kept; the middle is cut", "bytes", 4096),
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
     Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),

@@ -1,7 +1,7 @@
 """The composition root of the server: what there is, who knows whom, and in which order it starts and stops.
 
 Start: database (locked, loaded) - core (recovered) - writer - files - runner, which is told first that the server came
-back - door.  Stop: door - runner - snapshot - writer - files - database.
+back - door.  Stop: door - runner - snapshot - readings - writer - files - database.
 """
 
 import asyncio
@@ -58,6 +58,7 @@ from afnet.server.quarantine import Quarantine
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
+from afnet.server.resources import ResourceHistory
 from afnet.server.runner import Answer, Runner
 from afnet.server.tally import Tally
 from afnet.wire.messages import FileAccepted, Welcome
@@ -181,6 +182,14 @@ class FarmServer:
             answer=self._files_accepted,
             finished_jobs=self._finished_jobs,
         )
+        self.resources = ResourceHistory(
+            farm,
+            data / "resources",
+            keep_days=config["resources_keep_days"],
+            keep_bytes=config["resources_keep_bytes"],
+            now=clock.now,
+            loop=loop,
+        )
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
             farm,
@@ -194,6 +203,7 @@ class FarmServer:
             now=clock.now,
             loop=loop,
             why=self._why,
+            resources=self.resources.answer,
         )
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
         self.requests.own = {
@@ -303,6 +313,8 @@ class FarmServer:
             await self._last_snapshot()
         self.keeper.stop()
         self.runner.stop()
+        self.resources.cancel()
+        await self._loop.run_in_executor(None, self.resources.stop)
         await self._loop.run_in_executor(None, self.writer.stop)
         await self._loop.run_in_executor(None, self.files.stop)
         self._store.close()
@@ -326,6 +338,7 @@ class FarmServer:
     def happened(self, events: list[Event], initiator: str) -> None:
         """Screens first: they need not wait for the disk."""
         self.tally.note(events, self._clock.now())
+        self.resources.note(events)
         if self.board.watched:
             self.board.mark(events, initiator)
             self.fanout.changed()

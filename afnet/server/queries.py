@@ -81,6 +81,7 @@ class Queries:
         now: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
         why: Callable[..., dict[str, Any]],
+        resources: Callable[[dict[str, Any]], Callable[[], Any]],
     ) -> None:
         self._farm = farm
         self._now = now
@@ -129,6 +130,7 @@ class Queries:
             "file.read": self._file_read,
             "job.thumbnails": self._job_thumbnails,
             "history.runs": self._history_runs,
+            "history.resources": resources,
         }
 
     @property
@@ -380,6 +382,8 @@ class Queries:
             task=task if task >= 0 else None,
             user=arguments["user"] or None,
             host=arguments["render"] or None,
+            since_ms=int(arguments["since"] * 1000) or None,
+            until_ms=int(arguments["until"] * 1000) or None,
         )
 
         def read() -> dict[str, Any]:

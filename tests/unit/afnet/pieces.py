@@ -182,6 +182,7 @@ class House:
             self.core.farm, files=self.files, store=Any, audit=self.audit, status=lambda: {"jobs": 1},  # type: ignore[arg-type]
             settings=list, now=self.clock.now, loop=loop, coming=self.coming,
             why=lambda **about: why(self.core.farm, self.core.scheduler, self.clock.now(), **about),
+            resources=lambda arguments: dict,
         )  # fmt: skip
         self.requests = Requests(self.runner, self.queries, services=["generic"])
         self.renders = Renders(
