@@ -427,7 +427,7 @@ class ProgressReading(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class MeasureRender(msgspec.Struct, tag="measure_render", frozen=True):
-    """Readings of a render: its host resources (empty: unchanged) and the progress of its runs."""
+    """Readings of a render: its host resources (a missing one is unchanged) and the progress of its runs."""
 
     render: int
     session: int

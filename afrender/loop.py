@@ -48,6 +48,7 @@ from afrender.delivery import Delivery
 from afrender.helper.pool import HelperPool
 from afrender.host.local import address_towards
 from afrender.host.probe import HostProbe
+from afrender.host.told import HostInfo
 from afrender.host.watch import HostWatch
 from afrender.instructions import LEAVES, run_sleep
 from afrender.logs import LOG_BUDGET
@@ -162,6 +163,7 @@ class AgentLoop:
         self.over: asyncio.Future[str] = self._loop.create_future()
         self._host = host
         self._identity = host.identity()
+        self._host_info = HostInfo()
         self._settings = settings
         self._farm_met = farm_met
         self._clock = clock
@@ -423,14 +425,19 @@ class AgentLoop:
             return
         progress = [self.works.all[key].reading() for key in action.keys if key in self.works.all]
         if action.host and not self._host.slow:
-            self._send(Readings(self._host.measure(), progress))
+            self._say_readings(self._host.measure(), progress)
         elif action.host:
             self._errand(self._measure_host(progress))
         else:
             self._send(Readings({}, progress))
 
     async def _measure_host(self, progress: list[ProgressReading]) -> None:
-        self._send(Readings(await self.read_machine(), progress))
+        self._say_readings(await self.read_machine(), progress)
+
+    def _say_readings(self, reading: dict[str, Any], progress: list[ProgressReading]) -> None:
+        if self.welcome is not None and "host_once" in self.welcome.capabilities:
+            reading = self._host_info.news(reading)
+        self._send(Readings(reading, progress))
 
     async def read_machine(self, wait: float = 2.0) -> dict[str, Any]:
         """Return a reading of this machine and the trees of its tasks, an old one after ``wait`` seconds."""
@@ -469,7 +476,7 @@ class AgentLoop:
                 instance=self._settings.instance,
                 interfaces=identity.interfaces,
                 devices=identity.devices,
-                resources=self.machine.latest,
+                resources=self._host_info.whole(self.machine.latest),
                 running=[RunningRun(*key) for key in running],
                 address=own[0],
                 family=own[1],

@@ -19,6 +19,7 @@ from afcore.events import (
 )
 from afcore.evolve.tasks import count_in_pools
 from afcore.evolve.tickets import limit_services
+from afcore.hostreading import joined
 from afcore.model.clocks import is_busy, is_idle
 from afcore.model.farm import Farm
 from afcore.model.hostruns import HostRuns
@@ -121,7 +122,7 @@ def _render_measured(farm: Farm, event: RenderMeasured, at: float) -> None:
     render.seen = at
     render.version = farm.version
     if event.resources:
-        render.resources = event.resources
+        render.resources = joined(render.resources, event.resources)
         _set_clocks(farm, render, at)
 
 

@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from afcore.errors import AfError, ConnectionLost, WireError
+from afcore.hostreading import joined
 from afnet.client.refusals import error_of
 from afnet.client.servers import Address
 from afnet.transport.base import FrameConnection
@@ -91,9 +94,9 @@ class Conversation:
     # Sending
 
     def add(self, message: Message) -> None:
-        """Send a message at the end of this turn of the loop; readings replace readings."""
+        """Send a message at the end of this turn of the loop; readings replace readings of the same thing."""
         if isinstance(message, Readings):
-            self._readings = message
+            self._readings = message if self._readings is None else _newest(self._readings, message)
         else:
             self._urgent.append(message)
         self._flush_soon()
@@ -263,3 +266,13 @@ class Conversation:
             return
         self._write_pending()
         self._arm()
+
+
+def _newest(before: Readings, now: Readings) -> Readings:
+    """Return the newest of every reading: what the later ones leave out is not said otherwise."""
+    progress = {(one.job, one.block, one.task, one.run): one for one in before.progress}
+    for one in now.progress:
+        key = (one.job, one.block, one.task, one.run)
+        earlier = progress.get(key)
+        progress[key] = replace(one, changed=True) if earlier is not None and earlier.changed else one
+    return Readings(joined(before.resources, now.resources), list(progress.values()))

@@ -329,7 +329,10 @@ class Acknowledge(_Message, tag=37, frozen=True):
 
 
 class Readings(_Message, tag=38, frozen=True):
-    """Host resources (empty: not measured now) and progress of what runs; never queued: the newest replaces."""
+    """Host resources (empty: not measured now) and progress of what runs; never queued: the newest replaces.
+
+    A resource that is missing is what it was last: what never changes of a host is told once.
+    """
 
     resources: dict[str, Any]
     progress: list[ProgressReading]

@@ -56,7 +56,7 @@ class SessionState(Enum):
 KINDS = ("server", "agent", "client")
 """What a session may be: the farm's side, or one of the two kinds of callers."""
 
-CAPABILITIES = ("files", "follow")
+CAPABILITIES = ("files", "follow", "host_once")
 """What this program can beyond the bare protocol: ``files`` keeps files of runs, ``follow`` passes live output on."""
 
 _ANY = frozenset({Ping, Pong, Goodbye, Refused})

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from afcore.errors import Bug
+from afcore.hostreading import joined
 from afcore.ids import RunKey
 from afcore.states import RunStatus
 from afnet.client.link import Link
@@ -20,6 +21,7 @@ from afnet.wire.messages import Drop, Follow, Hello, Refused, Stop, Unfollow
 from afrender.agent import Agent
 from afrender.helper.pool import HelperPool
 from afrender.host.fake import FakeHost
+from afrender.host.told import HOST_FIELDS
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.pictures import PictureSettings
 from afrender.process.posix import PosixLayer
@@ -45,9 +47,11 @@ class Stage:
         self.post_limit = 16.0
         self.pictures = PictureSettings()
         self.known_farm = ""
-        (folder / "host.json").write_text(json.dumps({"identity": {"name": "r01"}, "resources": [{"cpu_idle": 42}]}))
+        self.resources: list[dict[str, object]] = [{"cpu_idle": 42}]
 
     async def open(self) -> None:
+        machine = {"identity": {"name": "r01"}, "resources": self.resources}
+        (self.folder / "host.json").write_text(json.dumps(machine))
         self.address = await self.farm.open(self.address)
         await self.raise_agent()
         await until(lambda: self.farm.registered, what="registration")
@@ -187,6 +191,34 @@ def test_readings_come_with_every_heartbeat(act):
     farm = Farm()
     farm.heartbeat = 0.05
     act(scene, farm=farm)
+
+
+def test_what_never_changes_of_a_machine_is_told_once_and_again_when_it_changed(act):
+    card = {"index": 0, "name": "Card A", "mem_total_mb": 8192, "mem_used_mb": 1, "temp": 40}
+    steps = [{"cpu_user": user, "gpus": [{**card, "util": user}]} for user in (1, 2, 3)]
+    steps.append({"cpu_user": 4, "mem_total_mb": 32768, "gpus": [{**card, "name": "Card B", "util": 4}]})
+
+    async def scene(stage: Stage) -> None:
+        await until(lambda: any(one.resources["cpu_user"] == 4 for one in stage.farm.readings))
+        said = {one.resources["cpu_user"]: one.resources for one in reversed(stage.farm.readings)}
+        first = stage.farm.registers[0].resources
+        assert (first["cpu_num"], first["mem_total_mb"], first["hw_info"]) == (8, 16384, "made up")
+        assert first["gpus"][0]["name"] == "Card A"
+        for user in (2, 3):
+            assert not {*HOST_FIELDS} & {*said[user]}
+            assert said[user]["gpus"] == [{"util": user, "mem_used_mb": 1, "temp": 40}]
+        assert {*HOST_FIELDS} & {*said[4]} == {"mem_total_mb"} and said[4]["gpus"][0]["name"] == "Card B"
+        whole = first
+        for user in (2, 3, 4):
+            whole = joined(whole, said[user])
+        assert whole == {**first, **steps[3]}
+        stage.farm.peer.close("come again")
+        await until(lambda: len(stage.farm.registers) == 2)
+        assert {*HOST_FIELDS} <= {*stage.farm.registers[1].resources}
+
+    farm = Farm()
+    farm.heartbeat = 0.05
+    act(scene, farm=farm, resources=steps)
 
 
 def test_a_server_that_takes_little_gets_signs_of_life_and_later_the_newest_readings(act, monkeypatch):

@@ -4,6 +4,9 @@ import asyncio
 import random
 import threading
 
+from msgspec.structs import replace
+
+from afcore.commands import ProgressReading
 from afcore.envelope import Principal
 from afcore.states import Role
 from afnet.client.link import MOST_CHUNKS, Link
@@ -161,8 +164,15 @@ def test_one_turn_of_the_loop_is_one_frame_and_readings_replace_readings() -> No
         link.send(REPORT)
         await asyncio.sleep(0.01)
         assert farm.messages == [REPORT, REPORT, Readings({"cpu": 2}, []), chunk(1)]
+        one, other = ProgressReading(2, 0, 0, 1, 10), ProgressReading(2, 0, 1, 1, 20)
+        link.send(Readings({"cpu": 3, "mem_total_mb": 5}, [one, other]))
+        link.send(Readings({"cpu": 4}, [replace(one, percent=11, changed=False)]))
+        await asyncio.sleep(0.01)
+        # What the newer one leaves out of the host or does not speak of is not lost.
+        newest = Readings({"cpu": 4, "mem_total_mb": 5}, [replace(one, percent=11), other])
+        assert farm.messages[-1] == newest
         # The piece of a file goes by itself, after what matters.
-        assert len(watched.batches) == 2
+        assert len(watched.batches) == 3
         await link.close()
 
     asyncio.run(play())

@@ -71,7 +71,7 @@ def test_hello_and_welcome_open_both_ends() -> None:
     assert isinstance(welcome, Welcome) and (welcome.farm, welcome.epoch, welcome.role) == ("farm-1", 3, 30)
     assert wire.server.state is wire.caller.state is SessionState.OPEN
     assert wire.server.peer_kind == "agent" and wire.caller.version == 1
-    assert wire.server.capabilities == wire.caller.capabilities == {"files", "follow"}
+    assert wire.server.capabilities == wire.caller.capabilities == {"files", "follow", "host_once"}
     assert [entry.text[:8] for entry in wire.server.story()] == ["welcomed"]
 
 

@@ -176,6 +176,18 @@ def test_readings_are_shown_and_not_journaled(house: House) -> None:
     assert house.ask("render.show", name="r1")["row"]["resources"]["cpu_user"] == 70
 
 
+def test_a_reading_leaves_out_what_the_server_was_told_of_the_host_before(house: House) -> None:
+    agent = house.agent()
+    card = {"index": 0, "name": "Card A", "mem_total_mb": 8192}
+    house.say(agent, Readings({"cpu_num": 2, "cpu_user": 70, "gpus": [{**card, "util": 5}]}, []))
+    house.say(agent, Readings({"cpu_user": 60, "gpus": [{"util": 9}]}, []))
+    assert house.ask("render.show", name="r1")["row"]["resources"] == {
+        "cpu_num": 2, "cpu_user": 60, "gpus": [{**card, "util": 9}],
+    }  # fmt: skip
+    house.say(agent, Readings({"cpu_num": 4, "gpus": []}, []))
+    assert house.ask("render.show", name="r1")["row"]["resources"] == {"cpu_num": 4, "cpu_user": 60, "gpus": []}
+
+
 def test_files_of_jobs_that_are_gone_need_not_be_kept(house: House) -> None:
     id = house.submit(1)
     agent = house.agent()
