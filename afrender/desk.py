@@ -280,12 +280,12 @@ class Desk:
     def _restore(self) -> dict[str, str]:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             data = json.loads(self._file.read_text(encoding="utf-8"))
-            return {name: str(data.get(name, "")) for name in ("ours", "before")}
+            return {name: str(data.get(name, "")) for name in ("ours", "before", "rule")}
         return {}
 
     def _keep(self) -> None:
-        known = {"ours": self.policy.ours, "before": self.policy.before}
-        if known != ({"ours": "", "before": ""} | self._restore()):
+        known = {"ours": self.policy.ours, "before": self.policy.before, "rule": self.policy.rule}
+        if known != ({"ours": "", "before": "", "rule": ""} | self._restore()):
             try:
                 self._file.write_text(json.dumps(known), encoding="utf-8")
             except OSError as error:

@@ -38,7 +38,8 @@ class Judgement:
 
     ``place``: where in other people's code something went wrong, for the log. ``post``: what is to be run now.
     ``pictures``: images to make thumbnails of. ``checks``: images to look into, each with the frame before it.
-    ``said``: what the service wants to have in the log.
+    ``said``: what the service wants to have in the log. ``found``: the files that the parser noted, as the farm knows
+    them.
     """
 
     status: RunStatus
@@ -48,6 +49,7 @@ class Judgement:
     pictures: Sequence[str] = ()
     checks: Sequence[tuple[str, str]] = ()
     said: str = ""
+    found: Sequence[str] = ()
 
 
 class Reader:
@@ -63,6 +65,7 @@ class Reader:
         "_parser",
         "_raw",
         "_service",
+        "_shown",
         "activity",
         "changed",
         "failure",
@@ -82,6 +85,7 @@ class Reader:
         self._raw = parser is None or type(parser).do is Parser.do
         self._feed = LineFeed()
         self._block = b""
+        self._shown: list[str] = []
         self.activity = ""
         """What the task last said it is doing."""
         self.report = ""
@@ -145,6 +149,7 @@ class Reader:
         self.report = parser.report or self.report
         if parser.files_onthefly:
             self.pictures += parser.files_onthefly
+            self._shown += parser.files_onthefly
             parser.files_onthefly.clear()
         if self.verdict is None:
             if parser.fatalerror:
@@ -221,6 +226,9 @@ class Reader:
         judged = self._judge(end)
         try:
             said = self._service.last_words()
+            noted = [*self._parser.files, *self._shown] if self._parser is not None else []
+            if noted:
+                judged = replace(judged, found=self._service.found_files(noted))
         except Exception:  # noqa: BLE001 - a service is other people's code: whatever it raises is its task's failure
             self._fail("service", type(self._service).__name__)
             return Judgement(RunStatus.ERROR, self.sentence, self.failure)
@@ -335,4 +343,5 @@ class Applications:
             return None
         parser: Parser = kind()
         parser.setTaskInfo(service.parser_info(plan))
+        service.meet(parser)
         return parser

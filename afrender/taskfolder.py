@@ -11,13 +11,26 @@ import contextlib
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from afcore.ids import RunKey
 
-__all__ = ["FileLimits", "Found", "clear_task_folders", "collect_files", "remove_folder", "task_folder"]
+__all__ = [
+    "FOUND_FILES",
+    "FileLimits",
+    "Found",
+    "clear_task_folders",
+    "collect_files",
+    "found_text",
+    "remove_folder",
+    "task_folder",
+]
 
 _NAME = "tasks"
+
+FOUND_FILES = "found-files.txt"
+"""The file that lists what a task's parser found, one path a line, as the farm knows them."""
 
 
 class FileLimits(NamedTuple):
@@ -37,6 +50,12 @@ class Found(NamedTuple):
 def task_folder(root: str, key: RunKey) -> str:
     """Return where the folder of a run is below the agent's folder; it need not exist."""
     return os.path.join(root, _NAME, f"{key.job}.{key.block}.{key.task}.{key.run}")
+
+
+def found_text(files: Sequence[str], most: int = FileLimits().size) -> bytes:
+    """Return what stands in the list of found files: whole lines, at most ``most`` bytes."""
+    text = "".join(f"{' '.join(file.splitlines())}\n" for file in files).encode("utf-8", "replace")
+    return text if len(text) <= most else text[: text.rfind(b"\n", 0, most) + 1]
 
 
 def clear_task_folders(root: str) -> None:

@@ -36,7 +36,7 @@ from afrender.stimuli import (
     Terminate,
     VerdictReached,
 )
-from afrender.taskfolder import FileLimits, collect_files, task_folder
+from afrender.taskfolder import FOUND_FILES, FileLimits, collect_files, found_text, task_folder
 
 __all__ = ["Work", "Works", "WorkSettings"]
 
@@ -340,6 +340,8 @@ class Works:
             )
         )
         self.pictures.make(work.key, judgement.pictures)
+        if judgement.found:
+            self._deliver(work.key, FOUND_FILES, found_text(judgement.found))
         if isinstance(reader, RemoteReader) or self.pictures.settings.command:
             folder = self._task_folder(work.key)
             if os.path.isdir(folder):

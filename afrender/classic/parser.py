@@ -45,15 +45,6 @@ class parser(Parser):
         """Say whether the task shows life: by default whenever there was output."""
         return bool(i_args.get("data"))
 
-    def getFiles(self) -> list[str]:
-        """Return the files that were noted."""
-        return self.files
-
-    def getFilesOnTheFly(self) -> list[str]:
-        """Return the files to be shown at once, and forget them."""
-        found, self.files_onthefly = self.files_onthefly, []
-        return found
-
     def tagHTML(self, i_line: str) -> str:
         """Return a line as it is."""
         return i_line

@@ -63,6 +63,7 @@ class service:
 
     def getParsedFiles(self) -> list[str]:
         """Return the files that the parser noted, as the farm knows them."""
+        # A list of its own: the parser's files are still looked for on this machine.
         return [self.pm.toServer(file) for file in self.parser.files] if self.parser is not None else []
 
     def getLog(self) -> str:
@@ -219,6 +220,15 @@ class ClassicService(Service):
         if self.inner.checkRenderedFiles() is not False:
             return ""
         return toStr(self.inner.getLog()).rpartition("\n")[2] or "The service found the files bad"
+
+    def meet(self, parser: Any) -> None:
+        """Let the classic service know its parser."""
+        if self.inner is not None:
+            self.inner.parser = parser
+
+    def found_files(self, noted: list[str]) -> list[str]:
+        """Return the files that the parser noted as the classic service has the farm know them."""
+        return [toStr(one) for one in self.inner.getParsedFiles() or ()]
 
     def post_commands(self, files: list[str]) -> list[str | list[str]]:
         """Return what the classic service wants done after a good end."""

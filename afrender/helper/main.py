@@ -80,6 +80,7 @@ class Helper:
                 list(judgement.pictures),
                 list(judgement.checks),
                 judgement.said,
+                list(judgement.found),
             )
             return Closed(state, judged)
         return Failed(f"A helper does not know what to do with {type(request).__name__}", "")

@@ -152,6 +152,7 @@ class Judged(msgspec.Struct, tag=14, array_like=True):
     pictures: list[str] = []
     checks: list[tuple[str, str]] = []
     said: str = ""
+    found: list[str] = []
 
 
 class Closed(msgspec.Struct, tag=18, array_like=True):

@@ -157,7 +157,7 @@ class RemoteReader:
         seat.leave(closed=True)
         status = RunStatus(judged.status)
         seen = judged.post, judged.pictures, judged.checks
-        return Judgement(status, judged.sentence, judged.place, *seen, judged.said)
+        return Judgement(status, judged.sentence, judged.place, *seen, judged.said, judged.found)
 
     @property
     def _names(self) -> str:

@@ -84,9 +84,13 @@ class _Switch:
 
 
 class Policy:
-    """One machine's rules and what they did. ``ours`` and ``before``: what they had done in an earlier life."""
+    """One machine's rules and what they did.
 
-    def __init__(self, rules: Rules, *, ours: str = "", before: str = "") -> None:
+    ``ours``, ``before`` and ``rule``: what they had done in an earlier life. That rule still holds then, until what
+    ends it is seen: a restart of the agent frees nobody's machine.
+    """
+
+    def __init__(self, rules: Rules, *, ours: str = "", before: str = "", rule: str = "") -> None:
         self.rules = rules
         self.ours = ours
         """The state a rule has set; empty: none has."""
@@ -97,10 +101,17 @@ class Policy:
         self._switches: dict[str, tuple[_Switch, str]] = {"idle": (_Switch(), rules.state)}
         self._switches |= {hours.text: (_Switch(), hours.state) for hours in rules.hours}
         self._switches |= {name: (_Switch(), rules.state) for name in ("programs", "cpu", "memory")}
+        if ours and rule in self._switches:
+            self._switches[rule][0].on = True
         self._causes: dict[str, Cause] = {}
         self._asked: str | None = None
         self._asked_at = 0.0
         self._blind_since: float | None = None
+
+    @property
+    def rule(self) -> str:
+        """Which rule took the machine; empty when none did."""
+        return self._strongest()[2] if self.ours else ""
 
     @property
     def cause(self) -> Cause | None:
@@ -147,7 +158,9 @@ class Policy:
         self._observe_load("memory", "memory", seen.memory, self.rules.memory, now)
         if self.state is None or (self._asked is not None and now - self._asked_at < PATIENCE):
             return None
-        wanted, cause = self._strongest()
+        wanted, cause, _ = self._strongest()
+        if self.ours and self.since is None:
+            self.since = now
         if cause is not None and _STRENGTH[wanted] > _STRENGTH[self.state]:
             if not self.ours:
                 self.before, self.since = self.state, now
@@ -209,12 +222,12 @@ class Policy:
 
     # -- deciding ------------------------------------------------------------------------------------------------
 
-    def _strongest(self) -> tuple[str, Cause | None]:
-        best, cause = "", None
+    def _strongest(self) -> tuple[str, Cause | None, str]:
+        best, cause, rule = "", None, ""
         for name, (switch, state) in self._switches.items():
             if switch.on and not switch.overruled and _STRENGTH[state] > _STRENGTH[best]:
-                best, cause = state, self._causes.get(name)
-        return best, cause
+                best, cause, rule = state, self._causes.get(name), name
+        return best, cause, rule
 
     def _give_way(self) -> None:
         for switch, _ in self._switches.values():

@@ -251,6 +251,15 @@ class Parser:
         if os.path.isfile(path):
             (self.files_onthefly if i_onthefly else self.files).append(path)
 
+    def getFiles(self) -> list[str]:
+        """Return the files that were noted."""
+        return self.files
+
+    def getFilesOnTheFly(self) -> list[str]:
+        """Return the files to be shown at once, and forget them."""
+        found, self.files_onthefly = self.files_onthefly, []
+        return found
+
     def _keywords(self, data: str) -> None:
         words = self._words
         if words is None:

@@ -183,6 +183,13 @@ class Service:
         """Return what is to be run after a good end, one after the other; ``files`` are those the parser noted."""
         return []
 
+    def meet(self, parser: Any) -> None:
+        """Know the parser of the task, once both are made."""
+
+    def found_files(self, noted: list[str]) -> list[str]:
+        """Return the files that the parser ``noted`` as the farm knows them: other machines have other paths."""
+        return [self.paths.to_server(file) for file in noted]
+
     def task_folder(self) -> str:
         """Return a folder of the task's own: what is in it goes to the server when the task is over, within limits."""
         if self.store:

@@ -9,8 +9,9 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+from PySide6.QtSvg import QSvgRenderer
 
-__all__ = ["ICON_SIZES", "STATES", "Theme", "draw_glyph", "state_icon", "word"]
+__all__ = ["ICON_SIZES", "STATES", "Theme", "draw_glyph", "menu_style", "sign", "state_icon", "word"]
 
 ICON_SIZES = (16, 22, 24, 32)
 
@@ -32,11 +33,9 @@ def word(state: str) -> str:
 
 
 @cache
-def _tokens() -> dict[str, Any]:
+def _icons() -> Any:
     # Installed as aficons, ``icons`` in a checkout.
-    name = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
-    tokens: dict[str, Any] = importlib.import_module(name).tokens()
-    return tokens
+    return importlib.import_module("aficons" if importlib.util.find_spec("aficons") is not None else "icons")
 
 
 class Theme:
@@ -44,7 +43,7 @@ class Theme:
 
     def __init__(self, *, dark: bool) -> None:
         self.dark = dark
-        self._data = _tokens()["dark" if dark else "light"]
+        self._data = _icons().tokens()["dark" if dark else "light"]
 
     def __call__(self, *path: str) -> QColor:
         """Return a colour by its path, such as ``("text", "text2")``."""
@@ -108,3 +107,42 @@ def state_icon(state: str, theme: Theme) -> QIcon:
         painter.end()
         icon.addPixmap(picture)
     return icon
+
+
+def sign(name: str, theme: Theme) -> QIcon:
+    """Return one of the project's icons in the colour of texts, pale where it is disabled."""
+    icon = QIcon()
+    text = _icons().path(name).read_text("utf-8")
+    for mode, colour in ((QIcon.Mode.Normal, theme("text", "text2")), (QIcon.Mode.Disabled, theme("text", "off"))):
+        renderer = QSvgRenderer(text.replace("currentColor", colour.name()).encode())
+        for size in ICON_SIZES:
+            picture = QPixmap(size, size)
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            renderer.render(painter, QRectF(0, 0, size, size))
+            painter.end()
+            icon.addPixmap(picture, mode)
+    return icon
+
+
+def menu_style(theme: Theme) -> str:
+    """Return how menus look."""
+    return _MENU.format(
+        ground=theme("ground", "bg2").name(),
+        edge=theme("line", "line2").name(),
+        line=theme("line", "line1").name(),
+        text=theme("text", "text1").name(),
+        off=theme("text", "off").name(),
+        selection=theme("selection").name(),
+    )
+
+
+_MENU = """
+QMenu {{ background: {ground}; color: {text}; border: 1px solid {edge}; padding: 4px; }}
+QMenu::item {{ padding: 6px 14px 6px 10px; border-radius: 4px; background: transparent; }}
+QMenu::item:selected {{ background: {selection}; }}
+QMenu::item:disabled {{ color: {off}; }}
+QMenu::icon {{ padding-left: 10px; }}
+QMenu::icon:checked {{ background: transparent; border: 0; }}
+QMenu::separator {{ height: 1px; background: {line}; margin: 4px 6px; }}
+"""

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from afrender.tray import words
-from afrender.tray.look import Theme, draw_glyph, state_icon
+from afrender.tray.look import Theme, draw_glyph, menu_style, sign, state_icon
 from afrender.tray.plots import Plot, series
 
 __all__ = ["Panel"]
@@ -119,10 +119,14 @@ class _Task(QWidget):
 
 
 class Panel(QFrame):
-    """The window; ``order`` is emitted with what a person wants done, ``shown`` when it opens or closes."""
+    """The window; ``order`` is emitted with what a person wants done, ``shown`` when it opens or closes.
+
+    ``grown`` is emitted when it has another height, which takes another place.
+    """
 
     order = Signal(str)
     shown = Signal(bool)
+    grown = Signal()
 
     def __init__(self, theme: Theme, flags: Qt.WindowType = Qt.WindowType.Popup) -> None:
         super().__init__(None, flags)
@@ -261,12 +265,13 @@ class Panel(QFrame):
         line = QHBoxLayout(foot)
         line.setContentsMargins(16, 8, 16, 8)
         line.setSpacing(8)
-        monitor = QPushButton("Open monitor")
+        self._monitor = monitor = QPushButton(" Open monitor")
         monitor.setObjectName("button")
         monitor.clicked.connect(lambda: self.order.emit("monitor"))
         self._eject = QToolButton()
         self._eject.setObjectName("button")
-        self._eject.setText("Eject  ")
+        self._eject.setText(" Eject  ")
+        self._eject.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._eject.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self._eject)
         menu.addAction("What is not mine", lambda: self.order.emit("eject_other"))
@@ -327,7 +332,10 @@ class Panel(QFrame):
         layout = self.layout()
         assert layout is not None
         layout.activate()
-        self.setFixedHeight(layout.totalSizeHint().height())
+        height = layout.totalSizeHint().height()
+        if height != self.height():
+            self.setFixedHeight(height)
+            self.grown.emit()
 
     def _show_reading(self, reading: Mapping[str, Any], measured: object) -> None:
         figures = words.figures(reading)
@@ -349,6 +357,9 @@ class Panel(QFrame):
             button.setIcon(state_icon(state, theme))
         for _, _, plot in self._plots.values():
             plot.set_theme(theme)
+        signs = ((self.undo, "undo"), (self._monitor, "monitors"), (self._eject, "eject"))
+        for place, picture in signs:
+            place.setIcon(sign(picture, theme))
         colours = {
             "bg1": theme("ground", "bg1"), "bg2": theme("ground", "bg2"), "bg3": theme("ground", "bg3"),
             "line1": theme("line", "line1"), "line2": theme("line", "line2"), "text1": theme("text", "text1"),
@@ -357,7 +368,8 @@ class Panel(QFrame):
             "live": theme("family", "live", "fill"), "wait": theme("family", "wait", "tint"),
             "bad": theme("family", "bad", "ink"), "foot": theme("ground", "bg0"),
         }  # fmt: skip
-        self.setStyleSheet(_STYLE.format(**{name: colour.name() for name, colour in colours.items()}))
+        style = _STYLE.format(**{name: colour.name() for name, colour in colours.items()})
+        self.setStyleSheet(style + menu_style(theme))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Tell that somebody looks."""
@@ -401,6 +413,4 @@ QToolButton#button::menu-indicator {{ subcontrol-position: right center; right: 
 #foot {{ border: 0; border-top: 1px solid {line1}; background: {foot}; }}
 QProgressBar {{ border: 0; border-radius: 2px; background: {trough}; }}
 QProgressBar::chunk {{ border-radius: 2px; background: {live}; }}
-QMenu {{ background: {bg2}; color: {text1}; border: 1px solid {line2}; }}
-QMenu::item:selected {{ background: {selection}; }}
 """

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox, QPlainT
 from afrender.nimby.idle import IdleProbe, NoIdle, find_idle
 from afrender.tray import words
 from afrender.tray.channel import AgentChannel
-from afrender.tray.look import Theme, state_icon
+from afrender.tray.look import Theme, menu_style, sign, state_icon
 from afrender.tray.panel import Panel
 
 __all__ = ["Tray", "main"]
@@ -36,6 +36,12 @@ ALONE = 120.0
 """Seconds without an agent after which the tray goes."""
 
 OFFLINE: dict[str, Any] = {"state": "offline"}
+
+_SWITCH = (("free", "Free"), ("nimby", "nimby, only mine"), ("NIMBY", "NIMBY, nothing"))
+_EJECT_OTHER = "Eject what is not mine"
+
+LONGEST = 32
+"""Letters of a task's name in the menu."""
 
 
 class Tray(QObject):
@@ -58,15 +64,18 @@ class Tray(QObject):
         self._quit = quit
         self._alone_since = time.monotonic()
         self._story: QDialog | None = None
+        self._at = QPoint()
         self.channel = AgentChannel(folder, self)
         self.channel.heard.connect(self._heard)
         self.channel.changed.connect(self._connected)
         self.panel = Panel(theme)
         self.panel.order.connect(self.order)
+        self.panel.grown.connect(self._place)
         self.panel.shown.connect(lambda shown: self.channel.say(panel=shown))
         self.icon = QSystemTrayIcon(self)
         self.icon.activated.connect(self._clicked)
         self.menu = QMenu()
+        self.menu.setStyleSheet(menu_style(theme))
         self._make_menu()
         self.icon.setContextMenu(self.menu)
         self._idle: IdleProbe | None = find_idle(environment)
@@ -91,25 +100,27 @@ class Tray(QObject):
     def _make_menu(self) -> None:
         self.actions: dict[str, QAction] = {}
         self._head = self.menu.addAction("")
-        self._head.setEnabled(False)
-        self._running = self.menu.addMenu("What runs here")
+        self._head.triggered.connect(self.open_panel)
+        self._running = self.menu.addMenu(sign("running", self.theme), "What runs here")
         self.menu.addSeparator()
-        for name, text in (("free", "Free"), ("nimby", "nimby, only mine"), ("NIMBY", "NIMBY, nothing")):
+        for name, text in _SWITCH:
             self._add(name, text).setCheckable(True)
             self.actions[name].setIcon(state_icon(name, self.theme))
-        self._add("undo", "Undo what a rule did")
+        self._add("undo", "Undo what a rule did", "undo")
         self.menu.addSeparator()
-        self._add("eject_other", "Eject what is not mine")
-        self._add("eject_all", "Eject all…")
+        self._add("eject_other", _EJECT_OTHER, "eject")
+        self._add("eject_all", "Eject all…", "eject")
         self.menu.addSeparator()
-        self._add("monitor", "Open monitor")
-        self._add("panel", "Panel")
-        self._add("story", "Agent's log")
+        self._add("monitor", "Open monitor", "monitors")
+        self._add("panel", "Panel", "history")
+        self._add("story", "Agent's log", "log")
         self.menu.addSeparator()
-        self._add("quit", "Quit tray\ttasks go on")
+        self._add("quit", "Quit tray\ttasks go on", "close")
 
-    def _add(self, name: str, text: str) -> QAction:
+    def _add(self, name: str, text: str, picture: str = "") -> QAction:
         action = self.menu.addAction(text)
+        if picture:
+            action.setIcon(sign(picture, self.theme))
         action.triggered.connect(lambda _=False: self.order(name))
         self.actions[name] = action
         return action
@@ -163,23 +174,25 @@ class Tray(QObject):
         name = str(state["state"])
         self.icon.setIcon(state_icon(name, self.theme))
         self.icon.setToolTip(words.tooltip(state))
-        self._head.setText(words.tooltip(state))
+        self._head.setText(words.tooltip(state, LONGEST))
         self._head.setIcon(state_icon(name, self.theme))
         tasks = state.get("tasks", ())
         self._running.setEnabled(bool(tasks))
         self._running.clear()
         for task in tasks:
-            self._running.addAction(
-                f"{task['job']} {task['block']} {task['task']}\t{task['percent']} %, {words.whose(task, time.time())}"
-            ).setEnabled(False)
+            name = words.short(f"{task['job']} {task['block']} {task['task']}", LONGEST)
+            line = f"{name}\t{task['percent']} %, {words.whose(task, time.time())}"
+            self._running.addAction(line).triggered.connect(self.open_panel)
         nimby = state.get("nimby")
-        for order in ("free", "nimby", "NIMBY"):
+        for order, text in _SWITCH:
+            chosen = nimby is not None and order == (nimby or "free")
             self.actions[order].setEnabled(nimby is not None)
-            self.actions[order].setChecked(nimby is not None and order == (nimby or "free"))
-        self.actions["undo"].setVisible(state.get("rule") is not None)
+            self.actions[order].setChecked(chosen)
+            self.actions[order].setText(f"{text}\t✓" if chosen else text)
+        self.actions["undo"].setEnabled(state.get("rule") is not None)
         others = [task for task in tasks if task["user"] != state.get("user")]
         count = f"\t{len(others)} task{'s' if len(others) > 1 else ''}" if others else ""
-        self.actions["eject_other"].setText(f"Eject what is not mine{count}")
+        self.actions["eject_other"].setText(f"{_EJECT_OTHER}{count}")
         self.actions["eject_other"].setEnabled(bool(others))
         self.actions["eject_all"].setEnabled(bool(tasks))
         self.actions["story"].setEnabled(self.channel.is_open)
@@ -225,13 +238,18 @@ class Tray(QObject):
     def open_panel(self) -> None:
         """Open the panel at the icon, within the screen."""
         box = self.icon.geometry()
-        at = box.center() if box.isValid() else QCursor.pos()
+        self._at = box.center() if box.isValid() else QCursor.pos()
+        self._place()
+        self.panel.show()
+
+    def _place(self) -> None:
+        """Put the panel at the icon; it grows away from it."""
+        at = self._at
         screen = QGuiApplication.screenAt(at) or QGuiApplication.primaryScreen()
         room, size = screen.availableGeometry(), self.panel.size()
         x = max(room.left(), min(at.x() - size.width() // 2, room.right() - size.width()))
         y = at.y() + 12 if at.y() < room.center().y() else at.y() - size.height() - 12
         self.panel.move(QPoint(x, max(room.top(), min(y, room.bottom() - size.height()))))
-        self.panel.show()
 
 
 def main(arguments: Sequence[str]) -> int:

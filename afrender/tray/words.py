@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["duration", "figures", "left", "load", "title", "tooltip", "what_rule_did", "whose"]
+__all__ = ["duration", "figures", "left", "load", "short", "title", "tooltip", "what_rule_did", "whose"]
 
 _WORDS = {
     "free": "Free",
@@ -17,6 +17,22 @@ _WORDS = {
     "offline": "No server",
     "sick": "Sick",
 }
+
+
+_WHY_NOT = {
+    "paused": "the farm paused it, no tasks start",
+    "sick": "it failed tasks of several users, no tasks start",
+    "offline": "what runs here goes on",
+}
+"""Why nothing starts in states that no switch here ends."""
+
+
+def short(text: str, most: int) -> str:
+    """Return a text with its middle left out where it is too long: names of jobs differ at their ends."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def duration(seconds: float) -> str:
@@ -49,15 +65,16 @@ def title(state: Mapping[str, Any]) -> str:
     return f"{_WORDS[name]}, {count} of {most}" if most > 0 else f"{_WORDS[name]}, {count}"
 
 
-def tooltip(state: Mapping[str, Any]) -> str:
-    """Return what the icon says: the state's word first."""
+def tooltip(state: Mapping[str, Any], most: int = 1000) -> str:
+    """Return what the icon says: the state's word first; of what runs at most so many letters of its name."""
     first = _WORDS[str(state.get("state", "offline"))]
     tasks = state.get("tasks", ())
     if not tasks:
         return f"{first}: {state.get('name', 'no agent')}"
     task = tasks[0]
     more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
-    return f"{first}: {task['job']} {task['block']} {task['task']} for {task['user']}, {task['percent']} %{more}"
+    name = short(f"{task['job']} {task['block']} {task['task']}", most)
+    return f"{first}: {name} for {task['user']}, {task['percent']} %{more}"
 
 
 def load(state: Mapping[str, Any]) -> str:
@@ -68,6 +85,8 @@ def load(state: Mapping[str, Any]) -> str:
         return f"{words[0]} · only {state.get('user', 'your')}'s tasks start"
     if state.get("state") == "NIMBY":
         return f"{words[0]} · no tasks start"
+    if state.get("state") in _WHY_NOT:
+        return " · ".join(word for word in (words[0], _WHY_NOT[state["state"]]) if word)
     if reading.get("cpu_num"):
         words.append(f"{reading['cpu_num']} cores")
     if reading.get("gpu_string"):

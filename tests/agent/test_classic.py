@@ -44,7 +44,8 @@ class studio(base.nuke):
         return i_status in [0, 5]
 
     def doPost(self):
-        return ['echo ' + cgruutils.toStr(b'over')]
+        files = [name[name.rfind('/'):] for name in self.parser.getFiles()]
+        return ['echo ' + cgruutils.toStr(b'over') + ' ' + ' '.join(files)]
 '''
 
 PARSER = """
@@ -101,13 +102,14 @@ from afrender.reader import Applications
 
 folder, run = sys.argv[1:]
 run = msgspec.json.decode(run, type=RunSpec)
-pairs = [("/local/", "/ps/prj/")]
+pairs = [("/local/", "/ps/prj/"), (folder + "/", "/ps/out/")]
 own = OwnClasses(folder, {"pathsmap": pairs}, pairs)
 reader = Applications(PathMap(pairs), own=own).prepare(run)
 plan = reader.plan
 kept = reader.feed(b"RopNode.render: frame 1\\nRopNode.render: frame 2\\nALF_PROGRESS 50%\\n", 7)
 first = list(reader.progress)
-reader.feed(b"Shot 3\\nodd\\n", 7)
+open(folder + "/shown.exr", "w").close()
+reader.feed(b"Shot 3\\nodd\\n@IMAGE@" + folder.encode() + b"/shown.exr\\n", 7)
 reader.finish(Exit(0), stopped=0)
 from resources import resbase
 sys.path.insert(0, folder)
@@ -119,6 +121,7 @@ print(json.dumps({
     "notes": plan.notes, "kept": kept.decode(), "first": first, "last": list(reader.progress),
     "warning": reader.warning, "report": reader.report, "good": [int(reader.judge(Exit(c)).status) for c in (0, 5, 1)],
     "post": reader._service.post_commands([]), "value": one.value,
+    "found": list(reader.judge(Exit(0)).found),
 }))
 """
 
@@ -168,7 +171,8 @@ def test_a_service_and_a_parser_of_the_classic_agent_load_unchanged(folder):
     assert seen["first"] == [25, 1, 50] and seen["last"] == [50, 3, 0]
     assert seen["warning"] is True and seen["report"] == "6"
     assert seen["good"] == [1, 1, 2]
-    assert seen["post"] == ["echo over"] and seen["value"] == 3
+    assert seen["post"] == ["echo over /shown.exr"] and seen["value"] == 3
+    assert seen["found"] == ["/ps/out/shown.exr"]
 
 
 def test_helpers_of_classic_modules(folder):

@@ -149,9 +149,12 @@ def test_files_of_a_task_become_thumbnails_and_a_broken_one_costs_itself(act, tm
         statuses = [RunStatus((await stage.report(task)).status) for task in range(4)]
         assert statuses == [RunStatus.SUCCESS] * 3 + [RunStatus.ERROR]
         await stage.loop.works.pictures.settle()
-        wanted = [(0, f"f.{frame:04d}.exr.jpg") for frame in (1, 4, 7)] + [(1, "noted.png.jpg")]
+        wanted = [(0, f"f.{frame:04d}.exr.jpg") for frame in (1, 4, 7)]
+        wanted += [(1, "found-files.txt"), (1, "noted.png.jpg")]
         await until(lambda: len(stage.farm.files) >= len(wanted), what="thumbnails")
         assert sorted(stage.farm.files) == wanted
+        found = stage.farm.files[1, "found-files.txt"].decode()
+        assert found == f"{tmp_path}/noted.png\n{tmp_path}/cut.exr\n"
         assert opened(stage.farm.files[0, "f.0001.exr.jpg"]).size == (96, 54), "small ones stay small"
 
     act(scene)

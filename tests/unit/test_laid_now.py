@@ -223,7 +223,7 @@ def test_readings_are_shown_and_never_journaled(farm: FarmPlay) -> None:
         farm.do(commands.MeasureRender(render.id, render.session, {"cpu_idle": percent}, [progress]))
     assert len(farm.entries) == written and farm.core.farm.version > version
     run = farm.core.farm.runs[key]
-    assert (run.last_line, render.resources) == ("20 percent", {"cpu_idle": 20}), "the latest wins"
+    assert (run.last_line, render.resources) == ("20 percent", {"cpu_num": 1, "cpu_idle": 20}), "the latest wins"
     assert not set(events.READINGS) & set(events.FACTS)
 
 

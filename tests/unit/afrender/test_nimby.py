@@ -220,3 +220,14 @@ def test_rules_of_settings():
     assert (rules.idle, rules.programs, rules.are_off) == (1200.0, frozenset({"maya"}), False)
     with pytest.raises(ConfigError, match="no such state"):
         read_rules({**config, "nimby_kind": "away"})
+
+
+def test_a_restart_frees_nobodys_machine_before_its_rule_ends():
+    desk = Desk(IDLE, state="nimby", ours="nimby", rule="idle")
+    # The tray comes a while after the agent: nobody has looked at keyboard and mouse yet.
+    assert desk.see() == "nimby"
+    assert desk.see(3, idle=40.0) == "nimby" and desk.policy.rule == "idle"
+    assert desk.policy.since == 1000.0 and desk.policy.cause is not None
+    assert desk.see(1, idle=1200.0) == ""
+    gone = Desk(Rules(), state="nimby", ours="nimby", rule="mon 09:00-10:00")
+    assert gone.see() == "", "a rule that there is no more holds nothing"

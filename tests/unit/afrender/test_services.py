@@ -11,6 +11,7 @@ from afnet.wire.messages import RunSpec
 from afrender.process.spawn import CannotStart, Exit, shell_words
 from afrender.reader import Applications, Reader
 from afrender.services.base import CHECK_FILES, SKIP_EXISTING, Service
+from afrender.taskfolder import found_text
 from tests.unit.afrender.test_agent import spec
 
 NUMERIC = spec()
@@ -106,8 +107,17 @@ def test_a_service_gives_files_back_as_the_farm_knows_them(monkeypatch, tmp_path
     run = msgspec.structs.replace(NUMERIC, command="x /ps/prj/a", working_directory="/ps/prj", parser="generic")
     reader = applications.prepare(run)
     assert reader.plan.command == f"x {tmp_path}/a"
-    reader.feed(f"@IMAGE@{tmp_path}/a.exr\n".encode(), 1)
-    assert reader.judge(Exit(0)).post == [["publish", "/ps/prj/a.exr"]]
+    (tmp_path / "b.exr").write_text("x")
+    reader.feed(f"@IMAGE@{tmp_path}/a.exr\n@IMAGE!@{tmp_path}/b.exr\n".encode(), 1)
+    assert reader.pictures == [f"{tmp_path}/b.exr"], "thumbnails are made of what lies here"
+    judged = reader.judge(Exit(0))
+    assert judged.post == [["publish", "/ps/prj/a.exr"]] and judged.pictures == [f"{tmp_path}/a.exr"]
+    assert judged.found == ["/ps/prj/a.exr", "/ps/prj/b.exr"]
+
+
+def test_the_list_of_found_files_has_whole_lines_within_its_limit():
+    assert found_text(["/a/1", "/a/2\n3"]) == b"/a/1\n/a/2 3\n"
+    assert found_text(["/a/1", "/a/2"], most=9) == b"/a/1\n"
 
 
 def test_an_empty_command_does_not_start():
