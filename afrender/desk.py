@@ -187,7 +187,7 @@ class Desk:
             entries = self._loop.agent.story()[-500:]
             began = self._wall() - now
             self.channel.send(
-                {"story": [[began + entry.at, str(tuple(entry.key or ())), entry.text] for entry in entries]}
+                {"story": [[began + entry.at, list(entry.key or ()), entry.text] for entry in entries]}
             )
 
     async def _watch(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 from PySide6.QtSvg import QSvgRenderer
 
-__all__ = ["ICON_SIZES", "STATES", "Theme", "draw_glyph", "menu_style", "sign", "state_icon", "word"]
+__all__ = ["ICON_SIZES", "STATES", "Theme", "draw_glyph", "menu_style", "sign", "state_icon", "text_style", "word"]
 
 ICON_SIZES = (16, 22, 24, 32)
 
@@ -134,6 +134,15 @@ def menu_style(theme: Theme) -> str:
         text=theme("text", "text1").name(),
         off=theme("text", "off").name(),
         selection=theme("selection").name(),
+    )
+
+
+def text_style(theme: Theme) -> str:
+    """Return how a window full of text looks."""
+    return (
+        f"QPlainTextEdit {{ background: {theme('ground', 'bg1').name()}; color: {theme('text', 'text1').name()};"
+        f" border: 0; padding: 8px; selection-background-color: {theme('selection').name()};"
+        f" selection-color: {theme('text', 'text1').name()}; }}"
     )
 
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QCursor, QGuiApplication
+from PySide6.QtGui import QAction, QCursor, QFontDatabase, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox, QPlainTextEdit, QSystemTrayIcon, QVBoxLayout
 
 from afrender.nimby.idle import IdleProbe, NoIdle, find_idle
 from afrender.tray import words
 from afrender.tray.channel import AgentChannel
-from afrender.tray.look import Theme, menu_style, sign, state_icon
+from afrender.tray.look import Theme, menu_style, sign, state_icon, text_style
 from afrender.tray.panel import Panel
 
 __all__ = ["Tray", "main"]
@@ -201,16 +201,23 @@ class Tray(QObject):
     def _show_story(self, story: Sequence[Sequence[Any]]) -> None:
         if self._story is None:
             self._story = QDialog(None)
-            self._story.setWindowTitle("Agent's log")
-            self._story.resize(720, 480)
+            self._story.setWindowTitle(f"Agent's log: {self.state.get('name', '')}")
+            self._story.resize(860, 480)
             text = QPlainTextEdit(self._story)
             text.setReadOnly(True)
-            QVBoxLayout(self._story).addWidget(text)
-        lines = (f"{time.strftime('%H:%M:%S', time.localtime(at))}  {key}  {text}" for at, key, text in story)
+            text.setAccessibleName("Agent's log")
+            text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+            text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+            text.setStyleSheet(text_style(self.theme))
+            rows = QVBoxLayout(self._story)
+            rows.setContentsMargins(0, 0, 0, 0)
+            rows.addWidget(text)
         edit = self._story.findChild(QPlainTextEdit)
         assert isinstance(edit, QPlainTextEdit)
-        edit.setPlainText("\n".join(lines))
+        edit.setPlainText("\n".join(words.story_line(*line) for line in story))
+        edit.moveCursor(QTextCursor.MoveOperation.End)
         self._story.show()
+        self._story.raise_()
 
     # -- the person ----------------------------------------------------------------------------------------------
 

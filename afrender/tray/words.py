@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["duration", "figures", "left", "load", "short", "title", "tooltip", "what_rule_did", "whose"]
+__all__ = ["duration", "figures", "left", "load", "short", "story_line", "title", "tooltip", "what_rule_did", "whose"]
 
 _WORDS = {
     "free": "Free",
@@ -20,8 +20,8 @@ _WORDS = {
 
 
 _WHY_NOT = {
-    "paused": "the farm paused it, no tasks start",
-    "sick": "it failed tasks of several users, no tasks start",
+    "paused": "paused at the farm, no tasks start",
+    "sick": "tasks failed here, none start",
     "offline": "what runs here goes on",
 }
 """Why nothing starts in states that no switch here ends."""
@@ -99,6 +99,12 @@ def whose(task: Mapping[str, Any], now: float) -> str:
     spent = now - float(task["began"])
     words = [f"for {task['user']}", duration(spent), left(float(task["percent"]), spent)]
     return ", ".join(part for part in words if part)
+
+
+def story_line(at: float, key: Sequence[int], text: str) -> str:
+    """Return a line of the agent's log: when, which task (none: the agent itself), and what."""
+    who = "job {} block {} task {} run {}".format(*key) if key else "agent"
+    return f"{time.strftime('%H:%M:%S', time.localtime(at))}  {who:<32} {text}"
 
 
 def what_rule_did(rule: Mapping[str, Any]) -> tuple[str, str]:

@@ -41,6 +41,19 @@ def test_the_machine_and_who_may_start_there():
     assert words.load({**state, "state": "free"}) == "ws · 24 cores · RTX 4090"
     assert words.load({**state, "state": "nimby"}) == "ws · only anna's tasks start"
     assert words.load({**state, "state": "NIMBY"}) == "ws · no tasks start"
+    assert words.load({**state, "state": "paused"}) == "ws · paused at the farm, no tasks start"
+    assert words.load({"state": "offline"}) == "what runs here goes on"
+
+
+def test_long_names_of_tasks_lose_their_middle_in_the_menu():
+    assert words.short("shot", 9) == "shot" and words.short("sh010_fx_sim_0042", 9) == "sh01…0042"
+    state = {"state": "busy", "tasks": [TASK]}
+    assert words.tooltip(state, 9) == "Busy: shot…1088 for jo, 64 %"
+
+
+def test_a_line_of_the_agents_log_names_its_task():
+    assert words.story_line(0.0, [2, 0, 5, 1], "ended")[8:] == "  job 2 block 0 task 5 run 1       ended"
+    assert words.story_line(0.0, [], "connected")[8:].split() == ["agent", "connected"]
 
 
 def test_figures_have_units_and_say_when_they_are_old():
