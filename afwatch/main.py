@@ -118,6 +118,7 @@ def _open(options: argparse.Namespace, servers: Sequence[Address], farm: Embedde
     from PySide6.QtCore import QTimer
 
     from afwatch.app import Watch, make_application
+    from afwatch.collector import calm_collector
 
     application = make_application()
     folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
@@ -132,6 +133,7 @@ def _open(options: argparse.Namespace, servers: Sequence[Address], farm: Embedde
     chance.timeout.connect(lambda: None)
     chance.start(500)
     watch.start()
+    calm_collector()
     try:
         return application.exec()
     finally:

@@ -20,6 +20,7 @@ from afcore.states import Role
 from afnet.registry import find_operation
 from afnet.wire.messages import Follow, Message, Request, Subscribe, Unfollow, Unsubscribe
 from afwatch.changes import Answered, Arrival, ChangeSet, Connected, Lines, Lost, Refusal, RowsCame, Unreachable
+from afwatch.collector import after_flood
 from afwatch.ops.pending import Pending
 from afwatch.tasktables import OpenedJob
 from afwatch.watchstate import KINDS, WatchState
@@ -165,8 +166,10 @@ class Session(QObject):
         """Take over what the bridge drained; tell the panes once."""
         now = self.clock()
         changes = ChangeSet()
+        came = 0
         for arrival in arrivals:
             if isinstance(arrival, RowsCame | Connected | Lost | Unreachable):
+                came += len(arrival.rows) if isinstance(arrival, RowsCame) else 0
                 changes.merge(self.state.receive(arrival, now))
                 if isinstance(arrival, Connected):
                     self._begin_anew()
@@ -188,6 +191,7 @@ class Session(QObject):
             self.mode_changed.emit()
         if changes:
             self.changed.emit(changes)
+        after_flood(came)
 
     def _begin_anew(self) -> None:
         self._tell_mode()

@@ -60,7 +60,8 @@ class BlockTasks:
 
     def counts(self) -> list[int]:
         """Count the tasks in each TaskState."""
-        return [int(n) for n in numpy.bincount(self.state, minlength=STATE_COUNT)]
+        # Eight passes over bytes take a tenth of bincount, which makes numbers of eight bytes first.
+        return [int(numpy.count_nonzero(self.state == state)) for state in range(STATE_COUNT)]
 
     def put(self, piece: ColumnsPiece) -> None:
         """Take over a piece."""

@@ -13,6 +13,7 @@ from typing import Any
 from afcore.rows import BranchRow, JobRow, NoticeRow, PoolRow, RenderRow, UserRow
 from afnet.wire.messages import Welcome
 from afwatch.changes import Arrival, ChangeSet, ColumnsPiece, Connected, Lost, RowsCame, Unreachable
+from afwatch.tally import JobTally
 from afwatch.tasktables import OpenedJob
 
 __all__ = ["KINDS", "WatchState"]
@@ -26,6 +27,8 @@ class WatchState:
 
     def __init__(self) -> None:
         self.jobs: dict[int, JobRow] = {}
+        self.tally = JobTally()
+        """How many jobs each user has."""
         self.renders: dict[int, RenderRow] = {}
         self.users: dict[int, UserRow] = {}
         self.pools: dict[int, PoolRow] = {}
@@ -89,6 +92,7 @@ class WatchState:
                 changes.gone.setdefault(kind, set()).update(self.rows(kind))
                 self.rows(kind).clear()
                 self.versions[kind] = 0
+            self.tally.clear()
             for job in self.opened.values():
                 job.gone = True
         self.farm = arrival.welcome.farm
@@ -114,7 +118,10 @@ class WatchState:
             self._stale[kind] = set(known)
         stale = self._stale.get(kind)
         changed = changes.changed.setdefault(kind, set())
+        tally = self.tally if kind == "jobs" else None
         for row in arrival.rows:
+            if tally is not None:
+                tally.replace(known.get(row.id), row)
             known[row.id] = row
             changed.add(row.id)
         if stale is not None:
@@ -128,7 +135,10 @@ class WatchState:
     def _forget(self, kind: str, ids: Iterable[int], changes: ChangeSet) -> None:
         known = self.rows(kind)
         for id in ids:
-            if known.pop(id, None) is not None:
+            row = known.pop(id, None)
+            if row is not None:
+                if kind == "jobs":
+                    self.tally.replace(row, None)
                 changes.gone.setdefault(kind, set()).add(id)
                 changes.changed.get(kind, set()).discard(id)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from afcore.rows import JobRow, RenderRow
@@ -19,14 +19,16 @@ from afwatch import words
 from afwatch.delegates.strip import StripPainter
 from afwatch.models.columns import Column
 from afwatch.models.rows import ROW_ROLE, STATE_ROLE
-from afwatch.theme.paint import Theme, colour, draw_icon
+from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 
 __all__ = ["CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
 
 _PAD = 8
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+# As numbers: Python's flags take as long to compare as the text takes to paint.
+_SELECTED, _ACTIVE = QStyle.StateFlag.State_Selected.value, QStyle.StateFlag.State_Active.value
 _SERVICES = {
     "python": "service-python", "blender": "service-blender", "nuke": "service-nuke", "ffmpeg": "service-film",
     "movgen": "service-film", "convert": "service-picture",
@@ -41,22 +43,29 @@ def service_icon(service: str) -> str:
     return "service-generic"
 
 
-def draw_text(painter: QPainter, rect: QRect, text: str, font: QFont, ink: str, *, right: bool = False) -> int:
+def draw_text(
+    painter: QPainter, rect: QRect, text: str, font: MeasuredFont, ink: str, *, right: bool = False
+) -> int:
     """Draw one line, elided; return its width."""
-    metrics = QFontMetrics(font)
-    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+    room = rect.width()
+    width = font.width_of(text)
+    if width > room:
+        text = font.metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        width = font.width_of(text)
     painter.setFont(font)
     painter.setPen(colour(ink))
-    painter.drawText(rect, int(_RIGHT if right else _LEFT), shown)
-    return metrics.horizontalAdvance(shown)
+    painter.drawText(rect, _RIGHT if right else _LEFT, text)
+    return width
 
 
 class GroundDelegate(QStyledItemDelegate):
-    """Paints the ground of a cell; what stands on it is ``content``'s."""
+    """Paints the ground of a cell; what stands on it is ``content``'s, which leaves font and pen as it likes."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.theme = theme
+        self._view: Any = None
+        self._header: Any = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Rows are of one height, which the table sets."""
@@ -69,17 +78,18 @@ class GroundDelegate(QStyledItemDelegate):
         look = self.theme.look
         view: Any = option.widget
         rect = option.rect
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        active = bool(option.state & QStyle.StateFlag.State_Active)
+        state = option.state.value
+        selected, active = state & _SELECTED, state & _ACTIVE
         ground = self.ground_of(index)
         if selected:
             ground = look.selection if active else look.selection_inactive
         elif getattr(view, "hovered_row", -1) == index.row():
             ground = look.bg2
-        painter.save()
         painter.fillRect(rect, colour(ground))
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour(look.line1))
-        visual = view.horizontalHeader().visualIndex(index.column()) if view is not None else index.column()
+        if view is not self._view:
+            self._view, self._header = view, view.horizontalHeader() if view is not None else None
+        visual = self._header.visualIndex(index.column()) if self._header is not None else index.column()
         if selected and visual == 0:
             painter.fillRect(rect.left(), rect.top(), measures.selection_bar, rect.height() - 1, colour(look.accent))
         if getattr(view, "keyboard_row", -1) == index.row():
@@ -87,7 +97,6 @@ class GroundDelegate(QStyledItemDelegate):
             painter.fillRect(rect.left(), rect.bottom() - 1, rect.width(), 1, colour(look.focus))
         inner = rect.adjusted(_PAD + (8 if visual == 0 else 0), 0, -_PAD, -1)
         self.content(painter, inner, index)
-        painter.restore()
 
     def ground_of(self, index: QModelIndex | QPersistentModelIndex) -> str:
         """Return the ground of a row that is neither selected nor pointed at."""
@@ -182,14 +191,14 @@ class CellDelegate(GroundDelegate):
         first, second = self._say(column, row)
         gone = draw_text(painter, inner, first, self.theme.font("strong"), look.text1)
         left = inner.adjusted(gone + 10, 0, 0, 0)
-        if left.width() > QFontMetrics(self.theme.font()).horizontalAdvance(second):
+        if left.width() > self.theme.font().width_of(second):
             draw_text(painter, left, second, self.theme.font(), look.text3)
 
     def _strip(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
         self._strips.draw(painter, rect, [block.counts for block in row.blocks], self.theme.look)
 
     def _lines(self, rect: QRect) -> tuple[QRect, QRect]:
-        height = QFontMetrics(self.theme.font()).height()
+        height = self.theme.font().metrics.height()
         top = rect.top() + (rect.height() - 2 * height - 1) // 2
         return QRect(rect.left(), top, rect.width(), height), QRect(rect.left(), top + height + 1, rect.width(), height)
 

@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,6 +104,10 @@ class GroupedModel(RowModel):
         say = self.groups.texts.get(key)
         return say(row, self._clock()) if say is not None else ""
 
+    def is_heading(self, row: Any) -> bool:
+        """Say whether a row is a group's."""
+        return isinstance(row, self.groups.row)
+
     def is_group(self, place: int) -> bool:
         """Say whether a group stands at a place."""
         return 0 <= place < len(self.ids) and self.ids[place] < 0
@@ -142,9 +146,14 @@ class GroupedModel(RowModel):
         return counts
 
     @property
+    def items_shown(self) -> int:
+        """Items that the person's filters let through; groups do not count."""
+        return len(self.ids) - sum(-id in self._members for id in self._groups)
+
+    @property
     def total(self) -> int:
         """Items of the view; groups do not count."""
-        return sum(state != GROUP_STATE for state in self._states.values())
+        return len(self._states) - self._tally[GROUP_STATE]
 
     def reload(self) -> None:
         """Read everything anew."""
@@ -185,26 +194,27 @@ class GroupedModel(RowModel):
             return self._living is None or path in self._living
         return super()._fits(id)
 
-    def _wanted(self, changed: Collection[int] | None) -> list[int]:
-        return self._ordered(self.ids)
+    def _key(self, id: int, now: float) -> Any:
+        row = self._source.get(id)
+        if row is None:
+            return ([], True, ())
+        path = self.groups.path(row) if id < 0 else self.groups.of(row)
+        return (_parts(path), id > 0, super()._key(id, now) if id > 0 else ())
+
+    def _precedes(self, key: Any, other: Any) -> bool:
+        if key[0] != other[0] or key[1] != other[1]:
+            return bool(key[:2] < other[:2])
+        return super()._precedes(key[2], other[2])
 
     def _ordered(self, ids: Iterable[int]) -> list[int]:
-        groups: dict[str, int] = {}
-        items: list[int] = []
-        for id in ids:
-            if id < 0:
-                row = self._source.get(id)
-                groups[self.groups.path(row) if row is not None else ""] = id
-            else:
-                items.append(id)
-        below: dict[str, list[int]] = {}
-        of, source = self.groups.of, self._source
-        for id in super()._ordered(items):
-            row = source.get(id)
-            below.setdefault(of(row) if row is not None else "", []).append(id)
-        found: list[int] = []
-        for path in sorted({*groups, *below}, key=lambda path: path.split("/") if path != "/" else [""]):
-            if path in groups:
-                found.append(groups[path])
-            found += below.get(path, ())
+        found, keys, now = list(ids), self._keys, self._clock()
+        for id in found:
+            if id not in keys:
+                keys[id] = self._key(id, now)
+        found.sort(key=lambda id: keys[id][2], reverse=self._descending)
+        found.sort(key=lambda id: keys[id][:2])
         return found
+
+
+def _parts(path: str) -> list[str]:
+    return path.split("/") if path != "/" else [""]

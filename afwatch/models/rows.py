@@ -2,15 +2,18 @@
 
 Rules of this file:
 - No proxy model: the order is a list of ids, sort keys are kept per id and made anew only for rows that changed.
+- What changed costs by how much changed, not by how much there is: places are found by bisection, the view is told
+  only of rows in sight, and of a new order only when it can see one.
 - While it is held (a pointer or key is at work) rows keep their places: new ones go to the end, what is gone stays,
   marked; ``release`` applies the order.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -47,9 +50,16 @@ class RowModel(QAbstractTableModel):
         """Rows that are gone and still shown, while held."""
         self._source = source
         self._clock = clock
-        self._place: dict[int, int] = {}
+        self.in_sight: Callable[[], range] = lambda: range(len(self.ids))
+        """Places of the rows that a view shows now; the view sets it."""
+        self._members: set[int] = set()
+        self._places: dict[int, int] | None = None
+        """Place of each id, made when somebody asks."""
+        self._sorted = True
+        """Whether the ids stand as their keys say."""
         self._keys: dict[int, Any] = {}
         self._states: dict[int, str] = {}
+        self._tally: Counter[str] = Counter()
         self._column = shown.columns[0]
         self._descending = False
         self._test: Callable[[Any], bool] | None = None
@@ -122,20 +132,29 @@ class RowModel(QAbstractTableModel):
         id = self.ids[place]
         return self._source.get(id) or self.gone.get(id)
 
+    def is_heading(self, row: Any) -> bool:
+        """Say whether a row is of another kind than the columns are for."""
+        return False
+
     def place_of(self, id: int) -> int:
         """Return where an id is shown, -1 when it is not."""
-        return self._place.get(id, -1)
+        if self._places is None:
+            self._places = {id: place for place, id in enumerate(self.ids)}
+        return self._places.get(id, -1)
 
     def state_counts(self) -> dict[str, int]:
         """Return how many rows of the view there are in each state, filters of the person left aside."""
-        counts = dict.fromkeys(self.shown.chips, 0)
-        counts.update(Counter(self._states.values()))
-        return counts
+        return {**dict.fromkeys(self.shown.chips, 0), **self._tally}
 
     @property
     def total(self) -> int:
         """Rows of the view, filters of the person left aside."""
         return len(self._states)
+
+    @property
+    def items_shown(self) -> int:
+        """Rows that the person's filters let through."""
+        return len(self.ids)
 
     def set_base(self, test: Callable[[Any], bool] | None) -> None:
         """Restrict the view itself (my jobs)."""
@@ -154,10 +173,12 @@ class RowModel(QAbstractTableModel):
         self.beginResetModel()
         base, state = self._base, self.shown.state
         self._states = {id: state(row, now) for id, row in self._source.items() if base is None or base(row)}
+        self._tally = Counter(self._states.values())
         self.gone = {}
         self._keys = {}
-        self.ids = self._ordered(id for id in self._states if self._fits(id))
-        self._index()
+        self._take_order(self._ordered(id for id in self._states if self._fits(id)))
+        self._members = set(self.ids)
+        self._sorted = True
         self.moved = 0
         self.endResetModel()
         self.counted.emit()
@@ -168,49 +189,62 @@ class RowModel(QAbstractTableModel):
         changed, gone = changes.changed.get(kind, set()), changes.gone.get(kind, set())
         if not changed and not gone:
             return
-        if len(changed) + len(gone) > max(2000, len(self.ids)):
+        if len(changed) + len(gone) > max(2000, len(self.ids) // 4):
             self.reload()
             return
-        now = self._clock()
-        new: list[int] = []
-        left = [id for id in gone if id in self._place]
+        leaving, coming, staying = self._sift(changed, gone)
+        if self.held:
+            self.moved += sum(id in gone for id in leaving) + len(coming)
+            for id in (*leaving, *coming, *staying):
+                self._keys.pop(id, None)
+            self._sorted = False
+            self._append(coming)
+            self._tell_in_sight({*staying, *leaving})
+        elif self._sorted and (len(leaving) + len(coming) + len(staying)) * 20 <= max(len(self.ids), 100):
+            self._remove(leaving)
+            self._move(staying)
+            self._insert(coming)
+        else:
+            self._remove(leaving)
+            for id in staying:
+                self._keys.pop(id, None)
+            self._append(coming)
+            self._reorder()
+            self._tell_in_sight(staying)
+        self.counted.emit()
+
+    def _sift(self, changed: Iterable[int], gone: Iterable[int]) -> tuple[list[int], list[int], list[int]]:
+        """Take over new states; return which rows leave, come, and stay with something new to show."""
+        leaving = [id for id in gone if id in self._members]
+        coming: list[int] = []
+        staying: list[int] = []
         for id in gone:
-            self._states.pop(id, None)
-            self._keys.pop(id, None)
-        first, last = len(self.ids), -1
+            self._set_state(id, None)
+        now, base, members = self._clock(), self._base, self._members
         for id in changed:
             row = self._source.get(id)
             if row is None:
                 continue
-            self._keys.pop(id, None)
-            if self._base is not None and not self._base(row):
-                continue
-            self._states[id] = self.shown.state(row, now)
-            place = self._place.get(id, -1)
-            if self._fits(id):
-                if place < 0:
-                    new.append(id)
-                else:
-                    first, last = min(first, place), max(last, place)
-            elif place >= 0 and not self.held:
-                left.append(id)
-        if self.held:
-            for id in gone:
-                self.moved += id in self._place
-            self._add(new)
-        else:
-            self._remove(left)
-            self._add(new)
-            self._reorder(changed)
-        if last >= 0:
-            last = min(last, len(self.ids) - 1)
-            self.dataChanged.emit(self.index(min(first, last), 0), self.index(last, self.columnCount() - 1))
-        self.counted.emit()
+            ours = base is None or base(row)
+            self._set_state(id, self.shown.state(row, now) if ours else None)
+            if ours and self._fits(id):
+                (staying if id in members else coming).append(id)
+            elif id in members:
+                leaving.append(id)
+        return leaving, coming, staying
+
+    def _set_state(self, id: int, state: str | None) -> None:
+        before = self._states.pop(id, None)
+        if before is not None:
+            self._tally[before] -= 1
+        if state is not None:
+            self._states[id] = state
+            self._tally[state] += 1
 
     def remember(self, rows: dict[int, Any]) -> None:
         """Keep rows that are about to go, so that a held table can still show them, struck through."""
         if self.held:
-            self.gone.update({id: row for id, row in rows.items() if id in self._place})
+            self.gone.update({id: row for id, row in rows.items() if id in self._members})
 
     def release(self) -> None:
         """Let rows go where they belong."""
@@ -227,64 +261,132 @@ class RowModel(QAbstractTableModel):
             return False
         return self._test is None or self._test(self._source[id])
 
+    def _key(self, id: int, now: float) -> Any:
+        """Return what a row is ordered by; no two rows have the same."""
+        row = self._source.get(id)
+        return (self._column.sort(row, now), id) if row is not None else None
+
+    def _precedes(self, key: Any, other: Any) -> bool:
+        """Say whether a row of one key stands above that of another."""
+        return bool(other < key if self._descending else key < other)
+
     def _ordered(self, ids: Iterable[int]) -> list[int]:
         found, keys, now = list(ids), self._keys, self._clock()
         for id in found:
             if id not in keys:
-                row = self._source.get(id)
-                keys[id] = (self._column.sort(row, now), id) if row is not None else None
+                keys[id] = self._key(id, now)
         found.sort(key=keys.__getitem__, reverse=self._descending)
         return found
 
-    def _index(self) -> None:
-        self._place = {id: place for place, id in enumerate(self.ids)}
+    def _take_order(self, ids: list[int]) -> None:
+        self.ids, self._places = ids, None
 
-    def _add(self, ids: list[int]) -> None:
+    def _place_for(self, ids: Sequence[int], key: Any) -> int:
+        """Return where a row of this key belongs among ids that stand in order."""
+        keys, precedes = self._keys, self._precedes
+        if not self._descending:
+            return bisect_left(ids, key, key=keys.__getitem__)
+        low, high = 0, len(ids)
+        while low < high:
+            middle = (low + high) // 2
+            if precedes(keys[ids[middle]], key):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _find(self, id: int) -> int:
+        """Return the place of a row that is shown, by its key."""
+        if self._sorted and id in self._keys:
+            place = self._place_for(self.ids, self._keys[id])
+            if place < len(self.ids) and self.ids[place] == id:
+                return place
+        return self.place_of(id)
+
+    def _append(self, ids: list[int]) -> None:
         if ids:
             first = len(self.ids)
             self.beginInsertRows(QModelIndex(), first, first + len(ids) - 1)
-            self.ids.extend(ids)
-            self._index()
-            self.moved += len(ids) if self.held else 0
+            self._take_order(self.ids + ids)
+            self._members.update(ids)
+            self._sorted = False
+            self.endInsertRows()
+
+    def _insert(self, ids: list[int]) -> None:
+        """Put new rows where they belong."""
+        now = self._clock()
+        for id in ids:
+            key = self._key(id, now)
+            place = self._place_for(self.ids, key)
+            self.beginInsertRows(QModelIndex(), place, place)
+            self._keys[id] = key
+            self.ids.insert(place, id)
+            self._places = None
+            self._members.add(id)
             self.endInsertRows()
 
     def _remove(self, ids: Iterable[int]) -> None:
-        places = sorted((self._place[id] for id in set(ids) if id in self._place), reverse=True)
+        places = sorted({self._find(id) for id in ids}, reverse=True)
         for place in places:
             self.beginRemoveRows(QModelIndex(), place, place)
-            del self.ids[place]
+            id = self.ids.pop(place)
+            self._places = None
+            self._members.discard(id)
+            self._keys.pop(id, None)
             self.endRemoveRows()
-        if places:
-            self._index()
 
-    def _wanted(self, changed: Collection[int] | None) -> list[int]:
-        """Return the ids in order; of some ``changed`` only these are put where they belong."""
-        if changed is None or len(changed) * 20 > len(self.ids):
-            return self._ordered(self.ids)
-        keys = self._keys
-        found = [id for id in self.ids if id not in changed]
-        if self._descending:
-            found.reverse()
-        moving = self._ordered(id for id in self.ids if id in changed)
-        try:
-            for id in moving:
-                insort(found, id, key=keys.__getitem__)
-        except KeyError:
-            return self._ordered(self.ids)  # a new order: no key is known yet
-        if self._descending:
-            found.reverse()
-        return found
+    def _move(self, ids: list[int]) -> None:
+        """Put rows that changed where they belong now."""
+        if not ids:
+            return
+        places = sorted(self._find(id) for id in ids)
+        kept: list[int] = []
+        for before, place in pairwise([-1, *places, len(self.ids)]):
+            kept += self.ids[before + 1 : place]
+        now = self._clock()
+        for id in ids:
+            self._keys[id] = self._key(id, now)
+        targets: list[tuple[int, int]] = []
+        for id in self._ordered(ids):
+            targets.append((self._place_for(kept, self._keys[id]), id))
+        wanted: list[int] = []
+        reached = 0
+        for place, id in targets:
+            wanted += kept[reached:place]
+            wanted.append(id)
+            reached = place
+        wanted += kept[reached:]
+        self._show_order(wanted)
+        self._tell_in_sight(ids)
 
-    def _reorder(self, changed: Collection[int] | None = None) -> None:
-        wanted = self._wanted(changed)
+    def _show_order(self, wanted: list[int]) -> None:
+        """Take over an order; the view is told when something of it can be seen or is held on to."""
+        sight = self.in_sight()
+        before = self.persistentIndexList()
+        if not before and wanted[sight.start : sight.stop] == self.ids[sight.start : sight.stop]:
+            self._take_order(wanted)
+            return
         if wanted == self.ids:
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         ids = [self.ids[index.row()] for index in before]
-        self.ids = wanted
-        self._index()
-        self.changePersistentIndexList(
-            before, [self.index(self._place[id], index.column()) for id, index in zip(ids, before)]
-        )
+        self._take_order(wanted)
+        if before:
+            self.changePersistentIndexList(
+                before, [self.index(self.place_of(id), index.column()) for id, index in zip(ids, before)]
+            )
         self.layoutChanged.emit()
+
+    def _tell_in_sight(self, ids: Collection[int]) -> None:
+        """Let the rows among these that a view shows be painted anew."""
+        sight = self.in_sight()
+        changed = ids if isinstance(ids, set) else set(ids)
+        places = [place for place in sight if place < len(self.ids) and self.ids[place] in changed]
+        if places:
+            self.dataChanged.emit(self.index(places[0], 0), self.index(places[-1], self.columnCount() - 1))
+
+    def _reorder(self) -> None:
+        wanted = self._ordered(self.ids)
+        self._sorted = True
+        self._show_order(wanted)

@@ -2,13 +2,16 @@
 
 Rules of this file:
 - No object per task.  ``order`` is None (every task in its order) or an array of task indices.
+- The window is never held by an order: the first rows stand at once, the whole order comes from a thread and moves
+  rows without a reset.  While tasks change, an order is made anew when the last one has arrived, not for every change.
 - Names and commands are texts of the farm: pages of them are asked for when a cell is painted, and kept until changed.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy
@@ -18,6 +21,7 @@ from afcore.states import TaskFlag, TaskState
 from afwatch import words
 from afwatch.changes import TaskRange
 from afwatch.models.filters import Query
+from afwatch.models.taskorder import first_rows, is_quick, run_times, sort_key, whole_order
 from afwatch.tasktables import BlockTasks, OpenedJob
 from afwatch.theme.tokens import state_look
 
@@ -30,6 +34,8 @@ _NOWHERE = QModelIndex()
 PAGE = 100
 """Tasks of one page of texts."""
 _MOST_PAGES = 60
+FOLLOWED_AT_ONCE = 50_000
+"""An order of more tasks follows their changes in a thread."""
 
 COLUMNS = (
     ("state", "State", 132, False),
@@ -45,7 +51,7 @@ COLUMNS = (
 )
 """Key, title, width and whether right aligned."""
 
-TASK_FIELDS = ("state", "err", "starts", "host", "percent", "time", "task")
+TASK_FIELDS = ("state", "err", "starts", "host", "percent", "time", "task", "name")
 """What the search line of tasks knows."""
 
 _FLAG_WORDS = ((TaskFlag.WARNING, "warning"), (TaskFlag.RETRIED, "retried"), (TaskFlag.TRY_NEXT, "next"),
@@ -60,16 +66,6 @@ def _state_words(state: TaskState) -> set[str]:
 
 def _compare(column: _Array, sign: str, limit: float) -> _Array:
     found: _Array = column > limit if sign == ">" else column < limit if sign == "<" else column == limit
-    return found
-
-
-def run_times(block: BlockTasks, now: float) -> _Array:
-    """Return seconds that the newest run of each task took, or takes until ``now`` (in the farm's own seconds)."""
-    started = block.columns["started"].astype(numpy.int64)
-    finished = block.columns["finished"].astype(numpy.int64)
-    took = numpy.where(finished >= started, finished - started, 0)
-    live = block.state == TaskState.RUNNING
-    found: _Array = numpy.where(live & (started > 0), max(0, int(now)) - started, took)
     return found
 
 
@@ -94,6 +90,8 @@ def _mask(
     if field == "host":
         ids = [id for name, id in hosts.items() for value in values if value.lower() in name.lower()]
         return numpy.isin(block.columns["render"], numpy.array(ids, dtype=numpy.uint32))
+    if field == "name":
+        return None  # names are texts: who shows the tasks looks for them beside
     if field in ("", "task"):
         return _tasks_named(values, block.size)
     try:
@@ -133,11 +131,24 @@ class TasksModel(QAbstractTableModel):
         clock: Callable[[], float],
         render_name: Callable[[int], str],
         fetch: Callable[[int], None],
+        hosts: Callable[[], Mapping[int, str]] = dict,
     ) -> None:
-        """``fetch(first)`` asks for the page of texts that begins there; the answer goes to ``put_page``."""
+        """``fetch(first)`` asks for the page of texts that begins there; the answer goes to ``put_page``.
+
+        ``hosts`` names renders by id, for the order by host.
+        """
         super().__init__()
+        self._hosts = hosts
+        self._sorting: threading.Thread | None = None
+        self._again = False
+        """Tasks changed while an order was made."""
+        self._wish = 0
+        """Counts the orders that were asked for: a late one of before is not shown."""
+        self._ordered.connect(self._on_ordered, Qt.ConnectionType.QueuedConnection)
         self.block = block
         self.order: _Array | None = None
+        self._places: tuple[_Array, _Array] | None = None
+        """An order with the place of each task in it."""
         self._opened = opened
         self._clock = clock
         self._render_name = render_name
@@ -149,6 +160,7 @@ class TasksModel(QAbstractTableModel):
         self._rows = self.table.size
 
     paged = Signal()
+    _ordered = Signal(int, object)
 
     @property
     def table(self) -> BlockTasks:
@@ -210,8 +222,12 @@ class TasksModel(QAbstractTableModel):
         """Return where a task is shown, -1 when it is not."""
         if self.order is None:
             return task if 0 <= task < self._rows else -1
-        found = numpy.flatnonzero(self.order == task)
-        return int(found[0]) if len(found) else -1
+        if self._places is None or self._places[0] is not self.order:
+            places = numpy.full(self.table.size, -1, dtype=numpy.int64)
+            places[self.order] = numpy.arange(len(self.order))
+            self._places = (self.order, places)
+        places = self._places[1]
+        return int(places[task]) if 0 <= task < len(places) else -1
 
     def state_at(self, task: int) -> str:
         """Return the state that a task is shown in."""
@@ -281,10 +297,29 @@ class TasksModel(QAbstractTableModel):
 
     def rearrange(self) -> None:
         """Make the order anew."""
+        self._wish += 1
         self.beginResetModel()
-        self.order = self._wanted()
+        shown = self._shown()
+        values = self._values()
+        if values is None:
+            self.order = shown
+        elif is_quick(values):
+            self.order = whole_order(values, shown)
+        else:
+            self.order = first_rows(values, shown)
+            self._sort_beside(values, shown)
         self._rows = self.table.size if self.order is None else len(self.order)
         self.endResetModel()
+
+    def grow(self) -> None:
+        """The filter lets more tasks through than before: show them after those that are shown."""
+        shown = self._shown()
+        if shown is None or self.order is None or self._sort not in (None, ("name", False)):
+            self.rearrange()
+        elif len(shown) > self._rows:
+            self.beginInsertRows(QModelIndex(), self._rows, len(shown) - 1)
+            self.order, self._rows = shown, len(shown)
+            self.endInsertRows()
 
     def apply(self, changed: Iterable[TaskRange]) -> None:
         """Show what changed of this block's tasks."""
@@ -294,34 +329,82 @@ class TasksModel(QAbstractTableModel):
         if self.order is None and self._rows != self.table.size:
             self.rearrange()
             return
-        if self.order is not None:
-            wanted = self._wanted()
-            if wanted is None or not numpy.array_equal(wanted, self.order):
-                self.rearrange()
-                return
+        if self.order is not None and not self._follow():
+            return
         if self._rows:
             first = min(part.first for part in mine) if self.order is None else 0
             last = max(part.end for part in mine) - 1 if self.order is None else self._rows - 1
             self.dataChanged.emit(self.index(first, 0), self.index(min(last, self._rows - 1), len(COLUMNS) - 1))
 
-    def _wanted(self) -> _Array | None:
-        table = self.table
-        mask = self._mask(table) if self._mask is not None else None
-        order = None if mask is None else numpy.flatnonzero(mask)
+    def _follow(self) -> bool:
+        """Let the order follow what changed; say whether rows stayed where they are."""
+        shown, values = self._shown(), self._values()
+        if values is not None and (len(values) > FOLLOWED_AT_ONCE or not is_quick(values)):
+            self._sort_beside(values, shown)
+            return True
+        wanted = whole_order(values, shown) if values is not None else shown
+        if wanted is None or self.order is None or not numpy.array_equal(wanted, self.order):
+            self.rearrange()
+            return False
+        return True
+
+    def _shown(self) -> _Array | None:
+        """Return the tasks that the filter lets through, None for all."""
+        mask = self._mask(self.table) if self._mask is not None else None
+        return None if mask is None else numpy.flatnonzero(mask)
+
+    def _values(self) -> _Array | None:
+        """Return what the tasks are sorted by; None when they stand by their index."""
         if self._sort is None or self._sort == ("name", False):
-            return order
+            return None
         key, descending = self._sort
-        if key == "name":
-            values = numpy.arange(table.size)
-        elif key == "time":
-            values = run_times(table, self.now)
-        else:
-            values = table.columns[{"host": "render", "progress": "percent", "note": "flags"}.get(key, key)]
-        if order is None:
-            order = numpy.arange(table.size)
-        ranked = numpy.argsort(values[order].astype(numpy.int64) * (-1 if descending else 1), kind="stable")
-        found: _Array = order[ranked]
-        return found
+        return sort_key(self.table, key, descending=descending, now=self.now, hosts=self._hosts())
+
+    def _sort_beside(self, values: _Array, shown: _Array | None) -> None:
+        """Make the whole order in a thread; it is told to ``_on_ordered``."""
+        if self._sorting is not None:
+            self._again = True
+            return
+        wish = self._wish
+        self._sorting = threading.Thread(
+            target=lambda: self._ordered.emit(wish, whole_order(values, shown)), name="afwatch-order", daemon=True
+        )
+        self._sorting.start()
+
+    def _on_ordered(self, wish: int, order: _Array) -> None:
+        self.end_sorting()
+        if wish == self._wish:
+            self._show_order(order)
+        if self._again or wish != self._wish:
+            self._again = False
+            values = self._values()
+            if values is not None:
+                self._sort_beside(values, self._shown())
+
+    def end_sorting(self) -> None:
+        """Wait for the thread that makes an order, if there is one."""
+        if self._sorting is not None:
+            self._sorting.join()
+            self._sorting = None
+
+    def _show_order(self, order: _Array) -> None:
+        """Move rows to another order; of another size it is a reset."""
+        if self.order is None or len(order) != self._rows:
+            self.beginResetModel()
+            self.order, self._rows = order, len(order)
+            self.endResetModel()
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        places = {index.row() for index in before}
+        tasks = {place: int(self.order[place]) for place in places}
+        self.order = order
+        if before:
+            moved = {task: self.place_of(task) for task in set(tasks.values())}
+            self.changePersistentIndexList(
+                before, [self.index(moved[tasks[index.row()]], index.column()) for index in before]
+            )
+        self.layoutChanged.emit()
 
     def _time(self, task: int) -> str:
         columns = self.table.columns

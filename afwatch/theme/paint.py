@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from afwatch.theme.style import style_sheet
 from afwatch.theme.tokens import Look, StateLook, load_look, measures, state_look
 
-__all__ = ["Theme", "colour", "draw_icon", "icon_pixmap"]
+__all__ = ["MeasuredFont", "Theme", "colour", "draw_icon", "icon_pixmap"]
 
 
 @cache
@@ -105,7 +105,7 @@ class Theme(QObject):
         """Size of texts."""
         return self._size
 
-    def font(self, role: str = "body") -> QFont:
+    def font(self, role: str = "body") -> MeasuredFont:
         """Return the font of a role: small, body, strong, title3, title2, figure or mono."""
         return _font(role, self._base * self._size / 100)
 
@@ -155,6 +155,8 @@ class Theme(QObject):
         return palette
 
 
+_MOST_WIDTHS = 4000
+
 _SCALE = {
     "small": (0.9, QFont.Weight.Normal),
     "body": (1.0, QFont.Weight.Normal),
@@ -167,11 +169,36 @@ _SCALE = {
 }
 
 
+class MeasuredFont(QFont):
+    """A font that remembers how wide texts are: cells are painted again and again with the same words."""
+
+    def __init__(self, font: QFont) -> None:
+        super().__init__(font)
+        self._widths: dict[str, int] = {}
+        self._metrics: QFontMetrics | None = None
+
+    @property
+    def metrics(self) -> QFontMetrics:
+        """Its metrics; asked for when the font is complete."""
+        if self._metrics is None:
+            self._metrics = QFontMetrics(self)
+        return self._metrics
+
+    def width_of(self, text: str) -> int:
+        """Return the width of a text in pixels."""
+        width = self._widths.get(text)
+        if width is None:
+            if len(self._widths) > _MOST_WIDTHS:
+                self._widths.clear()
+            width = self._widths[text] = self.metrics.horizontalAdvance(text)
+        return width
+
+
 @lru_cache(maxsize=64)
-def _font(role: str, base: float) -> QFont:
+def _font(role: str, base: float) -> MeasuredFont:
     scale, weight = _SCALE[role]
     kind = QFontDatabase.SystemFont.FixedFont if role == "mono" else QFontDatabase.SystemFont.GeneralFont
-    font = QFont(QFontDatabase.systemFont(kind))
+    font = MeasuredFont(QFontDatabase.systemFont(kind))
     font.setPointSizeF(max(9.0, base * scale))
     font.setWeight(weight)
     font.setFeature(QFont.Tag("tnum"), 1)

@@ -7,7 +7,6 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from afcore.rows import JobRow
-from afcore.states import TaskState
 from afcore.systemcommand import SYSTEM_JOB
 from afwatch.actions import Asking
 from afwatch.acts.jobs import JOB_ACTIONS
@@ -18,17 +17,12 @@ from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.pane import ListPane
 
-__all__ = ["is_failing", "is_ours"]
+__all__ = ["is_ours"]
 
 
 def is_ours(row: Any) -> bool:
     """Say whether a row is not the farm's own job, which has a place of its own."""
     return not isinstance(row, JobRow) or row.id != SYSTEM_JOB
-
-
-def is_failing(row: JobRow) -> bool:
-    """Say whether somebody should look at a job."""
-    return bool(row.counts[TaskState.ERROR]) and row.state != "done"
 
 
 def _all_jobs(window: Asking, theme: Theme) -> QWidget:
@@ -44,14 +38,11 @@ def _my_jobs(window: Asking, theme: Theme) -> QWidget:
 
 
 def _count_all(session: Session) -> tuple[int, int]:
-    jobs, error = session.state.jobs, int(TaskState.ERROR)
-    failing = sum(1 for row in jobs.values() if row.counts[error] and row.state != "done" and row.id != SYSTEM_JOB)
-    return len(jobs) - (SYSTEM_JOB in jobs), failing
+    return session.state.tally.all()
 
 
 def _count_mine(session: Session) -> tuple[int, int]:
-    mine = [row for row in session.state.jobs.values() if row.user == session.user and is_ours(row)]
-    return len(mine), sum(map(is_failing, mine))
+    return session.state.tally.of(session.user)
 
 
 add_place(Place("mine", "My jobs", "jobs", _my_jobs, _count_mine, 10))

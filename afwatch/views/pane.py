@@ -110,6 +110,8 @@ class ListPane(QWidget):
         self._buttons: dict[str, QPushButton] = {}
         self._chips: dict[str, Chip] = {}
         self._pending = ChangeSet()
+        self._texts: list[tuple[str, str]] = []
+        """What the rows in sight said at the last tick."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REFRESH_MS)
@@ -301,6 +303,19 @@ class ListPane(QWidget):
             if self.isVisible() and not self._timer.isActive():
                 self._timer.start()
 
+    def tick(self) -> None:
+        """Paint anew what the time alone has changed: a quiet table costs a look at its texts."""
+        sight, now = self.table.rows_in_sight(), self.session.clock()
+        shown = [column for place, column in enumerate(self._shown.columns) if not self.table.isColumnHidden(place)]
+        rows = [row for row in map(self.model.row_at, sight) if row is not None and not self.model.is_heading(row)]
+        texts = [
+            (column.text(row, now), column.second(row, now) if column.second is not None else "")
+            for row in rows for column in shown
+        ]  # fmt: skip
+        if texts != self._texts:
+            self._texts = texts
+            self.table.viewport().update()
+
     def showEvent(self, event: Any) -> None:
         """Catch up with what changed while hidden."""
         super().showEvent(event)
@@ -310,17 +325,17 @@ class ListPane(QWidget):
         changes, self._pending = self._pending, ChangeSet()
         if changes:
             self.model.apply(changes)
-            self._enable()
             rows = self.selected()
-            touched = set().union(*changes.changed.values())
+            touched = set().union(*changes.changed.values(), *changes.gone.values())
             if any(row.id in touched for row in rows):
+                self._enable()
                 self.chosen.emit(rows)
 
     def _recount(self) -> None:
         counts = self.model.state_counts()
         for state, chip in self._chips.items():
             chip.set_count(counts.get(state, 0))
-        total, shown = self.model.total, sum(id > 0 for id in self.model.ids)
+        total, shown = self.model.total, self.model.items_shown
         text = words.plural(total, self.noun)
         self._count.setText(text if shown == total else f"{text}, {words.number(shown)} shown")
         moved = self.model.moved

@@ -24,6 +24,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
 from afwatch.models.rows import RowModel
+from afwatch.models.tasks import TasksModel
 from afwatch.theme.tokens import measures
 
 __all__ = ["TableView"]
@@ -80,13 +81,20 @@ class TableView(QTableView):
         self._hold.setInterval(_HOLD_MS)
         self._hold.timeout.connect(self._let_go)
         self._pointer_inside = False
-        model.modelAboutToBeReset.connect(self._keep)
-        model.modelReset.connect(self._restore)
         self.id_at: Callable[[int], int] = lambda place: place
         self.place_of: Callable[[int], int] = lambda id: id
+        self.follow(model)
+
+    def follow(self, model: QAbstractTableModel) -> None:
+        """Keep what is selected of a model over its resets: by the ids of its rows, or by its tasks."""
+        model.modelAboutToBeReset.connect(self._keep, Qt.ConnectionType.UniqueConnection)
+        model.modelReset.connect(self._restore, Qt.ConnectionType.UniqueConnection)
         if isinstance(model, RowModel):
             self.id_at = lambda place: model.ids[place]
             self.place_of = model.place_of
+            model.in_sight = self.rows_in_sight
+        elif isinstance(model, TasksModel):
+            self.id_at, self.place_of = model.task_at, model.place_of
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Tell who fits the columns."""
@@ -97,6 +105,12 @@ class TableView(QTableView):
         """Set the height of every row."""
         self.verticalHeader().setMinimumSectionSize(height)
         self.verticalHeader().setDefaultSectionSize(height)
+
+    def rows_in_sight(self) -> range:
+        """Return the places of the rows that can be seen."""
+        first, last = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
+        rows = self.model().rowCount()
+        return range(max(0, first), rows if last < 0 else min(rows, last + 1))
 
     def selected_places(self) -> list[int]:
         """Return the places of selected rows, in order."""

@@ -22,12 +22,13 @@ from afwatch import words
 from afwatch.actions import Asking
 from afwatch.changes import ChangeSet, TaskRange
 from afwatch.delegates.tasks import TaskDelegate
-from afwatch.models.filters import parse_query
+from afwatch.models.filters import Query, parse_query
 from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
 from afwatch.ops import tasks
 from afwatch.tasktables import BlockTasks
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.namesearch import NameSearch, name_test
 from afwatch.views.overviewstrip import OverviewStrip
 from afwatch.views.parts import Chip, Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
@@ -70,6 +71,7 @@ class TasksPane(QWidget):
         begun = time.perf_counter()
         self._opened = self.session.open_job(job)
         self._models: dict[int, TasksModel] = {}
+        self._names: NameSearch | None = None
         self._block = -1
         self._pending: list[TaskRange] = []
         self._timer = QTimer(self)
@@ -85,7 +87,7 @@ class TasksPane(QWidget):
         self._strip = OverviewStrip(theme)
         self._strip.clicked_task.connect(self.show_task)
         self._chips: dict[str, Chip] = {}
-        self.search = SearchLine(theme, "state:error  err>0  host:  time>90  starts>1  1000-2000")
+        self.search = SearchLine(theme, "state:error  err>0  host:  name~  time>90  starts>1  1000-2000")
         self.search.searched.connect(lambda text: self._filter())
         self._problem = Shrinking()
         self._buttons: dict[str, Any] = {}
@@ -106,6 +108,9 @@ class TasksPane(QWidget):
         """The pane is left for good."""
         self._timer.stop()
         self._clock.stop()
+        self._stop_names()
+        for model in self._models.values():
+            model.end_sorting()
         self.session.changed.disconnect(self._on_changed)
         self.session.mode_changed.disconnect(self._enable)
         self.theme.changed.disconnect(self._on_theme)
@@ -183,6 +188,7 @@ class TasksPane(QWidget):
                 self._opened, block, clock=self.session.clock,
                 render_name=lambda id: renders[id].name if id in renders else f"render {id}",
                 fetch=partial(self._fetch, block),
+                hosts=lambda: {id: row.name for id, row in renders.items()},
             )  # fmt: skip
         return model
 
@@ -195,6 +201,7 @@ class TasksPane(QWidget):
         if table.model() is not self._model:
             height = table.verticalHeader().defaultSectionSize()
             table.setModel(self._model)
+            table.follow(self._model)
             table.set_row_height(height)
             table.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self._delegate = TaskDelegate(self.theme, self._model, table)
@@ -267,10 +274,17 @@ class TasksPane(QWidget):
         for state, chip in self._chips.items():
             chip.set_count(counts[TaskState[state]])
         self._strip.show_table(table)
+        self._show_what_there_is()
+
+    def _show_what_there_is(self) -> None:
+        table = self._model.table
         if self._opened.gone or (self._row() is None and self.session.state.is_complete("jobs")):
             self._empty.say("job", "This job is not there any more.", action="Back to all jobs", done=self.back.emit)
         elif not table.size:
             self._empty.say("task", "The farm is telling the tasks of this job.")
+        elif not self._model.rowCount() and self._names is not None and not self._names.is_done:
+            looked = words.number(self._names.looked)
+            self._empty.say("search", f"Looking at names: {looked} of {words.plural(table.size, 'task')}.")
         elif not self._model.rowCount():
             self._empty.say(
                 "search", f"No task matches. {words.plural(table.size, 'task')} without the filter.",
@@ -300,6 +314,7 @@ class TasksPane(QWidget):
         self._problem.setText("; ".join(f"{problem.what}: {problem.hint}" for problem in query.problems))
         chosen = [TaskState[state] for state, chip in self._chips.items() if chip.isChecked()]
         model = self._model
+        names = self._look_for_names(query)
 
         def mask(table: BlockTasks) -> Any:
             hosts = {row.name: id for id, row in self.session.state.renders.items()}
@@ -307,10 +322,33 @@ class TasksPane(QWidget):
             for state in chosen:
                 same = table.state == state
                 found = same if found is None else found & same
+            if names is not None:
+                found = names.mask if found is None else found & names.mask
             return found
 
         model.set_mask(mask if query.terms or chosen else None)
-        self._recount()
+        self._show_what_there_is()
+
+    def _look_for_names(self, query: Query) -> NameSearch | None:
+        """Begin to look for tasks by name, if the search line says so."""
+        self._stop_names()
+        test, row = name_test(query), self._row()
+        if test is None or row is None or self._block >= len(row.blocks):
+            return None
+        self._names = NameSearch(self.session, self.job, row.blocks[self._block], self._model.table.size, test)
+        self._names.found.connect(self._on_named)
+        self._names.start()
+        return self._names
+
+    def _stop_names(self) -> None:
+        if self._names is not None:
+            self._names.stop()
+            self._names.deleteLater()
+            self._names = None
+
+    def _on_named(self) -> None:
+        self._model.grow()
+        self._show_what_there_is()
 
     def _sort(self, column: int) -> None:
         before, direction = self._order

@@ -56,6 +56,7 @@ class TrayIcon(QObject):
         self._window = window
         self.notices = Notices()
         self._last = 0
+        self._shown = (0, 0)
         self.icon: QSystemTrayIcon | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
             self.icon = QSystemTrayIcon(self)
@@ -79,7 +80,8 @@ class TrayIcon(QObject):
             complete = session.state.is_complete("jobs")
             for notice in self.notices.take(rows, session.user, complete=complete)[:5]:
                 self._tell(notice)
-            self._show()
+            if (len(self.notices.failed), len(self.notices.done)) != self._shown:
+                self._show()
 
     def _tell(self, notice: Notice) -> None:
         self._last = notice.job
@@ -98,8 +100,8 @@ class TrayIcon(QObject):
             self._show()
 
     def _show(self) -> None:
+        failed, done = self._shown = len(self.notices.failed), len(self.notices.done)
         if self.icon is not None:
-            failed, done = len(self.notices.failed), len(self.notices.done)
             self.icon.setIcon(QIcon(tray_pixmap(self._window.theme, failed, done)))
             self.icon.setToolTip(f"Afwatch: {failed} failed, {done} done" if failed or done else "Afwatch")
 

@@ -401,7 +401,7 @@ class MainWindow(AskingWindow):
         """Clocks tick once a second, only in what is seen."""
         pane = self.current()
         if isinstance(pane, ListPane) and self.session.state.connected and self.isVisible():
-            pane.table.viewport().update()
+            pane.tick()
 
     def _on_said(self, pending: Pending, trouble: str) -> None:
         if trouble and not pending.operation.startswith("task.list"):

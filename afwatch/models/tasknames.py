@@ -1,0 +1,53 @@
+"""Names of the tasks of a numeric block, made here as the farm makes them, and which of them hold some words.
+
+Rules of this file:
+- Pure.  Names are made for a stretch of tasks at a time; who needs a million asks for many stretches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from afcore.frames import FrameRange, numeric_task_name
+from afcore.jobspec import BlockFlag
+from afcore.rows import BlockRow
+
+__all__ = ["NameTest", "NumericNames"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameTest:
+    """What a search line says about names: each term holds when one of its words is found, unless it is turned."""
+
+    terms: tuple[tuple[tuple[str, ...], bool], ...]
+    """Words in lower case, and whether the term has a minus."""
+
+    def holds(self, name: str) -> bool:
+        """Say whether a name passes."""
+        lower = name.lower()
+        return all(any(word in lower for word in words) != minus for words, minus in self.terms)
+
+
+class NumericNames:
+    """Names of a numeric block's tasks."""
+
+    def __init__(self, row: BlockRow, pattern: str) -> None:
+        """``pattern`` is the block's ``tasks_name``."""
+        self._frames = FrameRange.repaired(row.frame_first, row.frame_last, row.frames_per_task, row.frames_inc)
+        self._pattern, self._increment = pattern, row.frames_inc
+
+    @staticmethod
+    def suits(row: BlockRow) -> bool:
+        """Say whether a block's names can be made here."""
+        return bool(row.flags & BlockFlag.NUMERIC)
+
+    def names(self, tasks: Iterable[int]) -> list[str]:
+        """Return the names of tasks."""
+        frames, pattern, increment = self._frames, self._pattern, self._increment
+        return [numeric_task_name(pattern, frames.task(task), increment) for task in tasks]
+
+    def passing(self, tasks: Sequence[int], test: NameTest) -> list[int]:
+        """Return those of some tasks whose names pass a test."""
+        holds = test.holds
+        return [task for task, name in zip(tasks, self.names(tasks)) if holds(name)]
