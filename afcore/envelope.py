@@ -20,6 +20,10 @@ class Principal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Address of the caller, ``127.0.0.1`` or ``::1`` style; empty for the server itself."""
     render: int = 0
     """For a node: the render it registered as; 0 before registering and for everybody else."""
+    scope: str = ""
+    """What a token narrows it to, a key of ``access.SCOPES``; empty for everything that the role may."""
+    seats: tuple[str, ...] = ()
+    """Names of the renders on the computer the person sits at, as the server knows from their connections."""
 
 
 SYSTEM_PRINCIPAL = Principal("system", Role.SYSTEM)

@@ -57,6 +57,12 @@ _ALL = (
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
     Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),
     Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
+    Setting("sign_in_days", "float", 30.0, "how long a sign-in lasts", "days", 0.001, 3650),
+    Setting(
+        "classic_networks", "texts", (),
+        "networks whose classic clients are believed the name they claim: NETWORK [ROLE], 10.1.0.0/16 user",
+    ),
+    Setting("server_names", "texts", (), "further names by which browsers may call this server"),
     Setting("af_http_serve_dir", "text", "", "folder with the classic browser interface; empty is none"),
     Setting("classic_front_page", "bool", False, "the classic browser interface is the page at /"),
     # Jobs, when they say nothing else.

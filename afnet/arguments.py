@@ -13,8 +13,11 @@ from afcore.errors import BadSpec, Problem, did_you_mean
 
 __all__ = ["Argument", "Kind", "Parameter", "bind", "parse_identifiers", "parse_ranges"]
 
-Kind = Literal["integer", "number", "text", "flag", "identifiers", "names", "ranges", "parameters", "job", "file"]
-"""What an argument holds; ``job`` is a job as a JSON object and ``file`` a text (``afcmd`` reads both from a file)."""
+Kind = Literal[
+    "integer", "number", "text", "flag", "identifiers", "names", "ranges", "parameters", "job", "file", "secret"
+]  # fmt: skip
+"""What an argument holds; ``job`` is a job as a JSON object and ``file`` a text (``afcmd`` reads both from a
+file), ``secret`` a text that is never shown (``afcmd`` asks for it, or reads a line of its input)."""
 
 _SAID = {
     "integer": "a whole number",
@@ -27,6 +30,7 @@ _SAID = {
     "parameters": "an object of parameters by name",
     "job": "a job as an object",
     "file": "the text of a file",
+    "secret": "a text",
 }
 _LARGEST = 2**63 - 1
 """What every part of the farm can hold."""
@@ -135,6 +139,10 @@ def _convert(argument: Argument, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(_wrong(kind, value))
         return float(_bounded(argument, value))
+    if kind == "secret":
+        if not isinstance(value, str):
+            raise ValueError("it must be a text")
+        return value
     if kind in ("text", "file"):
         if not isinstance(value, str):
             raise ValueError(_wrong(kind, value))

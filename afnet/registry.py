@@ -196,17 +196,31 @@ def _command(
     )  # fmt: skip
 
 
-def _query(name: str, help: str, *arguments: Argument, kind: Literal["query", "view"] = "query") -> Operation:
+def _query(
+    name: str,
+    help: str,
+    *arguments: Argument,
+    kind: Literal["query", "view"] = "query",
+    role: Role = Role.USER,
+    owner: Literal["any", "farm"] = "any",
+) -> Operation:
     return Operation(
-        name=name, kind=kind, help=help, arguments=arguments, owner="any", role=Role.USER,
+        name=name, kind=kind, help=help, arguments=arguments, owner=owner, role=role,
         durable=False, undoable=False, audited=False,
     )  # fmt: skip
 
 
-def _server(name: str, help: str, *arguments: Argument) -> Operation:
+def _server(
+    name: str,
+    help: str,
+    *arguments: Argument,
+    role: Role = Role.GOD,
+    owner: Literal["own", "any", "farm"] = "farm",
+    audited: bool = True,
+) -> Operation:
     return Operation(
-        name=name, kind="server", help=help, arguments=arguments, owner="farm", role=Role.GOD,
-        durable=False, undoable=False, audited=True,
+        name=name, kind="server", help=help, arguments=arguments, owner=owner, role=role,
+        durable=False, undoable=False, audited=audited,
     )  # fmt: skip
 
 
@@ -261,6 +275,12 @@ _SERVICE = Argument(name="service", kind="text", default="", help="Name to add, 
 _TICKET = Argument(name="ticket", kind="text", positional=True, required=True, help="Name of the ticket.")
 _COUNT = Argument(
     name="count", kind="integer", positional=True, required=True, least=-1, help="How many there are; -1 removes it."
+)
+
+
+_ACCOUNT = Argument(name="name", kind="text", positional=True, required=True, help="Name of the account.")
+_ROLE = Argument(
+    name="role", kind="text", default="user", choices=("user", "visor", "god"), help="user, visor or god."
 )
 
 
@@ -483,6 +503,55 @@ _OPERATIONS: Iterable[Operation] = (
     _server("server.resume", "Start new tasks again after the server paused solving because it had stopped by itself."),
     _query("server.traffic", "Show messages and bytes by kind and peer, since the start and per second."),
     _query("config.show", "Print every setting of the server and where it came from."),
+    # People
+    _server("account.list", "List the accounts of the farm.", audited=False),
+    _server("account.add", "Add an account: somebody who may sign in.", _ACCOUNT, _ROLE,
+            Argument(name="password", kind="secret", help="Their first password; without one only tokens lead in.")),
+    _server("account.password", "Change a password; whoever is signed in with the old one is signed out.",
+            Argument(name="name", kind="text", positional=True, default="",
+                     help="Name of the account; your own by default."),
+            Argument(name="old", kind="secret", default="", help="Your password as it was; administrators need none."),
+            Argument(name="password", kind="secret", required=True, help="The new password."),
+            role=Role.USER, owner="own"),
+    _server("account.role", "Change what an account may do; it counts at once.", _ACCOUNT, _ROLE),
+    _server("account.delete", "Delete an account with its tokens; the jobs of the user stay.", _ACCOUNT),
+    _server("token.list", "List sign-ins and tokens: your own, for administrators everybody's.",
+            Argument(name="account", kind="text", default="", help="Only those of this account."),
+            role=Role.USER, owner="own", audited=False),
+    _server("token.create", "Make a token for a program; it is shown this once.",
+            Argument(name="account", kind="text", default="", help="Whose token; your own by default."),
+            Argument(name="scope", kind="text", default="all", choices=("all", "read", "submit", "user", "visor"),
+                     help="all, read (only looks), submit (only submits), or user or visor: at most this role."),
+            Argument(name="days", kind="integer", default=365, least=1, most=3650, help="How long it lasts."),
+            Argument(name="label", kind="text", default="", help="What it is for."),
+            role=Role.USER, owner="own"),
+    _server("token.revoke", "Take a token or sign-in away; what is done with it ends at once.",
+            Argument(name="id", kind="text", positional=True, required=True, help="Its id (token list)."),
+            role=Role.USER, owner="own"),
+    _server("session.login", "Sign in with name and password; answers a token.",
+            Argument(name="name", kind="text", positional=True, required=True, help="Name of the account."),
+            Argument(name="password", kind="secret", required=True, help="The password."),
+            Argument(name="days", kind="number", default=0, least=0, most=3650, help="How long; 0 as the server says."),
+            Argument(name="label", kind="text", default="", help="Where it is, for the list of tokens."),
+            role=Role.NOBODY, owner="any"),
+    _server("session.show", "Show whom the server takes you for, and what you may.",
+            role=Role.NOBODY, owner="any", audited=False),
+    # The audit
+    _query("audit.list", "Search what people and nodes did, newest first.",
+           Argument(name="who", kind="text", default="", help="Only acts of this name."),
+           Argument(name="action", kind="text", default="", help="Only this operation, or those that begin so: job."),
+           Argument(name="text", kind="text", default="", help="Only acts whose words hold this."),
+           Argument(name="since", kind="integer", default=0, least=0, help="Only at or after it (unix seconds)."),
+           Argument(name="until", kind="integer", default=0, least=0, help="Only before it (unix seconds)."),
+           _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number."),
+           role=Role.GOD, owner="farm"),
+    _query("audit.show", "Show one act with what was before and after.",
+           Argument(name="seq", kind="integer", positional=True, required=True, least=1, help="Its number."),
+           role=Role.GOD, owner="farm"),
+    _query("audit.verify", "Check that no row of the audit was changed or taken away.",
+           Argument(name="known", kind="text", default="",
+                    help="NUMBER:HASH of a row that was noted before: it must still be there."),
+           role=Role.GOD, owner="farm"),
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _OPERATIONS}

@@ -7,6 +7,9 @@ Rules of this file:
 - The system job is GOD's alone.
 - Owner rules: ``own`` (USER: only what is theirs; VISOR and above: anybody's), ``any`` (whoever has the role, whosever
   it is), ``farm`` (it belongs to nobody: GOD alone).
+- A render is theirs who are its user, and theirs who sit at its computer.  Of renders, VISOR may no more than USER.
+- Giving a thing to somebody else takes more than owning it (``_HANDED_OVER``).
+- A token may narrow a role to a scope, never widen it.
 """
 
 from collections.abc import Callable, Iterable
@@ -66,7 +69,14 @@ from afcore.model.farm import Farm
 from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
 
-__all__ = ["ACCESS", "Access", "check"]
+__all__ = ["ACCESS", "SCOPES", "Access", "check"]
+
+
+SCOPES: dict[str, frozenset[type]] = {
+    "read": frozenset(),
+    "submit": frozenset({SubmitJob, AppendBlocks, AppendTasks}),
+}
+"""The commands that a token narrowed to a scope may give; scopes that are roles are narrowed by their role."""
 
 
 class Access(NamedTuple):
@@ -157,6 +167,12 @@ ACCESS: dict[type, Access] = {
 """The role table: one line for every command."""
 
 
+_HANDED_OVER: dict[type, Role] = {SetJobs: Role.VISOR, SetRenders: Role.GOD}
+"""Who may set ``user_name`` of what."""
+
+_OF_RENDERS = frozenset(command for command, access in ACCESS.items() if access.owners is _of_renders)
+
+
 def check(principal: Principal, command: Command, farm: Farm) -> None:
     """Return when ``principal`` may give ``command``.  Raises NotAllowed with a sentence when not."""
     if principal.role is Role.SYSTEM:
@@ -174,14 +190,37 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
         return
     if principal.role is Role.NODE or principal.role < access.role:
         raise NotAllowed(f"{who} may not do {name}.", hint=f"It takes the role {access.role.name.lower()}.")
+    if principal.scope in SCOPES and type(command) not in SCOPES[principal.scope]:
+        raise NotAllowed(
+            f'{who} may not do {name} with this token: it is for "{principal.scope}" only.',
+            hint="`afcmd token create` makes another.",
+        )
+    needed = _HANDED_OVER.get(type(command))
+    if needed is not None and principal.role < needed and "user_name" in getattr(command, "parameters", ()):
+        raise NotAllowed(f"{who} may not change the user.", hint=f"It takes the role {needed.name.lower()}.")
     if principal.role < Role.GOD and (SYSTEM_JOB in getattr(command, "ids", ()) or _job_of(command) == SYSTEM_JOB):
         raise NotAllowed(f"{who} may not do {name} on the system job.", hint="It takes the role god.")
-    if access.owners is not None and principal.role < Role.VISOR:
+    if type(command) in _OF_RENDERS:
+        _check_renders(principal, command, farm, who, name)
+    elif access.owners is not None and principal.role < Role.VISOR:
         for owner in access.owners(farm, command):
             if owner != principal.name:
                 raise NotAllowed(
                     f'{who} may not do {name} on what belongs to "{owner}".', hint="It takes the role visor."
                 )
+
+
+def _check_renders(principal: Principal, command: Any, farm: Farm, who: str, name: str) -> None:
+    if principal.role >= Role.GOD:
+        return
+    for asked in command.names:
+        id = farm.renders_by_name.get(asked)
+        if id is not None and farm.renders[id].user_name != principal.name and asked not in principal.seats:
+            raise NotAllowed(
+                f'{who} may not do {name} on the render "{asked}": it is registered under another name, '
+                "and is not the computer the request comes from.",
+                hint="It takes the role god.",
+            )
 
 
 def _job_of(command: Any) -> int:

@@ -29,6 +29,7 @@ from afcore.errors import (
     TimedOut,
     Unavailable,
 )
+from afnet.api.credentials import find_token
 
 __all__ = ["post", "send_job", "server_list"]
 
@@ -87,7 +88,9 @@ def post(
             except (OSError, UnicodeError) as error:
                 failures.append(f"{_shown(server)} {_why(error)}")
                 continue
-            status, answer = _ask(connection, server, path, encoded, headers, answer_timeout)
+            token = find_token(*server)
+            shown = {**headers, "Authorization": "Bearer " + token} if token else headers
+            status, answer = _ask(connection, server, path, encoded, shown, answer_timeout)
         finally:
             connection.close()
         if status == 421:
@@ -159,6 +162,8 @@ def _error_of(status: int, error: Mapping[str, Any]) -> AfError:
             if isinstance(one, dict)
         ]
         return BadSpec(problems, code=code) if problems else BadSpec([], sentence=sentence, hint=hint, code=code)
+    if code == "not_signed_in":
+        return NotAllowed(sentence, hint=hint, code=code)
     if code in _REJECTED:
         return _REJECTED[code](sentence, hint=hint)
     if status == 503:

@@ -117,6 +117,13 @@ def _run(options: "argparse.Namespace") -> int:
         print(f"Wrote {path}. Put {path.parent} on PYTHONPATH, then `import af`.")
         return 0
     config = _config(options)
+    if options.thing in ("login", "logout"):
+        from afnet.cli import people
+
+        servers = _servers(config, options)
+        if options.thing == "logout":
+            return people.logout(servers)
+        return people.login(servers, options.name or _user(), options.days)
     if options.thing == "path":
         from afnet.cli.paths import show_path
 
@@ -126,6 +133,10 @@ def _run(options: "argparse.Namespace") -> int:
     name = f"config.{options.where}" if options.thing == "config" else options.operation
     operation = OPERATIONS[name]
     given = {} if options.thing == "config" else given_arguments(operation, options)
+    if any(argument.kind == "secret" for argument in operation.arguments):
+        from afnet.cli.people import ask_secrets
+
+        given = ask_secrets(operation, given)
     operation.bind(given)
     with _client(config, options) as client:
         return _do(client, name, given, options)
@@ -191,7 +202,7 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
         return print_pages(client, name, given, json=json)
     reply = ask(client, name, given)
     _print_reply(name, given, reply, json=json)
-    return 0
+    return 1 if name == "audit.verify" and not reply["whole"] else 0
 
 
 def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
@@ -206,6 +217,17 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         print("The configuration is read again: nothing changed.")
     elif name == "job.submit":
         print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
+    elif name == "token.create":
+        print(f"{reply['token']}\nIt is shown this once: put it into AF_TOKEN of the program it is for.")
+    elif name == "account.add":
+        print(f"{given['name']} may sign in with `afcmd login {given['name']}`.")
+    elif name == "audit.verify":
+        newest = f"{reply['rows']}:{reply['hash']}"
+        print(reply["wrong"] or f"The audit is whole: {reply['rows']} rows, the newest is {newest}.")
+    elif name == "audit.show":
+        from afnet.cli.audit import act_lines
+
+        print("\n".join(act_lines(reply["row"])))
     elif name == "user.add":
         print(f"User {given['name']} is added.")
     elif name == "job.why":

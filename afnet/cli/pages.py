@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_pages"]
 
-_CONTINUE = {"history.runs": "before"}
+_CONTINUE = {"history.runs": "before", "audit.list": "before"}
 """The argument that continues a listing, where it is not ``after``."""
 
 

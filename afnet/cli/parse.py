@@ -20,6 +20,8 @@ _OWN = {
     "submit-scene": "submit a scene of Blender, Nuke, Houdini, Maya, …: SCENE FIRST LAST",
     "why": "say why a job, block or task does not start, and what would start it",
     "config": "print every setting of this machine and where it came from",
+    "login": "sign in at the server; the sign-in is kept for this user alone",
+    "logout": "end the sign-in at the server and forget it",
     "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
 }
@@ -36,6 +38,10 @@ _GROUPS = {
     "run": "what runs now",
     "history": "finished runs",
     "server": "the server itself",
+    "account": "accounts: add, list, password, role, delete",
+    "token": "sign-ins and tokens: list, create, revoke",
+    "session": "whom the server takes you for",
+    "audit": "who did what: list, show, verify",
     "farm": "what the farm's hosts are: farm file, its patterns and limits",
 }
 
@@ -114,7 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     groups: dict[str, Any] = {}
     for operation in OPERATIONS.values():
         thing, word = operation.words
-        if thing == "config":
+        if thing == "config" or operation.name == "session.login":
             continue
         if thing not in groups:
             group = things.add_parser(thing, help=_GROUPS.get(thing, thing), parents=[common])
@@ -137,6 +143,10 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     path = things.add_parser("path", help=_OWN["path"], description=_OWN["path"], parents=[common])
     path.add_argument("text", metavar="TEXT", help="a path, or a whole command in one word")
+    login = things.add_parser("login", help=_OWN["login"], description=_OWN["login"], parents=[common])
+    login.add_argument("name", nargs="?", default="", metavar="NAME", help="name of the account; yours by default")
+    login.add_argument("--days", type=_number, default=None, metavar="X", help="how long the sign-in lasts")
+    things.add_parser("logout", help=_OWN["logout"], description=_OWN["logout"], parents=[common])
     folder = things.add_parser("af-folder", help=_OWN["af-folder"], parents=[common])
     folder.add_argument("folder", metavar="DIR", help="folder that gets the folder `af`")
     return parser
@@ -195,6 +205,8 @@ def _check_words(argv: Sequence[str]) -> None:
 def _add_arguments(leaf: argparse.ArgumentParser, operation: Operation) -> None:
     leaf.set_defaults(operation=operation.name, leaf=leaf)
     for argument in operation.arguments:
+        if argument.kind == "secret":
+            continue  # asked for, never in a command line that others may see
         if argument.kind == "parameters":
             for parameter in argument.parameters:
                 _add_parameter(leaf, parameter)
@@ -219,7 +231,8 @@ def _add_positional(leaf: argparse.ArgumentParser, argument: Argument) -> None:
         leaf.add_argument(argument.name, metavar="FILE", help=argument.help)
     else:
         kind: Any = _whole if argument.kind == "integer" else str
-        leaf.add_argument(argument.name, type=kind, metavar=argument.name.upper(), help=argument.help)
+        optional: Any = None if argument.required else "?"
+        leaf.add_argument(argument.name, type=kind, nargs=optional, metavar=argument.name.upper(), help=argument.help)
 
 
 def _add_option(leaf: argparse.ArgumentParser, argument: Argument) -> None:
@@ -249,6 +262,8 @@ def given_arguments(operation: Operation, options: argparse.Namespace) -> dict[s
         return _ids_of(options.what)
     given: dict[str, Any] = {}
     for argument in operation.arguments:
+        if argument.kind == "secret":
+            continue
         if argument.kind == "parameters":
             parameters = _parameters(argument, options)
             if not parameters:

@@ -229,6 +229,29 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
     "config.reload": _CHANGED,
     "farm.check": _HOST,
+    "account.list": (
+        ("NAME", lambda row: row["name"]),
+        ("ROLE", lambda row: row["role"]),
+        ("PASSWORD", lambda row: "yes" if row["password"] else "none"),
+        ("TOKENS", lambda row: row["tokens"]),
+        ("CHANGED", lambda row: Moment(row["changed"])),
+    ),
+    "token.list": (
+        ("ID", lambda row: row["id"]),
+        ("ACCOUNT", lambda row: row["account"]),
+        ("SCOPE", lambda row: row["scope"]),
+        ("UNTIL", lambda row: Moment(row["expires"])),
+        ("LABEL", lambda row: row["label"]),
+    ),
+    "audit.list": (
+        ("NUMBER", lambda row: row["seq"]),
+        ("WHEN", lambda row: Moment(row["at"])),
+        ("WHO", lambda row: row["who"]),
+        ("ROLE", lambda row: row["role"]),
+        ("FROM", lambda row: row["origin"]),
+        ("ACTION", lambda row: row["action"]),
+        ("WHAT", lambda row: row["what"]),
+    ),
 }
 
 
@@ -248,6 +271,10 @@ _EMPTY = {
     "server.traffic": "Nothing was said yet.",
     "job.weight": "There are no jobs.",
     "job.thumbnails": "None of them has a thumbnail.",
+    "account.list": "Nobody has an account: only the user that runs the server may use it. "
+    "`afcmd account add NAME` adds one.",
+    "token.list": "There are no tokens.",
+    "audit.list": "Nobody has done anything yet.",
 }
 
 _DID = {

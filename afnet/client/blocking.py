@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from afcore.errors import AfError, ConfigError, ConnectionLost, TimedOut, WireError
+from afnet.api.credentials import find_token
 from afnet.client.blockingsocket import BlockingSocket
 from afnet.client.refusals import error_of
 from afnet.client.servers import Address, parse_address
@@ -60,7 +63,10 @@ class BlockingClient:
         user: str = "",
         timeout: float = 60.0,
         tls: "ssl.SSLContext | None" = None,
+        credential: Callable[[str, int], str] = find_token,
     ) -> None:
+        """``credential`` says what to show the server at a host and port; empty for nothing."""
+        self._credential = credential
         self._servers = list(servers)
         self._hello = Hello([], program, "client", user=user, host=socket.gethostname())
         self._timeout = timeout
@@ -211,7 +217,9 @@ class BlockingClient:
         deadline = time.monotonic() + _CONNECT_TIME
         self._socket = BlockingSocket(address, timeout=_CONNECT_TIME, tls=self._tls)
         self._arrived.clear()
-        self._session = Session("client", now=time.monotonic(), hello=self._hello)
+        token = self._credential(address.host, address.port)
+        hello = msgspec.structs.replace(self._hello, token=token) if token else self._hello
+        self._session = Session("client", now=time.monotonic(), hello=hello)
         self._write(self._session.pending())
         while True:
             message = self._next(deadline, f"{address} did not answer the greeting within {_CONNECT_TIME:g} seconds.")

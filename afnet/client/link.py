@@ -12,7 +12,10 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from afcore.errors import ConfigError, ConnectionLost, OurFault, WireError
+from afnet.api.credentials import find_token
 from afnet.client.conversation import MOST_CHUNKS, Conversation, LinkHandler
 from afnet.client.retry import Backoff
 from afnet.client.servers import Address, parse_address
@@ -51,7 +54,11 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
         connect: Connect | None = None,
         backoff: Backoff | None = None,
+        credential: Callable[[str, int], str] | None = None,
     ) -> None:
+        """``credential`` says what to show the server at a host and port: by default what this user has for it, and
+        nothing where ``connect`` is given.
+        """
         if not servers:
             raise OurFault("A link needs at least one server.")
         self.server: Address | None = None
@@ -67,6 +74,7 @@ class Link:
         """Seconds of a steady clock."""
         self._connect = connect or self._connect_websocket
         self._backoff = backoff or Backoff(chance)
+        self._credential = credential or (find_token if connect is None else _nothing)
         self._conversation: Conversation | None = None
         self._task: asyncio.Task[None] | None = None
         self._next: list[Address] = []
@@ -138,7 +146,13 @@ class Link:
 
     async def _try(self, address: Address) -> bool:
         """Speak with one server until it is over; tell whether it welcomed us."""
-        conversation = self._conversation = Conversation(self, self._hello)
+        try:
+            token = self._credential(address.host, address.port)
+        except ConfigError as wrong:
+            self.handler.unreachable(wrong)
+            return False
+        hello = msgspec.structs.replace(self._hello, token=token) if token else self._hello
+        conversation = self._conversation = Conversation(self, hello)
         self.server = address
         begun = self.clock()
         try:
@@ -183,6 +197,10 @@ class Link:
         if known and not self._next:
             self._next = known
             self._servers = list(dict.fromkeys([*self._own_servers, *known]))
+
+
+def _nothing(host: str, port: int) -> str:
+    return ""
 
 
 def _addresses(texts: Sequence[str]) -> list[Address]:

@@ -27,5 +27,5 @@ def error_of(refused: Refused) -> AfError:
     if refused.problems or refused.code == BadSpec.default_code:
         problems = [Problem(*problem) for problem in refused.problems]
         return BadSpec(problems, sentence=refused.sentence, hint=refused.hint, code=refused.code)
-    kind = _BY_CODE.get(refused.code, Rejected)
+    kind = NotAllowed if refused.code == "not_signed_in" else _BY_CODE.get(refused.code, Rejected)
     return kind(refused.sentence, hint=refused.hint, code=refused.code)

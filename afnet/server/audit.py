@@ -13,7 +13,7 @@ from afcore import events
 from afcore.outcome import Entry
 from afcore.states import Role, TaskState
 
-__all__ = ["Audit", "Line"]
+__all__ = ["Audit", "Line", "words_of"]
 
 _LINES_PER_JOB = 200
 _LINES_OF_FARM = 5000
@@ -69,6 +69,14 @@ class Audit:
         """Return the newest lines of a job, oldest first."""
         lines = list(self._jobs.get(job, ()))
         return lines[-limit:]
+
+
+def words_of(event: Any) -> str:
+    """Return what an event says to a person, with the job it is about; empty where it is no act's."""
+    words = _WORDS.get(type(event))
+    what = "" if words is None else words(event)
+    job: int = getattr(event, "job", 0)
+    return f"job {job}: {what}" if what and job and f"job {job}" not in what else what
 
 
 def _edited(event: Any) -> str:

@@ -11,7 +11,7 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol, cast
 
 from afcore.envelope import Principal
@@ -19,12 +19,11 @@ from afcore.errors import NotAllowed, TheirFault
 from afnet.server.classic import ClassicAnswer, ClassicConnection
 from afnet.server.guard import browser_refusal_of
 from afnet.server.linger import LINGER_TIME, Lingering, PatientTransport
-from afnet.server.native import NativePeers
+from afnet.server.native import LIMIT_TO_STRANGERS, NativePeers
 from afnet.server.traffic import Traffic
 from afnet.transport.httphead import Head, find_end, parse_head, response
 from afnet.transport.websocket import WebSocketConnection
 from afnet.transport.wsframes import PATH, WebSocketFault, upgrade_answer
-from afnet.wire.codec import LIMIT_TO_SERVER
 from afnet.wire.messages import Refused
 
 __all__ = ["Caller", "Desk", "Limits"]
@@ -61,6 +60,7 @@ class Desk(Protocol):
     tls: ssl.SSLContext | None
     lingering: Lingering
     traffic: Traffic
+    names: Collection[str]
 
     def enter(self, caller: "Caller") -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
@@ -68,8 +68,11 @@ class Desk(Protocol):
     def leave(self, caller: "Caller") -> None:
         """Count a caller out."""
 
-    def know(self, caller: "Caller", principal: Principal) -> None:
+    def know(self, caller: "Caller", principal: Principal | NotAllowed) -> None:
         """Remember who is behind a transport."""
+
+    def guests(self, host: str, /) -> Principal | None:
+        """Return who calls in the classic dialect from a listed address."""
 
     def identify(self, accepted: socket.socket) -> Principal:
         """Return who is at the other end; NotAllowed with a sentence."""
@@ -91,6 +94,7 @@ class Caller(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._principal: Principal | None = None
         self._refusal: NotAllowed | None = None
+        self._full = ""
         loop = asyncio.get_running_loop()
         try:
             self.host = accepted.getpeername()[0]
@@ -105,6 +109,7 @@ class Caller(asyncio.Protocol):
         except OSError:
             self._refusal = NotAllowed("The connection was gone before anybody could ask who it is.")
         if refused:
+            self._full = refused
             self._refusal = NotAllowed(refused, hint="Close some of them.")
         self._timer = loop.call_later(door.limits.first_byte_time, self._too_late)
         loop.add_reader(accepted, self._first_byte)
@@ -176,8 +181,9 @@ class Caller(asyncio.Protocol):
         """The transport is there, decrypted if it was TLS."""
         self.transport = cast(asyncio.Transport, transport)
         self._socket = None
-        if self._principal is not None:
-            self._door.know(self, self._principal)
+        who = self._refusal or self._principal
+        if who is not None:
+            self._door.know(self, who)
 
     def data_received(self, data: bytes) -> None:
         """Collect what is needed to know the language, then hand everything over."""
@@ -209,7 +215,7 @@ class Caller(asyncio.Protocol):
         except TheirFault as fault:
             self._answer_error(431 if "longer" in fault.sentence else 400, fault.sentence)
             return
-        sentence = browser_refusal_of(head)
+        sentence = browser_refusal_of(head, self._door.names)
         if head.third != "HTTP/1.0" and "host" not in head.headers and "afanasy" not in head.headers:
             self._answer_error(400, "The HTTP request has no Host header.")
         elif sentence:
@@ -218,7 +224,7 @@ class Caller(asyncio.Protocol):
             self._to_classic(head, end)
         elif head.second == PATH and head.has_token("upgrade", "websocket"):
             self._to_native(head, end)
-        elif self._refusal is not None:
+        elif self._refusal is not None and (self._full or self._door.peers.recognise is None):
             self._answer_error(403, self._refusal.sentence, self._refusal.hint)
         elif self._door.on_http is None:
             self._answer_error(404, "This server answers no HTTP requests.")
@@ -240,7 +246,7 @@ class Caller(asyncio.Protocol):
         if self._refusal is not None:
             who = Refused(0, self._refusal.code, self._refusal.sentence, self._refusal.hint)
         assert who is not None
-        connection = WebSocketConnection(self._door.peers.new_peer(who), limit=LIMIT_TO_SERVER)
+        connection = WebSocketConnection(self._door.peers.new_peer(who, self.host), limit=LIMIT_TO_STRANGERS)
         self.transport.write(answer)
         early = bytes(self._data[end:])
         self._data.clear()
@@ -250,6 +256,8 @@ class Caller(asyncio.Protocol):
 
     def _to_classic(self, head: Head | None, end: int = 0) -> None:
         who: Principal | NotAllowed | None = self._refusal or self._principal
+        if self._refusal is not None and not self._full:
+            who = self._door.guests(self.host) or self._refusal
         assert who is not None
         del self._data[:end]
         traffic, peer = self._door.traffic, f"classic {self.host}"

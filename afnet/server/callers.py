@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, Problem, Rejected
+from afcore.errors import AfError, BadSpec, NotAllowed, Problem, Rejected
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.states import Role
@@ -21,6 +21,7 @@ from afnet.server.follow import Followers
 from afnet.server.native import ServerPeer
 from afnet.server.notices import KIND, Notices
 from afnet.server.packs import LOG
+from afnet.server.people import SIGN_IN
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests, describe_error
 from afnet.wire.messages import (
@@ -48,6 +49,11 @@ __all__ = ["MODE_OPERATION", "Callers", "refusal"]
 
 MODE_OPERATION = "mode.set"
 """A request about the conversation itself, not the farm: act as USER, VISOR or GOD, at most what is granted."""
+
+_OF_CLIENTS = frozenset({Request, Subscribe, Follow})
+
+_UNKNOWN = "The farm does not know who you are."
+_SIGN_IN = "Sign in with `afcmd login`."
 
 _MODES = (Role.USER.name, Role.VISOR.name, Role.GOD.name)
 
@@ -112,7 +118,11 @@ class Callers:
     def received(self, peer: ServerPeer, message: Message) -> None:
         """Pass a message to who acts on it."""
         handler = self._handlers.get(type(message))
-        if handler is not None:
+        if peer.principal.role is Role.NODE and type(message) in _OF_CLIENTS:
+            peer.send(refusal(getattr(message, "id", 0), NotAllowed("A render agent may not do this.")))
+        elif peer.principal.role is Role.NOBODY and type(message) is not Request:
+            peer.send(refusal(getattr(message, "id", 0), NotAllowed(_UNKNOWN, hint=_SIGN_IN, code=SIGN_IN)))
+        elif handler is not None:
             handler(peer, message)
 
     def lost(self, peer: ServerPeer, reason: str) -> None:

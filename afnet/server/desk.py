@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from afcore.commands import AddUser, SetUsers
 from afcore.envelope import Principal
 from afcore.errors import AfError
@@ -237,6 +239,10 @@ def _awaits(job: Job) -> bool:
 
 
 def _named(principal: Principal, user: str, host: str) -> Principal:
-    """Return who asks, with the names that the request gives itself: for logs, they prove nothing."""
+    """Return who asks, with the names that the request gives itself: for logs, they prove nothing.
+
+    Who calls from a network that an administrator listed has no name of its own, and acts under the claimed one.
+    """
     claimed = f"{user[:64]}@{host[:64]}"
-    return Principal(principal.name, principal.role, f"{claimed} {principal.origin}".strip(), principal.render)
+    name = principal.name or user[:64]
+    return msgspec.structs.replace(principal, name=name, origin=f"{claimed} {principal.origin}".strip())

@@ -11,7 +11,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
@@ -20,7 +20,7 @@ from afnet.server.caller import Caller, Limits
 from afnet.server.classic import ClassicAnswer
 from afnet.server.linger import Lingering, PatientTransport
 from afnet.server.listen import bind_all
-from afnet.server.native import NativeHandler, NativePeers
+from afnet.server.native import NativeHandler, NativePeers, Recognise
 from afnet.server.peer import identify_socket
 from afnet.server.traffic import Traffic
 from afnet.wire.session import PING_TIME
@@ -36,6 +36,7 @@ class Door:
     ``on_native`` handles WebSockets at ``/af``; ``on_http`` makes the asyncio protocol that gets every other HTTP
     connection (aiohttp's ``web.Server`` is one), ``on_classic`` answers the classic dialect; what is None is refused by
     a sentence. ``tls`` switches TLS on for callers who begin with it; plain callers stay possible on loopback.
+    ``recognise`` says whom a shown token stands for; without it nobody is known but by where they call from.
     """
 
     def __init__(
@@ -48,12 +49,17 @@ class Door:
         tls: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         identify_peer: Callable[[socket.socket], Principal] | None = None,
+        recognise: Recognise | None = None,
+        guests: Callable[[str], Principal | None] | None = None,
+        names: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         ping_time: float = PING_TIME,
     ) -> None:
         self.traffic = Traffic()
         """What goes through."""
-        self.peers = NativePeers(on_native, clock=clock, ping_time=ping_time, traffic=self.traffic)
+        self.peers = NativePeers(
+            on_native, clock=clock, ping_time=ping_time, traffic=self.traffic, recognise=recognise
+        )
         """Every native conversation."""
         self.on_http = on_http
         self.on_classic = on_classic
@@ -63,10 +69,14 @@ class Door:
         self._listen = list(listen)
         self.tls = tls
         self.identify = identify_peer or identify_socket
+        self.guests = guests or (lambda host: None)
+        """Who calls in the classic dialect from an address that an administrator listed; None for all others."""
+        self.names = names
+        """Further names that browsers may call this server by."""
         self._listeners: list[socket.socket] = []
         self._callers: set[Caller] = set()
         self._per_address: dict[str, int] = {}
-        self._principals: dict[int, Principal] = {}
+        self._principals: dict[int, Principal | NotAllowed] = {}
         self._resting: asyncio.TimerHandle | None = None
         self._accepting = False
 
@@ -111,6 +121,8 @@ class Door:
         principal = self._principals.get(id(transport))
         if principal is None:
             raise NotAllowed("This connection did not come through the farm's door.")
+        if isinstance(principal, NotAllowed):
+            raise principal
         return principal
 
     # Accepting
@@ -171,6 +183,6 @@ class Door:
                 del self._per_address[caller.host]
             self._principals.pop(id(caller.transport), None)
 
-    def know(self, caller: Caller, principal: Principal) -> None:
+    def know(self, caller: Caller, principal: Principal | NotAllowed) -> None:
         """Remember who is behind a transport, for ``principal_of``."""
         self._principals[id(caller.transport)] = principal

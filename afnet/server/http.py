@@ -8,7 +8,7 @@ Rules of this file:
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -18,15 +18,17 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, Problem, Rejected
+from afcore.errors import AfError, BadSpec, NotAllowed, Problem, Rejected
+from afcore.states import Role
 from afnet.registry import OPERATIONS
-from afnet.server.httpguard import guard
+from afnet.server.httpguard import make_guard, protect
 from afnet.server.metrics import CONTENT_TYPE, Figures, exposition
 from afnet.server.openapi import openapi
 from afnet.server.pagehttp import add_classic_pages
 from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests, describe_error
 from afnet.server.runfiles import PICTURES
+from afnet.server.sessions import Sessions, add_sessions
 
 __all__ = ["build_http", "operation_table"]
 
@@ -35,6 +37,9 @@ _log = logging.getLogger(__name__)
 _STATUS = {
     "not_found": 404,
     "not_allowed": 403,
+    "not_signed_in": 401,
+    "csrf": 403,
+    "too_many": 429,
     "conflict": 409,
     "limit_reached": 413,
     "unavailable": 503,
@@ -55,10 +60,22 @@ def build_http(
     version: str = "",
     figures: Callable[[float], Figures] | None = None,
     classic_pages: ClassicPages | None = None,
+    recognise: Callable[[str, str], tuple[Principal, str]] | None = None,
+    guests: Callable[[str], Principal | None] = lambda host: None,
+    names: Collection[str] = (),
 ) -> web.Application:
-    """Return the application for every HTTP path of the server."""
-    app = web.Application(client_max_size=largest_body, middlewares=[guard, _error_page(largest_body)])
-    pages = _Pages(requests, principal_of, figures, version)
+    """Return the application for every HTTP path of the server.
+
+    ``recognise`` says whom a shown token stands for, ``guests`` who may look at the classic pages from a listed
+    network, ``names`` are those that browsers may call this server by.
+    """
+    sessions = Sessions(principal_of, recognise)
+    app = web.Application(
+        client_max_size=largest_body, middlewares=[make_guard(names), _error_page(largest_body)]
+    )
+    app.on_response_prepare.append(protect)
+    pages = _Pages(requests, sessions, figures, version)
+    add_sessions(app, sessions, pages.ask)
     app.router.add_post("/api/jobs", pages.submit)
     app.router.add_post("/api/op/{operation}", pages.operation)
     app.router.add_get("/api/status", pages.status)
@@ -70,7 +87,7 @@ def build_http(
     # Where the classic browser interface looks for pictures: it puts this before the names it was told.
     app.router.add_get("/@TMP@/{id}/{name}", pages.file)
     if classic_pages is not None:
-        add_classic_pages(app, classic_pages, principal_of)
+        add_classic_pages(app, classic_pages, lambda request: guests(request.remote or "") or sessions.who(request))
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 
@@ -108,17 +125,26 @@ class _Pages:
     def __init__(
         self,
         requests: Requests,
-        principal_of: Callable[[asyncio.BaseTransport | None], Principal],
+        sessions: Sessions,
         figures: Callable[[float], Figures] | None,
         version: str,
     ) -> None:
         self._version = version
         self._requests = requests
         self._figures = figures
-        self._principal_of = principal_of
+        self._sessions = sessions
 
     async def _do(self, request: web.Request, name: str, arguments: dict[str, Any]) -> Any:
-        principal = self._principal_of(request.transport)
+        try:
+            principal = self._sessions.who(request)
+        except NotAllowed:
+            if name not in OPERATIONS or OPERATIONS[name].role is not Role.NOBODY:
+                raise
+            principal = self._sessions.nobody(request)
+        return await self.ask(name, arguments, principal)
+
+    async def ask(self, name: str, arguments: dict[str, Any], principal: Principal) -> Any:
+        """Do an operation for somebody."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -154,12 +180,12 @@ class _Pages:
 
     async def openapi(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/openapi.json``: this interface as an OpenAPI document."""
-        self._principal_of(request.transport)
+        self._sessions.who(request)
         return _json(openapi(self._version))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """``GET /metrics``: figures for Prometheus."""
-        self._principal_of(request.transport)
+        self._sessions.who(request)
         if self._figures is None:
             raise web.HTTPNotFound
         loop = asyncio.get_running_loop()
@@ -170,7 +196,7 @@ class _Pages:
 
     async def operations(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/operations``: the registry."""
-        self._principal_of(request.transport)
+        self._sessions.who(request)
         return _json({"operations": operation_table()})
 
     async def file(self, request: web.Request) -> web.StreamResponse:

@@ -12,20 +12,31 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
+
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed, OurFault, WireError
 from afcore.states import Role
+from afnet.server.people import SIGN_IN
 from afnet.server.traffic import Traffic
 from afnet.transport.base import FrameConnection
-from afnet.wire.codec import LIMIT_TO_CLIENT
+from afnet.wire.codec import LIMIT_TO_CLIENT, LIMIT_TO_SERVER
 from afnet.wire.messages import Goodbye, Hello, Message, NotLeader, Refused, Welcome
 from afnet.wire.session import PING_TIME, Session
 from afnet.wire.states import SessionState
 
-__all__ = ["MOST_UNSENT", "NativeHandler", "NativePeers", "ServerPeer"]
+__all__ = ["LIMIT_TO_STRANGERS", "MOST_UNSENT", "NativeHandler", "NativePeers", "Recognise", "ServerPeer"]
 
 MOST_UNSENT = 4 * LIMIT_TO_CLIENT
 """Unsent bytes at which a peer that takes nothing is cut off."""
+
+LIMIT_TO_STRANGERS = 65536
+"""Bytes of a message that is taken of somebody who is not known (yet)."""
+
+Recognise = Callable[[str, str], tuple[Principal, str]]
+"""Says whom a token stands for, shown from an address, and its id; NotAllowed when it is nobody."""
+
+_NO_AGENT = "This account may not bring a machine to work for the farm."
 
 NOBODY = Principal("", Role.NOBODY)
 """What a caller is who has been refused."""
@@ -52,13 +63,15 @@ class NativeHandler(Protocol):
 class ServerPeer:
     """One caller: who it is, and how to speak to it."""
 
-    def __init__(self, peers: "NativePeers", number: int, principal: Principal | Refused) -> None:
+    def __init__(self, peers: "NativePeers", number: int, principal: Principal | Refused, origin: str = "") -> None:
         self.number = number
         """Number of the connection, unique while the server runs, from 1."""
         self.principal = principal if isinstance(principal, Principal) else NOBODY
         """Who calls; replace it when an agent has registered (``Principal.render``)."""
         self.granted = self.principal
         """Who calls with everything that is granted; ``principal`` may act as less."""
+        self.token = ""
+        """Id of the token that was shown; empty for none."""
         self.slow = False
         """It takes less than it is sent: give it nothing that can wait or be dropped."""
         self.said_goodbye = False
@@ -69,6 +82,7 @@ class ServerPeer:
         """Free for the server's own use."""
         self._peers = peers
         self._refused = principal if isinstance(principal, Refused) else None
+        self._origin = origin or self.principal.origin
         self._session = Session("server", now=peers.clock(), greet=self._greet, ping_time=peers.ping_time)
         self._connection: FrameConnection | None = None
         self._out: list[Message] = []
@@ -113,7 +127,7 @@ class ServerPeer:
             raise NotAllowed(
                 f"{granted.name} is granted {granted.role.name} at most.", hint="Ask an administrator of the farm."
             )
-        self.principal = Principal(granted.name, role, granted.origin)
+        self.principal = msgspec.structs.replace(granted, role=role)
 
     def send(self, *messages: Message) -> None:
         """Send messages with everything else of this turn of the loop; nothing happens once the peer is gone."""
@@ -221,8 +235,24 @@ class ServerPeer:
     # Helpers
 
     def _greet(self, hello: Hello) -> Welcome | NotLeader | Refused:
+        recognise = self._peers.recognise
+        if hello.token and recognise is not None:
+            try:
+                self.principal, self.token = recognise(hello.token, self._origin)
+            except NotAllowed as refused:
+                return Refused(0, refused.code, refused.sentence, refused.hint)
+            self.granted, self._refused = self.principal, None
         if self._refused is not None:
-            return self._refused
+            # A person may come in to sign in; an agent has nothing to say before it is known.
+            if recognise is None or hello.kind != "client" or self._refused.code != SIGN_IN:
+                return self._refused
+            self.principal = self.granted = Principal("", Role.NOBODY, self._origin)
+        if hello.kind == "agent" and recognise is not None:
+            if self.granted.role is not Role.GOD:
+                return Refused(0, "not_allowed", _NO_AGENT, "Run afrender as the user that runs the server.")
+            self.principal = self.granted = Principal(hello.host, Role.NODE, self._origin)
+        if self.principal.role is not Role.NOBODY and self._connection is not None:
+            self._connection.take_up_to(LIMIT_TO_SERVER)
         answer = self._peers.handler.greet(hello, self.principal)
         if not isinstance(answer, Welcome):
             return answer
@@ -258,9 +288,12 @@ class NativePeers:
         clock: Callable[[], float] = time.monotonic,
         ping_time: float = PING_TIME,
         traffic: Traffic | None = None,
+        recognise: Recognise | None = None,
     ) -> None:
         self.traffic = traffic or Traffic()
         """What is said and heard."""
+        self.recognise = recognise
+        """Who knows tokens; None while nobody does: whoever is not known by where it calls from is refused then."""
         self.handler = handler
         self.clock = clock
         self.ping_time = ping_time
@@ -273,10 +306,19 @@ class NativePeers:
     def __len__(self) -> int:
         return len(self._peers)
 
-    def new_peer(self, principal: Principal | Refused) -> ServerPeer:
-        """Return the receiver for a connection that is about to open; Refused is said in answer to its Hello."""
+    def new_peer(self, principal: Principal | Refused, origin: str = "") -> ServerPeer:
+        """Return the receiver for a connection that is about to open; Refused is said in answer to its Hello.
+
+        ``origin`` is the address it calls from, where ``principal`` does not say it.
+        """
         self._numbers += 1
-        return ServerPeer(self, self._numbers, principal)
+        return ServerPeer(self, self._numbers, principal, origin)
+
+    def end(self, test: Callable[[str, str], bool], reason: str) -> None:
+        """Hang up on every peer whose account and token pass a test: their right has ended or changed."""
+        for peer in list(self._peers):
+            if peer.token and test(peer.granted.name, peer.token):
+                peer.close(reason)
 
     def close(self, reason: str) -> None:
         """Say goodbye to every peer."""

@@ -24,6 +24,7 @@ _KINDS: dict[str, dict[str, Any]] = {
             _WHOLE,
         ]
     },
+    "secret": {"type": "string", "format": "password", "writeOnly": True},
     "parameters": {"type": "object"},
     "job": {"type": "object"},
 }
@@ -54,6 +55,7 @@ _ERROR = {
 
 _REFUSALS = {
     "400": "What was asked is wrong.",
+    "401": "The server does not know who asked.",
     "403": "Who asked may not do this.",
     "404": "What was asked for is not there.",
     "409": "It contradicts what the farm is now.",

@@ -13,12 +13,12 @@ __all__ = ["add_classic_pages"]
 
 
 def add_classic_pages(
-    app: web.Application, pages: ClassicPages, principal_of: Callable[[asyncio.BaseTransport | None], Principal]
+    app: web.Application, pages: ClassicPages, who: Callable[[web.Request], Principal]
 ) -> None:
     """Let an application serve the pages at the addresses that they know themselves by."""
 
     async def page(request: web.Request) -> web.StreamResponse:
-        principal_of(request.transport)
+        who(request)
         path = pages.find(request.path)
         found = None if path is None else await asyncio.get_running_loop().run_in_executor(None, pages.read, path)
         if found is None:
@@ -26,7 +26,9 @@ def add_classic_pages(
         headers = {
             "Content-Type": found.content_type,
             "Cache-Control": f"max-age={found.cache_seconds}",
-            "X-Content-Type-Options": "nosniff",
+            # Its scripts and styles are written into its pages.
+            "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'self'; "
+            "form-action 'self'; base-uri 'self'; object-src 'none'",
         }
         return web.Response(body=found.data, headers=headers)
 

@@ -1,7 +1,7 @@
 """Ask the operating system which user is at the other end of a loopback connection, and what that makes of a caller.
 
 Rules of this file:
-- Loopback only: what comes from elsewhere carries no identity and is refused until there are accounts.
+- Loopback only: what comes from elsewhere has no identity but what it shows.
 - A socket that nobody holds any more (inode 0) proves nothing: the kernel reports such sockets as root's.
 - No answer from the system means no identity, which means refused.
 """
@@ -20,6 +20,7 @@ import psutil
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
 from afcore.states import Role
+from afnet.server.people import SIGN_IN
 
 __all__ = [
     "PeerUser",
@@ -185,13 +186,15 @@ def principal_of(user: PeerUser | None, origin: str, *, own: PeerUser | None = N
     if user is None:
         raise NotAllowed(
             "The operating system does not tell which user this connection belongs to, so it is refused.",
-            hint=f"Run the program on the server's own machine as the user {server.name}.",
+            hint=f"Sign in with `afcmd login`, or run the program as the user {server.name} of the server's machine.",
+            code=SIGN_IN,
         )
     same = user.uid == server.uid if user.uid >= 0 and server.uid >= 0 else user.name == server.name
     if not same and user.uid != 0:
         raise NotAllowed(
-            f"This farm is run by the user {server.name}; {user.name} may not use it as long as there are no accounts.",
-            hint=f"Run the program as {server.name}, or start a server of your own on another port (--listen).",
+            f"This farm is run by the user {server.name}; {user.name} may not use it without signing in.",
+            hint="Sign in with `afcmd login`, or start a server of your own on another port (--listen).",
+            code=SIGN_IN,
         )
     return Principal(user.name, Role.GOD, origin)
 
@@ -206,5 +209,8 @@ def identify_socket(accepted: socket.socket) -> Principal:
     """Return who is at the other end of an accepted socket; NotAllowed with a sentence."""
     here, there = accepted.getsockname()[:2], accepted.getpeername()[:2]
     if not ip_address(there[0].partition("%")[0]).is_loopback:
-        raise NotAllowed("This farm takes connections from its own machine only as long as there are no accounts.")
+        raise NotAllowed(
+            "The farm does not know who you are: from another machine it takes who has signed in.",
+            hint="Sign in with `afcmd login`.", code=SIGN_IN,
+        )  # fmt: skip
     return principal_of(identify(accepted.family, there, here), there[0])

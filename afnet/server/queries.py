@@ -27,6 +27,7 @@ from afcore.store.base import RunQuery, Store
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.audit import Audit
+from afnet.server.auditing import check_chain, find_acts, show_act
 from afnet.server.coming import ComingLogs
 from afnet.server.errorhosts import error_hosts
 from afnet.server.files import FileStore
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 _PIECE = 131_072
 """Tasks in one piece of columns."""
 
-_KEPT = frozenset({"history.runs"})
+_KEPT = frozenset({"history.runs", "audit.list", "audit.show", "audit.verify"})
 """Queries that read the database instead of the farm."""
 
 _THUMBNAILS_MOST = 1000
@@ -131,6 +132,9 @@ class Queries:
             "job.thumbnails": self._job_thumbnails,
             "history.runs": self._history_runs,
             "history.resources": resources,
+            "audit.list": lambda arguments: find_acts(self._store, arguments),
+            "audit.show": lambda arguments: show_act(self._store, arguments["seq"]),
+            "audit.verify": lambda arguments: check_chain(self._store, arguments["known"]),
         }
 
     @property

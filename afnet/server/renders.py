@@ -54,6 +54,12 @@ _LOOK_EVERY = 32
 """Runs between two looks at the clock."""
 
 
+def _machine(origin: str) -> str:
+    """Return the address in an origin (names that were claimed stand before it); this machine has many."""
+    address = origin.rpartition(" ")[2].partition("%")[0]
+    return "here" if address == "::1" or address.startswith("127.") else address.removeprefix("::ffff:")
+
+
 class _Agent:
     """One registered connection, and what is gathered for it until the end of a release."""
 
@@ -97,6 +103,12 @@ class Renders:
         """Return the connection of a render, if it has one now."""
         agent = self._agents.get(render)
         return None if agent is None else agent.peer
+
+    def at(self, origin: str) -> tuple[str, ...]:
+        """Return the names of the renders whose connections come from an address: those of the computer there."""
+        place = _machine(origin)
+        found = (agent for agent in self._agents.values() if _machine(agent.principal.origin) == place)
+        return tuple(agent.principal.name for agent in found) if place else ()
 
     # From agents
 

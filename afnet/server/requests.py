@@ -8,6 +8,8 @@ Rules of this file:
 from collections.abc import Callable, Collection
 from typing import Any
 
+import msgspec
+
 from afcore.commands import SubmitJob
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, NotAllowed, NotFound, Rejected, StoreError
@@ -15,6 +17,7 @@ from afcore.jobcheck import read_job
 from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import find_operation
+from afnet.server.people import SIGN_IN
 from afnet.server.queries import Queries
 from afnet.server.runner import Answer, Runner
 
@@ -29,8 +32,10 @@ class Requests:
         self._runner = runner
         self._queries = queries
         self._services = services
-        self.own: dict[str, Callable[[Principal, Answer], None]] = {}
+        self.own: dict[str, Callable[[dict[str, Any], Principal, Answer], None]] = {}
         """What the server does itself, by the name of the operation."""
+        self.seats: Callable[[str], tuple[str, ...]] = lambda origin: ()
+        """Names of the renders at an address."""
 
     def offer(self, services: Collection[str]) -> None:
         """Let these be the names of services that a submitted block may have."""
@@ -42,7 +47,11 @@ class Requests:
         """Do an operation; ``answer`` is called once, now or later."""
         try:
             operation = find_operation(name)
-            if principal.role < operation.role:
+            if principal.role is Role.NOBODY and operation.role is not Role.NOBODY:
+                raise NotAllowed(
+                    "The farm does not know who you are.", hint="Sign in with `afcmd login`.", code=SIGN_IN
+                )
+            if principal.role < operation.role or principal.role > Role.GOD:
                 raise NotAllowed(
                     f"{principal.name or 'Nobody'} may not use {name}.",
                     hint=f"It takes the role {operation.role.name.lower()}; ask who runs the farm.",
@@ -52,15 +61,14 @@ class Requests:
                     command = self._read_job(operation.bind(arguments)["job"], principal)
                 else:
                     command = operation.make_command(arguments)
-                self.post(command, principal, answer, initiator=initiator)
+                self.post(command, principal, answer, initiator=initiator, action=name)
             elif operation.kind == "query":
                 bound = operation.bind(arguments)
                 if principal.role < Role.GOD:
                     answer = _without_system(name, bound, answer)
                 self._query(name, bound, self._with_warning(answer))
             elif operation.kind == "server":
-                operation.bind(arguments)
-                self.own[name](principal, answer)
+                self.own[name](operation.bind(arguments), principal, answer)
             else:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:
@@ -100,9 +108,14 @@ class Requests:
         """Call ``function`` when everything that was done so far is durable and its consequences are sent."""
         self._runner.after_commit(function)
 
-    def post(self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "") -> None:
-        """Give a command to the farm as an operation of its own."""
-        self._runner.post(command, principal, answer, operation=self._runner.next_operation(), initiator=initiator)
+    def post(
+        self, command: Any, principal: Principal, answer: Answer, *, initiator: str = "", action: str = ""
+    ) -> None:
+        """Give a command to the farm as an operation of its own; ``action`` is its name in the audit."""
+        if principal.role < Role.GOD:
+            principal = msgspec.structs.replace(principal, seats=self.seats(principal.origin))
+        operation = self._runner.next_operation()
+        self._runner.post(command, principal, answer, operation=operation, initiator=initiator, action=action)
 
 
 def _without_system(name: str, arguments: dict[str, Any], answer: Answer) -> Answer:

@@ -12,10 +12,10 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
-from afcore.commands import Solve, Tick
+from afcore.commands import LoseRender, MeasureRender, ReportRun, Solve, Tick
 from afcore.effects import Effect
 from afcore.envelope import SYSTEM_PRINCIPAL, Envelope, Principal
 from afcore.errors import AfError, Bug, Rejected, Unavailable
@@ -23,6 +23,7 @@ from afcore.events import Event, Fact
 from afcore.outcome import Entry, Outcome
 from afcore.states import Role
 from afcore.store.base import Batch, JobRow, RunRow
+from afcore.store.ledger import AuditRow, KeptRow
 from afnet.server.clock import Clock
 
 __all__ = ["SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
@@ -75,8 +76,8 @@ class Observer(Protocol):
         """Events were applied; they may not be durable yet."""
         ...
 
-    def acted(self, entry: Entry) -> None:
-        """A person did something: the entry that goes into the journal."""
+    def acted(self, entry: Entry, action: str) -> AuditRow | None:
+        """A person or a node did something: the entry that goes into the journal; returns the row of its audit."""
         ...
 
     def release(self, effects: list[Effect]) -> None:
@@ -103,11 +104,15 @@ class _Item(NamedTuple):
     operation: str
     cause: str
     initiator: str
+    action: str = ""
 
 
 _Out = tuple[Answer | None, Any]
 """What waits for a commit: an answer with its reply, or None with a list of effects; in the order of the commands."""
 
+
+_REPORTS = frozenset({ReportRun, MeasureRender, LoseRender})
+"""What nodes tell of tasks, and what the door notes of them: no acts."""
 
 _SOLVE = _Item(Solve(budget=SOLVE_BUDGET), SYSTEM_PRINCIPAL, None, "", "", "")
 
@@ -171,6 +176,8 @@ class Runner:
         self._facts = 0
         self._runs: list[RunRow] = []
         self._jobs: list[JobRow] = []
+        self._kept: list[KeptRow] = []
+        self._audit: list[AuditRow] = []
         self._out: list[_Out] = []
         self._waiting: deque[_Waiting] = deque()
 
@@ -183,11 +190,23 @@ class Runner:
         operation: str = "",
         cause: str = "",
         initiator: str = "",
+        action: str = "",
     ) -> None:
         """Queue a command; ``answer`` is called when its outcome is durable, or at once when it is refused."""
-        self._inbox.append(_Item(command, principal, answer, operation, cause, initiator))
+        self._inbox.append(_Item(command, principal, answer, operation, cause, initiator, action))
         if not self._scheduled:
             self._schedule()
+
+    def keep(
+        self, kept: Iterable[KeptRow], audit: AuditRow | None, answer: Answer | None = None, reply: Any = None
+    ) -> None:
+        """Keep facts of the server's shell and an act; ``answer`` is called with ``reply`` when they are durable."""
+        self._kept.extend(kept)
+        if audit is not None:
+            self._audit.append(audit)
+        if answer is not None:
+            self._out.append((answer, reply))
+        self.wake()
 
     def after_commit(self, function: Callable[[], None]) -> None:
         """Call ``function`` in a turn of the loop after everything applied so far is durable, released and sent."""
@@ -210,7 +229,7 @@ class Runner:
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be applied or committed."""
-        return not (self._inbox or self._waiting or self._entries or self._out)
+        return not (self._inbox or self._waiting or self._entries or self._kept or self._audit or self._out)
 
     def commit_age(self) -> float:
         """Return how long (seconds) the oldest batch that is not durable yet waits for the database; 0 for none."""
@@ -331,7 +350,7 @@ class Runner:
 
     def _apply(self, item: _Item) -> bool:
         """Apply one command; return False when the core broke over it."""
-        command, principal, answer, operation, cause, initiator = item
+        command, principal, answer, operation, cause, initiator, action = item
         if self.away is not None and answer is not None and principal.role < Role.NODE:
             # Nobody is promised anything while nothing can be kept; agents keep their reports until answered.
             answer(None, self.away)
@@ -362,8 +381,10 @@ class Runner:
                 entry = Entry(now, operation, principal.name, principal.role, principal.origin, cause, facts)
                 self._entries.append(self._encode(entry))
                 self._facts += len(facts)
-                if principal.role < Role.NODE:
-                    self._observer.acted(entry)
+                if principal.role <= Role.NODE and type(command) not in _REPORTS:
+                    row = self._observer.acted(entry, action or type(command).__name__)
+                    if row is not None:
+                        self._audit.append(row)
                 if outcome.runs:
                     self._runs.extend([RunRow(**row) for row in outcome.runs])
                 if outcome.jobs:
@@ -391,7 +412,7 @@ class Runner:
 
     def _close(self, *, force: bool = False) -> None:
         """Give the open batch to the writer if that is free; without facts, wait for what is on its way only."""
-        if not self._entries:
+        if not (self._entries or self._kept or self._audit):
             if self._out:
                 out, self._out = self._out, []
                 if self._waiting:
@@ -413,8 +434,11 @@ class Runner:
             body=[*entries],
             runs=self._runs,
             jobs=self._jobs,
+            kept=self._kept,
+            audit=self._audit,
         )
         self._entries, self._runs, self._jobs, self._out = [], [], [], []
+        self._kept, self._audit = [], []
         self._writer.put(batch)
 
     def _release(self, out: list[_Out]) -> None:

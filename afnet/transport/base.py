@@ -30,6 +30,9 @@ class FrameConnection(Protocol):
     def unsent(self) -> int:
         """Return how many bytes wait for the peer to take them."""
 
+    def take_up_to(self, limit: int) -> None:
+        """Take messages of up to ``limit`` bytes from now on: the peer is known."""
+
     def close(self, reason: str = "") -> None:
         """Send what waits, then close; ``reason`` is for the peer."""
 

@@ -37,6 +37,9 @@ class MemoryConnection:
         """Return how many bytes the other end has not looked at yet."""
         return self._waiting
 
+    def take_up_to(self, limit: int) -> None:
+        """Nothing to do: both ends are this program."""
+
     def close(self, reason: str = "") -> None:
         """Close both ends after what was sent."""
         if self._open:

@@ -78,6 +78,10 @@ class WebSocketConnection(asyncio.Protocol):
         """Return how many bytes wait for the peer."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    def take_up_to(self, limit: int) -> None:
+        """Take messages of up to ``limit`` bytes from now on."""
+        self._reader.limit = limit
+
     def close(self, reason: str = "") -> None:
         """Send what waits and the close frame, then close; a peer that does not take it is cut off."""
         self._close(1000, reason)

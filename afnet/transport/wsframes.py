@@ -150,11 +150,12 @@ class FrameReader:
     ``masked`` tells that the peer must mask (the reader is the server's); ``limit`` is the largest message in bytes.
     """
 
-    __slots__ = ("_buffer", "_limit", "_masked", "_parts", "_size")
+    __slots__ = ("_buffer", "_masked", "_parts", "_size", "limit")
 
     def __init__(self, *, masked: bool, limit: int) -> None:
         self._masked = masked
-        self._limit = limit
+        self.limit = limit
+        """Bytes of the largest message taken."""
         self._buffer = bytearray()
         self._parts: list[bytes] = []
         self._size = 0
@@ -187,9 +188,9 @@ class FrameReader:
                 raise WebSocketFault("A WebSocket frame uses an extension that was not agreed.")
             if (buffer[at + 1] & 0x80 != 0) is not self._masked:
                 raise WebSocketFault("Frames to a server must be masked, frames from a server must not.")
-            if size + self._size > self._limit:
+            if size + self._size > self.limit:
                 raise WebSocketFault(
-                    f"A message of {size + self._size} bytes or more is larger than the {self._limit} this side takes.",
+                    f"A message of {size + self._size} bytes or more is larger than the {self.limit} this side takes.",
                     code=1009,
                 )
             if opcode > BINARY and (size > 125 or not first & 0x80 or opcode not in (CLOSE, PING, PONG)):

@@ -69,6 +69,11 @@ class Hello(_Message, tag=1, frozen=True):
     capabilities: list[str] = []
     user: str = ""
     host: str = ""
+    token: str = ""
+    """What the sender shows to be recognised: a token, or the secret of the machine; empty for nothing."""
+
+    def __repr__(self) -> str:
+        return f"Hello({self.program!r}, {self.kind!r}, user={self.user!r}, host={self.host!r})"
 
 
 class Welcome(_Message, tag=2, frozen=True):

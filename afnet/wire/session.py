@@ -111,6 +111,7 @@ class Session:
                     capabilities=list(self._offered),
                     user=hello.user,
                     host=hello.host,
+                    token=hello.token,
                 )
             )
             self._tell(now, f"said hello as {kind} {hello.program}, versions {list(self._versions)}")

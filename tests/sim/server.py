@@ -242,7 +242,7 @@ class SimServer:
     def happened(self, events: list[Event], initiator: str) -> None:
         """Screens are not simulated."""
 
-    def acted(self, entry: Entry) -> None:
+    def acted(self, entry: Entry, action: str) -> None:
         """Nor is the audit."""
 
     def release(self, effects: list[Effect]) -> None:

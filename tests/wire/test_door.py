@@ -21,7 +21,7 @@ from afnet.client.link import Link
 from afnet.client.servers import Address
 from afnet.server.caller import Limits
 from afnet.server.door import Door
-from afnet.server.httpguard import guard
+from afnet.server.httpguard import make_guard
 from afnet.transport import websocket
 from afnet.transport.base import FrameConnection, FrameReceiver
 from afnet.wire.messages import Hello, Reply, Request, Welcome
@@ -59,7 +59,7 @@ async def a_door(**words: Any) -> AsyncIterator[Door]:
             raise NotFound("There is no job 5.", hint="Look again.")
         return {"heard": request, "who": principal.name}
 
-    application = web.Application(middlewares=[guard])
+    application = web.Application(middlewares=[make_guard()])
     application.router.add_route("*", "/{tail:.*}", hello)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

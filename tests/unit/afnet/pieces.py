@@ -213,7 +213,7 @@ class House:
         self.board.mark(events, initiator)
         self.fanout.changed()
 
-    def acted(self, entry: Entry) -> None:
+    def acted(self, entry: Entry, action: str) -> None:
         self.audit.note(entry)
 
     def release(self, effects: list[Effect]) -> None:

@@ -88,7 +88,7 @@ class World:
     def happened(self, events: list[Any], initiator: str) -> None:
         self.log.append(("shown", len(events)))
 
-    def acted(self, entry: Entry) -> None:
+    def acted(self, entry: Entry, action: str) -> None:
         self.log.append(("acted", entry.principal))
 
     def release(self, effects: list[Any]) -> None:

@@ -1,0 +1,196 @@
+"""Who an HTTP request is from: a token in ``Authorization``, the cookie of a sign-in, or the connection it came by.
+
+Rules of this file:
+- Asked for every request: what was revoked counts no more, on an open connection as well.
+- The cookie is sent by browsers for this site only (SameSite=Strict) and read by no script (HttpOnly); whoever changes
+  something by it must show the token of the page too (``X-AF-CSRF``), which no page of another site can read.
+- After a sign-in nobody is sent anywhere but to a path of this server.
+"""
+
+import hashlib
+import hmac
+import html
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from aiohttp import web
+
+from afcore.envelope import Principal
+from afcore.errors import AfError, NotAllowed
+from afcore.states import Role
+
+__all__ = ["COOKIE", "CSRF_HEADER", "Sessions", "add_sessions"]
+
+COOKIE = "af_session"
+CSRF_HEADER = "X-AF-CSRF"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORM_MOST = 16384
+
+_Ask = Callable[[str, dict[str, Any], Principal], Awaitable[Any]]
+
+
+def _csrf_of(token: str) -> str:
+    """Return what a page of ours shows beside the cookie: made of it, so that nothing has to be kept."""
+    return hmac.new(token.encode("utf-8", "replace"), b"csrf", hashlib.sha256).hexdigest()
+
+
+class Sessions:
+    """Tells who a request is from."""
+
+    def __init__(
+        self,
+        principal_of: Callable[[Any], Principal],
+        recognise: Callable[[str, str], tuple[Principal, str]] | None,
+    ) -> None:
+        """``principal_of`` says who is behind a connection, ``recognise`` whom a token stands for."""
+        self._principal_of = principal_of
+        self._recognise = recognise
+
+    def who(self, request: web.Request) -> Principal:
+        """Return who asks.  Raises NotAllowed with the sentence for whom nobody knows."""
+        origin = request.remote or ""
+        kind, _, shown = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self._recognise is not None:
+            return self._recognise(shown.strip(), origin)[0]
+        cookie = request.cookies.get(COOKIE, "")
+        if cookie and self._recognise is not None:
+            principal = self._recognise(cookie, origin)[0]
+            if request.method not in _SAFE:
+                given = request.headers.get(CSRF_HEADER, "")
+                if not hmac.compare_digest(given.encode("utf-8", "replace"), _csrf_of(cookie).encode()):
+                    raise NotAllowed(
+                        f"Nothing shows that a page of this server made the request: {CSRF_HEADER} is missing or old.",
+                        hint="GET /api/session answers it; load the page again.", code="csrf",
+                    )  # fmt: skip
+            return principal
+        return self._principal_of(request.transport)
+
+    def nobody(self, request: web.Request) -> Principal:
+        """Return who asks before a sign-in."""
+        return Principal("", Role.NOBODY, request.remote or "")
+
+    def token_of(self, request: web.Request) -> str:
+        """Return the cookie's token; empty when there is none."""
+        return request.cookies.get(COOKIE, "")
+
+
+def add_sessions(app: web.Application, sessions: Sessions, ask: _Ask) -> None:
+    """Let people of browsers sign in and out."""
+
+    async def session(request: web.Request) -> web.StreamResponse:
+        """``GET /api/session``: who this is, and the token that changes must show."""
+        try:
+            who = sessions.who(request)
+        except NotAllowed:
+            who = sessions.nobody(request)
+        shown = await ask("session.show", {}, who)
+        token = sessions.token_of(request)
+        return _object({**shown, "csrf": _csrf_of(token) if token and who.name else ""})
+
+    async def sign_in(request: web.Request) -> web.StreamResponse:
+        """``POST /api/login`` with ``{"name", "password"}``: sets the cookie; answers as ``/api/session``."""
+        given = await _small_json(request)
+        made = await ask("session.login", {**given, "label": "browser"}, sessions.nobody(request))
+        answer = _object({"name": made["name"], "expires": made["expires"], "csrf": _csrf_of(made["token"])})
+        _set_cookie(request, answer, made)
+        return answer
+
+    async def form(request: web.Request) -> web.StreamResponse:
+        """``GET /login``: the form."""
+        return _page(_next_of(request.query.get("next", "/")), "")
+
+    async def form_sent(request: web.Request) -> web.StreamResponse:
+        """``POST /login``: the form filled in; sends on to the page that was wanted."""
+        fields = parse_qs((await _small_body(request)).decode("utf-8", "replace"), max_num_fields=10)
+        wanted = _next_of(fields.get("next", ["/"])[0])
+        given = {name: fields.get(name, [""])[0] for name in ("name", "password")}
+        try:
+            made = await ask("session.login", {**given, "label": "browser"}, sessions.nobody(request))
+        except AfError as error:
+            return _page(wanted, error.sentence, status=401)
+        answer = web.Response(status=303, headers={"Location": wanted})
+        _set_cookie(request, answer, made)
+        return answer
+
+    async def sign_out(request: web.Request) -> web.StreamResponse:
+        """``POST /api/logout``: ends the sign-in of the cookie."""
+        who = sessions.who(request)
+        token = sessions.token_of(request)
+        if token:
+            await ask("token.revoke", {"id": token.removeprefix("af_").partition("_")[0]}, who)
+        answer = _object({})
+        answer.del_cookie(COOKIE, path="/")
+        return answer
+
+    app.router.add_get("/api/session", session)
+    app.router.add_post("/api/login", sign_in)
+    app.router.add_post("/api/logout", sign_out)
+    app.router.add_get("/login", form)
+    app.router.add_post("/login", form_sent)
+
+
+def _set_cookie(request: web.Request, answer: web.Response, made: dict[str, Any]) -> None:
+    answer.set_cookie(COOKIE, made["token"], path="/", httponly=True, samesite="Strict", secure=request.secure)
+
+
+def _next_of(text: str) -> str:
+    """Return a path of this server to go on to; anything else becomes the front page."""
+    plain = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and "\\" not in text
+    return quote(text, safe="/?&=%#-._~") if plain else "/"
+
+
+async def _small_body(request: web.Request) -> bytes:
+    data = await request.content.read(_FORM_MOST + 1)
+    while not request.content.at_eof() and len(data) <= _FORM_MOST:
+        data += await request.content.read(_FORM_MOST + 1 - len(data))
+    if len(data) > _FORM_MOST:
+        raise web.HTTPRequestEntityTooLarge(max_size=_FORM_MOST, actual_size=len(data))
+    return data
+
+
+async def _small_json(request: web.Request) -> dict[str, Any]:
+    try:
+        given = json.loads(await _small_body(request))
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise NotAllowed('Send {"name": ..., "password": ...}.', code="bad_request")
+    return {name: value for name, value in given.items() if name in ("name", "password", "days")}
+
+
+def _object(value: dict[str, Any]) -> web.Response:
+    return web.json_response(value, headers={"Cache-Control": "no-store"})
+
+
+_STYLE = (
+    "body{font:15px system-ui,sans-serif;background:#1d1f23;color:#e6e6e6;display:grid;place-items:center;"
+    "min-height:95vh;margin:0}form{display:grid;gap:10px;width:280px}h1{font-size:20px;font-weight:600;margin:0 0 8px}"
+    "label{display:grid;gap:4px;color:#a8adb5}input{font:inherit;padding:8px;border:1px solid #4a4f57;"
+    "border-radius:4px;background:#15171a;color:inherit}button{font:inherit;padding:9px;border:0;border-radius:4px;background:#3b82c4;"
+    "color:#fff;margin-top:6px}:focus-visible{outline:2px solid #7db7ea;outline-offset:1px}p{color:#f0a35e;margin:0}"
+)
+_STYLE_HASH = hashlib.sha256(_STYLE.encode()).digest()
+
+
+def _page(wanted: str, wrong: str, status: int = 200) -> web.Response:
+    import base64
+
+    said = f'<p role="alert">{html.escape(wrong)}</p>' if wrong else ""
+    text = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{_STYLE}</style>"
+        '<form method="post" action="/login"><h1>Sign in to the farm</h1>'
+        f'{said}<input type="hidden" name="next" value="{html.escape(wanted)}">'
+        '<label>Name<input name="name" autocomplete="username" autofocus required></label>'
+        '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
+        "<button>Sign in</button></form></html>"
+    )
+    policy = (
+        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+        f"style-src 'sha256-{base64.b64encode(_STYLE_HASH).decode()}'"
+    )
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
