@@ -11,6 +11,7 @@
 #
 # AF_PYTHON chooses the interpreter (3.11 or newer): make setup AF_PYTHON=python3.12
 # PYTEST_ARGS goes to pytest:                        make test PYTEST_ARGS="tests/unit -x"
+# TEST_WORKERS is how many tests run side by side:   make test TEST_WORKERS=0 (all in one process)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,6 +23,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
+# Most tests of real processes wait more than they compute: four of them keep two cores busy.
+TEST_WORKERS ?= 4
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 SIM_FARMS ?= 10000
@@ -50,7 +53,7 @@ test: setup
 	@tools/system-packages
 	@$(MAKE) check
 	@echo "the whole suite"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-apps: setup
 	@tools/system-packages apps

@@ -23,6 +23,7 @@ import pytest
 from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, leftovers
 
 ROOT = Path(__file__).resolve().parent
+LONGEST = ("sim/test_world.py", "sim/test_why.py")
 PURE = (ROOT / "unit", ROOT / "sim")
 
 _kept = Kept()
@@ -110,8 +111,20 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     return result
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, whatever order chance gave: begun last, one of them would run alone at the end."""
+    first = {ROOT / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the session when a wider fixture left a child process behind, and end every child that is left."""
+    """Fail the session when a wider fixture left a child process behind, and end every child that is left.
+
+    The process that only hands tests to workers has those workers as children, and each checks itself.
+    """
+    if session.config.pluginmanager.hasplugin("dsession"):
+        return
     left = leftovers(Kept(), Kept(threads=Kept.now().threads, sockets=Kept.now().sockets))
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -159,6 +159,7 @@ def test_ready_tasks_thick_between_the_wanted_ones(sequential: int) -> None:
 def test_a_cursor_never_misses_the_first_ready_task(frames: FrameRange, sequential: int, chance: random.Random) -> None:
     order = order_of(sequential, frames)
     cursor = OrderCursor(order)
+    indexes = [order.index(rank) for rank in range(order.tasks)]
     state = bytearray([BUSY]) * order.tasks
     for _ in range(60):
         act = chance.random()
@@ -172,7 +173,7 @@ def test_a_cursor_never_misses_the_first_ready_task(frames: FrameRange, sequenti
         elif act < 0.8:
             state[index] = BUSY
         after = chance.randrange(-1, order.tasks)
-        ready = [rank for rank in range(order.tasks) if state[order.index(rank)] == READY]
+        ready = [rank for rank, index in enumerate(indexes) if state[index] == READY]
         assert cursor.first(state, READY, after) == next((rank for rank in ready if rank > after), None)
         assert cursor.first(state, READY) == next(iter(ready), None)
 
