@@ -1,6 +1,7 @@
 """Thumbnails a second through the agent's helper: whole images of 2048 × 1152, read to the end, as JPEG.
 
-The targets are of the helper's processor time: it gives way to everything else on the machine.
+The targets are thumbnails a second of the helper's processor time: it gives way to everything else on the machine. The
+first one pays for the helper's start, which then serves all that come within a minute.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from benchmarks.harness import CheckFailed, Target
 
 NAME = "thumbnails"
 TARGETS = (
-    Target("exr_cpu_ms", most=250.0),
-    Target("dpx_cpu_ms", most=100.0),
-    Target("png_cpu_ms", most=250.0),
-    Target("jpg_cpu_ms", most=150.0),
+    Target("exr_per_cpu_second", least=5.0),
+    Target("dpx_per_cpu_second", least=12.0),
+    Target("png_per_cpu_second", least=6.0),
+    Target("jpg_per_cpu_second", least=10.0),
 )
 WIDTH, HEIGHT = 2048, 1152
 COUNT = 12
@@ -44,10 +45,10 @@ def _write(path: Path, image: np.ndarray) -> str:
     return str(path)
 
 
-async def _made(files: list[str]) -> tuple[float, float]:
+async def _made(files: list[str]) -> tuple[float, float, float]:
     """Make a thumbnail of each file; return how many a second, and milliseconds of processor time for each.
 
-    The start of the helper does not count.
+    The start of the helper does not count; its processor time and that of the first one are returned last.
     """
     made: list[bytes] = []
     pictures = Pictures(PictureSettings(), lambda key, name, data: made.append(data))
@@ -55,7 +56,7 @@ async def _made(files: list[str]) -> tuple[float, float]:
     await pictures.settle()
     watched = [psutil.Process(helper.pid) for helper in pictures.helpers]
     used = sum(sum(one.cpu_times()[:2]) for one in watched)
-    began = time.perf_counter()
+    first, began = used * 1e3, time.perf_counter()
     for task, file in enumerate(files):
         pictures.make(RunKey(2, 0, task, 2), [file])
     await pictures.settle()
@@ -64,7 +65,7 @@ async def _made(files: list[str]) -> tuple[float, float]:
     await pictures.close()
     if len(made) != len(files) + 1 or not all(made):
         raise CheckFailed(f"{len(made)} of {len(files) + 1} thumbnails were made")
-    return len(files) / seconds, used * 1e3 / len(files)
+    return len(files) / seconds, used * 1e3 / len(files), first
 
 
 def run(folder: Path) -> dict[str, float]:
@@ -73,5 +74,7 @@ def run(folder: Path) -> dict[str, float]:
     result = {}
     for kind in KINDS:
         file = _write(folder / f"a.{kind}", image)
-        result[f"{kind}_per_second"], result[f"{kind}_cpu_ms"] = asyncio.run(_made([file] * COUNT))
+        per_second, cpu_ms, first = asyncio.run(_made([file] * COUNT))
+        result[f"{kind}_per_second"], result[f"{kind}_per_cpu_second"] = per_second, 1e3 / cpu_ms
+        result["helper_start_and_first_cpu_ms"] = first
     return result

@@ -100,13 +100,14 @@ def _read(source: Any, spec: Any, box: tuple[int, int], picture: bool) -> Look:
         if stripe is None or wrong:
             raise NotAnImage(_sentence(wrong))
         stripe = stripe.reshape(end - top, spec.width, last - first)
-        if floats:
+        if not cells.add(stripe, top):
             numbers = np.isfinite(stripe)
-            if not numbers.all():
-                bad += int(stripe.size - np.count_nonzero(numbers))
-                stripe = np.where(numbers, stripe, 0)
-        brightest = max(brightest, float(stripe.max()))
-        cells.add(stripe, top)
+            bad += int(stripe.size - np.count_nonzero(numbers))
+            stripe = np.where(numbers, stripe, 0)
+            cells.add(stripe, top, sure=True)
+        if brightest <= BLACK:
+            # Looked at no longer than it is dark.
+            brightest = max(brightest, float(stripe.max()))
     means = cells.means()
     fingerprint = hashlib.blake2b(cells.sums.tobytes(), digest_size=16).hexdigest()
     small = _encode(_tone(means, spec, source.format_name(), floats)) if picture else b""
@@ -151,28 +152,38 @@ class _Cells:
         self._cells, self._starts = np.unique(cells, return_index=True)
         self._lengths = np.diff(np.append(self._starts, len(cells)))
 
-    def add(self, stripe: Any, top: int) -> None:
-        """Add whole rows, the first of which is row ``top`` of the image."""
+    def add(self, stripe: Any, top: int, *, sure: bool = False) -> bool:
+        """Add whole rows, the first of which is row ``top`` of the image; ``sure``: all values are known to be numbers.
+
+        False, and nothing is added, when some may be none: their sums tell that cheaper than a look at each.
+        """
         import numpy as np
 
         if not len(self._cells):
-            return
+            return sure or bool(np.isfinite(stripe).all())
         _, up, _, high = self._full
         rows = np.arange(top - up, top - up + stripe.shape[0])
         within = (rows >= 0) & (rows < high)
         rows = rows[within]
+        whole = within.all() and self._lengths.sum() == stripe.shape[1]
+        if not (whole or sure or np.isfinite(stripe).all()):
+            return False
         if not len(rows):
-            return
+            return True
         inner = stripe[within, self._inside] if not within.all() else stripe[:, self._inside]
         lines, starts = np.unique(rows * self.high // high, return_index=True)
         # A sum of slices for each line is ten times faster here than numpy's reduceat.
         ends = np.append(starts[1:], len(rows))
         pairs = zip(starts, ends, strict=True)
-        by_line = np.stack([np.add.reduce(inner[first:end], axis=0) for first, end in pairs]).astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            by_line = np.stack([np.add.reduce(inner[first:end], axis=0) for first, end in pairs]).astype(np.float64)
+        if not (sure or np.isfinite(by_line).all()):
+            return False
         cells = np.add.reduceat(by_line, self._starts, axis=1)
         self.sums[np.ix_(lines, self._cells)] += cells
         counts = np.diff(np.append(starts, len(rows)))
         self._counts[np.ix_(lines, self._cells)] += np.outer(counts, self._lengths)
+        return True
 
     def means(self) -> Any:
         """Return the picture: rows of cells of channels."""

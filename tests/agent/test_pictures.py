@@ -75,6 +75,12 @@ def test_black_and_what_is_no_number_is_seen_and_pixels_have_a_fingerprint(tmp_p
     holes[3, 4, 0], holes[9, 9] = np.nan, np.inf
     found = look_at(str(write_image(tmp_path / "b.exr", holes)), (8, 8))
     assert (found.black, found.not_numbers) == (False, 4)
+    holes[9, 9, 1] = -np.inf
+    around = look_at(str(write_image(tmp_path / "d.exr", holes, window=(-20, -10, 40, 30))), (8, 8))
+    assert around.not_numbers == 4, "also where the picture does not reach"
+    dim = np.zeros((64, 64, 3), np.float32)
+    dim[63, 63] = 0.5
+    assert not look_at(str(write_image(tmp_path / "e.exr", dim)), (8, 8)).black
     one, same, other = (
         look_at(str(write_image(tmp_path / f"c{n}.exr", paint(seed=seed))), (8, 8)).fingerprint
         for n, seed in enumerate((5, 5, 6))
