@@ -20,10 +20,10 @@ from benchmarks.harness import CheckFailed, Target
 
 NAME = "thumbnails"
 TARGETS = (
-    Target("exr_per_cpu_second", least=5.0),
-    Target("dpx_per_cpu_second", least=12.0),
-    Target("png_per_cpu_second", least=6.0),
-    Target("jpg_per_cpu_second", least=10.0),
+    Target("exr_per_cpu_second", least=4.0),
+    Target("dpx_per_cpu_second", least=10.0),
+    Target("png_per_cpu_second", least=5.0),
+    Target("jpg_per_cpu_second", least=7.0),
 )
 WIDTH, HEIGHT = 2048, 1152
 COUNT = 12

@@ -37,6 +37,7 @@ class OwnClasses:
         self, folder: str, settings: dict[str, object], pairs: list[tuple[str, str]], *, windows: bool = False
     ) -> None:
         self._names = own_names(folder)
+        self._found: dict[tuple[str, str], type[Any]] = {}
         self._classic: dict[str, type[ClassicService]] = {}
         config.fill(settings, pairs)
         for place in (SHIMS, Path(afnet.__path__[0]) / "python"):
@@ -65,7 +66,7 @@ class OwnClasses:
         return self._find("parsers", name)
 
     def _find(self, kind: str, name: str) -> type[Any] | None:
-        if name not in self._names[kind]:
-            return None
-        found: type[Any] = getattr(importlib.import_module(f"{kind}.{name}"), name)
+        found = self._found.get((kind, name))
+        if found is None and name in self._names[kind]:
+            found = self._found[kind, name] = getattr(importlib.import_module(f"{kind}.{name}"), name)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from afrender.classic.utils import toStr
@@ -50,11 +51,8 @@ class parser(Parser):
         return i_line
 
     def _resources(self, text: str) -> None:
-        try:
-            host = json.loads(text).get("host_resources")
-        except (ValueError, AttributeError):
-            return
-        if not isinstance(host, dict):
+        host = dict(_host_of(text))
+        if not host:
             return
         self.host_resources = host
         used = int(host.get("mem_total_mb", 0)) - int(host.get("mem_free_mb", 0))
@@ -63,3 +61,13 @@ class parser(Parser):
         self._busy += self.res_cpu_cur
         self._calls += 1
         self.res_cpu_agv = int(self._busy / self._calls)
+
+
+@lru_cache(maxsize=2)
+def _host_of(text: str) -> dict[str, Any]:
+    """Return the reading in a text; the same text comes with every portion of every task until the next reading."""
+    try:
+        host = json.loads(text).get("host_resources")
+    except (ValueError, AttributeError):
+        return {}
+    return host if isinstance(host, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from afcore import pathmap
 from afrender.classic.config import VARS
@@ -11,13 +12,19 @@ from afrender.classic.config import VARS
 __all__ = ["PathMap"]
 
 
+@lru_cache(maxsize=8)
+def _map_of(pairs: tuple[tuple[str, str], ...], unix_separators: bool) -> pathmap.PathMap:
+    """Return the map; every service makes one for itself, and all of them are the same."""
+    return pathmap.PathMap(pairs, windows=sys.platform == "win32", unix_separators=unix_separators)
+
+
 class PathMap:
     """Translates between this machine and the farm by the setting ``pathsmap``."""
 
     def __init__(self, UnixSeparators: bool = False, Verbose: bool = False) -> None:
-        pairs = [(str(client), str(server)) for client, server in VARS.get("pathsmap", ())]
+        pairs = tuple((str(client), str(server)) for client, server in VARS.get("pathsmap", ()))
         self.initialized = bool(pairs)
-        self._map = pathmap.PathMap(pairs, windows=sys.platform == "win32", unix_separators=UnixSeparators)
+        self._map = _map_of(pairs, UnixSeparators)
 
     def toServer(self, path: str, Verbose: bool = False) -> str:
         """Return ``path`` as the farm knows it."""

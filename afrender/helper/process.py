@@ -33,6 +33,9 @@ PROGRAM = "afrender.helper.main"
 WORDS = 16384
 """Bytes of the end of a helper's standard error that are kept."""
 
+READ_SIZE = 1 << 18
+"""Bytes of answers that are taken at a time."""
+
 START_TIME = 60.0
 """Seconds until a new helper must have come up."""
 
@@ -153,14 +156,13 @@ class HelperProcess:
 
     async def _read(self) -> None:
         pipe = self._process.stdout
-        wrong = ""
+        wrong, data = "", bytearray()
         try:
-            while pipe is not None:
-                size = int.from_bytes(await pipe.readexactly(4), "little")
-                if size > MESSAGE_LIMIT:
-                    raise ValueError(f"a message of {size} bytes")
-                self._answered(decode_answer(await pipe.readexactly(size)))
-        except (asyncio.IncompleteReadError, ConnectionError):
+            # All answers that are there at once: many small ones cost one turn of the loop.
+            while pipe is not None and (fresh := await pipe.read(READ_SIZE)):
+                data += fresh
+                self._take_answers(data)
+        except ConnectionError:
             pass
         except (ValueError, msgspec.MsgspecError) as error:
             wrong = f" and said nonsense: {error}"
@@ -188,6 +190,21 @@ class HelperProcess:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _take_answers(self, data: bytearray) -> None:
+        """Take whole answers out of what has come. Raises ValueError and MsgspecError for what is none."""
+        place = 0
+        while len(data) - place >= 4:
+            size = int.from_bytes(data[place : place + 4], "little")
+            if size > MESSAGE_LIMIT:
+                raise ValueError(f"a message of {size} bytes")
+            end = place + 4 + size
+            if len(data) < end:
+                break
+            self._answered(decode_answer(data[place + 4 : end]))
+            place = end
+        if place:
+            del data[:place]
 
     def _answered(self, answer: Answer) -> None:
         if self._waiting:
