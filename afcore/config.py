@@ -13,6 +13,7 @@ further files, which the reader adds after this one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -76,7 +77,9 @@ class Config:
     def _shown(self, name: str) -> Any:
         """Return a value as people may see it: a password is not for their eyes."""
         value = self[name]
-        return "(set)" if value and name.endswith("_password") else value
+        if isinstance(value, str):
+            return "(set)" if value and name.endswith("_password") else _without_password(value)
+        return value
 
     def servers(self) -> list[tuple[str, int]]:
         """Return the addresses of the farm's servers, in the order in which they are tried.
@@ -92,6 +95,12 @@ class Config:
         """Return the translation of paths between this machine and the farm."""
         pairs = [(client, server) for client, server in self["pathsmap"]]
         return PathMap(pairs, windows=self.windows, unix_separators=unix_separators)
+
+
+def _without_password(address: str) -> str:
+    """Return the address of a database as people may see it."""
+    hidden = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1…@", address)
+    return re.sub(r"(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", r"\1…", hidden, flags=re.IGNORECASE)
 
 
 def parse_file(text: str, *, file: str, systems: Sequence[str] = ()) -> Layer:

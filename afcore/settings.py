@@ -44,6 +44,14 @@ _ALL = (
     Setting("listen", "texts", (), "addresses the server listens at, HOST:PORT each; none is loopback"),
     Setting("data_dir", "text", "", "folder of the server's data; empty is the platform's usual place"),
     Setting("database", "text", "", "URL of the farm's database; empty is SQLite in the data folder"),
+    Setting(
+        "statistics_database",
+        "text",
+        "",
+        "URL or file of the statistics; empty is af_db_conninfo, or a file in data_dir",
+    ),
+    Setting("af_db_conninfo", "text", "", "the same in the classic words: host=… dbname=… user=… password=…"),
+    Setting("statistics_zone", "text", "UTC", "time zone in which the days of the statistics begin"),
     Setting("farm_file", "text", "", "what the farm's hosts are; empty is farm.xml beside the configuration"),
     Setting("af_ipv6_disable", "bool", False, "listen at IPv4 addresses only"),
     Setting("journal_keep_days", "float", 14.0, "how long journal and old snapshots are kept", "days", 0.0),
@@ -181,7 +189,7 @@ CLASSIC = frozenset(
     af_so_client_TCP_NODELAY af_so_client_REUSEADDR af_so_client_TCP_CORK af_so_client_LINGER
     af_render_heartbeat_sec af_render_zombietime af_render_up_resources_period af_render_exit_no_task_time
     timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
-    af_db_conninfo af_node_log_lines_max af_task_log_linesmax
+    af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size
     company tray_icon icons_path menu_path docs_url forum_url
     keeper_port keeper_port_https keeper_refresh keeper_execute_in_terminal nimby_mon

@@ -95,6 +95,7 @@ _ONLY = Argument(
 _DEPENDS = Argument(
     name="depends", kind="flag", default=False, help="Also the tasks that these wait for, however many steps away."
 )
+_YES = Argument(name="yes", kind="flag", default=False, help="Do not ask whether it is meant.")
 _LIMIT = Argument(name="limit", kind="integer", default=100, least=1, most=1000, help="Most rows in one answer.")
 _AFTER = Argument(name="after", kind="integer", default=0, least=0, help="Continue after this id (the last shown).")
 _AFTER_TASK = Argument(name="after", kind="integer", default=-1, least=-1, help="Continue after this task.")
@@ -499,6 +500,15 @@ _OPERATIONS: Iterable[Operation] = (
                     help="job, block, render, user, pool or branch."),
            Argument(name="things", kind="names", positional=True, required=True,
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
+    # Statistics
+    _server("statistics.check", "Try the database of the statistics: say that it works, or what is wrong."),
+    _server("statistics.lag", "Show how far the database of the statistics is behind the farm."),
+    _server("statistics.drivers", "List the databases that the server can talk to."),
+    _server("statistics.update-tables",
+            "Bring the tables of the statistics to this version; a classic server's rows are taken over."),
+    _server("statistics.reset", "Empty tables of the statistics, or make them.",
+            Argument(name="what", kind="text", positional=True, required=True, choices=("all", "jobs", "tasks"),
+                     help="all, jobs or tasks."), _YES),
     _query("server.status", "Show how the server is."),
     _server("server.resume", "Start new tasks again after the server paused solving because it had stopped by itself."),
     _query("server.traffic", "Show messages and bytes by kind and peer, since the start and per second."),

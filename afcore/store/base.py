@@ -95,6 +95,17 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     """What the parser measured, in its own words."""
     cause: str = ""
     """Why it was stopped, when somebody or something stopped it."""
+    waited_ms: int = -1
+    """How long the task could have started and did not: since its job came, what it waited for was done, or its last
+    run ended, whichever was last. -1 when nobody knows."""
+    render_waited_ms: int = -1
+    """How long the render had run nothing when this started; -1 when it ran something, or nobody knows."""
+    cpu_ms: int = 0
+    """Time on processors, of the process and all it started and waited for."""
+    peak_memory: int = 0
+    """Largest resident size of one of its processes, in bytes; 0 where the system does not tell."""
+    gpus: str = ""
+    """Numbers of the GPUs it was given, with commas."""
 
     @property
     def time_started(self) -> int:
@@ -243,6 +254,11 @@ class Store(Protocol):
     """Epoch of this leader."""
     last_seq: int
     """Number of the newest committed batch."""
+
+    @property
+    def last_rows(self) -> tuple[int, int]:
+        """Numbers of the newest committed run and job row; from any thread."""
+        ...
 
     def load(self) -> Recovered:
         """Return the newest complete snapshot and the batches after it.

@@ -89,6 +89,11 @@ class MemoryStore:
             audit_hash=disk.audit[-1].hash if disk.audit else FIRST_HASH,
         )
 
+    @property
+    def last_rows(self) -> tuple[int, int]:
+        """As ``Store.last_rows``."""
+        return self._disk.last_run, self._disk.last_job
+
     def commit(self, batches: Sequence[Batch]) -> None:
         """As ``Store.commit``."""
         disk = self._disk

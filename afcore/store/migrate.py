@@ -14,7 +14,7 @@ from afcore.errors import Corrupt, TooNew
 
 __all__ = ["FORMAT", "HEAD", "SCRIPTS", "migrate", "read_meta", "write_meta"]
 
-FORMAT = 2
+FORMAT = 3
 """Version of the tables that this program writes."""
 HEAD = f"{FORMAT:04}_after"
 """The newest half there is."""

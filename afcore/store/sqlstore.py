@@ -77,6 +77,11 @@ class SqlStore:
     def last_seq(self, seq: int) -> None:
         self._marks = self._marks._replace(seq=seq)
 
+    @property
+    def last_rows(self) -> tuple[int, int]:
+        """As ``Store.last_rows``."""
+        return self._marks.last_run, self._marks.last_job
+
     @staticmethod
     def _take_lead(connection: Connection, now: float) -> int:
         if read_meta(connection, "farm") is None:

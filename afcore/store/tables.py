@@ -4,7 +4,8 @@ Rules of this file:
 - ``jobs`` and ``tasks`` are read by other people's programs: names and meaning of the classic columns are fixed, others
   may only be added. Private tables begin with ``af_``.
 - A change here needs a migration, in a *before* and an *after* half (``migrations``); a test compares the two.
-- Column names of ``tasks`` and ``jobs`` are the field names of ``RunRow`` and ``JobRow``, in their order.
+- Column names of ``tasks`` and ``jobs`` are the field names of ``RunRow`` and ``JobRow``, in their order; the classic
+  times in seconds stand after those of the first version.
 """
 
 from typing import Any, NamedTuple
@@ -51,8 +52,8 @@ metadata = MetaData()
 _Big = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _number(name: str, kind: Any = Integer) -> Column[Any]:
-    return Column(name, kind, nullable=False, server_default="0")
+def _number(name: str, kind: Any = Integer, usual: str = "0") -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default=usual)
 
 
 def _text(name: str, length: int = NAME) -> Column[Any]:
@@ -100,6 +101,11 @@ tasks = Table(
     _text("cause"),
     _number("time_started", _Big),
     _number("time_done", _Big),
+    _number("waited_ms", _Big, "-1"),
+    _number("render_waited_ms", _Big, "-1"),
+    _number("cpu_ms", _Big),
+    _number("peak_memory", _Big),
+    _text("gpus"),
     Index("tasks_job", "job", "seq"),
     Index("tasks_done", "time_done"),
 )
@@ -227,7 +233,7 @@ class RowTable(NamedTuple):
 
     table: Table
     fields: tuple[str, ...]
-    """Fields of the struct, which are the first columns of the table."""
+    """Fields of the struct, each a column of the table."""
     seconds: tuple[tuple[str, str], ...]
     """Classic columns in seconds, each with the field in milliseconds from which it is made."""
     texts: tuple[tuple[str, int], ...]

@@ -196,6 +196,10 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
 
         return show_tasks(ask(client, name, given))
     arguments = {argument.name for argument in OPERATIONS[name].arguments}
+    if "yes" in arguments and not given.get("yes"):
+        from afnet.cli.sure import ask_if_sure
+
+        given = {**given, "yes": ask_if_sure(name, given)}
     if "limit" in arguments and name != "task.log":
         from afnet.cli.pages import print_pages
 
@@ -211,6 +215,10 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
 
     if json or name == "job.spec":
         print(as_json(reply))
+    elif name.startswith("statistics."):
+        from afnet.cli.statistics import lines_of
+
+        print("\n".join(lines_of(name, reply)))
     elif name == "farm.export":
         print(reply["text"], end="")
     elif name == "config.reload" and not reply["rows"]:

@@ -48,9 +48,7 @@ def print_pages(client: "BlockingClient", name: str, given: dict[str, Any], *, j
     return 0
 
 
-def _lines(
-    client: "BlockingClient", name: str, given: dict[str, Any], argument: str, single: bool
-) -> Iterator[str]:
+def _lines(client: "BlockingClient", name: str, given: dict[str, Any], argument: str, single: bool) -> Iterator[str]:
     arguments = {**given} if single else {**given, "limit": 1000}
     header = True
     while True:

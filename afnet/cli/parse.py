@@ -37,6 +37,7 @@ _GROUPS = {
     "branch": "branches of jobs",
     "run": "what runs now",
     "history": "finished runs",
+    "statistics": "statistics: figures of the past, and their database",
     "server": "the server itself",
     "account": "accounts: add, list, password, role, delete",
     "token": "sign-ins and tokens: list, create, revoke",

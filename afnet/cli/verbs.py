@@ -115,8 +115,12 @@ def _verbs() -> list[Verb]:
         Verb("md5", "TEXT", "Print the MD5 of a text."),
         Verb("fork", "[COUNT]", "A test of the reference's own threads."),
         Verb("tthr", "[COUNT]", "A test of the reference's own threads."),
-        Verb("db_check", "", "Check the database."),
-        Verb("db_reset_all", "", "Empty the database."),
+        Verb("db_check", "", "Check the database of the statistics.", "statistics.check"),
+        Verb("db_reset_all", "[--yes]", "Empty all tables of the statistics, or make them.", "statistics.reset", "all"),
+        Verb("db_reset_jobs", "[--yes]", "Empty the statistics' table of jobs.", "statistics.reset", "jobs"),
+        Verb("db_reset_tasks", "[--yes]", "Empty the statistics' table of tasks.", "statistics.reset", "tasks"),
+        Verb("db_updatetables", "", "Bring the statistics' tables to this version.", "statistics.update-tables"),
+        Verb("db_drivers", "", "List the databases that the server can talk to.", "statistics.drivers"),
     ]
     return found
 

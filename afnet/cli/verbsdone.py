@@ -82,6 +82,10 @@ def arguments_of(client: "BlockingClient", verb: Verb, words: Sequence[str]) -> 
     if verb.alias not in OPERATIONS:
         raise Rejected(f"afcmd {verb.name} is not here yet.", hint="afcmd --help lists what is.", code="later")
     thing, _, what = verb.alias.partition(".")
+    if verb.alias == "statistics.reset":
+        if words and words[0] != "--yes":
+            raise _wrong(verb.name, f'takes --yes, not "{words[0]}"')
+        return {"what": verb.change, "yes": bool(words)}
     special = _SPECIAL.get(verb.name)
     if special is not None:
         return special(client, words)

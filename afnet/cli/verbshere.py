@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from afcore.errors import BadSpec, Problem, Rejected
+from afcore.errors import BadSpec, Problem
 from afnet.cli.verbs import describe_verb, list_verbs
 
 __all__ = ["HERE"]
@@ -93,11 +93,6 @@ def _no_test(words: Sequence[str]) -> list[str]:
     return ["That tested the threads of the reference's own program; `make bench` measures this one."]
 
 
-def _database(words: Sequence[str]) -> list[str]:
-    hint = "The server keeps its tables by itself."
-    raise Rejected("afcmd does not touch the database yet.", hint=hint, code="later")
-
-
 HERE: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "h": _help,
     "v": _version,
@@ -109,7 +104,5 @@ HERE: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "md5": _md5,
     "fork": _no_test,
     "tthr": _no_test,
-    "db_check": _database,
-    "db_reset_all": _database,
 }
 """What each such verb prints, by name; its number of arguments has been checked."""

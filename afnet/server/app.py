@@ -69,6 +69,7 @@ from afnet.server.renders import Renders
 from afnet.server.requests import Requests
 from afnet.server.resources import ResourceHistory
 from afnet.server.runner import Answer, Runner
+from afnet.server.statistics import Statistics
 from afnet.server.tally import Tally
 from afnet.wire.messages import FileAccepted, Welcome
 
@@ -211,6 +212,17 @@ class FarmServer:
             now=clock.now,
             loop=loop,
         )
+        self.statistics = Statistics(
+            config,
+            data=data,
+            farm=farm,
+            identity=recovered.farm,
+            store=store,
+            board=self.board,
+            audit=self.audit,
+            now=clock.now,
+            loop=loop,
+        )
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
             farm,
@@ -232,6 +244,7 @@ class FarmServer:
             "config.reload": self._reload_config,
             "server.resume": self._resume,
             **self.accounts.operations,
+            **self.statistics.operations,
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at
@@ -287,6 +300,7 @@ class FarmServer:
         self.bind()
         self._leave_secrets()
         self.writer.start()
+        self.statistics.start()
         self.files.start(list(self.core.farm.jobs))
         self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
         for command in self.quarantine.offline():
@@ -373,6 +387,7 @@ class FarmServer:
         if self._exit == 0 and self.writer.state is WriterState.READY:
             await self._last_snapshot()
         self.keeper.stop()
+        await self.statistics.stop()
         self.runner.stop()
         self.resources.cancel()
         await self._loop.run_in_executor(None, self.resources.stop)
@@ -403,6 +418,7 @@ class FarmServer:
         if self.board.watched:
             self.board.mark(events, initiator)
             self.fanout.changed()
+        self.statistics.happened(events)
 
     def acted(self, entry: Entry, action: str) -> AuditRow | None:
         """A person or a node did something."""
@@ -421,6 +437,7 @@ class FarmServer:
     def committed(self, seq: int, facts: int, size: int) -> None:
         """A batch is durable."""
         self.keeper.committed(facts, size)
+        self.statistics.committed()
 
     def broken(self, error: BaseException, envelope: Envelope[Any] | None) -> None:
         """The core broke: write down what it was about, and stop."""

@@ -12,6 +12,7 @@ from afcore.store.base import Store
 from afcore.store.memory import MemoryStore
 from afcore.store.opening import open_store
 from tests.store.cluster import Cluster, binaries
+from tests.store.mariadb import MariaDb, has_mariadb
 
 
 class Place(Protocol):
@@ -118,3 +119,27 @@ def store(place: Place) -> Iterator[Store]:
     opened.load()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    """A MariaDB server of our own."""
+    if not has_mariadb():
+        pytest.skip("MariaDB's server programs are not installed")
+    made = MariaDb()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(params=[SQLITE, POSTGRESQL, pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def statistics(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty statistics database, of every kind."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "statistics.db")
+    elif request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        yield cluster.url(request.getfixturevalue("farm_database"))
+    else:
+        server: MariaDb = request.getfixturevalue("mariadb")
+        yield server.url()
+        server.empty()

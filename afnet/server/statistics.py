@@ -1,0 +1,213 @@
+"""The server's part in the statistics: which database, what follows it, and the operations about it.
+
+Rules of this file:
+- Nothing here can delay a start: rows are fetched by a thread of their own, operations run in that or another thread,
+  and a database that is away is a sentence in ``lag`` and ``check``, nothing else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from afcore.config import Config
+from afcore.envelope import Principal
+from afcore.errors import AfError, Conflict, Rejected, StoreError, Unavailable
+from afcore.events import Event, JobDeleted, RunFinished
+from afcore.model.farm import Farm
+from afcore.store.base import Store
+from afcore.store.memory import MemoryStore
+from afcore.store.statistics.follower import Follower, Lag
+from afcore.store.statistics.target import Target, drivers, parse_address
+from afcore.store.statistics.tending import check_database, check_zone, empty, update_tables
+from afnet.server.audit import Audit, Line
+from afnet.server.board import Board
+from afnet.server.nowfeed import NowFeed
+from afnet.server.runner import Answer
+
+__all__ = ["Statistics"]
+
+_log = logging.getLogger(__name__)
+
+_Own = Callable[[dict[str, Any], Principal, Answer], None]
+NOTHING = Lag(rows=0, seconds=0.0, trouble="", hint="")
+
+
+class Statistics:
+    """Keeps the statistics database up to date. Without one (a farm in memory) it does nothing and says so."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        data: Path,
+        farm: Farm,
+        identity: str,
+        store: Store,
+        board: Board,
+        audit: Audit,
+        now: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._audit = audit
+        self._now = now
+        self._loop = loop
+        self._zone: str = config["statistics_zone"]
+        self._rows = False
+        self.target: Target | None = None
+        self._follower: Follower | None = None
+        self._feed: NowFeed | None = None
+        self._refusal: AfError = Unavailable(
+            "this farm keeps no statistics, because its own database is in memory",
+            hint="name a database in statistics_database",
+        )
+        address = config["statistics_database"] or config["af_db_conninfo"]
+        if not address and isinstance(store, MemoryStore):
+            return
+        try:
+            check_zone(self._zone)
+            self.target = Target(parse_address(address, data))
+        except AfError as error:
+            _log.warning("no statistics are kept: %s", error)
+            self._refusal = error
+            return
+        self._follower = follower = Follower(
+            self.target,
+            farm=identity,
+            zone=self._zone,
+            history=store.history,
+            newest=lambda: store.last_rows,
+            on_ready=lambda: self._on_loop(self._ready),
+            on_trouble=lambda error: self._on_loop(lambda: self._trouble(error)),
+        )
+        self._feed = NowFeed(
+            farm, board, put=follower.put_now, ready=lambda: follower.ready, now=now, loop=loop
+        )  # fmt: skip
+
+    def _on_loop(self, function: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
+
+    # Life
+
+    def start(self) -> None:
+        """Begin to follow."""
+        if self._follower is not None and self._feed is not None:
+            self._feed.start()
+            self._follower.start()
+
+    async def stop(self) -> None:
+        """Follow no more; what is not there yet follows after the next start."""
+        if self._follower is not None and self._feed is not None:
+            self._feed.stop()
+            await self._loop.run_in_executor(None, self._follower.stop)
+
+    def happened(self, events: list[Event]) -> None:
+        """Note what the farm did; asked for every outcome, after the board was marked."""
+        if self._feed is not None:
+            self._rows = self._rows or any(isinstance(event, RunFinished | JobDeleted) for event in events)
+            self._feed.changed()
+
+    def committed(self) -> None:
+        """Rows are durable: they can follow."""
+        if self._rows and self._follower is not None:
+            self._rows = False
+            self._follower.wake()
+
+    def _ready(self) -> None:
+        if self._feed is not None:
+            self._feed.changed()
+
+    def _trouble(self, error: StoreError | None) -> None:
+        if error is not None:
+            _log.warning(
+                "%s. The farm goes on; its statistics follow when that is over. %s", error.sentence, error.hint
+            )
+            return
+        _log.warning("The statistics database is back.")
+        self._again()
+
+    def _again(self) -> None:
+        """The tables may be others than before: give everything there is now."""
+        if self._feed is not None:
+            self._feed.anew()
+            self._feed.changed()
+
+    def lag(self) -> Lag:
+        """Return how far the statistics database is behind the farm."""
+        return NOTHING if self._follower is None else self._follower.lag()
+
+    # Operations
+
+    @property
+    def operations(self) -> dict[str, _Own]:
+        """What the server does itself about the statistics, by operation."""
+        return {
+            "statistics.check": self._check,
+            "statistics.reset": self._reset,
+            "statistics.update-tables": self._update,
+            "statistics.drivers": lambda bound, principal, answer: answer({"rows": drivers(), "next": None}, None),
+            "statistics.lag": lambda bound, principal, answer: answer(self._lag_row(), None),
+        }
+
+    def _lag_row(self) -> dict[str, Any]:
+        lag = self.lag()
+        place = self._refusal.sentence if self.target is None else self.target.place
+        return {"place": place, "rows": lag.rows, "seconds": lag.seconds, "trouble": lag.trouble, "hint": lag.hint}
+
+    def _known(self) -> tuple[Target, Follower]:
+        if self.target is None or self._follower is None:
+            raise Rejected(f"{self._refusal.sentence}.", hint=self._refusal.hint, code="unavailable")
+        return self.target, self._follower
+
+    def _check(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
+        target, _ = self._known()
+        self._in_thread(lambda: check_database(target), answer)
+
+    def _reset(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
+        target, _ = self._known()
+        what = bound["what"]
+        _confirmed(bound, f"this empties {'the statistics' if what == 'all' else f'the table {what}'} for ever")
+        self._between(lambda: {"dropped": empty(target, what, self._zone)}, f"emptied {what}", principal, answer)
+
+    def _update(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
+        target, _ = self._known()
+        self._between(lambda: update_tables(target, self._zone), "updated the tables", principal, answer)
+
+    def _in_thread(self, work: Callable[[], Any], answer: Answer) -> None:
+        """Do something that only reads, in a thread of its own."""
+
+        def finish(done: "asyncio.Future[Any]") -> None:
+            error = done.exception()
+            if error is None:
+                answer(done.result(), None)
+            elif isinstance(error, AfError):
+                answer(None, error)
+            else:
+                _log.error("a question to the statistics broke", exc_info=error)
+                answer(None, StoreError(f"the question broke: {error}", hint="its traceback is in the server's log"))
+
+        self._loop.run_in_executor(None, work).add_done_callback(finish)
+
+    def _between(self, work: Callable[[], Any], what: str, principal: Principal, answer: Answer) -> None:
+        """Change tables in the follower's thread, between two transactions of its own; and keep who did it."""
+        _, follower = self._known()
+
+        def done(found: Any, error: StoreError | None) -> None:
+            self._on_loop(lambda: finish(found, error))
+
+        def finish(found: Any, error: StoreError | None) -> None:
+            if error is None:
+                _log.info("%s %s of the statistics: %s", principal.name, what, found)
+                line = Line(self._now(), principal.name, principal.origin, "statistics", f"statistics: {what}: {found}")
+                self._audit.farm.append(line)
+                self._again()
+            answer(found, error)
+
+        follower.do(work, done)
+
+
+def _confirmed(bound: dict[str, Any], what: str) -> None:
+    if not bound["yes"]:
+        raise Conflict(f"It has to be confirmed: {what}.", hint="Say it again with --yes.", code="unconfirmed")
