@@ -53,7 +53,7 @@ CLASSIC_NAMES = """
     rlist rrlist rpri rnimby rNIMBY rfree rpause runpause ruser reject rejnotmy rexit rdel rsleep rwake rsrvon
     rsrvoff plist plog ppri ppause punpause psrvadd psrvdel ulist ujobs uadd udel upri utmax uhmask mlist mlog
     mmsg cload stat cfm inv txt txtgen tmsg json v h fork rx tthr str path net numeric numcmd md5 db_check
-    db_reset_all
+    db_reset_all db_reset_jobs db_reset_tasks db_updatetables db_drivers
 """
 
 
@@ -156,7 +156,9 @@ def test_a_day_with_the_old_names(farm_process: FarmProcess, say: Say) -> None:
     for name in NOT_HERE:
         if VERBS[name].alias not in OPERATIONS:
             assert "not here yet" in say(name, "old01", code=1)
-    assert "yet" in say("db_check", code=1)
+    assert say("db_check") == "Database connection is working.\n"
+    assert "SQLite" in say("db_drivers") and "as this version wants" in say("db_updatetables")
+    assert "confirmed" in say("db_reset_all", code=1) and "dropped" in say("db_reset_tasks", "--yes")
     farm.kill_agent("old01")
 
     say("jrestart", "shot")

@@ -88,7 +88,8 @@ class Follower:
         self._at = (0, 0)
         self._known = False
         """Whether the position was read."""
-        self._level_at = time.monotonic()
+        self._behind_since = 0.0
+        """Since when there are rows that are not there; 0 while there are none."""
         self._names = Names()
         self._number = 0
         self._thread = threading.Thread(target=self._run, name="af-statistics", daemon=True)
@@ -102,6 +103,7 @@ class Follower:
     def wake(self) -> None:
         """There are new rows; never waits."""
         with self._wake:
+            self._behind_since = self._behind_since or time.monotonic()
             self._woken = True
             self._wake.notify()
 
@@ -126,10 +128,10 @@ class Follower:
         """Return how far the database is behind."""
         run, job = self._newest()
         rows = max(0, run - self._at[0]) + max(0, job - self._at[1]) if self._known else run + job
-        error = self._error
+        error, since = self._error, self._behind_since
         return Lag(
             rows=rows,
-            seconds=round(time.monotonic() - self._level_at, 3) if rows or error is not None else 0.0,
+            seconds=round(time.monotonic() - since, 3) if rows and since else 0.0,
             trouble=error.sentence if error is not None else "",
             hint=error.hint if error is not None else "",
         )
@@ -157,6 +159,7 @@ class Follower:
                         self._wake.wait_for(lambda: self._stopping or self._work or self._now is not None, GATHER)
                 stopping = self._stopping
                 self._woken = False
+                self._behind_since = self._behind_since or time.monotonic()
             self._do_work()
             if stopping and self._error is not None:
                 break
@@ -236,7 +239,9 @@ class Follower:
                 if jobs:
                     self._follow(connection, follow_jobs, jobs, zone)
                 if not runs and not jobs:
-                    self._level_at = time.monotonic()
+                    with self._wake:
+                        if not self._woken:
+                            self._behind_since = 0.0
                     break
                 if stopping and time.monotonic() > ends:
                     break

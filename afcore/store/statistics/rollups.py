@@ -16,7 +16,22 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, tasks
 
-__all__ = ["DIMENSIONS", "PERIODS", "Names", "Sums", "above", "add_sums", "fold_jobs", "fold_runs", "starts", "sum_up"]
+__all__ = [
+    "DIMENSIONS",
+    "JOB_FIELDS",
+    "PERIODS",
+    "RUN_FIELDS",
+    "Names",
+    "Sums",
+    "above",
+    "add_sums",
+    "drop_empty",
+    "fold_jobs",
+    "fold_runs",
+    "next_start",
+    "starts",
+    "sum_up",
+]
 
 PERIODS = {"hour": 0, "day": 1, "month": 2}
 DIMENSIONS = {"total": 0, "user": 1, "service": 2, "host": 3, "folder": 4, "pool": 5, "job": 6}

@@ -116,7 +116,7 @@ af_statistics = Table(
 af_farms = Table(
     "af_farms",
     metadata,
-    Column("farm", SmallInteger, primary_key=True, autoincrement=True),
+    Column("farm", SmallInteger, primary_key=True, autoincrement=False),
     Column("identity", String(64), nullable=False, unique=True),
     _number("last_run", _Big),
     _number("last_job", _Big),

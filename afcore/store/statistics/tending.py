@@ -129,7 +129,6 @@ def empty(target: Target, what: str, zone: str) -> dict[str, int]:
             _make(connection, zone)
             if farms:
                 connection.execute(af_farms.insert(), farms)
-                _advance(connection)
             return gone
         prepare(connection, target.place, zone)
         for table in wanted:
@@ -151,14 +150,6 @@ def _ours(names: set[str]) -> bool:
 
 def _count(connection: Connection, table: Table) -> int:
     return int(connection.execute(text(f"SELECT count(*) FROM {table.name}")).scalar() or 0)
-
-
-def _advance(connection: Connection) -> None:
-    """Let the counter of farms go on after rows were put in with their numbers."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(
-            text("SELECT setval(pg_get_serial_sequence('af_farms', 'farm'), greatest(max(farm), 1)) FROM af_farms")
-        )
 
 
 def update_tables(target: Target, zone: str) -> dict[str, Any]:

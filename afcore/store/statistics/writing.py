@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, Table, select
+from sqlalchemy import Column, Connection, Integer, Table, func, select
 
 from afcore.store.base import JobRow, RunRow
 from afcore.store.statistics.rollups import Names, Sums, add_sums, fold_jobs, fold_runs
@@ -37,9 +37,8 @@ def open_farm(connection: Connection, identity: str) -> int:
     """Return the number of a farm here, giving it one if it is new."""
     found = connection.execute(select(af_farms.c.farm).where(af_farms.c.identity == identity)).scalar()
     if found is None:
-        made = connection.execute(af_farms.insert().values(identity=identity, last_run=0, last_job=0))
-        assert made.inserted_primary_key is not None
-        found = made.inserted_primary_key[0]
+        found = int(connection.execute(select(func.max(af_farms.c.farm))).scalar() or 0) + 1
+        connection.execute(af_farms.insert().values(farm=found, identity=identity, last_run=0, last_job=0))
     return int(found)
 
 

@@ -32,7 +32,7 @@ def fact(name, kind, **more):
 def upgrade():
     op.create_table(
         "af_farms",
-        key("farm", SMALL, counts=True),
+        key("farm", SMALL),
         fact("identity", sa.String(64), unique=True),
         number("last_run", BIG),
         number("last_job", BIG),
