@@ -297,8 +297,9 @@ def _from_rows(
             if not any(values):
                 continue
             start = max(since, _step(int(at), question.per, zone)) if question.per else since
-            _add(group, (_child(name, question) if question.by == "folder" else name, start), values)
-    group = {key: values for key, values in group.items() if key[0] is not None}
+            shown = _child(name, question) if question.by == "folder" else name
+            if shown is not None:
+                _add(group, (shown, start), values)
     place = MEASURES.index(_ORDER[question.order])
     totals: dict[str, int] = {}
     for (name, _), values in group.items():
