@@ -28,7 +28,7 @@ from afcore.store.statistics.tending import prepare, zone_of
 from afcore.store.statistics.writing import Now, follow_jobs, follow_runs, open_farm, positions, write_now
 from afcore.store.tables import JOB_ROWS, RUN_ROWS
 
-__all__ = ["Follower", "Lag"]
+__all__ = ["Follower", "Lag", "whole_jobs"]
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from afcore.store.statistics.rollups import DIMENSIONS, PERIODS, above, next_sta
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, tasks
 from afcore.store.statistics.tending import zone_of
 
-__all__ = ["BY", "COLUMNS", "PER", "Answer", "Question", "answer", "parse_time"]
+__all__ = ["BY", "COLUMNS", "ORDER", "PER", "Answer", "Question", "answer", "in_folder", "parse_time", "pieces"]
 
 BY = tuple(DIMENSIONS)
 """Dimensions: total (nothing is told apart), user, service, host, folder, pool, job (its name)."""

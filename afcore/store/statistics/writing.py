@@ -13,7 +13,7 @@ from afcore.store.statistics.rollups import Names, Sums, add_sums, fold_jobs, fo
 from afcore.store.statistics.tables import FARM_TABLES, af_farms, jobs, tasks
 from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable
 
-__all__ = ["Now", "NowKind", "follow_jobs", "follow_runs", "open_farm", "positions", "write_now"]
+__all__ = ["Now", "NowKind", "follow_jobs", "follow_runs", "insert_rows", "open_farm", "positions", "write_now"]
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
