@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from afcore.codec import encode_entry
-from afcore.commands import AcceptRestart, SetJobs, SetRenders
+from afcore.commands import AcceptRestart
 from afcore.config import Config
 from afcore.core import Core
 from afcore.effects import Effect
@@ -63,7 +63,7 @@ from afnet.server.pages import ClassicPages
 from afnet.server.passwords import Passwords
 from afnet.server.peer import own_principal
 from afnet.server.people import People
-from afnet.server.quarantine import Quarantine
+from afnet.server.quarantine import Quarantine, put_offline
 from afnet.server.queries import Queries
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
@@ -213,16 +213,9 @@ class FarmServer:
             loop=loop,
         )
         self.statistics = Statistics(
-            config,
-            data=data,
-            farm=farm,
-            identity=recovered.farm,
-            store=store,
-            board=self.board,
-            audit=self.audit,
-            now=clock.now,
-            loop=loop,
-        )
+            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board, audit=self.audit,
+            now=clock.now, loop=loop,
+        )  # fmt: skip
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
             farm,
@@ -304,7 +297,7 @@ class FarmServer:
         self.files.start(list(self.core.farm.jobs))
         self.runner.post(AcceptRestart(), SYSTEM_PRINCIPAL)
         for command in self.quarantine.offline():
-            self.runner.post(command, SYSTEM_PRINCIPAL, partial(_put_offline, command))
+            self.runner.post(command, SYSTEM_PRINCIPAL, partial(put_offline, command))
         if self.runner.solving_paused:
             _log.critical("%s. `afcmd server resume` lets it go on.", self.runner.solving_paused)
         described = start_command(self._config, self.core.farm.description)
@@ -599,12 +592,3 @@ class FarmServer:
             "solving": not self.runner.solving_paused,
             "trouble": self.runner.solving_paused if away is None else away.sentence,
         }
-
-
-def _put_offline(command: SetJobs | SetRenders, reply: Any, error: AfError | None) -> None:
-    """Say what became of an object that stopped the server."""
-    what = f"job {command.ids[0]}" if isinstance(command, SetJobs) else f"render {command.names[0]}"
-    if error is None:
-        _log.error("%s is offline: %s", what, command.parameters["annotation"])
-    else:
-        _log.error("%s cannot be put offline: %s", what, error)

@@ -20,10 +20,10 @@ import msgspec
 from afcore.commands import AcceptRestart, RegisterRender, SetJobs, SetRenders, Solve, Tick
 from afcore.core import Core
 from afcore.envelope import Envelope
-from afcore.errors import Conflict
+from afcore.errors import AfError, Conflict
 from afcore.systemcommand import SYSTEM_JOB
 
-__all__ = ["MOST_STOPS", "WITHIN", "Quarantine", "Stop", "culprits"]
+__all__ = ["MOST_STOPS", "WITHIN", "Quarantine", "Stop", "culprits", "put_offline"]
 
 MOST_STOPS = 3
 WITHIN = 600.0
@@ -181,3 +181,12 @@ def culprits(core: Core, command: Any) -> tuple[list[int], list[str]]:
             renders.append(farm.renders_by_name.get(str(getattr(command, "name", "")), 0))
     found = [id for id in dict.fromkeys(jobs) if id in farm.jobs and id != SYSTEM_JOB]
     return found, [farm.renders[id].name for id in dict.fromkeys(renders) if id in farm.renders]
+
+
+def put_offline(command: SetJobs | SetRenders, reply: Any, error: AfError | None) -> None:
+    """Say what became of an object that stopped the server."""
+    what = f"job {command.ids[0]}" if isinstance(command, SetJobs) else f"render {command.names[0]}"
+    if error is None:
+        _log.error("%s is offline: %s", what, command.parameters["annotation"])
+    else:
+        _log.error("%s cannot be put offline: %s", what, error)
