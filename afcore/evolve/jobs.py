@@ -6,7 +6,7 @@ Rules of this file:
 """
 
 import dataclasses
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Callable
 from typing import Any
 
@@ -169,11 +169,8 @@ def _job_submitted(farm: Farm, event: JobSubmitted, at: float) -> None:
 
 def _insert(farm: Farm, user: User, job: Job) -> None:
     """Put a job into its user's order: behind the last one of the same or a greater priority."""
-    jobs = user.jobs
-    place = len(jobs)
-    while place and farm.jobs[jobs[place - 1]].priority < job.priority:
-        place -= 1
-    jobs.insert(place, job.id)
+    place = bisect_right(user.jobs, -job.priority, key=lambda id: -farm.jobs[id].priority)
+    user.jobs.insert(place, job.id)
 
 
 def _job_edited(farm: Farm, event: JobEdited, at: float) -> None:

@@ -37,6 +37,9 @@ from afcore.states import RenderState, TaskState
 
 __all__ = ["Explainer", "Obstacle", "Thing"]
 
+_SPARE = 0.9
+"""Of the time for which a render is kept, what a limit may take: it takes a while to set one."""
+
 Thing = Job | Block | User | Branch | Render | Pool
 
 
@@ -48,7 +51,7 @@ class Obstacle(NamedTuple):
     """Whose limit, mask, need or state it is."""
     render: Render | None = None
     name: str = ""
-    """The ticket or service it is about."""
+    """The ticket or service it is about; of a render that is kept, for which job and how many seconds longer."""
     until: float = 0.0
     """When it goes by itself (unix seconds); 0 when nobody knows."""
 
@@ -148,16 +151,16 @@ class Explainer:
         room = self._scheduler.renders.room_reason(render)
         if room in (Reason.OFFLINE, Reason.ASLEEP):
             return Obstacle(room, render, render)
-        plain = render.state == RenderState.ONLINE and (not room or room in BUSY)
-        if plain and next(barred_by(self._farm, render), None) is None:
+        capacity, most, _ = self._scheduler.renders.size(render)
+        if render.state == RenderState.ONLINE and (not room or room in BUSY) and most > 0:
             farm, matches = self._farm, self._scheduler.matches
             for holder in self._holders_of(job):
                 reason = holder_reason(farm, matches, holder, render)
                 if reason:
                     assert isinstance(holder, Job | User | Branch)
                     return Obstacle(reason, holder, render)
-            left = capacity_of(farm, render) - render.used_capacity
-            reason = block_reason(farm, matches, job, block, render, max(left, minimum_capacity(block)))
+            left = max(capacity - render.used_capacity, minimum_capacity(block))
+            reason = block_reason(farm, matches, job, block, render, left)
             if reason:
                 name = self._named(reason, block, render)
                 return Obstacle(reason, self._whose(reason, name, block, render), render, name)
@@ -190,7 +193,8 @@ class Explainer:
         yield from self._of_block_on(job, block, render)
         if self._scheduler.reserved.reason(job, block, render.id, self._at):
             claim = self._scheduler.reserved.by_render[render.id]
-            yield Obstacle(Reason.RESERVED, render, render, until=claim.until)
+            spare = max(0, int(_SPARE * (claim.until - self._at)))
+            yield Obstacle(Reason.RESERVED, render, render, f"{claim.job} {spare}", claim.until)
         if job.maintenance and block.spec.task_name(task) != render.name:
             yield Obstacle(Reason.NOT_NAMED, job, render)
         if block.task_error_hosts and task_avoids(self._farm, job, block, task, render):

@@ -78,6 +78,11 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
         return found
     if reason in (Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK):
         return _avoided(farm, reason, job, block)
+    if reason is Reason.RESERVED:
+        kept_for, spare = map(int, obstacle.name.split())
+        if spare:
+            found.append(Remedy(of_block, {"task_max_run_time": spare}))
+        return [*found, Remedy(("hold", kept_for, 0), {"hold": True})]
     if reason in NEUTRAL:
         found.append(Remedy(scope_of(thing), _neutral(obstacle)))
         if render is not None and reason in (Reason.PROPERTIES, Reason.POWER):

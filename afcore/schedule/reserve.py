@@ -14,7 +14,7 @@ Source of the policy: a reservation for the first in the queue with backfill beh
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from afcore.model.farm import Farm
@@ -169,6 +169,8 @@ class Bound(NamedTuple):
     """How many renders may be kept at the same time."""
     claimed: tuple[int, ...]
     """Renders that are kept for it already."""
+    promised: bool
+    """Whether all that runs has a limit (``task_max_run_time``); otherwise it is an estimate."""
 
 
 class Reservations:
@@ -193,6 +195,13 @@ class Reservations:
         """Multihost blocks that could not make their claim, in the order of their turns."""
         self._from = 0
         """Where the next look over the renders begins."""
+
+    def begin_beside(self, original: "Reservations") -> None:
+        """Take over, on a copy of a farm, what is kept there for whom."""
+        for claim in original.claims.values():
+            self._keep(replace(claim, renders=dict(claim.renders)))
+        self._overtaken, self._several = dict(original._overtaken), dict(original._several)
+        self._from = original._from
 
     # What others ask
 
@@ -329,7 +338,7 @@ class Reservations:
                 self.release(claim)
                 continue
             job, block = self._of(claim.key)
-            lost = [id for id in claim.renders if not self._holds(job, block, id)]
+            lost = [id for id in claim.renders if not self.holds(job, block, id)]
             if lost and not claim.several:
                 self.release(claim)
                 self._claim_one(claim.key, at)
@@ -340,7 +349,8 @@ class Reservations:
                 if len(claim.renders) < block.spec.multihost_min:
                     self.release(claim)
 
-    def _holds(self, job: Job, block: Block, id: int) -> bool:
+    def holds(self, job: Job, block: Block, id: int) -> bool:
+        """Say whether a render could take a task of a block if nothing ran there."""
         render = self._farm.renders.get(id)
         return render is not None and could_hold(self._farm, self._renders, self._matches, job, block, render)
 
@@ -362,7 +372,7 @@ class Reservations:
         found = []
         for render in self._some():
             claim = self.by_render.get(render.id)
-            if (claim is None or claim is own) and self._holds(job, block, render.id):
+            if (claim is None or claim is own) and self.holds(job, block, render.id):
                 found.append((room_at(farm, self._renders, render, need, at), render.used_capacity, render.id))
         found.sort()
         return found
@@ -383,7 +393,7 @@ class Reservations:
 
     def could_ever(self, job: Job, block: Block) -> int:
         """Return how many renders that are online could take a task of a block if nothing ran there."""
-        return sum(self._holds(job, block, id) for id in self._farm.renders)
+        return sum(self.holds(job, block, id) for id in self._farm.renders)
 
     # For people
 
@@ -393,11 +403,13 @@ class Reservations:
         It is kept when what runs there has limits (``task_max_run_time``); else it is an estimate.
         """
         farm, key = self._farm, (job.id, block.index)
-        longest = max((lasts(farm.jobs[run.job].blocks[run.block]) for run in farm.runs), default=0.0)
+        running = [farm.jobs[of].blocks[index] for of, index in {(run.job, run.block) for run in farm.runs}]
+        longest = max(map(lasts, running), default=0.0)
+        promised = all(each.spec.task_max_run_time > 0 for each in running)
         claim = self.claims.get(key)
         if claim is not None:
             ends = sorted(claim.renders.values())[: block.spec.least_hosts]
-            return Bound(max(0.0, ends[-1] - at), longest, 0, self.at_once, tuple(claim.renders))
+            return Bound(max(0.0, ends[-1] - at), longest, 0, self.at_once, tuple(claim.renders), promised)
         if block.spec.multi_host:
             queue, at_once = [each for each in self._several if each not in self.claims], 1
             since = at - PATIENCE
@@ -407,7 +419,12 @@ class Reservations:
         before = queue[: queue.index(key)] if key in queue else queue
         ahead = sum(self._tasks(each) for each in before if self._is_alive(each))
         waited = min(PATIENCE, at - since)
-        return Bound(PATIENCE - waited + longest * (1 + ahead // at_once), longest, ahead, at_once, ())
+        return Bound(PATIENCE - waited + longest * (1 + ahead // at_once), longest, ahead, at_once, (), promised)
+
+    def waits(self, job: Job, block: Block) -> bool:
+        """Say whether a block was overtaken, or has renders kept for it: then its ``bound`` counts."""
+        key = (job.id, block.index)
+        return key in self.claims or key in self._overtaken
 
     def _tasks(self, key: ClaimKey) -> int:
         return self._farm.jobs[key[0]].blocks[key[1]].tasks.counts[TaskState.READY]

@@ -100,6 +100,8 @@ class Scheduler:
         )
         """Renders that multihost runs hold beside their masters."""
         self.reserved = Reservations(farm, self.renders, self.matches, partial(next_tasks, self.offers))
+        if original is not None:
+            self.reserved.begin_beside(original.reserved)
         self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self._allows)
         self._passed: dict[int, tuple[int, ClaimKey]] = {}
         """Who had its turn on a render, as it was at a stamp, and found too little room."""
@@ -171,6 +173,9 @@ class Scheduler:
         elif isinstance(event, _OF_TREE):
             self._tree_changed(event)
         else:
+            if any(job in self.offers.touched for job, _ in self.reserved.claims):
+                # It may start nothing more: what is kept for it is for others then.
+                self._again = True
             if isinstance(event, JobDeleted):
                 self.rates.forget(event.job)
             elif isinstance(event, JobsReordered):
@@ -184,6 +189,7 @@ class Scheduler:
 
     def _tree_changed(self, event: Event) -> None:
         """Take in an edit of users, branches or pools, looking only at the jobs it is about."""
+        self._again = self._again or bool(self.reserved.claims)
         if self.limited != self._farm.limited or isinstance(event, FarmRecovered):
             # Services that are limited now hold tickets that the kinds knew nothing of.
             self.limited = self._farm.limited
@@ -281,10 +287,7 @@ class Scheduler:
         self.wake(at)
         if not self.wanted:
             return
-        if self._stale:
-            self._stale = False
-            self.offers.touched.clear()
-            self.ranking.rebuild(tuple(self.offers.ready))
+        self.rank_now()
         made = 0
         self.reserved.settle(self._at)
         while self.renders.free:
@@ -301,6 +304,13 @@ class Scheduler:
         self._again = False
         self.offers.changed.clear()
         self.renders.changed.clear()
+
+    def rank_now(self) -> None:
+        """Rank what is ready, as the next pass would before its first start."""
+        if self._stale:
+            self._stale = False
+            self.offers.touched.clear()
+            self.ranking.rebuild(tuple(self.offers.ready))
 
     def _allows(self, holder: Holder) -> bool:
         return not start_reason(holder) and self.rates.allows(holder, self._at)

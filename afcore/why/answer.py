@@ -2,12 +2,12 @@
 
 Rules of this file:
 - The reasons are those of the solver's own checks (``schedule.explain``); "unknown" is not an answer.
-- A proposal was tried before it is told (``whatif``): the change was made on a copy of the farm by its own rule, and
-  the solver started the task.  ``when`` says when: ``now``, or ``next`` when a running task on ``render`` has ended.
+- A proposal was tried before it is told (``whatif``): its changes were made on a copy of the farm by their own rules,
+  and the solver started the task.  ``when`` says when: ``now``, or ``next`` when a task that runs on ``render`` ended.
 - Work is bounded: on a great farm the likeliest changes are tried, on a small one every change there is.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,11 +16,12 @@ from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
 from afcore.schedule.explain import Explainer, Obstacle, Thing
-from afcore.schedule.reasons import BUSY, Reason
+from afcore.schedule.reasons import BUSY, TOO_LITTLE, Reason
 from afcore.schedule.remedies import scope_of
 from afcore.schedule.solver import Scheduler
 from afcore.states import OVER_STATES, TaskState
 from afcore.why.proposals import Proposals
+from afcore.why.trials import Trials
 from afcore.why.turns import ahead_of
 from afcore.why.words import doubt_about, held_by, name_of, phrase, sentence
 
@@ -57,7 +58,15 @@ class Answer:
     ahead: list[dict[str, Any]] = field(default_factory=list)
     """Who comes first when a render gets free: ``job``, ``name``, ``user``, ``text``."""
     proposals: list[dict[str, Any]] = field(default_factory=list)
-    """The smallest first: ``operation``, ``arguments``, ``when``, ``render``, ``text``."""
+    """The smallest first: ``operation``, ``arguments``, ``also`` (more operations), ``when``, ``render``, ``text``."""
+    no_single: bool = False
+    """Whether every single change there is was tried, and none starts it; False where not all could be tried."""
+    kept: list[str] = field(default_factory=list)
+    """Renders that are kept for it, because it needs more room than others leave or several renders at once."""
+    begins_by: float = 0.0
+    """When it begins at the latest, because renders are or will be kept for it (unix seconds); 0: not known."""
+    promised: bool = False
+    """Whether ``begins_by`` is a promise; otherwise something runs that has no limit, and it is an estimate."""
     hint: str = ""
     """What to do where no operation helps; empty otherwise."""
     until: float = 0.0
@@ -129,13 +138,16 @@ class _Question:
         answer.until = max((each.until for each in everywhere), default=0.0)
         if any(not each.until for each in everywhere):
             answer.until = 0.0
-        proposals = Proposals(self._farm, self._scheduler, self._at, self._explainer, job, block, task)
         busy = self._busy()
         free = any(each.reason is Reason.NONE for each, _ in self._groups.values())
         if not everywhere and busy and not free:
             answer.ahead = ahead_of(self._farm, self._scheduler, job, busy)
+        self._bound(answer, everywhere)
         if not held:
-            answer.proposals = [each.told() for each in proposals.found(everywhere, self._groups_in_order(), busy)]
+            trials = Trials(self._farm, self._scheduler, self._at, self._explainer, job, block, task)
+            proposals = Proposals(trials)
+            answer.proposals = [each.told() for each in proposals.found(everywhere, list(self._groups.values()))]
+            answer.no_single = proposals.no_single
         answer.sentence = self._sentence(everywhere, answer, held)
         found = (*everywhere, *(obstacle for obstacle, _ in self._groups.values()))
         doubts = [doubt_about(self._farm, each, job) for each in found]
@@ -143,6 +155,33 @@ class _Question:
         if not held and not any(each["when"] == "now" for each in answer.proposals):
             answer.hint = self._hint(everywhere)
         return answer
+
+    def _bound(self, answer: Answer, everywhere: list[Obstacle]) -> None:
+        """Tell by when renders that are kept for the task have room, where its turn has come and room is missing."""
+        job, block, reserved = self._job, self._block, self._scheduler.reserved
+        if any(each.reason is not Reason.TOO_FEW_HOSTS for each in everywhere):
+            return
+        if block.spec.multi_host:
+            if reserved.could_ever(job, block) < block.spec.multihost_min:
+                return
+        elif not self._lacks_room() or (answer.ahead and not reserved.waits(job, block)):
+            return
+        bound = reserved.bound(job, block, self._at)
+        answer.kept = [self._farm.renders[id].name for id in bound.claimed]
+        if bound.seconds < math.inf:
+            answer.begins_by, answer.promised = self._at + bound.seconds, bound.promised
+
+    def _lacks_room(self) -> bool:
+        """Say whether a render would take it if nothing ran there, and none has room for it as it is."""
+        reserved, groups = self._scheduler.reserved, self._groups.values()
+        if any(obstacle.reason is Reason.NONE for obstacle, _ in groups):
+            return False
+        return reserved.waits(self._job, self._block) or any(
+            reserved.holds(self._job, self._block, render.id)
+            for obstacle, renders in groups
+            if obstacle.reason in TOO_LITTLE
+            for render in renders[:_NAMES]
+        )
 
     def _hint(self, everywhere: list[Obstacle]) -> str:
         """Return what people can do about what no operation does."""
@@ -187,9 +226,6 @@ class _Question:
         """Return the first obstacle on a render; one that stays when it gets free goes before that it is busy."""
         found = self._explainer.first(self._job, self._block, self._task, render)
         return found or Obstacle(Reason.NONE, render, render)
-
-    def _groups_in_order(self) -> Iterator[tuple[Obstacle, list[Render]]]:
-        yield from self._groups.values()
 
     def _busy(self) -> list[Render]:
         """Return the renders that would do, if they had room."""

@@ -32,6 +32,8 @@ def change_of(farm: Farm, scope: Scope, parameters: dict[str, Any], *, task: int
         return _of_task(kind, id, index, task)
     if kind == "errors":
         return Change("job.reset-error-hosts", {"job": id, "blocks": [index]}, commands.ResetErrorHosts(id, [index]))
+    if kind == "hold":
+        return Change("job.pause", {"ids": [id]}, commands.PauseJobs([id]))
     if kind == "job":
         if parameters == {"offline": False}:
             return Change("job.start", {"ids": [id]}, commands.StartJobs([id]))

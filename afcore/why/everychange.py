@@ -126,7 +126,7 @@ def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
             "services_disabled": [],
             "tickets_host": dict.fromkeys(block.spec.tickets, _MUCH),
             "properties_host": f"{pool.properties_host} {needs}".strip(),
-            "tickets": {name: [_MUCH, -1] for name in block.spec.tickets},
+            "tickets": {name: [_MUCH, -1] for name in (*pool.tickets, *block.spec.tickets)},
         }
         yield change_of(farm, ("pool", id, 0), parameters), "it gives the pool everything the task could need"
         if pool.parent:

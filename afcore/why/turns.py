@@ -20,7 +20,7 @@ from afcore.schedule.need import Rank
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.solver import Scheduler
 
-__all__ = ["ahead_of", "likely_rivals", "standing"]
+__all__ = ["ahead_of", "likely_rivals"]
 
 _MOST = 21
 """Jobs that are named as coming first; one more than anybody shows."""
@@ -127,20 +127,3 @@ def likely_rivals(
             found.update(dict.fromkeys(each.id for each, _ in islice(_walk(farm, ranking, above, fits, _EACH), _FIRST)))
             above = above.above
     return list(found)
-
-
-def standing(farm: Farm, scheduler: Scheduler, job: Job) -> tuple[bool, bool]:
-    """Return what may put a job before all others: a change of its user or branches, and one of the job itself.
-
-    The first where nothing of its own user comes before it, the second where its user is the next to be served.
-    """
-    place = scheduler.ranking.place_of(job)
-    if place is None:
-        return False, False
-    first = next(_walk(farm, scheduler.ranking, place, lambda kind: not kind.short), None)
-    of_job = True
-    above = place
-    while above.above is not None:
-        of_job = of_job and scheduler.ranking.places_of(above.above)[0] is above
-        above = above.above
-    return first is None or first[0].id == job.id, of_job

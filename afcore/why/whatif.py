@@ -6,7 +6,7 @@ Rules of this file:
   about has been refused by every render that the change is not about.
 """
 
-from collections.abc import Callable, Collection, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from afcore.schedule.solver import Scheduler
 from afcore.states import RunStatus
 from afcore.why.changes import Change
 
-__all__ = ["Trial", "changed", "try_out"]
+__all__ = ["Sandbox", "Trial", "try_out"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -172,73 +172,81 @@ class Trial:
     run: RunStarted | None = None
 
 
+class Sandbox:
+    """A copy of a farm to try changes on, which looks at some jobs and renders only."""
+
+    def __init__(
+        self, farm: Farm, scheduler: Scheduler, at: float, *, jobs: Collection[int], renders: Collection[int]
+    ) -> None:
+        """Copy late: ``jobs`` and ``renders`` are those that may start and take something here."""
+        self.farm = _layered(farm)
+        self.scheduler = Scheduler(
+            self.farm,
+            jobs=sorted(jobs),
+            renders=sorted(renders),
+            rates=scheduler.rates.copy(self.farm),
+            original=scheduler,
+        )
+        copied: Any = self.farm.jobs
+        self.scheduler.ranking.begin_beside(scheduler.ranking, copied.own)
+        self._core = Core(self.farm, scheduler=self.scheduler, deadlines=_Untimed())
+        self._at = at
+
+    def do(self, command: Any) -> Outcome:
+        """Apply a command by its own rule; Rejected when the farm refuses it."""
+        return self._core.apply(Envelope(command, SYSTEM_PRINCIPAL, self._at))
+
+    def make(self, change: Change) -> bool:
+        """Make a change, after which the runs that it stops have ended; False when the farm refuses it."""
+        try:
+            outcome = self.do(change.command)
+        except Rejected:
+            return False
+        for key in _stopped(outcome):
+            self.end(key, RunStatus.STOPPED)
+        return True
+
+    def end(self, key: RunKey, status: RunStatus = RunStatus.SUCCESS) -> None:
+        """Let a run end, if it is there."""
+        run = self.farm.runs.look(key)
+        if run is not None:
+            self.do(commands.ReportRun(run.render, *key, status, 0, 0.0, 1.0))
+
+    def starts(self, task: tuple[int, int, int]) -> Trial:
+        """Let the solver start one thing after the other, until a task has started or nothing more does."""
+        before: list[RunStarted] = []
+        while len(before) < _MOST_STARTS:
+            started = [event for event in self.do(commands.Solve(1)).events if isinstance(event, RunStarted)]
+            if not started:
+                break
+            if (started[0].job, started[0].block, started[0].task) == task:
+                return Trial(True, before, self.farm, started[0])
+            before.extend(started)
+        return Trial(False, before, self.farm)
+
+
 def try_out(
     farm: Farm,
     scheduler: Scheduler,
     at: float,
-    change: Change | None,
+    changes: Iterable[Change],
     task: tuple[int, int, int],
     *,
     jobs: Collection[int],
     renders: Collection[int],
-    ends: RunKey | None = None,
+    ends: Iterable[RunKey] = (),
 ) -> Trial | None:
-    """Try a change on a copy of a farm; None when the farm refuses it.
+    """Try changes on a copy of a farm; None when the farm refuses one.
 
-    ``jobs`` and ``renders`` are those that may start and take something then.  Runs that the change stops have ended
-    before the solver begins; ``ends`` is one more that ends well.
+    ``jobs`` and ``renders`` are those that may start and take something then.  Runs that a change stops have ended
+    before the solver begins; ``ends`` are more that end well.
     """
-    core, _ = _copied(farm, scheduler, jobs, renders)
-    layer = core.farm
-
-    def do(command: Any) -> Outcome:
-        return core.apply(Envelope(command, SYSTEM_PRINCIPAL, at))
-
-    if change is not None:
-        try:
-            outcome = do(change.command)
-        except Rejected:
-            return None
-        for key in _stopped(outcome):
-            run = layer.runs.look(key)
-            if run is not None:
-                do(commands.ReportRun(run.render, *key, RunStatus.STOPPED, 0, 0.0, 1.0))
-    if ends is not None and ends in layer.runs:
-        do(commands.ReportRun(layer.runs[ends].render, *ends, RunStatus.SUCCESS, 0, 0.0, 1.0))
-    before: list[RunStarted] = []
-    while len(before) < _MOST_STARTS:
-        started = [event for event in do(commands.Solve(1)).events if isinstance(event, RunStarted)]
-        if not started:
-            break
-        if (started[0].job, started[0].block, started[0].task) == task:
-            return Trial(True, before, layer, started[0])
-        before.extend(started)
-    return Trial(False, before, layer)
-
-
-def _copied(
-    farm: Farm, scheduler: Scheduler, jobs: Collection[int], renders: Collection[int]
-) -> tuple[Core, Scheduler]:
-    """Return a core on a copy of a farm, which looks at these jobs and renders only."""
-    layer = _layered(farm)
-    solver = Scheduler(
-        layer, jobs=sorted(jobs), renders=sorted(renders), rates=scheduler.rates.copy(layer), original=scheduler
-    )
-    copied: Any = layer.jobs
-    solver.ranking.begin_beside(scheduler.ranking, copied.own)
-    return Core(layer, scheduler=solver, deadlines=_Untimed()), solver
-
-
-def changed(
-    farm: Farm, scheduler: Scheduler, at: float, change: Change, *, jobs: Collection[int], renders: Collection[int]
-) -> tuple[Farm, Scheduler] | None:
-    """Return a copy of a farm after a change, before anything starts; None when the farm refuses it."""
-    core, solver = _copied(farm, scheduler, jobs, renders)
-    try:
-        core.apply(Envelope(change.command, SYSTEM_PRINCIPAL, at))
-    except Rejected:
+    copy = Sandbox(farm, scheduler, at, jobs=jobs, renders=renders)
+    if not all(copy.make(change) for change in changes):
         return None
-    return core.farm, solver
+    for key in ends:
+        copy.end(key)
+    return copy.starts(task)
 
 
 def _stopped(outcome: Outcome) -> Iterator[RunKey]:

@@ -45,7 +45,21 @@ def _lines(answer: dict[str, Any], width: int) -> Iterator[str]:
         yield from table(None, rows, width=width)
         if len(answer["ahead"]) > 10:
             yield "  and more"
+    yield from _reservation(answer, width)
     yield from _proposals(answer, width)
+
+
+def _reservation(answer: dict[str, Any], width: int) -> Iterator[str]:
+    """Tell by when renders that are kept for the task let it begin."""
+    if answer["kept"]:
+        more = len(answer["kept"]) - _LONG
+        names = ", ".join(answer["kept"][:_LONG]) + (f" and {more} more" if more > 0 else "")
+        yield ""
+        yield from _wrapped(f"Kept for it: {names}.", width)
+    if answer["begins_by"]:
+        yield ""
+        how = "" if answer["promised"] else " (an estimate: not all that runs has a task_max_run_time)"
+        yield from _wrapped(f"It begins by {clock_time(answer['begins_by'])} at the latest{how}.", width)
 
 
 def _proposals(answer: dict[str, Any], width: int) -> Iterator[str]:
@@ -53,23 +67,27 @@ def _proposals(answer: dict[str, Any], width: int) -> Iterator[str]:
         return
     if not answer["proposals"]:
         yield ""
-        if answer["until"]:
+        if answer["until"] or answer["begins_by"]:
             yield "It goes on by itself then; nothing has to be done."
         else:
-            nothing = "No single change starts it: more than one thing is in its way."
-            yield from _wrapped(answer["hint"] or nothing, width)
+            yield from _wrapped(answer["hint"] or "Nothing was found that starts it.", width)
         return
+    if answer["no_single"]:
+        yield from ("", *_wrapped("No single change starts it now: every one was tried.", width))
     for when, title in (
         *(("now", "To start it now:"), ("next", "To let it be the next:")),
         ("wake", "To wake a render for it:"),
-        ("turn", "To bring it nearer to its turn:"),
     ):
         chosen = [each for each in answer["proposals"] if each["when"] == when]
         if not chosen:
             continue
         yield from ("", title)
         for each in chosen:
-            yield "  " + command_line(each["operation"], each["arguments"])
+            operations = [each, *each["also"]]
+            if len(operations) > 1:
+                yield f"  {len(operations)} changes together:"
+            for one in operations:
+                yield "  " + command_line(one["operation"], one["arguments"])
             if each["text"]:
                 yield from _wrapped(each["text"], width, first="      (", rest="       ", end=")")
 

@@ -43,6 +43,12 @@ def deed_of(proposal: dict[str, Any]) -> str:
         whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
         return f"Set {told} {of or ('of ' + whom if whom else '')}".strip()
     kind, _, deed = proposal["operation"].partition(".")
+    if kind == "task":
+        ((first, last),) = arguments["tasks"]
+        tasks = f"task {first}" if first == last else f"tasks {first} to {last}"
+        return f"{deed.replace('-', ' ').capitalize()} {tasks} of job {arguments['job']}"
+    if proposal["operation"] == "job.pause":
+        return f"Pause job {', '.join(map(str, arguments['ids']))}"
     whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
     return f"{deed.replace('-', ' ').capitalize()} {whom or f'the {kind}'}"
 
@@ -140,7 +146,6 @@ class WhyPage(QFrame):
         for title, when in (
             *(("To start it now", "now"), ("To let it be the next", "next")),
             ("To wake a render for it", "wake"),
-            ("To bring it nearer to its turn", "turn"),
         ):
             chosen = [each for each in answer["proposals"] if each["when"] == when]
             if chosen:
@@ -149,9 +154,10 @@ class WhyPage(QFrame):
                 self._proposal(each, main=not self.buttons)
         if answer["waits"] and not answer["proposals"]:
             self._text(answer["hint"] or (
-                "It goes on by itself then; nothing has to be done." if answer["until"] else
-                "No single change starts it: more than one thing is in its way."
+                "It goes on by itself then; nothing has to be done." if answer["until"] or answer["begins_by"] else
+                "Nothing was found that starts it."
             ))  # fmt: skip
+        self._reservation(answer)
         if len(answer["reasons"]) > 1:
             self._heading("Reasons")
             for reason in answer["reasons"]:
@@ -187,25 +193,51 @@ class WhyPage(QFrame):
         self._column.addWidget(said)
 
     def _proposal(self, proposal: dict[str, Any], *, main: bool) -> None:
-        operation = find_operation(proposal["operation"])
-        deed = deed_of(proposal)
-        made = button(deed, partial(self._do, proposal, deed), role="main" if main else "", tip=operation.help)
-        session = self._window.session
-        if session.mode < operation.role:
+        steps = [proposal, *proposal["also"]]
+        operations = [find_operation(each["operation"]) for each in steps]
+        deed = deed_of(proposal) if len(steps) == 1 else f"Make these {len(steps)} changes"
+        tip = "\n".join(operation.help for operation in operations)
+        made = button(deed, partial(self._do, steps, deed), role="main" if main else "", tip=tip)
+        session, role = self._window.session, max(operation.role for operation in operations)
+        if len(steps) > 1:
+            for number, each in enumerate(steps, 1):
+                self._text(f"{number}. {deed_of(each)}")
+        if session.mode < role:
             made.setEnabled(False)
-            made.setToolTip(f"This is for {operation.role.name} mode.")
+            made.setToolTip(f"This is for {role.name} mode.")
         self.buttons.append(made)
         self._column.addWidget(made, 0, Qt.AlignmentFlag.AlignLeft)
         if proposal["text"]:
             self._text(proposal["text"])
 
-    def _do(self, proposal: dict[str, Any], deed: str) -> None:
-        operation = find_operation(proposal["operation"])
-        if not operation.undoable and not self._window.confirm(f"{deed}?", [], operation.help, deed):
-            return
-        pending = self._window.session.ask(proposal["operation"], **proposal["arguments"])
-        self._window.tell_done(pending, f"{deed}.")
-        pending.success(lambda body: self._timer.start())
+    def _do(self, steps: list[dict[str, Any]], deed: str) -> None:
+        operations = [find_operation(each["operation"]) for each in steps]
+        if not all(operation.undoable for operation in operations):
+            told = [deed_of(each) for each in steps] if len(steps) > 1 else []
+            if not self._window.confirm(f"{deed}?", told, operations[-1].help, deed):
+                return
+        self._step(steps, deed)
+
+    def _step(self, steps: list[dict[str, Any]], deed: str) -> None:
+        """Make the first change, and the next one when the farm has made it."""
+        first, *rest = steps
+        pending = self._window.session.ask(first["operation"], **first["arguments"])
+        self._window.tell_done(pending, f"{deed if len(steps) == 1 else deed_of(first)}.")
+        pending.success(lambda body: self._step(rest, deed) if rest else self._timer.start())
+
+    def _reservation(self, answer: dict[str, Any]) -> None:
+        """Tell by when renders that are kept for it let it begin."""
+        if answer["kept"]:
+            names = answer["kept"]
+            more = len(names) - 4
+            self._text(f"Kept for it: {', '.join(names[:4])}{f' and {more} more' if more > 0 else ''}.")
+        if answer["begins_by"]:
+            now = self._window.session.clock()
+            how = "" if answer["promised"] else " This is an estimate: not all that runs has a limit of time."
+            self._text(
+                f"It begins by {words.clock_text(answer['begins_by'], now)} at the latest, "
+                f"in {words.duration(max(0.0, answer['begins_by'] - now))}.{how}"
+            )
 
     def _group(self, group: dict[str, Any], whole: int) -> None:
         row = QHBoxLayout()

@@ -17,7 +17,8 @@ def test_every_waiting_task_gets_an_answer_that_holds() -> None:
         except Exception as error:
             error.add_note(f"play it again: PYTHONPATH=. python -m tests.sim.whyfarms {seed} 1")
             raise
-    assert tally["proposed"] >= 0.95 * tally["tasks"], tally.told()
+    assert tally["now"] >= 0.95 * tally["tasks"], tally.told()
+    assert tally["together"] and tally["alone"], tally.told()
     assert tally["tried"] > FARMS
     said = {name.removeprefix("reason ").upper() for name in tally if name.startswith("reason ")}
     assert len(said & {reason.name for reason in Reason}) >= 20, sorted(said)

@@ -123,6 +123,25 @@ def test_small_tasks_do_not_take_the_renders_one_by_one(farm: FarmPlay) -> None:
     assert small.running_tasks == 0
 
 
+@pytest.mark.parametrize("edit", [commands.PauseJobs([2]), commands.SetUsers(["anna"], {"max_running_tasks": 0})])
+def test_what_is_kept_is_given_back_when_its_holder_can_start_nothing_more(
+    farm: FarmPlay, edit: commands.Command
+) -> None:
+    for number in range(3):
+        farm.register(f"host{number}", cores=1)
+    farm.submit(job(block("small", last=1), name="before", user="ben"))
+    (busy,) = farm.solve()
+    farm.do(commands.PauseJobs([2]))
+    farm.submit(job(several(3, 3), name="big"))
+    farm.solve()
+    farm.submit(job(block("small", last=2), name="behind", user="cleo"))
+    assert farm.solve() == []
+    farm.do(commands.PauseJobs([3]) if isinstance(edit, commands.PauseJobs) else edit)
+    assert farm.core.wants_solve
+    assert {key.job for key in farm.solve()} == {4}
+    assert busy in farm.core.farm.runs
+
+
 def test_two_that_want_all_renders_do_not_wait_for_each_other(farm: FarmPlay) -> None:
     for number in range(4):
         farm.register(f"host{number}", cores=1)
