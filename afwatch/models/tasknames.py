@@ -6,7 +6,8 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afcore.frames import FrameRange, numeric_task_name
@@ -14,6 +15,9 @@ from afcore.jobspec import BlockFlag
 from afcore.rows import BlockRow
 
 __all__ = ["NameTest", "NumericNames"]
+
+_SINGLE = re.compile(r"([^@;#]*)@(#+)@([^@;#]*)")
+"""A name with one number, the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,16 @@ class NameTest:
     def holds(self, name: str) -> bool:
         """Say whether a name passes."""
         lower = name.lower()
-        return all(any(word in lower for word in words) != minus for words, minus in self.terms)
+        for words, minus in self.terms:
+            for word in words:
+                if word in lower:
+                    if minus:
+                        return False
+                    break
+            else:
+                if not minus:
+                    return False
+        return True
 
 
 class NumericNames:
@@ -42,9 +55,21 @@ class NumericNames:
         """Say whether a block's names can be made here."""
         return bool(row.flags & BlockFlag.NUMERIC)
 
-    def names(self, tasks: Iterable[int]) -> list[str]:
-        """Return the names of tasks."""
+    def names(self, tasks: Sequence[int]) -> list[str]:
+        """Return the names of tasks that follow one another.
+
+        Most of a name is the same for its neighbours: a pattern with one number is filled by counting, which takes a
+        tenth of what the general way does.
+        """
         frames, pattern, increment = self._frames, self._pattern, self._increment
+        single = _SINGLE.fullmatch(pattern) if pattern else None
+        if single is not None:
+            before, width, after = single[1], len(single[2]), single[3]
+            first, span = frames.first, frames.span
+            return [f"{before}{first + task * span:0{width}d}{after}" for task in tasks]
+        if not pattern and frames.per_task == 1:
+            first, span = frames.first, frames.span
+            return [f"frame {first + task * span}" for task in tasks]
         return [numeric_task_name(pattern, frames.task(task), increment) for task in tasks]
 
     def passing(self, tasks: Sequence[int], test: NameTest) -> list[int]:

@@ -19,6 +19,7 @@ from afcore.states import Role
 from afnet.client.servers import Address
 from afwatch.app import Watch, make_application
 from tests.e2e.processes import FarmProcess
+from tests.stalls import StallRecorder
 
 _QUIET = (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg)
 # The offscreen platform says so of every window; no other does.
@@ -56,16 +57,30 @@ def qt_says_nothing(application: QApplication) -> Iterator[None]:
 Spin = Callable[..., None]
 
 
+_HELD_S = 1.0
+"""Seconds of processor time after which a test's window counts as held, on however slow a machine."""
+
+
 @pytest.fixture
-def spin(application: QApplication) -> Spin:
-    """Return a function that lets Qt work until a condition holds."""
+def stalls(application: QApplication) -> Iterator[StallRecorder]:
+    """Fail a test in which the window's thread is held between two looks at its events."""
+    with StallRecorder(_HELD_S) as recorder:
+        yield recorder
+    recorder.check()
+
+
+@pytest.fixture
+def spin(application: QApplication, stalls: StallRecorder) -> Spin:
+    """Return a function that lets Qt work until a condition holds; what holds its thread too long fails the test."""
 
     def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
         pause = threading.Event()
         while not condition():
+            stalls.lap()
             assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
             application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            stalls.turn()
             pause.wait(0.002)
 
     return until

@@ -1,0 +1,30 @@
+"""Names made in a stretch are the names that the farm makes one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from afcore.frames import FrameRange, numeric_task_name
+from afcore.rows import BlockRow
+from afwatch.models.filters import parse_query
+from afwatch.models.tasknames import NameTest, NumericNames
+
+
+@pytest.mark.parametrize("pattern", ("", "tile_@###@.exr", "@#@", "a @##@-@##@", "x;@#@;@#@", "plain"))
+@pytest.mark.parametrize(("first", "last", "per", "increment"), ((1, 50, 1, 1), (-5, 40, 3, 2), (990, 1010, 1, 4)))
+def test_names_are_those_of_the_farm(pattern: str, first: int, last: int, per: int, increment: int) -> None:
+    row = BlockRow(0, "b", "generic", 0, [], 0, 0, 0, 0, False, 0.0, 0.0, 0, frame_first=first, frame_last=last,
+                   frames_per_task=per, frames_inc=increment, flags=1)  # fmt: skip
+    frames = FrameRange.repaired(first, last, per, increment)
+    wanted = [numeric_task_name(pattern, frames.task(task), increment) for task in range(frames.tasks)]
+    names = NumericNames(row, pattern)
+    assert names.names(range(frames.tasks)) == wanted
+    test = NameTest(((("1", "7"), False), (("4",), True)))
+    passing = [task for task, name in enumerate(wanted) if ("1" in name or "7" in name) and "4" not in name]
+    assert names.passing(range(frames.tasks), test) == passing
+
+
+def test_only_numeric_blocks_are_named_here() -> None:
+    row = BlockRow(0, "b", "generic", 0, [], 0, 0, 0, 0, False, 0.0, 0.0, 0)
+    assert not NumericNames.suits(row)
+    assert parse_query("name~x", ["name"]).terms[0].field == "name"
