@@ -19,6 +19,7 @@ from afwatch import words
 from afwatch.ops.pending import Pending
 from afwatch.session import Session
 from afwatch.settings import Settings
+from afwatch.texts import tr
 
 __all__ = [
     "KINDS", "SECTIONS", "Action", "Asking", "FormField", "key_of", "named", "reason_against", "rows_for",
@@ -143,20 +144,20 @@ def reason_against(action: Action, session: Session, rows: list[Any]) -> str:
     """Return why an action cannot be done to these rows now; empty when it can."""
     rows = rows_for(action, rows)
     if not rows:
-        return "Nothing is selected."
+        return tr("Nothing is selected.")
     if action.one and len(rows) > 1:
-        return "Select one alone."
+        return tr("Select one alone.")
     if not action.operation:
         return action.applies(rows)
     if not session.state.connected:
-        return "There is no connection to the farm."
+        return tr("There is no connection to the farm.")
     operation = find_operation(action.operation)
     if session.mode < operation.role:
-        return f"This is for {operation.role.name} mode."
+        return tr("This is for {0} mode.", operation.role.name)
     if operation.owner == "own" and session.mode < Role.VISOR:
         others = sorted({owner for owner in map(_owner, rows) if owner not in (None, session.user)})
         if others:
-            return f"Belongs to {others[0]}; in USER mode you change what is yours."
+            return tr("Belongs to {0}; in USER mode you change what is yours.", others[0])
     return action.applies(rows)
 
 

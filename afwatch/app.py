@@ -1,6 +1,7 @@
 """The program ``afwatch`` put together, and taken apart in order.
 
-The order of a start: Qt, settings, look, session, bridge, window; then the link's thread, which looks for the server.
+The order of a start: Qt and the language (``application``), settings, look, session, bridge,
+window; then the link's thread, which looks for the server.
 The order of an end: the window closes, the link says goodbye and its thread ends, Qt ends.
 """
 
@@ -11,12 +12,11 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication
-
 from afcore.states import Role
 from afnet.client.link import Connect
 from afnet.client.servers import Address
 from afnet.wire.messages import Hello
+from afwatch.application import make_application
 from afwatch.bridge import Bridge
 from afwatch.farm import EmbeddedFarm
 from afwatch.session import Session
@@ -25,19 +25,6 @@ from afwatch.theme.paint import Theme
 from afwatch.views.window import MainWindow
 
 __all__ = ["Watch", "make_application"]
-
-
-def make_application(arguments: Sequence[str] = ()) -> QApplication:
-    """Return the one application of this process."""
-    found = QApplication.instance()
-    if isinstance(found, QApplication):
-        return found
-    application = QApplication(["afwatch", *arguments])
-    application.setApplicationName("afwatch")
-    application.setApplicationDisplayName("Afwatch")
-    application.setDesktopFileName("afwatch")
-    application.setStyle("Fusion")
-    return application
 
 
 class Watch:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from afwatch.localagent import LocalAgent
+from afwatch.texts import tr
 
 if TYPE_CHECKING:
     from afwatch.embed import EmbeddedServer
@@ -39,7 +40,7 @@ class EmbeddedFarm:
         if self.ending is Ending.STOP:
             self.agent.stop()
             self.server.stop()
-            return "afserver: stopped in order."
+            return tr("afserver: stopped in order.")
         from afwatch.embed import go_on_headless  # late: a monitor that joins a farm loads no server
 
         addresses, data = list(self.server.addresses), self.server.data
@@ -49,7 +50,8 @@ class EmbeddedFarm:
         # A server that cannot start ends within its first moments: it is the last chance to tell somebody.
         time.sleep(0.3)
         if process.poll() is not None:
-            return f"afserver: the server without a window did not start; see {data / 'afserver.log'}."
+            return tr("afserver: the server without a window did not start; see {0}.", data / 'afserver.log')
         process.returncode = 0  # it outlives us: nobody waits for it here
         where = ", ".join(str(address) for address in addresses)
-        return f"afserver: goes on without a window at {where} (process {process.pid}); `afwatch` opens it again."
+        return tr("afserver: goes on without a window at {0} (process {1}); `afwatch` opens it again.", where,
+                  process.pid)

@@ -72,10 +72,11 @@ def _submit(options: argparse.Namespace, servers: Sequence[Address], scene: str)
     """Open the dialog that submits a job, alone (``afwatch submit [SCENE]``); 0 when a job was taken."""
     import platformdirs
 
-    from afwatch.app import make_application
+    from afwatch.application import make_application
+
+    make_application(language=options.language)  # before any view is imported: its texts are in this language
     from afwatch.submitting import submit_alone
 
-    make_application()
     folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
     return submit_alone(
         servers, user=options.as_user or _user(), scene=scene, settings_file=folder / "watch.json",
@@ -117,10 +118,12 @@ def _open(options: argparse.Namespace, servers: Sequence[Address], farm: Embedde
     import platformdirs
     from PySide6.QtCore import QTimer
 
-    from afwatch.app import Watch, make_application
+    from afwatch.application import make_application
     from afwatch.collector import calm_collector
 
-    application = make_application()
+    application = make_application(language=options.language)  # before any view is imported
+    from afwatch.app import Watch
+
     folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
     watch = Watch(
         servers, user=options.as_user or _user(), mode=Role[options.mode or "USER"],
@@ -188,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
         modes.add_argument(f"--{role.lower()}", dest="mode", action="store_const", const=role, help=f"change {what}")
     parser.add_argument("--as-user", metavar="NAME", help="who you are; else the user of this session")
     parser.add_argument("--scheme", choices=("dark", "light"), default="", help="dark or light; else as the system")
+    parser.add_argument("--language", metavar="LOCALE", default="", help="language of the window, as de or pt_BR; else"
+                        " AF_WATCH_LANGUAGE, else that of the system")
     parser.add_argument("--agent", action="store_true", help="with the server inside: this machine works for it too")
     parser.set_defaults(mode=None)
     return parser

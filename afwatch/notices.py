@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from afcore.rows import JobRow
 from afcore.states import TaskState
+from afwatch.texts import tr
 
 __all__ = ["Notice", "Notices"]
 
@@ -70,11 +71,12 @@ class Notices:
             if now == _DONE:
                 self.done.add(row.id)
                 self.failed.discard(row.id)
-                found.append(Notice(row.id, row.name, "is done.", False))
+                found.append(Notice(row.id, row.name, tr("is done."), False))
             else:
                 errors = row.counts[TaskState.ERROR]
                 self.failed.add(row.id)
-                found.append(Notice(row.id, row.name, f"{errors} task{'' if errors == 1 else 's'} failed.", True))
+                found.append(Notice(row.id, row.name, tr("{0} task{1} failed.", errors, '' if errors == 1 else 's'),
+                                    True))
         self._complete = self._complete or complete
         return found
 

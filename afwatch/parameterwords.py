@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from afwatch.texts import tr
+
 __all__ = ["SECTIONS", "section_of", "value_text", "word_of"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -42,24 +44,31 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 """Parameters by section, in order."""
 
 _WORDS = {
-    "user_name": "Owner", "offline": "Paused", "max_running_tasks": "Most at once",
-    "max_running_tasks_per_host": "Most on a host", "max_tasks_per_second": "Starts a second",
-    "capacity_host": "Capacity", "max_tasks_host": "Most tasks", "power_host": "Power",
-    "properties_host": "Properties", "tickets_host": "Own tickets", "hosts_mask": "Hosts",
-    "hosts_mask_exclude": "Not on hosts", "hosts_mask_type": "Mask means", "depend_mask": "After jobs",
-    "depend_mask_global": "After anybody's", "tasks_depend_mask": "Tasks after", "errors_retries": "Retries",
-    "errors_avoid_host": "Avoid host after", "errors_task_same_host": "Task avoids after",
-    "errors_forgive_time": "Forgive after", "task_max_run_time": "Longest run", "task_min_run_time": "Shortest run",
-    "task_progress_change_timeout": "Without progress", "sick_errors_count": "Sick after", "time_wait": "Not before",
-    "time_life": "Delete after", "jobs_life_time": "Delete jobs after", "annotation": "Note", "nimby": "nimby",
-    "NIMBY": "NIMBY", "ppa": "Ask after preview", "need_hdd": "Disk needed", "need_os": "System",
-    "need_cpu_freq_mgz": "Clock needed", "need_cpu_cores": "Cores needed", "need_cpu_freq_cores": "Cores x clock",
-    "need_gpu_mem_mb": "GPU memory", "ignorenimby": "Ignore nimby", "ignorepaused": "Ignore pause",
-    "command_pre": "Command before", "command_post": "Command after", "heartbeat_sec": "Sign of life",
-    "resources_update_period": "Readings every", "zombie_time": "Lost after", "exit_no_task_time": "Exit when idle",
-    "solve_method": "Serve by", "solve_need": "Share by", "solve_jobs": "Serve jobs", "create_childs": "Make branches",
-    "new_nimby": "New are nimby", "new_paused": "New are paused", "services_disabled": "Services off",
-    "sequential": "Order of tasks", "custom_data": "Custom data", "srv_info": "Shown as server info",
+    "user_name": tr("Owner"), "offline": tr("Paused"), "max_running_tasks": tr("Most at once"),
+    "max_running_tasks_per_host": tr("Most on a host"), "max_tasks_per_second": tr("Starts a second"),
+    "capacity_host": tr("Capacity"), "max_tasks_host": tr("Most tasks"), "power_host": tr("Power"),
+    "properties_host": tr("Properties"), "tickets_host": tr("Own tickets"), "hosts_mask": tr("Hosts"),
+    "hosts_mask_exclude": tr("Not on hosts"), "hosts_mask_type": tr("Mask means"), "depend_mask": tr("After jobs"),
+    "depend_mask_global": tr("After anybody's"), "tasks_depend_mask": tr("Tasks after"),
+    "errors_retries": tr("Retries"),
+    "errors_avoid_host": tr("Avoid host after"), "errors_task_same_host": tr("Task avoids after"),
+    "errors_forgive_time": tr("Forgive after"), "task_max_run_time": tr("Longest run"),
+    "task_min_run_time": tr("Shortest run"),
+    "task_progress_change_timeout": tr("Without progress"), "sick_errors_count": tr("Sick after"),
+    "time_wait": tr("Not before"),
+    "time_life": tr("Delete after"), "jobs_life_time": tr("Delete jobs after"), "annotation": tr("Note"),
+    "nimby": "nimby",
+    "NIMBY": "NIMBY", "ppa": tr("Ask after preview"), "need_hdd": tr("Disk needed"), "need_os": tr("System"),
+    "need_cpu_freq_mgz": tr("Clock needed"), "need_cpu_cores": tr("Cores needed"),
+    "need_cpu_freq_cores": tr("Cores x clock"),
+    "need_gpu_mem_mb": tr("GPU memory"), "ignorenimby": tr("Ignore nimby"), "ignorepaused": tr("Ignore pause"),
+    "command_pre": tr("Command before"), "command_post": tr("Command after"), "heartbeat_sec": tr("Sign of life"),
+    "resources_update_period": tr("Readings every"), "zombie_time": tr("Lost after"),
+    "exit_no_task_time": tr("Exit when idle"),
+    "solve_method": tr("Serve by"), "solve_need": tr("Share by"), "solve_jobs": tr("Serve jobs"),
+    "create_childs": tr("Make branches"),
+    "new_nimby": tr("New are nimby"), "new_paused": tr("New are paused"), "services_disabled": tr("Services off"),
+    "sequential": tr("Order of tasks"), "custom_data": tr("Custom data"), "srv_info": tr("Shown as server info"),
 }  # fmt: skip
 
 _SECTION = {name: section for section, names in SECTIONS.items() for name in names}

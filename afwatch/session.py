@@ -23,6 +23,7 @@ from afwatch.changes import Answered, Arrival, ChangeSet, Connected, Lines, Lost
 from afwatch.collector import after_flood
 from afwatch.ops.pending import Pending
 from afwatch.tasktables import OpenedJob
+from afwatch.texts import tr
 from afwatch.watchstate import KINDS, WatchState
 
 __all__ = ["Session"]
@@ -207,7 +208,7 @@ class Session(QObject):
     def _unanswered(self, reason: str) -> None:
         pending, self._pending = self._pending, {}
         error = ConnectionLost(
-            "The connection was lost before the farm answered.", hint=f"{reason} Look whether it was done."
+            tr("The connection was lost before the farm answered."), hint=tr("{0} Look whether it was done.", reason)
         )
         for each in pending.values():
             self._fail(each, error)

@@ -15,6 +15,7 @@ from afnet.wire.messages import Hello
 from afwatch.bridge import Bridge
 from afwatch.session import Session
 from afwatch.settings import Settings
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.submit import SubmitDialog
 
@@ -42,7 +43,7 @@ def submit_alone(
     try:
         dialog.exec()
         if dialog.submitted:
-            sys.stderr.write(f"Job {dialog.submitted} is submitted.\n")
+            sys.stderr.write(tr("Job {0} is submitted.\n", dialog.submitted))
         return 0 if dialog.submitted else 1
     finally:
         bridges[0].close()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from afcore.rows import JobRow, RenderRow
 from afcore.states import TaskState
+from afwatch.texts import tr
 
 __all__ = [
     "DOT",
@@ -42,7 +43,7 @@ def count(value: int) -> str:
 
 def plural(value: int, one: str, many: str = "") -> str:
     """Return ``3 jobs``, ``1 job``."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+    return f"{number(value)} {tr(one if value == 1 else many or one + 's')}"
 
 
 def duration(seconds: float) -> str:
@@ -103,28 +104,29 @@ def job_reason(row: JobRow, state: str, now: float) -> str:
     counts = row.counts
     errors = counts[TaskState.ERROR]
     if row.state == "deleting":
-        return "Is being deleted"
+        return tr("Is being deleted")
     if state == "DONE":
-        return f"Took {duration(row.time_done - row.time_started)}" if row.time_started else "Nothing to do"
+        return tr("Took {0}", duration(row.time_done - row.time_started)) if row.time_started else tr("Nothing to do")
     if state == "ERROR":
         left = counts[TaskState.READY] + counts[TaskState.RUNNING] + counts[TaskState.WAIT_RECONNECT]
-        return f"{plural(errors, 'error')}, {number(left)} to go" if left else f"Blocked by {plural(errors, 'error')}"
+        return tr("{0}, {1} to go", plural(errors, 'error'), number(left)) if left else tr("Blocked by {0}",
+                                                                                           plural(errors, 'error'))
     if state == "PAUSED":
-        return "Paused by a person"
+        return tr("Paused by a person")
     if state == "WAIT_TIME":
-        return f"{clock_text(row.time_wait, now)}, in {duration(row.time_wait - now)}"
+        return tr("{0}, in {1}", clock_text(row.time_wait, now), duration(row.time_wait - now))
     if state == "WAIT_DEP":
         if row.waits_for:
             return "After " + ", ".join(f"job {id}" for id in row.waits_for[:3])
-        return "After other tasks"
+        return tr("After other tasks")
     if state == "SUSPENDED":
-        return f"{number(counts[TaskState.SUSPENDED])} of {plural(sum(counts), 'task')} suspended"
+        return tr("{0} of {1} suspended", number(counts[TaskState.SUSPENDED]), plural(sum(counts), 'task'))
     if state == "READY":
-        return "Next in line"
+        return tr("Next in line")
     over = counts[TaskState.DONE]
     spent = sum(block.run_time_sum_ms for block in row.blocks) / 1000
     if not over or not row.running:
-        return "Measuring"
+        return tr("Measuring")
     left = sum(counts) - over - counts[TaskState.SKIPPED]
     guess = spent / over * left / row.running
     if guess < 60:
@@ -134,7 +136,7 @@ def job_reason(row: JobRow, state: str, now: float) -> str:
 
 def _span(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.0f} h"
+    return tr("{0} min", minutes) if minutes < 90 else f"{seconds / 3600:.0f} h"
 
 
 def render_state(row: RenderRow) -> str:

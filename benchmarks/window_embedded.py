@@ -27,9 +27,7 @@ _SHARE = 0.30
 
 
 def _config(folder: Path) -> Config:
-    file = folder / "config.json"
-    file.write_text(f'{{"data": "{folder / "data"}", "listen": ["127.0.0.1:0"]}}', "utf-8")
-    return load_config(file=str(file))
+    return load_config({"listen": ["127.0.0.1:0"], "data_dir": str(folder / "data")})
 
 
 def run(folder: Path) -> dict[str, float]:

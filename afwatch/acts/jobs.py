@@ -10,6 +10,7 @@ from afcore.states import TaskState
 from afwatch import words
 from afwatch.actions import Action, Asking, FormField, named
 from afwatch.ops import jobs
+from afwatch.texts import tr
 
 __all__ = ["JOB_ACTIONS"]
 
@@ -20,39 +21,39 @@ def _ids(rows: list[JobRow]) -> list[int]:
 
 def _pause(window: Asking, rows: list[JobRow]) -> None:
     ids = [row.id for row in rows if not row.offline]
-    window.tell_done(jobs.pause(window.session, ids=ids), f"Paused {named(rows)}.")
+    window.tell_done(jobs.pause(window.session, ids=ids), tr("Paused {0}.", named(rows)))
 
 
 def _start(window: Asking, rows: list[JobRow]) -> None:
     ids = [row.id for row in rows if row.offline]
-    window.tell_done(jobs.start(window.session, ids=ids), f"Started {named(rows)}.")
+    window.tell_done(jobs.start(window.session, ids=ids), tr("Started {0}.", named(rows)))
 
 
 def _stop(window: Asking, rows: list[JobRow]) -> None:
     running = sum(row.counts[TaskState.RUNNING] for row in rows)
     if window.confirm(
-        f"Stop {named(rows)}?", [row.name for row in rows],
-        f"{words.plural(running, 'running task')} will be ended and start from the beginning later.",
-        f"Stop {words.plural(len(rows), 'job')}",
+        tr("Stop {0}?", named(rows)), [row.name for row in rows],
+        tr("{0} will be ended and start from the beginning later.", words.plural(running, 'running task')),
+        tr("Stop {0}", words.plural(len(rows), 'job')),
     ):  # fmt: skip
-        window.tell_done(jobs.stop(window.session, ids=_ids(rows)), f"Stopped {named(rows)}.")
+        window.tell_done(jobs.stop(window.session, ids=_ids(rows)), tr("Stopped {0}.", named(rows)))
 
 
 def _restart(window: Asking, rows: list[JobRow]) -> None:
     done = sum(row.counts[TaskState.DONE] for row in rows)
     spent = sum(block.run_time_sum_ms for row in rows for block in row.blocks) / 1000
     if not done or window.confirm(
-        f"Restart {named(rows)}?", [row.name for row in rows],
-        f"{words.plural(done, 'finished task')}, {words.duration(spent)} of computing, are thrown away.",
-        f"Restart {words.plural(sum(sum(row.counts) for row in rows), 'task')}",
+        tr("Restart {0}?", named(rows)), [row.name for row in rows],
+        tr("{0}, {1} of computing, are thrown away.", words.plural(done, 'finished task'), words.duration(spent)),
+        tr("Restart {0}", words.plural(sum(sum(row.counts) for row in rows), 'task')),
     ):  # fmt: skip
-        window.tell_done(jobs.restart(window.session, ids=_ids(rows)), f"Restarted {named(rows)}.")
+        window.tell_done(jobs.restart(window.session, ids=_ids(rows)), tr("Restarted {0}.", named(rows)))
 
 
 def _retry(window: Asking, rows: list[JobRow]) -> None:
     count = sum(row.counts[TaskState.ERROR] for row in rows)
     window.tell_done(
-        jobs.restart_errors(window.session, ids=_ids(rows)), f"Retrying {words.plural(count, 'failed task')}."
+        jobs.restart_errors(window.session, ids=_ids(rows)), tr("Retrying {0}.", words.plural(count, 'failed task'))
     )
 
 
@@ -68,18 +69,19 @@ def _tasks(action: str, said: str, only: str = "") -> Callable[[Asking, list[Job
 def _delete(window: Asking, rows: list[JobRow]) -> None:
     spent = sum(block.run_time_sum_ms for row in rows for block in row.blocks) / 1000
     if window.confirm(
-        f"Delete {named(rows)}?", [row.name for row in rows],
-        f"The jobs and their logs go for good; {words.duration(spent)} of computing. Files they wrote stay.",
-        f"Delete {words.plural(len(rows), 'job')}",
+        tr("Delete {0}?", named(rows)), [row.name for row in rows],
+        tr("The jobs and their logs go for good; {0} of computing. Files they wrote stay.", words.duration(spent)),
+        tr("Delete {0}", words.plural(len(rows), 'job')),
     ):  # fmt: skip
-        window.tell_done(jobs.delete(window.session, ids=_ids(rows)), f"Deleted {named(rows)}.")
+        window.tell_done(jobs.delete(window.session, ids=_ids(rows)), tr("Deleted {0}.", named(rows)))
 
 
 def _priority(window: Asking, rows: list[JobRow]) -> None:
-    value = window.ask_number(f"Priority of {named(rows)}", "The higher, the sooner", rows[0].priority, 0, 255)
+    value = window.ask_number(tr("Priority of {0}", named(rows)), tr("The higher, the sooner"), rows[0].priority, 0,
+                              255)
     if value is not None:
         pending = jobs.set_parameters(window.session, ids=_ids(rows), parameters={"priority": value})
-        window.tell_done(pending, f"Priority of {named(rows)} is {value}.")
+        window.tell_done(pending, tr("Priority of {0} is {1}.", named(rows), value))
 
 
 def _move(where: str, said: str) -> Callable[[Asking, list[JobRow]], None]:
@@ -92,11 +94,12 @@ def _give(name: str, title: str, label: str, options: Callable[[Asking], list[st
     def run(window: Asking, rows: list[JobRow]) -> None:
         present = rows[0].user if name == "user_name" else rows[0].branch
         found = window.ask_form(
-            f"{title} of {named(rows)}", "", [FormField(name, label, "choice", present, tuple(options(window)))], "Set"
+            tr("{0} of {1}", title, named(rows)), "", [FormField(name, label, "choice", present,
+                                                                 tuple(options(window)))], tr("Set")
         )
         if found is not None:
             pending = jobs.set_parameters(window.session, ids=_ids(rows), parameters=found)
-            window.tell_done(pending, f"{label} of {named(rows)} is {found[name]}.")
+            window.tell_done(pending, tr("{0} of {1} is {2}.", label, named(rows), found[name]))
 
     return run
 
@@ -116,7 +119,7 @@ def _has(state: TaskState, sentence: str) -> Callable[[list[JobRow]], str]:
 
 
 def _unfinished(rows: list[JobRow]) -> str:
-    return "Finished already." if all(row.state == "done" for row in rows) else ""
+    return tr("Finished already.") if all(row.state == "done" for row in rows) else ""
 
 
 def _users(window: Asking) -> list[str]:
@@ -128,53 +131,57 @@ def _branches(window: Asking) -> list[str]:
 
 
 JOB_ACTIONS: tuple[Action, ...] = (
-    Action("open", "Open tasks", "jobs", "Return", "", lambda window, rows: window.open_row(rows[0]), section="look",
+    Action("open", tr("Open tasks"), "jobs", "Return", "", lambda window, rows: window.open_row(rows[0]),
+           section="look",
            one=True),
-    Action("why", "Why not running", "why", "Ctrl+Y", "", lambda window, rows: window.show_why(), _unfinished,
+    Action("why", tr("Why not running"), "why", "Ctrl+Y", "", lambda window, rows: window.show_why(), _unfinished,
            section="look", one=True),
-    Action("output", "Output", "output", "Ctrl+O", "", lambda window, rows: window.show_output(), section="look",
+    Action("output", tr("Output"), "output", "Ctrl+O", "", lambda window, rows: window.show_output(), section="look",
            one=True),
-    Action("pause", "Pause", "pause", "Ctrl+P", "job.pause", _pause,
-           lambda rows: "" if any(not row.offline for row in rows) else "Paused already.", in_header=True),
-    Action("start", "Start", "play", "Ctrl+Shift+P", "job.start", _start,
-           lambda rows: "" if any(row.offline for row in rows) else "Not paused.", in_header=True),
-    Action("retry", "Retry errors", "retry", "Ctrl+E", "job.restart", _retry,
-           _has(TaskState.ERROR, "No task has failed."), in_header=True),
-    Action("restart", "Restart…", "restart", "Ctrl+R", "job.restart", _restart, in_header=True),
-    Action("skip", "Skip the rest", "skip", "Ctrl+J", "job.skip", _tasks("skip", "Skipped what was left of {}."),
+    Action("pause", tr("Pause"), "pause", "Ctrl+P", "job.pause", _pause,
+           lambda rows: "" if any(not row.offline for row in rows) else tr("Paused already."), in_header=True),
+    Action("start", tr("Start"), "play", "Ctrl+Shift+P", "job.start", _start,
+           lambda rows: "" if any(row.offline for row in rows) else tr("Not paused."), in_header=True),
+    Action("retry", tr("Retry errors"), "retry", "Ctrl+E", "job.restart", _retry,
+           _has(TaskState.ERROR, tr("No task has failed.")), in_header=True),
+    Action("restart", tr("Restart…"), "restart", "Ctrl+R", "job.restart", _restart, in_header=True),
+    Action("skip", tr("Skip the rest"), "skip", "Ctrl+J", "job.skip", _tasks("skip",
+                                                                             tr("Skipped what was left of {}.")),
            _unfinished, in_header=True),
-    Action("done", "Set done", "done", "Ctrl+Shift+J", "job.done", _tasks("done", "Set {} done."), _unfinished),
-    Action("suspend", "Suspend tasks", "suspended", "Ctrl+U", "job.suspend", _tasks("suspend", "Suspended {}."),
+    Action("done", tr("Set done"), "done", "Ctrl+Shift+J", "job.done", _tasks("done", tr("Set {} done.")), _unfinished),
+    Action("suspend", tr("Suspend tasks"), "suspended", "Ctrl+U", "job.suspend", _tasks("suspend", tr("Suspended {}.")),
            _unfinished),
-    Action("continue", "Continue tasks", "continue", "Ctrl+Shift+U", "job.continue",
-           _tasks("continue", "{} goes on."), _has(TaskState.SUSPENDED, "Nothing of it is suspended.")),
-    Action("forget-hosts", "Forget failed hosts", "retry", "Ctrl+Shift+E", "job.reset-error-hosts",
-           _tasks("reset-error-hosts", "Forgot which hosts failed {}."),
+    Action("continue", tr("Continue tasks"), "continue", "Ctrl+Shift+U", "job.continue",
+           _tasks("continue", tr("{} goes on.")), _has(TaskState.SUSPENDED, tr("Nothing of it is suspended."))),
+    Action("forget-hosts", tr("Forget failed hosts"), "retry", "Ctrl+Shift+E", "job.reset-error-hosts",
+           _tasks("reset-error-hosts", tr("Forgot which hosts failed {}.")),
            lambda rows: "" if any(block.avoided_hosts for row in rows for block in row.blocks) else
-           "No host is avoided."),
-    Action("stop", "Stop…", "stop", "Ctrl+Shift+S", "job.stop", _stop,
-           _has(TaskState.RUNNING, "Nothing of it runs."), danger=True),
-    Action("priority", "Priority…", "priority", "Ctrl+Shift+Y", "job.set", _priority, section="order"),
-    Action("parameters", "Parameters", "edit", "F2", "job.set", lambda window, rows: window.edit_parameters(),
+           tr("No host is avoided.")),
+    Action("stop", tr("Stop…"), "stop", "Ctrl+Shift+S", "job.stop", _stop,
+           _has(TaskState.RUNNING, tr("Nothing of it runs.")), danger=True),
+    Action("priority", tr("Priority…"), "priority", "Ctrl+Shift+Y", "job.set", _priority, section="order"),
+    Action("parameters", tr("Parameters"), "edit", "F2", "job.set", lambda window, rows: window.edit_parameters(),
            section="order"),
-    Action("top", "Move to the top", "priority", "Alt+Home", "job.move", _move("top", "{} is first in line."),
+    Action("top", tr("Move to the top"), "priority", "Alt+Home", "job.move", _move("top", tr("{} is first in line.")),
            section="order"),
-    Action("up", "Move up", "chevron-up", "Alt+Up", "job.move", _move("up", "{} moved up."), section="order"),
-    Action("down", "Move down", "chevron-down", "Alt+Down", "job.move", _move("down", "{} moved down."),
+    Action("up", tr("Move up"), "chevron-up", "Alt+Up", "job.move", _move("up", tr("{} moved up.")), section="order"),
+    Action("down", tr("Move down"), "chevron-down", "Alt+Down", "job.move", _move("down", tr("{} moved down.")),
            section="order"),
-    Action("bottom", "Move to the bottom", "chevron-down", "Alt+End", "job.move",
-           _move("bottom", "{} is last in line."), section="order"),
-    Action("usual", "Forget what is tried next", "undo", "Ctrl+Shift+N", "job.reset-try-next",
-           _tasks("reset-try-next", "{} offers its tasks in their usual order."),
-           lambda rows: "" if any(row.try_next for row in rows) else "Nothing is tried next.", section="order"),
-    Action("owner", "Owner…", "user", "Ctrl+Shift+O", "job.set", _give("user_name", "Owner", "Owner", _users),
+    Action("bottom", tr("Move to the bottom"), "chevron-down", "Alt+End", "job.move",
+           _move("bottom", tr("{} is last in line.")), section="order"),
+    Action("usual", tr("Forget what is tried next"), "undo", "Ctrl+Shift+N", "job.reset-try-next",
+           _tasks("reset-try-next", tr("{} offers its tasks in their usual order.")),
+           lambda rows: "" if any(row.try_next for row in rows) else tr("Nothing is tried next."), section="order"),
+    Action("owner", tr("Owner…"), "user", "Ctrl+Shift+O", "job.set", _give("user_name", tr("Owner"), tr("Owner"),
+                                                                           _users),
            section="order"),
-    Action("branch", "Branch…", "branch", "Ctrl+Shift+B", "job.set", _give("branch", "Branch", "Branch", _branches),
+    Action("branch", tr("Branch…"), "branch", "Ctrl+Shift+B", "job.set", _give("branch", tr("Branch"), tr("Branch"),
+                                                                               _branches),
            section="order"),
-    Action("hear", "Tell me when done, or not", "bell", "Ctrl+Shift+M", "",
+    Action("hear", tr("Tell me when done, or not"), "bell", "Ctrl+Shift+M", "",
            lambda window, rows: window.hear_about(rows), section="outside"),
-    Action("copy", "Copy as text", "copy", "Ctrl+Shift+C", "", _copy, section="outside"),
-    Action("link", "Copy link", "copy", "Ctrl+L", "", _link, section="outside"),
-    Action("delete", "Delete…", "delete", "Del", "job.delete", _delete, section="last", danger=True),
+    Action("copy", tr("Copy as text"), "copy", "Ctrl+Shift+C", "", _copy, section="outside"),
+    Action("link", tr("Copy link"), "copy", "Ctrl+L", "", _link, section="outside"),
+    Action("delete", tr("Delete…"), "delete", "Del", "job.delete", _delete, section="last", danger=True),
 )  # fmt: skip
 """What can be done to jobs."""

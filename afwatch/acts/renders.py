@@ -9,6 +9,7 @@ from afcore.rows import PoolRow, RenderRow
 from afwatch import words
 from afwatch.actions import Action, Asking, FormField, named
 from afwatch.ops import renders
+from afwatch.texts import tr
 
 __all__ = ["POOL_ACTIONS", "RENDER_ACTIONS"]
 
@@ -42,22 +43,22 @@ def _without(word: str, sentence: str) -> Callable[[list[RenderRow]], str]:
 
 def _forget(window: Asking, rows: list[RenderRow]) -> None:
     if window.confirm(
-        f"Forget {words.plural(len(rows), 'render')}?", _names(rows),
-        "Their settings are lost; they may register again.", f"Forget {words.plural(len(rows), 'render')}",
+        tr("Forget {0}?", words.plural(len(rows), 'render')), _names(rows),
+        tr("Their settings are lost; they may register again."), tr("Forget {0}", words.plural(len(rows), 'render')),
     ):  # fmt: skip
-        window.tell_done(renders.delete(window.session, names=_names(rows)), f"Forgot {named(rows, 'render')}.")
+        window.tell_done(renders.delete(window.session, names=_names(rows)), tr("Forgot {0}.", named(rows, 'render')))
 
 
 def _eject(keep_mine: bool) -> Callable[[Asking, list[RenderRow]], None]:
     def run(window: Asking, rows: list[RenderRow]) -> None:
         running = sum(row.running for row in rows)
         if window.confirm(
-            f"Eject what runs on {named(rows, 'render')}?", _names(rows),
-            f"{words.plural(running, 'running task')} will be ended and be ready again for other renders.",
-            f"Eject {words.plural(running, 'task')}",
+            tr("Eject what runs on {0}?", named(rows, 'render')), _names(rows),
+            tr("{0} will be ended and be ready again for other renders.", words.plural(running, 'running task')),
+            tr("Eject {0}", words.plural(running, 'task')),
         ):  # fmt: skip
             pending = window.session.ask("render.eject-tasks", names=_names(rows), not_mine=keep_mine)
-            window.tell_done(pending, f"Ejected what ran on {named(rows, 'render')}.")
+            window.tell_done(pending, tr("Ejected what ran on {0}.", named(rows, 'render')))
 
     return run
 
@@ -78,44 +79,45 @@ _TYPED = frozenset({"render.reboot", "render.shutdown"})
 
 
 def _online(rows: list[RenderRow]) -> str:
-    return "Offline already." if all("offline" in row.words for row in rows) else ""
+    return tr("Offline already.") if all("offline" in row.words for row in rows) else ""
 
 
 def _move(window: Asking, rows: list[RenderRow]) -> None:
     paths = tuple(sorted(row.path for row in window.session.state.pools.values()))
     found = window.ask_form(
-        f"Pool of {named(rows, 'render')}", "Renders that run nothing move.",
-        [FormField("path", "Pool", "choice", rows[0].pool, paths)], "Move",
+        tr("Pool of {0}", named(rows, 'render')), tr("Renders that run nothing move."),
+        [FormField("path", tr("Pool"), "choice", rows[0].pool, paths)], tr("Move"),
     )  # fmt: skip
     if found is not None:
         pending = window.session.ask("render.move", names=_names(rows), path=found["path"])
-        window.tell_done(pending, f"{named(rows, 'render')} is in {found['path']}.")
+        window.tell_done(pending, tr("{0} is in {1}.", named(rows, 'render'), found['path']))
 
 
 def _service_fields(known: list[str]) -> list[FormField]:
     return [
-        FormField("action", "Do", "choice", "disable", _SERVICE_WORDS),
-        FormField("service", "Service", "text", "", tuple(known), hint="a name to add, else a mask"),
+        FormField("action", tr("Do"), "choice", "disable", _SERVICE_WORDS),
+        FormField("service", tr("Service"), "text", "", tuple(known), hint=tr("a name to add, else a mask")),
     ]
 
 
 def _render_services(window: Asking, rows: list[RenderRow]) -> None:
     known = sorted({service for row in rows for service in row.services})
-    found = window.ask_form(f"Services of {named(rows, 'render')}", "", _service_fields(known), "Change")
+    found = window.ask_form(tr("Services of {0}", named(rows, 'render')), "", _service_fields(known), tr("Change"))
     if found is not None:
         pending = window.session.ask("render.services", names=_names(rows), **found)
-        window.tell_done(pending, f"Services of {named(rows, 'render')} are changed.")
+        window.tell_done(pending, tr("Services of {0} are changed.", named(rows, 'render')))
 
 
 def _ticket_fields() -> list[FormField]:
-    return [FormField("ticket", "Ticket"), FormField("count", "Count", "integer", 1, hint="-1 takes it away")]
+    return [FormField("ticket", tr("Ticket")), FormField("count", tr("Count"), "integer", 1,
+                                                         hint=tr("-1 takes it away"))]
 
 
 def _render_ticket(window: Asking, rows: list[RenderRow]) -> None:
-    found = window.ask_form(f"Tickets of {rows[0].name}", "", _ticket_fields(), "Set")
+    found = window.ask_form(tr("Tickets of {0}", rows[0].name), "", _ticket_fields(), tr("Set"))
     if found is not None:
         pending = window.session.ask("render.set-ticket", name=rows[0].name, **found)
-        window.tell_done(pending, f"{rows[0].name} has {found['count']} of {found['ticket']}.")
+        window.tell_done(pending, tr("{0} has {1} of {2}.", rows[0].name, found['count'], found['ticket']))
 
 
 def _copy(window: Asking, rows: list[RenderRow]) -> None:
@@ -123,56 +125,62 @@ def _copy(window: Asking, rows: list[RenderRow]) -> None:
 
 
 RENDER_ACTIONS: tuple[Action, ...] = (
-    Action("output", "Output of what runs", "output", "Ctrl+O", "", lambda window, rows: window.show_output(),
-           lambda rows: "" if rows[0].runs else "Nothing runs on it.", "render", "look", one=True),
+    Action("output", tr("Output of what runs"), "output", "Ctrl+O", "", lambda window, rows: window.show_output(),
+           lambda rows: "" if rows[0].runs else tr("Nothing runs on it."), "render", "look", one=True),
     Action("nimby", "nimby", "glyph-person-outline", "Ctrl+N", "render.set",
-           _set({"nimby": True}, "{} runs only its owner's tasks."), _without("nimby", "It is nimby already."),
+           _set({"nimby": True}, tr("{} runs only its owner's tasks.")), _without("nimby", tr("It is nimby already.")),
            "render", in_header=True),
     Action("NIMBY", "NIMBY", "glyph-person-solid", "Ctrl+Shift+N", "render.set",
-           _set({"NIMBY": True}, "{} runs nobody's tasks."), _without("NIMBY", "It is NIMBY already."),
+           _set({"NIMBY": True}, tr("{} runs nobody's tasks.")), _without("NIMBY", tr("It is NIMBY already.")),
            "render", in_header=True),
-    Action("free", "Free", "done", "Ctrl+Shift+F", "render.set",
-           _set({"nimby": False, "NIMBY": False}, "{} is free for everybody."),
-           lambda rows: "" if any("nimby" in row.words or "NIMBY" in row.words for row in rows) else "Free already.",
+    Action("free", tr("Free"), "done", "Ctrl+Shift+F", "render.set",
+           _set({"nimby": False, "NIMBY": False}, tr("{} is free for everybody.")),
+           lambda rows: "" if any(
+               "nimby" in row.words or "NIMBY" in row.words for row in rows) else tr("Free already."),
            "render", in_header=True),
-    Action("pause", "Pause", "pause", "Ctrl+P", "render.set", _set({"paused": True}, "{} starts nothing new."),
-           _without("paused", "Paused already."), "render", in_header=True),
-    Action("start", "Start", "play", "Ctrl+Shift+P", "render.set", _set({"paused": False}, "{} takes tasks again."),
-           lambda rows: "" if any("paused" in row.words for row in rows) else "Not paused.", "render",
+    Action("pause", tr("Pause"), "pause", "Ctrl+P", "render.set", _set({"paused": True}, tr("{} starts nothing new.")),
+           _without("paused", tr("Paused already.")), "render", in_header=True),
+    Action("start", tr("Start"), "play", "Ctrl+Shift+P", "render.set", _set({"paused": False},
+                                                                            tr("{} takes tasks again.")),
+           lambda rows: "" if any("paused" in row.words for row in rows) else tr("Not paused."), "render",
            in_header=True),
-    Action("heal", "Heal", "retry", "Ctrl+H", "render.heal", _do("render.heal", "{} works again."),
-           lambda rows: "" if any("sick" in row.words for row in rows) else "It is not sick.", "render"),
-    Action("eject", "Eject all tasks…", "eject", "Ctrl+J", "render.eject-tasks", _eject(False),
-           lambda rows: "" if any(row.running for row in rows) else "Nothing runs on it.", "render", danger=True),
-    Action("eject-others", "Eject what is not mine…", "eject", "Ctrl+Shift+J", "render.eject-tasks", _eject(True),
-           lambda rows: "" if any(row.running for row in rows) else "Nothing runs on it.", "render", danger=True),
-    Action("sleep", "Send to sleep", "sleep", "Ctrl+Shift+L", "render.sleep",
-           _do("render.sleep", "{} goes to sleep."), _online, "render"),
-    Action("wake", "Wake", "play", "Ctrl+Shift+W", "render.wake", _do("render.wake", "{} is woken."), kind="render"),
-    Action("agent-restart", "Restart the agent…", "restart", "Ctrl+R", "render.restart",
-           _power("render.restart", "Restart the agent of", "Its tasks are given back and start anew elsewhere."),
+    Action("heal", tr("Heal"), "retry", "Ctrl+H", "render.heal", _do("render.heal", tr("{} works again.")),
+           lambda rows: "" if any("sick" in row.words for row in rows) else tr("It is not sick."), "render"),
+    Action("eject", tr("Eject all tasks…"), "eject", "Ctrl+J", "render.eject-tasks", _eject(False),
+           lambda rows: "" if any(row.running for row in rows) else tr("Nothing runs on it."), "render", danger=True),
+    Action("eject-others", tr("Eject what is not mine…"), "eject", "Ctrl+Shift+J", "render.eject-tasks", _eject(True),
+           lambda rows: "" if any(row.running for row in rows) else tr("Nothing runs on it."), "render", danger=True),
+    Action("sleep", tr("Send to sleep"), "sleep", "Ctrl+Shift+L", "render.sleep",
+           _do("render.sleep", tr("{} goes to sleep.")), _online, "render"),
+    Action("wake", tr("Wake"), "play", "Ctrl+Shift+W", "render.wake", _do("render.wake", tr("{} is woken.")),
+           kind="render"),
+    Action("agent-restart", tr("Restart the agent…"), "restart", "Ctrl+R", "render.restart",
+           _power("render.restart", tr("Restart the agent of"),
+                  tr("Its tasks are given back and start anew elsewhere.")),
            _online, "render", danger=True),
-    Action("agent-exit", "Exit the agent…", "close", "Ctrl+Shift+X", "render.exit",
-           _power("render.exit", "Exit the agent of", "Its tasks are given back; somebody must start it again."),
+    Action("agent-exit", tr("Exit the agent…"), "close", "Ctrl+Shift+X", "render.exit",
+           _power("render.exit", tr("Exit the agent of"),
+                  tr("Its tasks are given back; somebody must start it again.")),
            _online, "render", danger=True),
-    Action("reboot", "Reboot the machine…", "restart", "Ctrl+Alt+R", "render.reboot",
-           _power("render.reboot", "Reboot", "The machine goes down with everything on it, and comes back."),
+    Action("reboot", tr("Reboot the machine…"), "restart", "Ctrl+Alt+R", "render.reboot",
+           _power("render.reboot", tr("Reboot"), tr("The machine goes down with everything on it, and comes back.")),
            _online, "render", danger=True),
-    Action("shutdown", "Shut the machine down…", "stop", "Ctrl+Alt+X", "render.shutdown",
-           _power("render.shutdown", "Shut down", "The machine goes down with everything on it, and stays down."),
+    Action("shutdown", tr("Shut the machine down…"), "stop", "Ctrl+Alt+X", "render.shutdown",
+           _power("render.shutdown", tr("Shut down"),
+                  tr("The machine goes down with everything on it, and stays down.")),
            _online, "render", danger=True),
-    Action("parameters", "Parameters", "edit", "F2", "render.set", lambda window, rows: window.edit_parameters(),
+    Action("parameters", tr("Parameters"), "edit", "F2", "render.set", lambda window, rows: window.edit_parameters(),
            kind="render", section="order"),
-    Action("move", "Move to a pool…", "pool", "Ctrl+M", "render.move", _move, kind="render", section="order"),
-    Action("services", "Services…", "service", "Ctrl+Shift+V", "render.services", _render_services, kind="render",
+    Action("move", tr("Move to a pool…"), "pool", "Ctrl+M", "render.move", _move, kind="render", section="order"),
+    Action("services", tr("Services…"), "service", "Ctrl+Shift+V", "render.services", _render_services, kind="render",
            section="order"),
-    Action("ticket", "Tickets…", "block", "Ctrl+Shift+T", "render.set-ticket", _render_ticket, kind="render",
+    Action("ticket", tr("Tickets…"), "block", "Ctrl+Shift+T", "render.set-ticket", _render_ticket, kind="render",
            section="order", one=True),
-    Action("restore", "Ask its pools again", "undo", "Ctrl+Shift+R", "render.restore-defaults",
-           _do("render.restore-defaults", "{} has nothing of its own any more."), kind="render", section="order"),
-    Action("copy", "Copy as text", "copy", "Ctrl+Shift+C", "", _copy, kind="render", section="outside"),
-    Action("delete", "Forget…", "delete", "Del", "render.delete", _forget,
-           lambda rows: "" if all("offline" in row.words for row in rows) else "Only renders that are offline.",
+    Action("restore", tr("Ask its pools again"), "undo", "Ctrl+Shift+R", "render.restore-defaults",
+           _do("render.restore-defaults", tr("{} has nothing of its own any more.")), kind="render", section="order"),
+    Action("copy", tr("Copy as text"), "copy", "Ctrl+Shift+C", "", _copy, kind="render", section="outside"),
+    Action("delete", tr("Forget…"), "delete", "Del", "render.delete", _forget,
+           lambda rows: "" if all("offline" in row.words for row in rows) else tr("Only renders that are offline."),
            "render", "last", danger=True),
 )  # fmt: skip
 """What can be done to renders."""
@@ -180,14 +188,15 @@ RENDER_ACTIONS: tuple[Action, ...] = (
 
 def _add_pool(window: Asking, rows: list[PoolRow]) -> None:
     found = window.ask_form(
-        f"A pool below {rows[0].path}", "Renders whose names match the pattern join it when they register.",
-        [FormField("name", "Name"), FormField("pattern", "Pattern", hint="regular expression; empty for none")], "Make",
+        tr("A pool below {0}", rows[0].path), tr("Renders whose names match the pattern join it when they register."),
+        [FormField("name", tr("Name")), FormField("pattern", tr("Pattern"),
+                                                  hint=tr("regular expression; empty for none"))], tr("Make"),
     )  # fmt: skip
     if found is None:
         return
     path = f"{rows[0].path.rstrip('/')}/{found['name']}"
     pending = window.session.ask("pool.add", path=path)
-    window.tell_done(pending, f"Made the pool {path}.")
+    window.tell_done(pending, tr("Made the pool {0}.", path))
     if found["pattern"]:
 
         def made(body: Any) -> None:
@@ -198,10 +207,10 @@ def _add_pool(window: Asking, rows: list[PoolRow]) -> None:
 
 def _delete_pools(window: Asking, rows: list[PoolRow]) -> None:
     if window.confirm(
-        f"Delete {named(rows, 'pool')}?", _paths(rows), "Its settings are lost; it must have no renders.",
-        f"Delete {words.plural(len(rows), 'pool')}", typed=rows[0].path if len(rows) == 1 else str(len(rows)),
+        tr("Delete {0}?", named(rows, 'pool')), _paths(rows), tr("Its settings are lost; it must have no renders."),
+        tr("Delete {0}", words.plural(len(rows), 'pool')), typed=rows[0].path if len(rows) == 1 else str(len(rows)),
     ):  # fmt: skip
-        window.tell_done(window.session.ask("pool.delete", paths=_paths(rows)), f"Deleted {named(rows, 'pool')}.")
+        window.tell_done(window.session.ask("pool.delete", paths=_paths(rows)), tr("Deleted {0}.", named(rows, 'pool')))
 
 
 def _set_pool(paused: bool, said: str) -> Callable[[Asking, list[PoolRow]], None]:
@@ -213,39 +222,41 @@ def _set_pool(paused: bool, said: str) -> Callable[[Asking, list[PoolRow]], None
 
 def _pool_services(window: Asking, rows: list[PoolRow]) -> None:
     known = sorted({service for row in rows for service in row.services})
-    found = window.ask_form(f"Services of {named(rows, 'pool')}", "", _service_fields(known), "Change")
+    found = window.ask_form(tr("Services of {0}", named(rows, 'pool')), "", _service_fields(known), tr("Change"))
     if found is not None:
         pending = window.session.ask("pool.services", paths=_paths(rows), **found)
-        window.tell_done(pending, f"Services of {named(rows, 'pool')} are changed.")
+        window.tell_done(pending, tr("Services of {0} are changed.", named(rows, 'pool')))
 
 
 def _pool_ticket(window: Asking, rows: list[PoolRow]) -> None:
     fields = [
-        *_ticket_fields(), FormField("max_hosts", "Most hosts", "integer", -1, hint="that hold some at once"),
-        FormField("host", "On each render", "flag", False),
+        *_ticket_fields(), FormField("max_hosts", tr("Most hosts"), "integer", -1, hint=tr("that hold some at once")),
+        FormField("host", tr("On each render"), "flag", False),
     ]  # fmt: skip
-    found = window.ask_form(f"Tickets of {rows[0].path}", "", fields, "Set")
+    found = window.ask_form(tr("Tickets of {0}", rows[0].path), "", fields, tr("Set"))
     if found is not None:
         pending = window.session.ask("pool.set-ticket", path=rows[0].path, **found)
-        window.tell_done(pending, f"{rows[0].path} has {found['count']} of {found['ticket']}.")
+        window.tell_done(pending, tr("{0} has {1} of {2}.", rows[0].path, found['count'], found['ticket']))
 
 
 POOL_ACTIONS: tuple[Action, ...] = (
-    Action("pool-pause", "Pause pool", "pause", "Ctrl+P", "pool.set", _set_pool(True, "{} starts nothing new."),
-           lambda rows: "Paused already." if all(row.paused for row in rows) else "", "pool"),
-    Action("pool-start", "Start pool", "play", "Ctrl+Shift+P", "pool.set", _set_pool(False, "{} takes tasks again."),
-           lambda rows: "" if any(row.paused for row in rows) else "Not paused.", "pool"),
-    Action("pool-add", "New pool below…", "pool", "Ctrl+Shift+A", "pool.add", _add_pool, kind="pool", section="order",
+    Action("pool-pause", tr("Pause pool"), "pause", "Ctrl+P", "pool.set", _set_pool(True, tr("{} starts nothing new.")),
+           lambda rows: tr("Paused already.") if all(row.paused for row in rows) else "", "pool"),
+    Action("pool-start", tr("Start pool"), "play", "Ctrl+Shift+P", "pool.set", _set_pool(False,
+                                                                                         tr("{} takes tasks again.")),
+           lambda rows: "" if any(row.paused for row in rows) else tr("Not paused."), "pool"),
+    Action("pool-add", tr("New pool below…"), "pool", "Ctrl+Shift+A", "pool.add", _add_pool, kind="pool",
+           section="order",
            one=True),
-    Action("pool-parameters", "Parameters", "edit", "F2", "pool.set", lambda window, rows: window.edit_parameters(),
+    Action("pool-parameters", tr("Parameters"), "edit", "F2", "pool.set", lambda window, rows: window.edit_parameters(),
            kind="pool", section="order"),
-    Action("pool-services", "Services…", "service", "Ctrl+Shift+V", "pool.services", _pool_services, kind="pool",
+    Action("pool-services", tr("Services…"), "service", "Ctrl+Shift+V", "pool.services", _pool_services, kind="pool",
            section="order"),
-    Action("pool-ticket", "Tickets…", "block", "Ctrl+Shift+T", "pool.set-ticket", _pool_ticket, kind="pool",
+    Action("pool-ticket", tr("Tickets…"), "block", "Ctrl+Shift+T", "pool.set-ticket", _pool_ticket, kind="pool",
            section="order", one=True),
-    Action("pool-delete", "Delete pool…", "delete", "Del", "pool.delete", _delete_pools,
-           lambda rows: "The root pool stays." if any(row.path == "/" for row in rows) else
-           "It has renders; move them first." if any(row.renders for row in rows) else "", "pool", "last",
+    Action("pool-delete", tr("Delete pool…"), "delete", "Del", "pool.delete", _delete_pools,
+           lambda rows: tr("The root pool stays.") if any(row.path == "/" for row in rows) else
+           tr("It has renders; move them first.") if any(row.renders for row in rows) else "", "pool", "last",
            danger=True),
 )  # fmt: skip
 """What can be done to pools."""

@@ -19,6 +19,7 @@ from afwatch import words
 from afwatch.delegates.strip import StripPainter
 from afwatch.models.columns import Column
 from afwatch.models.rows import ROW_ROLE, STATE_ROLE
+from afwatch.texts import tr
 from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 
@@ -232,7 +233,7 @@ class CellDelegate(GroundDelegate):
                     painter.setPen(QPen(colour(look.line3), 1))
                     painter.drawRect(pip.adjusted(0, 0, -1, -1))
         else:
-            draw_text(painter, upper, f"{row.running} of {slots}", self.theme.font(), look.text1)
+            draw_text(painter, upper, tr("{0} of {1}", row.running, slots), self.theme.font(), look.text1)
         draw_text(painter, lower, self._say(column, row)[1], self.theme.font("small"), look.text3)
 
     def _meter(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:

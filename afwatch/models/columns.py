@@ -15,6 +15,7 @@ from afcore.rows import JobRow, RenderRow
 from afcore.states import TaskState
 from afwatch import words
 from afwatch.models.filters import Field
+from afwatch.texts import tr
 from afwatch.theme.tokens import order_of_need, state_look
 
 __all__ = ["JOBS", "RENDERS", "USERS", "Column", "Shown"]
@@ -94,24 +95,26 @@ JOBS = Shown(
     kind="jobs",
     look="job",
     columns=(
-        Column("state", "State", 116, "state",
+        Column("state", tr("State"), 116, "state",
                lambda row, now: state_look("job", _job_state(row, now)).brief, _by_need),
-        Column("name", "Job", 280, "name", lambda row, now: row.name, lambda row, now: row.name.lower(), stretch=True,
+        Column("name", tr("Job"), 280, "name", lambda row, now: row.name, lambda row, now: row.name.lower(),
+               stretch=True,
                second=lambda row, now: words.plural(sum(row.counts), "task")),
-        Column("user", "User", 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower()),
-        Column("progress", "Progress", 176, "strip", lambda row, now: f"{row.percent} percent",
+        Column("user", tr("User"), 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower()),
+        Column("progress", tr("Progress"), 176, "strip", lambda row, now: tr("{0} percent", row.percent),
                lambda row, now: row.percent),
         Column("percent", "%", 48, "number", lambda row, now: str(row.percent), lambda row, now: row.percent, True,
                rank=4),
-        Column("running", "Run", 54, "number", *_count(lambda row: row.counts[TaskState.RUNNING]), right=True,
-               tip="Tasks running now", rank=2),
-        Column("errors", "Errors", 64, "errors", *_count(_errors), right=True, tip="Tasks that failed for good"),
-        Column("reason", "Remaining, or why not", 184, "text",
+        Column("running", tr("Run"), 54, "number", *_count(lambda row: row.counts[TaskState.RUNNING]), right=True,
+               tip=tr("Tasks running now"), rank=2),
+        Column("errors", tr("Errors"), 64, "errors", *_count(_errors), right=True,
+               tip=tr("Tasks that failed for good")),
+        Column("reason", tr("Remaining, or why not"), 184, "text",
                lambda row, now: words.job_reason(row, _job_state(row, now), now),
                lambda row, now: words.job_reason(row, _job_state(row, now), now)),
-        Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
-               right=True, tip="Priority: the higher, the sooner", rank=3),
-        Column("created", "Submitted", 116, "text", lambda row, now: words.clock_text(row.time_creation, now),
+        Column("priority", tr("Prio"), 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+               right=True, tip=tr("Priority: the higher, the sooner"), rank=3),
+        Column("created", tr("Submitted"), 116, "text", lambda row, now: words.clock_text(row.time_creation, now),
                lambda row, now: -row.time_creation, rank=5),
     ),
     state=_job_state,
@@ -179,7 +182,7 @@ def disk_share(row: RenderRow) -> float:
 
 def _host(row: RenderRow, now: float) -> str:
     cores, memory = int(_resource("cpu_num")(row)), _resource("mem_total_mb")(row)
-    return f"{cores} cores · {words.memory_text(memory)}" if cores else row.os or row.engine
+    return tr("{0} cores · {1}", cores, words.memory_text(memory)) if cores else row.os or row.engine
 
 
 def _render_state(row: RenderRow, now: float) -> str:
@@ -188,7 +191,7 @@ def _render_state(row: RenderRow, now: float) -> str:
 
 def _render_since(row: RenderRow, now: float) -> str:
     if "offline" in row.words:
-        return f"last seen {words.clock_text(row.seen, now)}"
+        return tr("last seen {0}", words.clock_text(row.seen, now))
     if row.runs:
         return words.duration(max(0.0, now - min(run.started for run in row.runs)))
     return ""
@@ -202,23 +205,23 @@ RENDERS = Shown(
     kind="renders",
     look="render",
     columns=(
-        Column("name", "Render", 200, "two", lambda row, now: row.name, lambda row, now: row.name, second=_host,
+        Column("name", tr("Render"), 200, "two", lambda row, now: row.name, lambda row, now: row.name, second=_host,
                stretch=True),
-        Column("state", "State", 140, "state", lambda row, now: state_look("render", words.render_state(row)).brief,
+        Column("state", tr("State"), 140, "state", lambda row, now: state_look("render", words.render_state(row)).brief,
                lambda row, now: (_RENDER_NEED[words.render_state(row)], row.name), second=_render_since),
-        Column("slots", "Slots, whose", 150, "pips",
-               lambda row, now: f"{row.running} of {row.max_tasks} slots", lambda row, now: -row.running,
+        Column("slots", tr("Slots, whose"), 150, "pips",
+               lambda row, now: tr("{0} of {1} slots", row.running, row.max_tasks), lambda row, now: -row.running,
                second=_whose),
         Column("cpu", "CPU", 116, "meter", lambda row, now: f"{_cpu(row):.0f} %", lambda row, now: _cpu(row)),
-        Column("memory", "Memory", 116, "meter", lambda row, now: f"{memory_share(row):.0f} %",
+        Column("memory", tr("Memory"), 116, "meter", lambda row, now: f"{memory_share(row):.0f} %",
                lambda row, now: memory_share(row), second=lambda row, now: words.memory_text(memory_used(row))),
-        Column("swap", "Swap", 116, "meter", lambda row, now: f"{swap_share(row):.0f} %",
+        Column("swap", tr("Swap"), 116, "meter", lambda row, now: f"{swap_share(row):.0f} %",
                lambda row, now: swap_share(row), rank=3),
-        Column("disk", "Disk", 116, "meter", lambda row, now: f"{disk_share(row):.0f} %",
+        Column("disk", tr("Disk"), 116, "meter", lambda row, now: f"{disk_share(row):.0f} %",
                lambda row, now: disk_share(row), rank=2),
-        Column("priority", "Prio", 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+        Column("priority", tr("Prio"), 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
                right=True),
-        Column("pool", "Pool", 110, "text", lambda row, now: row.pool, lambda row, now: row.pool, rank=4),
+        Column("pool", tr("Pool"), 110, "text", lambda row, now: row.pool, lambda row, now: row.pool, rank=4),
     ),
     state=_render_state,
     fields=_fields(
@@ -239,25 +242,27 @@ RENDERS = Shown(
 
 
 def _limit(value: int) -> str:
-    return "no limit" if value < 0 else words.number(value)
+    return tr("no limit") if value < 0 else words.number(value)
 
 
 USERS = Shown(
     kind="users",
     look="job",
     columns=(
-        Column("name", "User", 220, "strong", lambda row, now: row.name, lambda row, now: row.name, stretch=True),
-        Column("jobs", "Jobs", 80, "number", *_count(lambda row: row.jobs), right=True),
-        Column("running", "Run", 80, "number", *_count(lambda row: row.running), right=True, tip="Tasks running now"),
-        Column("limit", "Most at once", 130, "number", lambda row, now: _limit(row.max_running_tasks),
+        Column("name", tr("User"), 220, "strong", lambda row, now: row.name, lambda row, now: row.name, stretch=True),
+        Column("jobs", tr("Jobs"), 80, "number", *_count(lambda row: row.jobs), right=True),
+        Column("running", tr("Run"), 80, "number", *_count(lambda row: row.running), right=True,
+               tip=tr("Tasks running now")),
+        Column("limit", tr("Most at once"), 130, "number", lambda row, now: _limit(row.max_running_tasks),
                lambda row, now: row.max_running_tasks, right=True),
-        Column("retries", "Retries", 90, "number", lambda row, now: str(row.errors_retries),
-               lambda row, now: row.errors_retries, right=True, tip="How often a failed task is tried again"),
-        Column("priority", "Prio", 70, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
+        Column("retries", tr("Retries"), 90, "number", lambda row, now: str(row.errors_retries),
+               lambda row, now: row.errors_retries, right=True, tip=tr("How often a failed task is tried again")),
+        Column("priority", tr("Prio"), 70, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
                right=True),
-        Column("host", "Host", 180, "text", lambda row, now: row.host_name or words.UNKNOWN,
+        Column("host", tr("Host"), 180, "text", lambda row, now: row.host_name or words.UNKNOWN,
                lambda row, now: row.host_name, rank=2),
-        Column("note", "Note", 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation, rank=3),
+        Column("note", tr("Note"), 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation,
+               rank=3),
     ),
     state=lambda row, now: "PAUSED" if row.paused else "RUNNING" if row.running else "READY",
     fields=_fields(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from afcore.errors import Problem, did_you_mean
+from afwatch.texts import tr
 
 __all__ = ["Field", "Query", "Term", "parse_query", "seconds_of", "test_of"]
 
@@ -73,8 +74,8 @@ def parse_query(text: str, fields: Sequence[str]) -> Query:
             continue
         name, value = found["field"].lower(), found["value"].strip('"')
         if name not in fields:
-            hint = did_you_mean(name, fields) or "there are: " + ", ".join(fields)
-            problems.append(Problem(found[0], f'there is no field "{name}"', hint))
+            hint = did_you_mean(name, fields) or tr("there are: ") + ", ".join(fields)
+            problems.append(Problem(found[0], tr("there is no field \"{0}\"", name), hint))
         elif value:
             values = tuple(part for part in value.split(",") if part)
             sign = ":" if found["sign"] == "=" else found["sign"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from afwatch.parameterwords import value_text
+from afwatch.texts import tr
 
 __all__ = ["Edited", "ParameterSet", "parse_value"]
 
@@ -98,11 +99,11 @@ class Edited:
         if self.mixed:
             told = ", ".join(f"{value_text(value) or 'none'} ({count})" for value, count in self.values[:3])
             more = self.different - min(3, len(self.values))
-            return told + (f" and {more} more" if more > 0 else "")
+            return told + (tr(" and {0} more", more) if more > 0 else "")
         if self.changed:
-            return f"was {self.present or 'none'}"
+            return tr("was {0}", self.present or 'none')
         if self.kind == "int" and self.high < 100_000:
-            return f"{self.low} to {self.high}"
+            return tr("{0} to {1}", self.low, self.high)
         return ""
 
 
@@ -149,7 +150,7 @@ class ParameterSet:
                 entry.problem = str(error)
             else:
                 if entry.kind == "int" and not entry.low <= value <= entry.high:
-                    entry.problem = f"must be {entry.low} to {entry.high}"
+                    entry.problem = tr("must be {0} to {1}", entry.low, entry.high)
 
     def reset(self, name: str) -> None:
         """Take one back before it was sent."""

@@ -14,6 +14,7 @@ from afcore.errors import BadSpec, Problem
 from afcore.jobcheck import read_job
 from afcore.jobspec import JobSpec
 from afnet.api.scenes import Scene, scene_job, scene_type, with_frames
+from afwatch.texts import tr
 
 __all__ = ["Preview", "Submission"]
 
@@ -93,9 +94,9 @@ class Submission:
     def _command_job(self) -> dict[str, Any]:
         problems = []
         if not self.command.strip():
-            problems.append(Problem("command", "is empty", "write what runs; @#@ stands for the frame"))
+            problems.append(Problem("command", tr("is empty"), tr("write what runs; @#@ stands for the frame")))
         if self.last < self.first:
-            problems.append(Problem("last", f"{self.last} is before the first frame {self.first}"))
+            problems.append(Problem("last", tr("{0} is before the first frame {1}", self.last, self.first)))
         if problems:
             raise BadSpec(problems)
         files = [with_frames(part.strip()) for part in self.files.split(",") if part.strip()]

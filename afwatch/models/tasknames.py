@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from afcore.frames import FrameRange, numeric_task_name
 from afcore.jobspec import BlockFlag
 from afcore.rows import BlockRow
+from afwatch.texts import tr
 
 __all__ = ["NameTest", "NumericNames"]
 
@@ -69,7 +70,7 @@ class NumericNames:
             return [f"{before}{first + task * span:0{width}d}{after}" for task in tasks]
         if not pattern and frames.per_task == 1:
             first, span = frames.first, frames.span
-            return [f"frame {first + task * span}" for task in tasks]
+            return [tr("frame {0}", first + task * span) for task in tasks]
         return [numeric_task_name(pattern, frames.task(task), increment) for task in tasks]
 
     def passing(self, tasks: Sequence[int], test: NameTest) -> list[int]:

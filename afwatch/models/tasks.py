@@ -23,6 +23,7 @@ from afwatch.changes import TaskRange
 from afwatch.models.filters import Query
 from afwatch.models.taskorder import first_rows, is_quick, run_times, sort_key, whole_order
 from afwatch.tasktables import BlockTasks, OpenedJob
+from afwatch.texts import tr
 from afwatch.theme.tokens import state_look
 
 __all__ = ["COLUMNS", "PAGE", "TASK_FIELDS", "TasksModel", "mask_of"]
@@ -38,16 +39,16 @@ FOLLOWED_AT_ONCE = 50_000
 """An order of more tasks follows their changes in a thread."""
 
 COLUMNS = (
-    ("state", "State", 132, False),
-    ("name", "Task", 180, False),
-    ("host", "Host", 130, False),
+    ("state", tr("State"), 132, False),
+    ("name", tr("Task"), 180, False),
+    ("host", tr("Host"), 130, False),
     ("progress", "", 104, False),
     ("percent", "%", 52, True),
-    ("starts", "Starts", 64, True),
-    ("errors", "Errors", 64, True),
-    ("time", "Time", 88, True),
-    ("started", "Started", 104, True),
-    ("note", "Note", 112, False),
+    ("starts", tr("Starts"), 64, True),
+    ("errors", tr("Errors"), 64, True),
+    ("time", tr("Time"), 88, True),
+    ("started", tr("Started"), 104, True),
+    ("note", tr("Note"), 112, False),
 )
 """Key, title, width and whether right aligned."""
 
@@ -55,7 +56,7 @@ TASK_FIELDS = ("state", "err", "starts", "host", "percent", "time", "task", "nam
 """What the search line of tasks knows."""
 
 _FLAG_WORDS = ((TaskFlag.WARNING, "warning"), (TaskFlag.RETRIED, "retried"), (TaskFlag.TRY_NEXT, "next"),
-               (TaskFlag.BAD_FILES, "files missing"), (TaskFlag.BAD_RESULT, "bad result"))  # fmt: skip
+               (TaskFlag.BAD_FILES, tr("files missing")), (TaskFlag.BAD_RESULT, tr("bad result")))  # fmt: skip
 
 
 def _state_words(state: TaskState) -> set[str]:
@@ -256,7 +257,7 @@ class TasksModel(QAbstractTableModel):
         if key == "note":
             flags = int(columns["flags"][task])
             return ", ".join(word for bit, word in _FLAG_WORDS if flags & bit)
-        return f"{self.percent(task)} percent"
+        return tr("{0} percent", self.percent(task))
 
     def percent(self, task: int) -> int:
         """Return how far a task is."""
@@ -273,7 +274,7 @@ class TasksModel(QAbstractTableModel):
         if page not in self._asked:
             self._asked.add(page)
             self._fetch(page)
-        return f"task {words.number(task)}"
+        return tr("task {0}", words.number(task))
 
     def put_page(self, first: int, rows: list[dict[str, Any]]) -> None:
         """Take over a page of texts."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from afwatch.texts import tr
+
 __all__ = ["Family", "Look", "Measures", "StateLook", "load_look", "measures", "state_look"]
 
 
@@ -153,7 +155,7 @@ def state_look(kind: str, state: str) -> StateLook:
     """Return how a state of a job, task, render or flag is shown; KeyError for one there is not."""
     data = _tokens()["state"][kind][state]
     word = data["word"]
-    return StateLook(data["family"], "glyph-" + data["glyph"], word["full"], word["brief"], word["abbr"])
+    return StateLook(data["family"], "glyph-" + data["glyph"], *(tr(word[key]) for key in ("full", "brief", "abbr")))
 
 
 def order_of_need() -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from afwatch import words
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import NumberField, button, label
 
@@ -40,17 +41,17 @@ class ConfirmDialog(QDialog):
             for name in names[:_MOST_NAMED]:
                 column.addWidget(label(f"• {name}"))
             if len(names) > _MOST_NAMED:
-                column.addWidget(label(f"and {words.number(len(names) - _MOST_NAMED)} more", tone="quiet"))
+                column.addWidget(label(tr("and {0} more", words.number(len(names) - _MOST_NAMED)), tone="quiet"))
         self._act: QPushButton = button(act, self.accept, role="danger")
         wanted = typed or (str(len(names)) if len(names) > _MANY else "")
         if wanted:
-            column.addWidget(label(f"Type {wanted} to go on.", tone="help"))
+            column.addWidget(label(tr("Type {0} to go on.", wanted), tone="help"))
             field = QLineEdit()
-            field.setAccessibleName(f"Type {wanted}")
+            field.setAccessibleName(tr("Type {0}", wanted))
             field.textChanged.connect(lambda text: self._act.setEnabled(text.strip() == wanted))
             self._act.setEnabled(False)
             column.addWidget(field)
-        cancel = button("Cancel", self.reject)
+        cancel = button(tr("Cancel"), self.reject)
         cancel.setDefault(True)
         row = QHBoxLayout()
         row.setContentsMargins(0, 8, 0, 0)
@@ -78,7 +79,7 @@ class NumberDialog(QDialog):
         head.setFont(theme.font("title3"))
         head.setWordWrap(True)
         column.addWidget(head)
-        column.addWidget(label(f"{text} ({least} to {most}).", tone="help"))
+        column.addWidget(label(tr("{0} ({1} to {2}).", text, least, most), tone="help"))
         self.field = NumberField()
         self.field.setRange(least, most)
         self.field.setValue(value)
@@ -87,8 +88,8 @@ class NumberDialog(QDialog):
         column.addWidget(self.field)
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(button("Cancel", self.reject))
-        done = button("Set", self.accept, role="main")
+        row.addWidget(button(tr("Cancel"), self.reject))
+        done = button(tr("Set"), self.accept, role="main")
         done.setDefault(True)
         row.addWidget(done)
         column.addLayout(row)

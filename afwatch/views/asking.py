@@ -20,6 +20,7 @@ from afwatch.farm import EmbeddedFarm
 from afwatch.ops.pending import Pending
 from afwatch.session import Session
 from afwatch.settings import Settings
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.ask import ConfirmDialog, NumberDialog
 from afwatch.views.closing import ClosingDialog
@@ -115,7 +116,7 @@ class AskingWindow(QMainWindow):
         """Take back an operation of this window, by default the last one; what was left alone is said."""
         known = [each for each in self._undoable if not token or each[0] == token]
         if not known:
-            self.tell_reason("Nothing was done here that could be taken back.")
+            self.tell_reason(tr("Nothing was done here that could be taken back."))
             return
         self._undoable.remove(known[-1])
         initiator, sentence = known[-1]
@@ -123,7 +124,7 @@ class AskingWindow(QMainWindow):
 
         def done(body: Any) -> None:
             left = "; ".join(body["left"])
-            said = f"Taken back: {sentence}" + (f" Left alone: {left}." if left else "")
+            said = tr("Taken back: {0}", sentence) + (tr(" Left alone: {0}.", left) if left else "")
             self.toast.say(said)
             self.status.say(said)
             self.note(said)
@@ -142,7 +143,7 @@ class AskingWindow(QMainWindow):
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard and say so."""
         QApplication.clipboard().setText(text)
-        self.status.say(f"Copied {words.plural(text.count(chr(10)) + 1, 'line')}.")
+        self.status.say(tr("Copied {0}.", words.plural(text.count(chr(10)) + 1, 'line')))
 
     # The agent of this machine
 
@@ -155,4 +156,4 @@ class AskingWindow(QMainWindow):
         """Let this machine work for the farm, by an agent that is a process of its own."""
         if self._farm is not None:
             self._farm.agent.start()
-            self.tell_reason("An agent starts on this machine; it appears under Farm in a moment.")
+            self.tell_reason(tr("An agent starts on this machine; it appears under Farm in a moment."))

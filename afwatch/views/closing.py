@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from afwatch import words
 from afwatch.farm import Ending
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import button, label
 
@@ -19,12 +20,12 @@ class ClosingDialog(QDialog):
         """``running`` tasks on ``renders`` renders; ``own_agent``: this window started an agent."""
         super().__init__(parent)
         self.ending: Ending | None = None
-        self.setWindowTitle("Close the window")
+        self.setWindowTitle(tr("Close the window"))
         self.setMinimumWidth(520)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)
-        title = label("The farm's server runs inside this window.")
+        title = label(tr("The farm's server runs inside this window."))
         title.setFont(theme.font("title3"))
         column.addWidget(title)
         for sentence in _sentences(running, renders, own_agent):
@@ -33,10 +34,10 @@ class ClosingDialog(QDialog):
             column.addWidget(text)
         row = QHBoxLayout()
         row.setContentsMargins(0, 8, 0, 0)
-        row.addWidget(button("Cancel", self.reject))
+        row.addWidget(button(tr("Cancel"), self.reject))
         row.addStretch(1)
-        self.stop = button("Stop the farm in order", lambda: self._choose(Ending.STOP))
-        self.keep = button("Keep it running without a window", lambda: self._choose(Ending.KEEP), role="main")
+        self.stop = button(tr("Stop the farm in order"), lambda: self._choose(Ending.STOP))
+        self.keep = button(tr("Keep it running without a window"), lambda: self._choose(Ending.KEEP), role="main")
         self.stop.setAutoDefault(False)
         self.keep.setDefault(True)
         row.addWidget(self.stop)
@@ -51,14 +52,15 @@ class ClosingDialog(QDialog):
 
 def _sentences(running: int, renders: int, own_agent: bool) -> list[str]:
     if running:
-        now = f"{words.plural(running, 'task')} {'runs' if running == 1 else 'run'} now."
+        now = tr("{0} {1} now.", words.plural(running, 'task'), 'runs' if running == 1 else 'run')
     else:
-        now = "Nothing runs now."
-    stop = "Stopping keeps everything that is known"
+        now = tr("Nothing runs now.")
+    stop = tr("Stopping keeps everything that is known")
     if running and own_agent:
-        stop += "; this machine's own tasks end and start again next time, other renders finish theirs and report later"
+        stop += tr(
+            "; this machine's own tasks end and start again next time, other renders finish theirs and report later")
     elif running:
-        stop += "; renders finish what they run and report when the server is back"
-    keep = "Keeping it running hands the farm to a server without a window; `afwatch` opens it again."
-    seen = f"{words.plural(renders, 'render')} {'is' if renders == 1 else 'are'} connected." if renders else ""
+        stop += tr("; renders finish what they run and report when the server is back")
+    keep = tr("Keeping it running hands the farm to a server without a window; `afwatch` opens it again.")
+    seen = tr("{0} {1} connected.", words.plural(renders, 'render'), 'is' if renders == 1 else 'are') if renders else ""
     return [f"{now} {seen}".strip(), stop + ".", keep]

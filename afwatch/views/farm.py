@@ -14,6 +14,7 @@ from afwatch.models.columns import RENDERS
 from afwatch.models.grouped import Groups
 from afwatch.places import Place, add_place
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.pane import ListPane
@@ -26,14 +27,14 @@ def _note(row: PoolRow, now: float) -> str:
     if row.paused:
         parts.append("paused")
     if row.pattern:
-        parts.append(f"takes {row.pattern}")
+        parts.append(tr("takes {0}", row.pattern))
     if row.annotation:
         parts.append(row.annotation)
     return " · ".join(parts)
 
 
 def _limits(row: PoolRow, now: float) -> str:
-    return f"{row.running} running" if row.running else ""
+    return tr("{0} running", row.running) if row.running else ""
 
 
 POOLS = Groups(
@@ -49,7 +50,7 @@ POOLS = Groups(
 
 def _farm(window: Asking, theme: Theme) -> QWidget:
     return ListPane(
-        window, theme, RENDERS, (*RENDER_ACTIONS, *POOL_ACTIONS), title="Farm", noun="render",
+        window, theme, RENDERS, (*RENDER_ACTIONS, *POOL_ACTIONS), title=tr("Farm"), place="farm", noun="render",
         row_height=measures.row_render, lines=2, groups=POOLS,
     )  # fmt: skip
 
@@ -59,4 +60,4 @@ def _count(session: Session) -> tuple[int, int]:
     return len(renders), sum(words.render_state(row) == "SICK" for row in renders.values())
 
 
-add_place(Place("farm", "Farm", "farm", _farm, _count, 40))
+add_place(Place("farm", tr("Farm"), "farm", _farm, _count, 40))

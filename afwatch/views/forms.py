@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from afwatch.actions import FormField
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import Choice, NumberField, button, label
 
@@ -61,7 +62,7 @@ class FormDialog(QDialog):
         row = QHBoxLayout()
         row.setContentsMargins(0, 8, 0, 0)
         row.addStretch(1)
-        row.addWidget(button("Cancel", self.reject))
+        row.addWidget(button(tr("Cancel"), self.reject))
         done = button(act, self.accept, role="main")
         done.setDefault(True)
         row.addWidget(done)

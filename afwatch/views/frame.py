@@ -24,6 +24,7 @@ from afwatch import words
 from afwatch.delegates.cells import draw_text
 from afwatch.places import Place, places
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 from afwatch.views.parts import Glyph, label
@@ -70,7 +71,7 @@ class _Places(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return place.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{place.title}, {place.count}" + (f", {place.trouble} in trouble" if place.trouble else "")
+            return f"{place.title}, {place.count}" + (tr(", {0} in trouble", place.trouble) if place.trouble else "")
         return place if role == Qt.ItemDataRole.UserRole else None
 
 
@@ -119,13 +120,14 @@ class _Slots(QFrame):
         self._theme = theme
         self._figures = (0, 0, 0, 0, 0)
         self.setFixedHeight(76)
-        self.setAccessibleName("Slots in use")
+        self.setAccessibleName(tr("Slots in use"))
 
     def show_figures(self, used: int, slots: int, busy: int, free: int, off: int) -> None:
         """Show how busy the farm is."""
         if self._figures != (used, slots, busy, free, off):
             self._figures = (used, slots, busy, free, off)
-            self.setAccessibleDescription(f"{used} of {slots} slots in use, {busy} busy, {free} free, {off} off")
+            self.setAccessibleDescription(tr("{0} of {1} slots in use, {2} busy, {3} free, {4} off", used, slots, busy,
+                                             free, off))
             self.update()
 
     def paintEvent(self, event: Any) -> None:
@@ -135,7 +137,7 @@ class _Slots(QFrame):
         left, right = 12, self.width() - 12
         painter.fillRect(0, 0, self.width(), 1, colour(look.line1))
         upper = QRect(left, 8, right - left, 20)
-        draw_text(painter, upper, "Slots in use", self._theme.font("small"), look.text2)
+        draw_text(painter, upper, tr("Slots in use"), self._theme.font("small"), look.text2)
         draw_text(painter, upper, f"{used} / {slots}", self._theme.font("strong"), look.text1, right=True)
         painter.fillRect(left, 33, right - left, 6, colour(look.trough))
         if slots:
@@ -170,15 +172,15 @@ class Sidebar(QFrame):
         head.addWidget(Glyph(theme, "afwatch", theme.look.accent, 26))
         names = QVBoxLayout()
         names.setSpacing(0)
-        self._farm = label("Afwatch")
-        self._where = label("render farm", tone="quiet")
+        self._farm = label(tr("Afwatch"))
+        self._where = label(tr("render farm"), tone="quiet")
         names.addWidget(self._farm)
         names.addWidget(self._where)
         head.addLayout(names, 1)
         column.addLayout(head)
         self.view = QListView()
         self.view.setObjectName("navigation")
-        self.view.setAccessibleName("Places")
+        self.view.setAccessibleName(tr("Places"))
         self.view.setModel(self.model)
         self._delegate = _PlaceDelegate(theme)
         self.view.setItemDelegate(self._delegate)
@@ -258,7 +260,7 @@ class Sidebar(QFrame):
             sum(shown == "BUSY" for _, shown in renders), sum(shown == "FREE" for _, shown in renders),
             len(renders) - len(online),
         )  # fmt: skip
-        self._where.setText(state.server or "no connection yet")
+        self._where.setText(state.server or tr("no connection yet"))
 
 
 class StatusBar(QFrame):
@@ -315,8 +317,8 @@ class StatusBar(QFrame):
         icon = {Role.USER: "user", Role.VISOR: "visor", Role.GOD: "god"}.get(mode, "user")
         self.badge.setIcon(self._theme.icon(icon, ink))
         self.badge.setText(mode.name)
-        self.badge.setAccessibleName(f"Mode: {mode.name}")
-        self.badge.setToolTip(f"You act as {mode.name}. Click to change the mode.")
+        self.badge.setAccessibleName(tr("Mode: {0}", mode.name))
+        self.badge.setToolTip(tr("You act as {0}. Click to change the mode.", mode.name))
         self.badge.setStyleSheet(
             f"#mode {{ background: {look.modes.get(mode.name, look.bg3)}; color: {ink}; border: 0; border-radius: 0;"
             f" padding: 0 14px; font-weight: 600; }} #mode:focus {{ border: 2px solid {look.focus}; padding: 0 12px; }}"
@@ -335,24 +337,24 @@ class StatusBar(QFrame):
         elif state.lost_at:
             self._glyph.show_icon("glyph-dashed-ring", look.families["attn"].ink)
             since = words.clock_text(state.lost_at, session.clock())
-            self._connection.setText(f"{state.server} · lost since {since}, trying again")
+            self._connection.setText(tr("{0} · lost since {1}, trying again", state.server, since))
             self._connection.setToolTip(state.trouble)
         else:
             self._glyph.show_icon("glyph-dashed-ring", look.families["wait"].ink)
-            self._connection.setText("looking for the farm")
+            self._connection.setText(tr("looking for the farm"))
             self._connection.setToolTip(state.trouble)
 
     def _choose(self) -> None:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for role, icon, what in (
-            (Role.USER, "user", "change what is yours"), (Role.VISOR, "visor", "change everybody's jobs"),
-            (Role.GOD, "god", "change everything"),
+            (Role.USER, "user", tr("change what is yours")), (Role.VISOR, "visor", tr("change everybody's jobs")),
+            (Role.GOD, "god", tr("change everything")),
         ):  # fmt: skip
             entry = menu.addAction(self._theme.icon(icon), f"{role.name}: {what}")
             entry.triggered.connect(lambda checked=False, role=role: self._session.choose_mode(role))
             if role > self._session.granted:
                 entry.setEnabled(False)
-                entry.setToolTip(f"The server gives you {self._session.granted.name} at most.")
+                entry.setToolTip(tr("The server gives you {0} at most.", self._session.granted.name))
         menu.exec(self.badge.mapToGlobal(self.badge.rect().topLeft()) - menu.rect().bottomLeft())
         menu.deleteLater()

@@ -11,6 +11,7 @@ from afcore.rows import JobRow
 from afwatch import words
 from afwatch.actions import Asking
 from afwatch.inspecting import InspectorPage, add_page
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 
 __all__ = ["JobLogPage"]
@@ -27,7 +28,7 @@ class JobLogPage(QFrame):
         column.setContentsMargins(12, 12, 12, 12)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
-        self.text.setAccessibleName("Log of the job")
+        self.text.setAccessibleName(tr("Log of the job"))
         column.addWidget(self.text)
         theme.changed.connect(self._on_theme)
         self._on_theme()
@@ -40,7 +41,7 @@ class JobLogPage(QFrame):
         row = rows[0] if rows and isinstance(rows[0], JobRow) else None
         if row is None:
             self._asked = (0, 0)
-            self.text.setPlainText("Select a job to see what happened to it.")
+            self.text.setPlainText(tr("Select a job to see what happened to it."))
             return
         wanted = (row.id, row.version)
         if wanted == self._asked:
@@ -54,7 +55,7 @@ class JobLogPage(QFrame):
             return
         now = self._window.session.clock()
         lines = [_line(row, now) for row in reversed(body["rows"])]
-        self.text.setPlainText("\n".join(lines) or "Nothing happened to it yet.")
+        self.text.setPlainText("\n".join(lines) or tr("Nothing happened to it yet."))
 
     def _failed(self, error: AfError) -> None:
         self.text.setPlainText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
@@ -64,4 +65,4 @@ def _line(row: dict[str, Any], now: float) -> str:
     return f"{words.clock_text(row['at'], now):>16}  {row['who']:<10} {row['what']}"
 
 
-add_page(InspectorPage("log", "Log", JobLogPage, ("job",), order=60))
+add_page(InspectorPage("log", tr("Log"), JobLogPage, ("job",), order=60))

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 
 from afcore.states import Role
 from afwatch.places import places
+from afwatch.texts import tr
 
 if TYPE_CHECKING:
     from afwatch.views.window import MainWindow
@@ -28,13 +29,13 @@ class MenuBar(QMenuBar):
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
-        self.setAccessibleName("Menus")
+        self.setAccessibleName(tr("Menus"))
         self._window = window
         self.commands: list[QAction] = []
         """Every action of the window itself, for the palette."""
         self._farm()
         self._edit()
-        self._selection = self.addMenu("&Selection")
+        self._selection = self.addMenu(tr("&Selection"))
         self._selection.aboutToShow.connect(self._fill_selection)
         self._view()
         self._go()
@@ -53,27 +54,27 @@ class MenuBar(QMenuBar):
         return act
 
     def _farm(self) -> None:
-        menu, window = self.addMenu("&Farm"), self._window
-        self._add(menu, "Submit a job…", "Ctrl+Shift+K", window.open_submit, "submit")
-        self._add(menu, "Start an agent on this machine", "", window.start_agent, "render").setEnabled(
+        menu, window = self.addMenu(tr("&Farm")), self._window
+        self._add(menu, tr("Submit a job…"), "Ctrl+Shift+K", window.open_submit, "submit")
+        self._add(menu, tr("Start an agent on this machine"), "", window.start_agent, "render").setEnabled(
             window.offers_agent
         )
         menu.addSeparator()
-        self._add(menu, "Close", "Ctrl+Q", window.close, "close")
+        self._add(menu, tr("Close"), "Ctrl+Q", window.close, "close")
 
     def _edit(self) -> None:
-        menu, window = self.addMenu("&Edit"), self._window
-        self._add(menu, "Undo", "Ctrl+Z", window.undo, "undo")
+        menu, window = self.addMenu(tr("&Edit")), self._window
+        self._add(menu, tr("Undo"), "Ctrl+Z", window.undo, "undo")
         menu.addSeparator()
-        self._add(menu, "Commands…", "Ctrl+K", window.open_palette, "command")
-        self._add(menu, "Search", "Ctrl+F", window.begin_search, "search")
+        self._add(menu, tr("Commands…"), "Ctrl+K", window.open_palette, "command")
+        self._add(menu, tr("Search"), "Ctrl+F", window.begin_search, "search")
 
     def _fill_selection(self) -> None:
         self._selection.clear()
         pane: Any = self._window.current()
         build = getattr(pane, "build_menu", None)
         if build is None:
-            self._selection.addAction("Nothing is selected").setEnabled(False)
+            self._selection.addAction(tr("Nothing is selected")).setEnabled(False)
             return
         made: QMenu = build()
         self._selection.setToolTipsVisible(True)
@@ -82,38 +83,38 @@ class MenuBar(QMenuBar):
             self._selection.addAction(action)
 
     def _view(self) -> None:
-        menu, window = self.addMenu("&View"), self._window
+        menu, window = self.addMenu(tr("&View")), self._window
         theme = window.theme
-        self._add(menu, "Inspector", "Ctrl+I", window.toggle_inspector)
-        self._add(menu, "Sidebar", "Ctrl+B", window.toggle_sidebar)
-        self._add(menu, "Messages", "Ctrl+`", window.toggle_messages)
+        self._add(menu, tr("Inspector"), "Ctrl+I", window.toggle_inspector)
+        self._add(menu, tr("Sidebar"), "Ctrl+B", window.toggle_sidebar)
+        self._add(menu, tr("Messages"), "Ctrl+`", window.toggle_messages)
         menu.addSeparator()
-        self._add(menu, "Overview", "Alt+1", lambda: window.turn_inspector("overview"))
-        self._add(menu, "Parameters", "Alt+2", lambda: window.turn_inspector("parameters"))
-        self._add(menu, "Why not running", "Alt+3", lambda: window.turn_inspector("why"))
-        self._add(menu, "Log", "Alt+4", lambda: window.turn_inspector("log"))
+        self._add(menu, tr("Overview"), "Alt+1", lambda: window.turn_inspector("overview"))
+        self._add(menu, tr("Parameters"), "Alt+2", lambda: window.turn_inspector("parameters"))
+        self._add(menu, tr("Why not running"), "Alt+3", lambda: window.turn_inspector("why"))
+        self._add(menu, tr("Log"), "Alt+4", lambda: window.turn_inspector("log"))
         menu.addSeparator()
-        self._add(menu, "Compact rows", "Ctrl+D", window.toggle_compact)
-        self._add(menu, "Messages of the desktop", "", partial(
-            window.toggle_setting, "notices", True, "Messages of the desktop are"))
-        self._add(menu, "Sounds", "", partial(window.toggle_setting, "sounds", False, "Sounds are"))
-        self._add(menu, "Light or dark", "Ctrl+T", window.other_scheme)
-        self._add(menu, "Larger text", "Ctrl++", lambda: theme.choose_size(theme.size_percent + 10))
-        self._add(menu, "Smaller text", "Ctrl+-", lambda: theme.choose_size(theme.size_percent - 10))
-        self._add(menu, "Normal text", "Ctrl+0", lambda: theme.choose_size(100))
+        self._add(menu, tr("Compact rows"), "Ctrl+D", window.toggle_compact)
+        self._add(menu, tr("Messages of the desktop"), "", partial(
+            window.toggle_setting, "notices", True, tr("Messages of the desktop are")))
+        self._add(menu, tr("Sounds"), "", partial(window.toggle_setting, "sounds", False, tr("Sounds are")))
+        self._add(menu, tr("Light or dark"), "Ctrl+T", window.other_scheme)
+        self._add(menu, tr("Larger text"), "Ctrl++", lambda: theme.choose_size(theme.size_percent + 10))
+        self._add(menu, tr("Smaller text"), "Ctrl+-", lambda: theme.choose_size(theme.size_percent - 10))
+        self._add(menu, tr("Normal text"), "Ctrl+0", lambda: theme.choose_size(100))
 
     def _go(self) -> None:
-        menu, window = self.addMenu("&Go"), self._window
+        menu, window = self.addMenu(tr("&Go")), self._window
         for number, place in enumerate(places(), 1):
             keys = f"Ctrl+{number}" if number < 10 else ""
             self._add(menu, place.title, keys, partial(window.go, place.key), place.icon)
         menu.addSeparator()
-        self._add(menu, "Next area", "F6", window.next_area)
+        self._add(menu, tr("Next area"), "F6", window.next_area)
 
     def _mode(self) -> None:
-        menu, window = self.addMenu("&Mode"), self._window
+        menu, window = self.addMenu(tr("&Mode")), self._window
         for role, icon, what in (
-            (Role.USER, "user", "what is yours"), (Role.VISOR, "visor", "everybody's jobs"),
+            (Role.USER, "user", tr("what is yours")), (Role.VISOR, "visor", "everybody's jobs"),
             (Role.GOD, "god", "everything"),
         ):  # fmt: skip
             self._add(menu, f"{role.name}: {what}", "", partial(window.session.choose_mode, role), icon)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from afwatch import words
 from afwatch.actions import Asking
+from afwatch.texts import tr
 
 __all__ = ["CLEAR", "Nothing", "words_of_nothing"]
 
-CLEAR = "Clear filter"
+CLEAR = tr("Clear filter")
+COMMAND_LINE = " ".join(("afcmd", "job", "submit", "JOB.json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +32,22 @@ def words_of_nothing(window: Asking, kind: str, noun: str, total: int) -> Nothin
     state = window.session.state
     if not state.is_complete(kind):
         if state.connected:
-            return Nothing("info", f"The farm is telling its {noun}s.")
-        trouble = state.trouble or "Looking for the farm."
-        return Nothing("farm", trouble, "The monitor connects by itself as soon as it answers.")
+            return Nothing("info", tr("The farm is telling its {0}s.", noun))
+        trouble = state.trouble or tr("Looking for the farm.")
+        return Nothing("farm", trouble, tr("The monitor connects by itself as soon as it answers."))
     if total:
         return Nothing(
-            "search", f"No {noun} matches. {words.plural(total, noun)} without the filter.", action=CLEAR
+            "search", tr("No {0} matches. {1} without the filter.", noun, words.plural(total, noun)), action=CLEAR
         )
     if kind == "renders":
         return Nothing(
-            "farm", "No render has joined this farm. On a machine that should work for it run the line below.",
-            f"afrender --server {state.server}",
-            "Start an agent on this machine" if window.offers_agent else "", window.start_agent,
+            "farm", tr("No render has joined this farm. On a machine that should work for it run the line below."),
+            tr("afrender --server {0}", state.server),
+            tr("Start an agent on this machine") if window.offers_agent else "", window.start_agent,
         )  # fmt: skip
     if kind == "jobs":
         return Nothing(
-            "jobs", "There are no jobs here yet. Submit one here, or from your program, or by the line below.",
-            "afcmd job submit JOB.json", "Submit a job", window.open_submit,
+            "jobs", tr("There are no jobs here yet. Submit one here, or from your program, or by the line below."),
+            COMMAND_LINE, tr("Submit a job"), window.open_submit,
         )  # fmt: skip
-    return Nothing("info", f"There are no {noun}s yet.")
+    return Nothing("info", tr("There are no {0}s yet.", noun))

@@ -21,6 +21,7 @@ from afwatch.delegates.cells import service_icon
 from afwatch.delegates.strip import StripPainter
 from afwatch.inspecting import InspectorPage, add_page
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
 from afwatch.views.parts import Glyph, Shrinking, button, label
@@ -109,7 +110,7 @@ class Overview(QFrame):
         self._column.addStretch(1)
         self._column.addWidget(Glyph(self._theme, "info", self._theme.look.text3, 32), 0, Qt.AlignmentFlag.AlignHCenter)
         text = label(
-            f"Select a {self._noun} to see it here. Up and down arrows move, Enter opens.", tone="quiet"
+            tr("Select a {0} to see it here. Up and down arrows move, Enter opens.", self._noun), tone="quiet"
         )
         text.setWordWrap(True)
         text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -117,7 +118,7 @@ class Overview(QFrame):
         self._column.addStretch(1)
 
     def _several(self) -> None:
-        self._title(f"{words.plural(len(self._rows), self._noun)} selected", "", "")
+        self._title(tr("{0} selected", words.plural(len(self._rows), self._noun)), "", "")
         if isinstance(self._rows[0], JobRow):
             counts = [sum(row.counts[state] for row in self._rows) for state in range(len(TaskState))]
             self._progress([counts], counts)
@@ -180,7 +181,7 @@ class Overview(QFrame):
 
     def _progress(self, blocks: list[list[int]], counts: list[int]) -> None:
         over = counts[TaskState.DONE] + counts[TaskState.SKIPPED]
-        self._heading("Progress", f"{words.number(over)} of {words.plural(sum(counts), 'task')}")
+        self._heading(tr("Progress"), tr("{0} of {1}", words.number(over), words.plural(sum(counts), 'task')))
         self._column.addWidget(_Strip(self._theme, blocks))
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
@@ -208,12 +209,12 @@ class Overview(QFrame):
     def _job(self, row: JobRow) -> None:
         now = self._session.clock()
         state = words.job_state(row, now)
-        self._title(row.name, "job", state, f"job {row.id} · {row.user}")
+        self._title(row.name, "job", state, tr("job {0} · {1}", row.id, row.user))
         errors = row.counts[TaskState.ERROR]
         if errors:
             self._trouble(row, errors)
         self._progress([block.counts for block in row.blocks], row.counts)
-        self._heading("Blocks", words.number(len(row.blocks)))
+        self._heading(tr("Blocks"), words.number(len(row.blocks)))
         for block in row.blocks[:12]:
             line = QHBoxLayout()
             line.setSpacing(8)
@@ -221,33 +222,34 @@ class Overview(QFrame):
             line.addWidget(_line(block.name), 1)
             what = words.plural(block.tasks, "task")
             if block.errors:
-                what += f", {block.errors} with errors"
+                what += tr(", {0} with errors", block.errors)
             if block.waiting:
                 what += ", waits"
             line.addWidget(label(what, tone="quiet"))
             self._column.addLayout(line)
             self._column.addWidget(_Strip(self._theme, [block.counts]))
         if len(row.blocks) > 12:
-            self._column.addWidget(label(f"{len(row.blocks) - 12} more blocks", tone="quiet"))
-        self._heading("Time")
+            self._column.addWidget(label(tr("{0} more blocks", len(row.blocks) - 12), tone="quiet"))
+        self._heading(tr("Time"))
         over = row.counts[TaskState.DONE]
         spent = sum(block.run_time_sum_ms for block in row.blocks) / 1000
         self._facts([
-            ("Remaining", words.job_reason(row, state, now)),
-            ("A task takes", f"{words.duration(spent / over)} on average" if over and spent else ""),
-            ("Started", words.clock_text(row.time_started, now)),
-            ("Submitted", f"{words.clock_text(row.time_creation, now)} from {row.host_name or 'somewhere'}"),
+            (tr("Remaining"), words.job_reason(row, state, now)),
+            (tr("A task takes"), tr("{0} on average", words.duration(spent / over)) if over and spent else ""),
+            (tr("Started"), words.clock_text(row.time_started, now)),
+            (tr("Submitted"), tr("{0} from {1}", words.clock_text(row.time_creation, now),
+                                 row.host_name or 'somewhere')),
         ])  # fmt: skip
-        self._heading("More")
+        self._heading(tr("More"))
         self._facts([
-            ("Priority", str(row.priority)),
-            ("Branch", row.branch),
-            ("Services", ", ".join(dict.fromkeys(block.service for block in row.blocks))),
-            ("Note", row.annotation),
-            ("About", row.description),
+            (tr("Priority"), str(row.priority)),
+            (tr("Branch"), row.branch),
+            (tr("Services"), ", ".join(dict.fromkeys(block.service for block in row.blocks))),
+            (tr("Note"), row.annotation),
+            (tr("About"), row.description),
         ])  # fmt: skip
         self._column.addSpacing(8)
-        opened = button("Open tasks", lambda: self.open_job.emit(row.id), icon=self._theme.icon("jobs"))
+        opened = button(tr("Open tasks"), lambda: self.open_job.emit(row.id), icon=self._theme.icon("jobs"))
         self._column.addWidget(opened, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _trouble(self, row: JobRow, errors: int) -> None:
@@ -258,7 +260,7 @@ class Overview(QFrame):
         head = QHBoxLayout()
         ink = self._theme.look.families["bad"].ink
         head.addWidget(Glyph(self._theme, "glyph-octagon-cross", ink))
-        text = label(f"{words.plural(errors, 'task')} failed for good")
+        text = label(tr("{0} failed for good", words.plural(errors, 'task')))
         text.setStyleSheet(f"color: {ink};")
         text.setFont(self._theme.font("bold"))
         head.addWidget(text)
@@ -266,13 +268,14 @@ class Overview(QFrame):
         column.addLayout(head)
         where = ", ".join(block.name for block in row.blocks if block.counts[TaskState.ERROR])
         avoided = max((block.avoided_hosts for block in row.blocks), default=0)
-        column.addWidget(_line(f"In {where}." + (f" {words.plural(avoided, 'host')} avoided." if avoided else "")))
+        column.addWidget(_line(tr("In {0}.", where) + (tr(" {0} avoided.", words.plural(avoided,
+                                                                                        'host')) if avoided else "")))
         buttons = QHBoxLayout()
         buttons.addWidget(
-            button(f"Retry {words.plural(errors, 'task')}", self.retry.emit, icon=self._theme.icon("retry"))
+            button(tr("Retry {0}", words.plural(errors, 'task')), self.retry.emit, icon=self._theme.icon("retry"))
         )
         buttons.addWidget(
-            button("Show them", lambda: self.open_job.emit(row.id), icon=self._theme.icon("output"))
+            button(tr("Show them"), lambda: self.open_job.emit(row.id), icon=self._theme.icon("output"))
         )
         buttons.addStretch(1)
         column.addLayout(buttons)
@@ -282,24 +285,24 @@ class Overview(QFrame):
         """Show a user, a pool or a branch."""
         self._title(named([row]), "", "")
         self._facts([
-            ("Jobs", words.number(row.jobs) if hasattr(row, "jobs") else ""),
-            ("Renders", words.number(row.renders) if hasattr(row, "renders") else ""),
-            ("Running", words.plural(row.running, "task")),
-            ("Capacity", f"{words.number(row.capacity)} units in use"),
-            ("Priority", str(row.priority)),
-            ("Paused", "yes" if row.paused else ""),
-            ("Pattern", getattr(row, "pattern", "")),
-            ("Services", ", ".join(getattr(row, "services", []))),
-            ("Host", getattr(row, "host_name", "")),
-            ("Note", row.annotation),
+            (tr("Jobs"), words.number(row.jobs) if hasattr(row, "jobs") else ""),
+            (tr("Renders"), words.number(row.renders) if hasattr(row, "renders") else ""),
+            (tr("Running"), words.plural(row.running, "task")),
+            (tr("Capacity"), tr("{0} units in use", words.number(row.capacity))),
+            (tr("Priority"), str(row.priority)),
+            (tr("Paused"), "yes" if row.paused else ""),
+            (tr("Pattern"), getattr(row, "pattern", "")),
+            (tr("Services"), ", ".join(getattr(row, "services", []))),
+            (tr("Host"), getattr(row, "host_name", "")),
+            (tr("Note"), row.annotation),
         ])  # fmt: skip
 
     def _render(self, row: RenderRow) -> None:
         now = self._session.clock()
         self._title(row.name, "render", words.render_state(row), f"{row.pool} · {row.user}")
-        self._heading("Runs here", f"{row.running} of {row.max_tasks} slots")
+        self._heading(tr("Runs here"), tr("{0} of {1} slots", row.running, row.max_tasks))
         if not row.runs:
-            self._column.addWidget(label("Nothing at the moment.", tone="quiet"))
+            self._column.addWidget(label(tr("Nothing at the moment."), tone="quiet"))
         for run in row.runs[:16]:
             line = QHBoxLayout()
             line.addWidget(Glyph(self._theme, service_icon(run.service), size=16))
@@ -312,20 +315,24 @@ class Overview(QFrame):
                 last.setWordWrap(True)
                 self._column.addWidget(last)
         resources = row.resources
-        self._heading("Machine")
+        self._heading(tr("Machine"))
         load = resources.get("cpu_loadavg")
         self._facts([
-            ("Capacity", f"{row.used_capacity} of {row.capacity if row.capacity >= 0 else 'no limit'} units"),
-            ("Load", ", ".join(f"{value:g}" for value in load) if isinstance(load, list) else ""),
-            ("Memory", words.memory_text(resources.get("mem_total_mb", 0)) if resources.get("mem_total_mb") else ""),
-            ("Network", f"{resources.get('net_recv_kbsec', 0)} in, {resources.get('net_send_kbsec', 0)} out kB/s"),
-            ("Disk", f"{resources.get('hdd_rd_kbsec', 0)} read, {resources.get('hdd_wr_kbsec', 0)} written kB/s"),
-            ("System", row.os),
-            ("Hardware", str(resources.get("hw_info", ""))),
-            ("Address", row.address),
-            ("Program", row.engine),
-            ("Services", ", ".join(row.services)),
-            ("Note", row.annotation),
+            (tr("Capacity"), tr("{0} of {1} units", row.used_capacity,
+                                row.capacity if row.capacity >= 0 else 'no limit')),
+            (tr("Load"), ", ".join(f"{value:g}" for value in load) if isinstance(load, list) else ""),
+            (tr("Memory"), words.memory_text(resources.get("mem_total_mb",
+                                                           0)) if resources.get("mem_total_mb") else ""),
+            (tr("Network"), tr("{0} in, {1} out kB/s", resources.get('net_recv_kbsec', 0),
+                               resources.get('net_send_kbsec', 0))),
+            (tr("Disk"), tr("{0} read, {1} written kB/s", resources.get('hdd_rd_kbsec', 0),
+                            resources.get('hdd_wr_kbsec', 0))),
+            (tr("System"), row.os),
+            (tr("Hardware"), str(resources.get("hw_info", ""))),
+            (tr("Address"), row.address),
+            (tr("Program"), row.engine),
+            (tr("Services"), ", ".join(row.services)),
+            (tr("Note"), row.annotation),
         ])  # fmt: skip
 
 
@@ -336,4 +343,4 @@ def _overview(window: Asking, theme: Theme) -> QWidget:
     return made
 
 
-add_page(InspectorPage("overview", "Overview", _overview, order=10))
+add_page(InspectorPage("overview", tr("Overview"), _overview, order=10))

@@ -15,6 +15,7 @@ from afwatch.delegates.cells import draw_text
 from afwatch.delegates.strip import strip_image
 from afwatch.models.strip import pixel_counts, stack
 from afwatch.tasktables import BlockTasks
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour
 from afwatch.theme.tokens import measures
 
@@ -33,7 +34,7 @@ class OverviewStrip(QWidget):
         self._image: Any = None
         self.setMouseTracking(True)
         self.setFixedHeight(measures.strip_overview + 4 + 18)
-        self.setAccessibleName("Overview of all tasks")
+        self.setAccessibleName(tr("Overview of all tasks"))
 
     def show_table(self, table: BlockTasks) -> None:
         """Show a block, anew."""
@@ -81,7 +82,8 @@ class OverviewStrip(QWidget):
             part = self._table.state[first : max(first, last) + 1]
             found = numpy.bincount(part, minlength=len(TaskState))
             said = ", ".join(f"{found[state]} {self._word(state)}" for state in TaskState if found[state])
-            where = f"Task {first}" if last <= first else f"Tasks {words.number(first)} to {words.number(last)}"
+            where = tr("Task {0}", first) if last <= first else tr("Tasks {0} to {1}", words.number(first),
+                                                                   words.number(last))
             QToolTip.showText(event.globalPosition().toPoint(), f"{where}: {said}", self)
 
     def _word(self, state: TaskState) -> str:

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from afwatch import words
 from afwatch.actions import reason_against, rows_for
 from afwatch.delegates.cells import draw_text
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour, draw_icon
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def palette_entries(window: MainWindow) -> list[Entry]:
     found.sort(key=lambda entry: bool(entry.reason))
     found += [
         Entry("command", act.text().replace("&", "").rstrip("…"), act.shortcut().toString(), act.trigger,
-              "" if act.isEnabled() else "not here")
+              "" if act.isEnabled() else tr("not here"))
         for act in window.menu_bar.commands
     ]  # fmt: skip
     state = window.session.state
     found += [
-        Entry("job", row.name, "", partial(window.open_job, row.id), about=f"job {row.id} of {row.user}")
+        Entry("job", row.name, "", partial(window.open_job, row.id), about=tr("job {0} of {1}", row.id, row.user))
         for row in list(state.jobs.values())[-2000:]
     ]
     found += [
@@ -131,15 +132,15 @@ class Palette(QFrame):
         column.setContentsMargins(8, 8, 8, 8)
         self.field = QLineEdit()
         self.field.setMinimumHeight(36)
-        self.field.setPlaceholderText("What to do, where to go, which job or render")
-        self.field.setAccessibleName("Command")
+        self.field.setPlaceholderText(tr("What to do, where to go, which job or render"))
+        self.field.setAccessibleName(tr("Command"))
         self.field.textChanged.connect(self._narrow)
         self.field.installEventFilter(self)
         self._model = QStringListModel()
         self.view = QListView()
         self.view.setModel(self._model)
         self.view.setItemDelegate(_EntryDelegate(self))
-        self.view.setAccessibleName("Commands")
+        self.view.setAccessibleName(tr("Commands"))
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setUniformItemSizes(True)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -26,6 +26,7 @@ from afwatch.models.grouped import GroupedModel, Groups
 from afwatch.models.rows import RowModel
 from afwatch.savedviews import SavedView
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.nothing import CLEAR, words_of_nothing
@@ -57,20 +58,23 @@ class ListPane(QWidget):
         actions: tuple[Action, ...],
         *,
         title: str,
+        place: str,
         noun: str,
         row_height: int,
         lines: int = 1,
         base: Callable[[Any], bool] | None = None,
         groups: Groups | None = None,
     ) -> None:
-        """``base`` restricts the view itself; ``groups`` shows rows under those of another kind."""
+        """``place``: its key among the places; ``base`` restricts the view itself; ``groups``
+        shows rows under those of another kind.
+        """
         super().__init__()
         self.setObjectName("main")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.session: Session = window.session
         self.theme = theme
         self.noun = noun
-        self.title = title
+        self.title, self.place = title, place
         self.actions_here = actions
         self.shown = shown
         self.window_asked = window
@@ -94,8 +98,8 @@ class ListPane(QWidget):
         self.table = TableView(self.model, theme.row_height(row_height, lines), title)
         kind = GroupDelegate if groups is not None else CellDelegate
         self.table.setItemDelegate(kind(theme, shown.columns, shown.look, self.session.clock, self.table))
-        for place, column in enumerate(shown.columns):
-            self.table.setColumnWidth(place, column.width)
+        for at, column in enumerate(shown.columns):
+            self.table.setColumnWidth(at, column.width)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(1 if shown.kind == "renders" else 0, Qt.SortOrder.AscendingOrder)
         self.table.chosen.connect(self._on_chosen)
@@ -119,7 +123,8 @@ class ListPane(QWidget):
         self.search = SearchLine(theme, shown.placeholder)
         self.search.searched.connect(lambda text: self._filter())
         self._problem = Shrinking()
-        self._moved = button("", self.table.sort_now, shape="flat", tip="Rows stay under the pointer; F5 sorts them")
+        self._moved = button("", self.table.sort_now, shape="flat",
+                             tip=tr("Rows stay under the pointer; F5 sorts them"))
         self._empty = Empty(theme, self)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
@@ -147,13 +152,13 @@ class ListPane(QWidget):
                 made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
                 self._buttons[action.key] = made
                 row.addWidget(made)
-        self._more = button("", self._more_menu, icon=self.theme.icon("more"), tip="Every action")
+        self._more = button("", self._more_menu, icon=self.theme.icon("more"), tip=tr("Every action"))
         row.addWidget(self._more)
         self._add_keys()
         column.addWidget(header)
         line, row = bar("search-row", measures.search_row)
         row.addWidget(self.search)
-        self._views = button("", self._view_menu, icon=self.theme.icon("columns"), tip="Columns and saved views")
+        self._views = button("", self._view_menu, icon=self.theme.icon("columns"), tip=tr("Columns and saved views"))
         row.addWidget(self._views)
         column.addWidget(line)
         chips, row = bar("chips", measures.chip_row)
@@ -337,9 +342,9 @@ class ListPane(QWidget):
             chip.set_count(counts.get(state, 0))
         total, shown = self.model.total, self.model.items_shown
         text = words.plural(total, self.noun)
-        self._count.setText(text if shown == total else f"{text}, {words.number(shown)} shown")
+        self._count.setText(text if shown == total else tr("{0}, {1} shown", text, words.number(shown)))
         moved = self.model.moved
-        self._moved.setText(f"{moved} moved · Sort now (F5)" if moved else "")
+        self._moved.setText(tr("{0} moved · Sort now (F5)", moved) if moved else "")
         self._moved.setVisible(bool(moved))
         if shown:
             self._stack.setCurrentWidget(self.table)
@@ -373,7 +378,7 @@ class ListPane(QWidget):
         """Return what is shown, to be kept under a name."""
         header = self.table.horizontalHeader()
         return SavedView(
-            name, {"All jobs": "jobs", "My jobs": "mine"}.get(self.title, self.title.lower()), self.search.text(),
+            name, self.place, self.search.text(),
             [state for state, chip in self._chips.items() if chip.isChecked()], sorted(self.hidden),
             self._shown.columns[header.sortIndicatorSection()].key,
             header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder, self._compact,

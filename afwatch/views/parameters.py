@@ -32,6 +32,7 @@ from afwatch.actions import KINDS, Asking, key_of, named
 from afwatch.inspecting import InspectorPage, add_page
 from afwatch.models.parameters import Edited, ParameterSet
 from afwatch.parameterwords import SECTIONS, section_of, word_of
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.parts import Choice, Shrinking, button, label
@@ -62,11 +63,11 @@ class ParametersPage(QFrame):
         head.setSpacing(8)
         self._title = Shrinking()
         self._of = Choice(theme)
-        self._of.setAccessibleName("Which part is edited")
+        self._of.setAccessibleName(tr("Which part is edited"))
         self._of.activated.connect(lambda place: self._load())
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Find a parameter")
-        self.search.setAccessibleName("Find a parameter")
+        self.search.setPlaceholderText(tr("Find a parameter"))
+        self.search.setAccessibleName(tr("Find a parameter"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._narrow)
         for part in (self._title, self._of, self.search):
@@ -92,8 +93,8 @@ class ParametersPage(QFrame):
         row = QHBoxLayout(foot)
         row.setContentsMargins(16, 0, 16, 0)
         self._said = Shrinking()
-        self._revert = button("Revert", self.revert, tip="Forget what was typed")
-        self._apply = button("Apply", self.apply, role="main", tip="Ctrl+Enter")
+        self._revert = button(tr("Revert"), self.revert, tip=tr("Forget what was typed"))
+        self._apply = button(tr("Apply"), self.apply, role="main", tip="Ctrl+Enter")
         row.addWidget(self._said, 1)
         row.addWidget(self._revert)
         row.addWidget(self._apply)
@@ -109,15 +110,15 @@ class ParametersPage(QFrame):
         if same and self._set is not None:
             self._timer.start()  # changes come in flocks
             return
-        self._title.setText(named(rows, noun) if rows else f"Select a {noun} to edit it.")
+        self._title.setText(named(rows, noun) if rows else tr("Select a {0} to edit it.", noun))
         self._of.setVisible(len(rows) == 1 and isinstance(rows[0], JobRow))
         self._of.clear()
         if self._of.isVisibleTo(self):
-            self._of.addItem("The job", "job")
+            self._of.addItem(tr("The job"), "job")
             if len(rows[0].blocks) > 1:
-                self._of.addItem("All its blocks", "all")
+                self._of.addItem(tr("All its blocks"), "all")
             for block in rows[0].blocks[:100]:
-                self._of.addItem(f"Block {block.name}", block.index)
+                self._of.addItem(tr("Block {0}", block.name), block.index)
         self._set = None
         self._load()
 
@@ -264,13 +265,13 @@ class ParametersPage(QFrame):
             return ""
         session = self._window.session
         if not session.state.connected:
-            return "There is no connection to the farm."
+            return tr("There is no connection to the farm.")
         operation = find_operation(self._set.request({})[0])
         if session.mode < operation.role:
-            return f"Editing this is for {operation.role.name} mode."
+            return tr("Editing this is for {0} mode.", operation.role.name)
         owners = {getattr(row, "user", getattr(row, "name", "")) for row in self._rows}
         if operation.owner == "own" and session.mode < Role.VISOR and owners - {session.user}:
-            return "Not yours: look, but in USER mode you change what is yours."
+            return tr("Not yours: look, but in USER mode you change what is yours.")
         return ""
 
     def _narrow(self) -> None:
@@ -311,7 +312,7 @@ class ParametersPage(QFrame):
             self._load()
 
         pending.success(done).failure(self._failed)
-        self._window.tell_done(pending, f"Changed {told} of {named(self._rows, noun)}.")
+        self._window.tell_done(pending, tr("Changed {0} of {1}.", told, named(self._rows, noun)))
 
     def _failed(self, error: AfError) -> None:
         if self._set is not None:
@@ -320,4 +321,4 @@ class ParametersPage(QFrame):
         self._said.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
 
 
-add_page(InspectorPage("parameters", "Parameters", ParametersPage, order=20))
+add_page(InspectorPage("parameters", tr("Parameters"), ParametersPage, order=20))

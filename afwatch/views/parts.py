@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from afwatch import words
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, draw_icon
 from afwatch.theme.tokens import measures
 
@@ -165,7 +166,7 @@ class Empty(QWidget):
         self._more.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more.setFont(theme.font("mono"))
         self._button = QPushButton()
-        self._button.setAccessibleName("What to do next")
+        self._button.setAccessibleName(tr("What to do next"))
         self._button.hide()
         self._done: Callable[[], object] = lambda: None
         self._button.clicked.connect(lambda: self._done())
@@ -182,7 +183,7 @@ class Empty(QWidget):
         self._more.setText(more)
         self._more.setVisible(bool(more))
         self._button.setText(action)
-        self._button.setAccessibleName(action or "What to do next")
+        self._button.setAccessibleName(action or tr("What to do next"))
         self._button.setVisible(bool(action))
         self._done = done or (lambda: None)
 
@@ -204,7 +205,7 @@ class Toast(QFrame):
         self._text = label()
         self._text.setObjectName("toast-text")
         self._left = label(tone="quiet")
-        self._undo = button("Undo", self._on_undo, icon=theme.icon("undo"))
+        self._undo = button(tr("Undo"), self._on_undo, icon=theme.icon("undo"))
         for part in (self._glyph, self._text, self._left, self._undo):
             row.addWidget(part)
         self._taken_back: Callable[[], object] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit
 
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 
 __all__ = ["SearchLine", "bar"]
@@ -29,7 +30,7 @@ class SearchLine(QLineEdit):
     def __init__(self, theme: Theme, placeholder: str) -> None:
         super().__init__()
         self.setPlaceholderText(placeholder)
-        self.setAccessibleName("Search")
+        self.setAccessibleName(tr("Search"))
         self.setClearButtonEnabled(True)
         self._icon = self.addAction(theme.icon("search", theme.look.text3), QLineEdit.ActionPosition.LeadingPosition)
         self._timer = QTimer(self)

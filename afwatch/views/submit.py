@@ -33,6 +33,7 @@ from afwatch import words
 from afwatch.models.submission import Preview, Submission
 from afwatch.session import Session
 from afwatch.settings import Settings
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import Choice, NumberField, Shrinking, button, label
 
@@ -51,7 +52,7 @@ class SubmitDialog(QDialog):
         self, session: Session, theme: Theme, settings: Settings, parent: QWidget | None = None, scene: str = ""
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Submit a job")
+        self.setWindowTitle(tr("Submit a job"))
         self.resize(1080, 752)
         self._session, self._theme, self._settings = session, theme, settings
         self.submitted = 0
@@ -80,13 +81,13 @@ class SubmitDialog(QDialog):
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(12)
-        title = label("Submit a job")
+        title = label(tr("Submit a job"))
         title.setFont(self._theme.font("title2"))
         column.addWidget(title)
         kinds = QHBoxLayout()
         kinds.setSpacing(2)
         self._kinds = {}
-        for kind, text in (("scene", "A scene"), ("command", "A command")):
+        for kind, text in (("scene", tr("A scene")), ("command", tr("A command"))):
             made = button(text, partial(self._turn, kind), shape="segment")
             made.setCheckable(True)
             self._kinds[kind] = made
@@ -97,44 +98,46 @@ class SubmitDialog(QDialog):
         scene.setEditable(True)
         scene.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         scene.editTextChanged.connect(self._later)
-        browse = button("Browse…", self._browse, icon=self._theme.icon("folder", self._theme.look.text2))
-        grid = self._section(column, "What")
-        self._put(grid, 0, "scene", "Scene", scene, browse)
-        self._line(grid, 1, "command", "Command", "render -f @#@ scene")
-        self._line(grid, 2, "node", "Node")
-        self._line(grid, 3, "take", "Take")
-        self._line(grid, 4, "output", "Output", "instead of what the scene says; #### for the frame")
-        self._line(grid, 5, "files", "Images", "written images, for previews: beauty.####.exr")
-        self._line(grid, 6, "arguments", "Arguments", "further arguments of the program")
-        grid = self._section(column, "Frames")
+        browse = button(tr("Browse…"), self._browse, icon=self._theme.icon("folder", self._theme.look.text2))
+        grid = self._section(column, tr("What"))
+        self._put(grid, 0, "scene", tr("Scene"), scene, browse)
+        self._line(grid, 1, "command", tr("Command"), tr("render -f @#@ scene"))
+        self._line(grid, 2, "node", tr("Node"))
+        self._line(grid, 3, "take", tr("Take"))
+        self._line(grid, 4, "output", tr("Output"), tr("instead of what the scene says; #### for the frame"))
+        self._line(grid, 5, "files", tr("Images"), tr("written images, for previews: beauty.####.exr"))
+        self._line(grid, 6, "arguments", tr("Arguments"), tr("further arguments of the program"))
+        grid = self._section(column, tr("Frames"))
         numbers = QHBoxLayout()
         numbers.setSpacing(8)
-        for name, text, least in (("first", "from", -999_999), ("last", "to", -999_999), ("by", "every", 1),
-                                  ("per_task", "a task", 1)):  # fmt: skip
+        for name, text, least in (("first", tr("from"), -999_999), ("last", tr("to"), -999_999),
+                                  ("by", tr("every"), 1),
+                                  ("per_task", tr("a task"), 1)):  # fmt: skip
             numbers.addWidget(label(text, tone="quiet"))
-            numbers.addWidget(self._number(name, least, 999_999, {"per_task": "Frames per task"}.get(name, text)))
+            numbers.addWidget(self._number(name, least, 999_999, {"per_task": tr("Frames per task")}.get(name, text)))
         numbers.addStretch(1)
-        grid.addWidget(label("Range", tone="help"), 0, 0)
+        grid.addWidget(label(tr("Range"), tone="help"), 0, 0)
         grid.addLayout(numbers, 0, 1, 1, 2)
-        grid = self._section(column, "How")
-        self._line(grid, 0, "name", "Name", "of the job; else the scene's")
+        grid = self._section(column, tr("How"))
+        self._line(grid, 0, "name", tr("Name"), tr("of the job; else the scene's"))
         state = self._session.state
-        self._choice(grid, 1, "service", "Service", ["", *sorted({block.service for row in state.jobs.values()
+        self._choice(grid, 1, "service", tr("Service"), ["", *sorted({block.service for row in state.jobs.values()
                                                                  for block in row.blocks})])  # fmt: skip
         more = QHBoxLayout()
         more.setSpacing(8)
-        more.addWidget(self._number("priority", 0, 250, "Priority"))
-        more.addWidget(label("capacity", tone="quiet"))
-        more.addWidget(self._number("capacity", -1, 1_000_000, "Capacity"))
-        more.addWidget(label("most at once", tone="quiet"))
-        more.addWidget(self._number("max_running_tasks", -1, 1_000_000, "Most tasks at once"))
+        more.addWidget(self._number("priority", 0, 250, tr("Priority")))
+        more.addWidget(label(tr("capacity"), tone="quiet"))
+        more.addWidget(self._number("capacity", -1, 1_000_000, tr("Capacity")))
+        more.addWidget(label(tr("most at once"), tone="quiet"))
+        more.addWidget(self._number("max_running_tasks", -1, 1_000_000, tr("Most tasks at once")))
         more.addStretch(1)
-        grid.addWidget(label("Priority", tone="help"), 2, 0)
+        grid.addWidget(label(tr("Priority"), tone="help"), 2, 0)
         grid.addLayout(more, 2, 1, 1, 2)
-        self._choice(grid, 3, "pool", "Pool", ["", *sorted(row.path for row in state.pools.values())])
-        self._choice(grid, 4, "branch", "Branch", ["", *sorted(row.path for row in state.branches.values())])
-        self._line(grid, 5, "hosts_mask", "Hosts", "regular expression; empty for all")
-        self._line(grid, 6, "depend_mask", "After jobs", "regular expression of your jobs that must be done first")
+        self._choice(grid, 3, "pool", tr("Pool"), ["", *sorted(row.path for row in state.pools.values())])
+        self._choice(grid, 4, "branch", tr("Branch"), ["", *sorted(row.path for row in state.branches.values())])
+        self._line(grid, 5, "hosts_mask", tr("Hosts"), tr("regular expression; empty for all"))
+        self._line(grid, 6, "depend_mask", tr("After jobs"),
+                   tr("regular expression of your jobs that must be done first"))
         column.addStretch(1)
         return page
 
@@ -161,7 +164,7 @@ class SubmitDialog(QDialog):
         grid.addWidget(field, place, 1, 1, 1 if beside is not None else 2)
         if beside is not None:
             grid.addWidget(beside, place, 2)
-            self._labels[f"{name} beside"] = beside
+            self._labels[f"{name}:beside"] = beside
 
     def _line(self, grid: QGridLayout, place: int, name: str, text: str, hint: str = "") -> None:
         line = QLineEdit()
@@ -193,13 +196,13 @@ class SubmitDialog(QDialog):
         column = QVBoxLayout(side)
         column.setContentsMargins(20, 20, 20, 16)
         column.setSpacing(10)
-        head = label("What will be sent")
+        head = label(tr("What will be sent"))
         head.setFont(self._theme.font("title3"))
         column.addWidget(head)
         self._counts = label("", tone="help")
         column.addWidget(self._counts)
         self._commands: dict[str, QPlainTextEdit] = {}
-        for key, text in (("first", "First command"), ("last", "Last command")):
+        for key, text in (("first", tr("First command")), ("last", tr("Last command"))):
             column.addWidget(label(text, tone="quiet"))
             shown = QPlainTextEdit()
             shown.setReadOnly(True)
@@ -210,20 +213,20 @@ class SubmitDialog(QDialog):
             column.addWidget(shown)
         self._file = Shrinking()
         column.addWidget(self._file)
-        checks = label("Checks")
+        checks = label(tr("Checks"))
         checks.setFont(self._theme.font("strong"))
         column.addWidget(checks)
         self.checks = label()
         self.checks.setWordWrap(True)
         self.checks.setAlignment(Qt.AlignmentFlag.AlignTop)
         column.addWidget(self.checks, 1)
-        self._paused = QCheckBox("Submit paused")
+        self._paused = QCheckBox(tr("Submit paused"))
         self.fields["paused"] = self._paused
         row = QHBoxLayout()
         row.addWidget(self._paused)
         row.addStretch(1)
-        row.addWidget(button("Cancel", self.reject))
-        self._submit = button("Submit", self.submit, role="main", tip="Ctrl+Enter")
+        row.addWidget(button(tr("Cancel"), self.reject))
+        self._submit = button(tr("Submit"), self.submit, role="main", tip="Ctrl+Enter")
         self._submit.setDefault(True)
         row.addWidget(self._submit)
         column.addLayout(row)
@@ -259,7 +262,7 @@ class SubmitDialog(QDialog):
         wanted = self.submission()
         node, take = wanted.labels()
         scene = wanted.kind == "scene"
-        for name, shown in (("scene", scene), ("scene beside", scene), ("command", not scene),
+        for name, shown in (("scene", scene), ("scene:beside", scene), ("command", not scene),
                             ("node", scene and bool(node)), ("take", scene and bool(take)), ("output", scene),
                             ("arguments", scene)):  # fmt: skip
             self._labels[name].setVisible(shown)
@@ -267,7 +270,7 @@ class SubmitDialog(QDialog):
                 self.fields[name].setVisible(shown)
         for name, text in (("node", node), ("take", take)):
             said: Any = self._labels[name]
-            said.setText(text or name.capitalize())
+            said.setText(tr(text or name.capitalize()))
         self._show(wanted.preview())
 
     def _show(self, found: Preview) -> None:
@@ -275,18 +278,19 @@ class SubmitDialog(QDialog):
         if found.problems:
             self.checks.setText("\n".join(f"✕  {_said(problem)}" for problem in found.problems))
             self.checks.setStyleSheet(f"color: {look.families['bad'].ink};")
-            self._counts.setText("Not yet: something is missing.")
+            self._counts.setText(tr("Not yet: something is missing."))
         else:
-            self.checks.setText("✓  The farm would take it as it is.")
+            self.checks.setText(tr("✓  The farm would take it as it is."))
             self.checks.setStyleSheet(f"color: {look.families['good'].ink};")
-            self._counts.setText(f"{words.plural(found.frames, 'frame')} in {words.plural(found.tasks, 'task')}")
+            self._counts.setText(tr("{0} in {1}", words.plural(found.frames, 'frame'), words.plural(found.tasks,
+                                                                                                    'task')))
         for key, text in (("first", found.first), ("last", found.last)):
             self._commands[key].setPlainText(text)
-        self._file.setText(f"Writes {found.files}" if found.files else "")
+        self._file.setText(tr("Writes {0}", found.files) if found.files else "")
         self._submit.setEnabled(not found.problems and self._session.state.connected)
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "The scene to render")
+        path, _ = QFileDialog.getOpenFileName(self, tr("The scene to render"))
         if path:
             self.fields["scene"].setEditText(path)
 
@@ -357,7 +361,7 @@ def open_submit_dialog(window: MainWindow, scene: str = "") -> SubmitDialog:
     dialog = SubmitDialog(window.session, window.theme, window.settings, window, scene)
 
     def taken() -> None:
-        window.tell_reason(f"Job {dialog.submitted} is submitted.")
+        window.tell_reason(tr("Job {0} is submitted.", dialog.submitted))
         window.show_job(dialog.submitted)
 
     dialog.accepted.connect(taken)

@@ -13,6 +13,7 @@ from afwatch.actions import Asking
 from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.places import Place, add_place
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import Empty
 from afwatch.views.tasks import TasksPane
@@ -36,7 +37,8 @@ class SystemJobPane(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._empty = Empty(theme, self)
-        self._empty.say("system", "The system job has nothing to do: it runs what follows a job's end or precedes it.")
+        self._empty.say("system",
+                        tr("The system job has nothing to do: it runs what follows a job's end or precedes it."))
         self._column.addWidget(self._empty)
 
     @property
@@ -94,4 +96,4 @@ def _figures(session: Session) -> tuple[int, int]:
     return (sum(row.counts), row.counts[TaskState.ERROR]) if row is not None else (0, 0)
 
 
-add_place(Place("system", "System job", "system", SystemJobPane, _figures, 70, Role.GOD))
+add_place(Place("system", tr("System job"), "system", SystemJobPane, _figures, 70, Role.GOD))

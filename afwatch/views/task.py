@@ -30,6 +30,7 @@ from afcore.states import TaskState
 from afwatch import words
 from afwatch.changes import ChangeSet, Lines
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
 from afwatch.views.parts import Glyph, button, label
@@ -58,24 +59,24 @@ class TaskWindow(QWidget):
         self.resize(1040, 720)
         self._glyph = Glyph(theme)
         self._word = label()
-        self._title = label(f"task {task}")
+        self._title = label(tr("task {0}", task))
         self._facts = label(tone="help")
         self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._command = QPlainTextEdit()
         self._command.setReadOnly(True)
-        self._command.setAccessibleName("Command")
+        self._command.setAccessibleName(tr("Command"))
         self._command.setMaximumHeight(64)
         self.output = QPlainTextEdit()
         self.output.setReadOnly(True)
-        self.output.setAccessibleName("Output")
+        self.output.setAccessibleName(tr("Output"))
         self.output.setMaximumBlockCount(_MOST_LINES)
         self.output.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._note = label(tone="quiet")
-        self._follow_end = QCheckBox("Stay at the end")
+        self._follow_end = QCheckBox(tr("Stay at the end"))
         self._follow_end.setChecked(True)
         self._find = QLineEdit()
-        self._find.setPlaceholderText("Find in the output, Enter for the next")
-        self._find.setAccessibleName("Find in the output")
+        self._find.setPlaceholderText(tr("Find in the output, Enter for the next"))
+        self._find.setAccessibleName(tr("Find in the output"))
         self._find.returnPressed.connect(self._find_next)
         self._tabs: dict[str, QPushButton] = {}
         self._stack = QStackedWidget()
@@ -97,7 +98,8 @@ class TaskWindow(QWidget):
         for part in (self._glyph, self._word, self._title):
             head.addWidget(part)
         head.addStretch(1)
-        again = button("Read again", self.reload, icon=self._theme.icon("restart"), tip="Read the newest output (F5)")
+        again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
+                       tip=tr("Read the newest output (F5)"))
         again.setShortcut("F5")
         head.addWidget(again)
         column.addLayout(head)
@@ -105,7 +107,8 @@ class TaskWindow(QWidget):
         column.addWidget(self._command)
         tabs = QHBoxLayout()
         tabs.setSpacing(2)
-        for key, title in (("output", "Output"), ("runs", "Runs"), ("command", "Command"), ("files", "Files")):
+        for key, title in (("output", tr("Output")), ("runs", tr("Runs")), ("command", tr("Command")), ("files",
+                                                                                                        tr("Files"))):
             tab = self._tabs[key] = button(title, partial(self.turn, key), shape="tab")
             tab.setCheckable(True)
             tabs.addWidget(tab)
@@ -156,7 +159,7 @@ class TaskWindow(QWidget):
         self._leave()
         self.output.clear()
         job, block, task = self.key
-        self._note.setText("Reading…")
+        self._note.setText(tr("Reading…"))
         pending = self._session.ask("task.log", job=job, block=block, task=task, run=run, offset=-_KEPT_BYTES,
                                     limit=_KEPT_BYTES)  # fmt: skip
         pending.success(self._on_log).failure(self._failed)
@@ -177,20 +180,20 @@ class TaskWindow(QWidget):
         self._word.setText(shown.brief)
         self._word.setStyleSheet(f"color: {ink};")
         known = self._session.state.jobs.get(job)
-        name = known.name if known is not None else f"job {job}"
-        where = known.blocks[block].name if known is not None else f"block {block}"
+        name = known.name if known is not None else tr("job {0}", job)
+        where = known.blocks[block].name if known is not None else tr("block {0}", block)
         self._title.setText(row["name"])
         self.setWindowTitle(f"{row['name']} · {where} · {name}")
         now = self._session.clock()
         took = ""
         if row["started"]:
             end = row["finished"] if row["finished"] >= row["started"] else now
-            length = words.duration(end - row["started"]) if end > row["started"] else "less than 1 s"
-            took = f"took {length}" if end != now else length
+            length = words.duration(end - row["started"]) if end > row["started"] else tr("less than 1 s")
+            took = tr("took {0}", length) if end != now else length
         facts = [
-            name, where, f"on {row['render']}" if row["render"] else "", words.plural(row["starts"], "start"),
+            name, where, tr("on {0}", row['render']) if row["render"] else "", words.plural(row["starts"], "start"),
             words.plural(row["errors"], "error") if row["errors"] else "",
-            f"started {words.clock_text(row['started'], now)}" if row["started"] else "", took,
+            tr("started {0}", words.clock_text(row['started'], now)) if row["started"] else "", took,
         ]  # fmt: skip
         self._facts.setText(" · ".join(fact for fact in facts if fact))
         command = row["command"]
@@ -206,12 +209,12 @@ class TaskWindow(QWidget):
         self._decoder.reset()
         job, block, task = self.key
         if not run:
-            self._note.setText(f"Not started yet. {state_look('task', state).full}.")
+            self._note.setText(tr("Not started yet. {0}.", state_look('task', state).full))
         elif state == "RUNNING":
-            self._note.setText(f"Output of run {run}, as it comes.")
+            self._note.setText(tr("Output of run {0}, as it comes.", run))
             self._following = self._session.follow(job, block, task, 0, self._on_lines)
         else:
-            self._note.setText("Reading…")
+            self._note.setText(tr("Reading…"))
             pending = self._session.ask("task.log", job=job, block=block, task=task, offset=-_KEPT_BYTES,
                                         limit=_KEPT_BYTES)  # fmt: skip
             pending.success(self._on_log).failure(self._failed)
@@ -219,10 +222,10 @@ class TaskWindow(QWidget):
     def _on_log(self, body: dict[str, Any]) -> None:
         self.output.setPlainText(body["text"])
         left_out = body["offset"]
-        note = f"Output of run {body['run']}, {words.number(body['size'])} bytes."
+        note = tr("Output of run {0}, {1} bytes.", body['run'], words.number(body['size']))
         if left_out > 0:
-            note += f" The first {words.number(left_out)} are left out here."
-        self._note.setText(note if body["size"] else f"Run {body['run']} wrote nothing.")
+            note += tr(" The first {0} are left out here.", words.number(left_out))
+        self._note.setText(note if body["size"] else tr("Run {0} wrote nothing.", body['run']))
         self._to_end()
 
     def _on_lines(self, lines: Lines | AfError) -> None:
@@ -236,7 +239,7 @@ class TaskWindow(QWidget):
         self._to_end()
         if lines.last:
             self._following = 0
-            self._note.setText(f"Output of run {lines.run}. The run is over.")
+            self._note.setText(tr("Output of run {0}. The run is over.", lines.run))
 
     def _to_end(self) -> None:
         if self._follow_end.isChecked():
@@ -251,7 +254,7 @@ class TaskWindow(QWidget):
         if text and not self.output.find(text):
             self.output.moveCursor(QTextCursor.MoveOperation.Start)
             if not self.output.find(text):
-                self._note.setText(f'The output has no "{text}".')
+                self._note.setText(tr("The output has no \"{0}\".", text))
 
     # Changes
 

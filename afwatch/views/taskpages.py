@@ -23,12 +23,13 @@ from afcore.errors import AfError
 from afwatch import words
 from afwatch.parameterwords import value_text, word_of
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour
 from afwatch.views.parts import label
 
 __all__ = ["CommandPage", "FilesPage", "RunsPage"]
 
-_COLUMNS = ("Run", "How it ended", "Host", "Ended", "Took", "Exit", "User")
+_COLUMNS = (tr("Run"), tr("How it ended"), tr("Host"), tr("Ended"), tr("Took"), tr("Exit"), tr("User"))
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 _THUMBNAIL = 160
 
@@ -47,7 +48,7 @@ class RunsPage(QWidget):
         self.summary.setWordWrap(True)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
-        self.table.setAccessibleName("Runs of the task")
+        self.table.setAccessibleName(tr("Runs of the task"))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setShowGrid(False)
@@ -85,10 +86,10 @@ class RunsPage(QWidget):
         failed = Counter(row.get("hostname", "") for row in rows if row.get("error"))
         if failed:
             told = ", ".join(f"{host} ({count})" for host, count in failed.most_common(8))
-            self.summary.setText(f"{words.plural(sum(failed.values()), 'error')}, on {told}.")
+            self.summary.setText(tr("{0}, on {1}.", words.plural(sum(failed.values()), 'error'), told))
         else:
             self.summary.setText(
-                f"{words.plural(len(rows), 'finished run')}, none failed." if rows else "No run is over yet."
+                tr("{0}, none failed.", words.plural(len(rows), 'finished run')) if rows else tr("No run is over yet.")
             )
 
     def _failed(self, error: AfError) -> None:
@@ -109,15 +110,15 @@ class CommandPage(QWidget):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setFont(theme.font("mono"))
-        self.text.setAccessibleName("Command and environment")
+        self.text.setAccessibleName(tr("Command and environment"))
         column.addWidget(self.text)
 
     def load(self, key: Key, row: dict[str, Any]) -> None:
         """Show a task's command, and ask for its block's settings."""
         command = row["command"]
-        lines = ["Command", f"  {command if isinstance(command, str) else ' '.join(command)}", ""]
+        lines = [tr("Command"), f"  {command if isinstance(command, str) else ' '.join(command)}", ""]
         if row.get("files"):
-            lines += ["Files it writes", *(f"  {name}" for name in row["files"][:50]), ""]
+            lines += [tr("Files it writes"), *(f"  {name}" for name in row["files"][:50]), ""]
         self.text.setPlainText("\n".join(lines))
         pending = self._session.ask("parameters.show", kind="block", things=[f"{key[0]}.{key[1]}"])
         pending.success(lambda body: self._more(lines, body["rows"]))
@@ -126,8 +127,8 @@ class CommandPage(QWidget):
         values = {row["name"]: row["values"][0][0] for row in rows if row["values"]}
         environment = values.pop("environment", {})
         if environment:
-            lines += ["Environment", *(f"  {name}={value}" for name, value in sorted(environment.items())), ""]
-        lines.append("Its block")
+            lines += [tr("Environment"), *(f"  {name}={value}" for name, value in sorted(environment.items())), ""]
+        lines.append(tr("Its block"))
         lines += [
             f"  {word_of(name):<20} {value_text(value)}"
             for name, value in values.items()
@@ -151,7 +152,7 @@ class FilesPage(QWidget):
         self.view.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.view.setMovement(QListWidget.Movement.Static)
         self.view.setSpacing(12)
-        self.view.setAccessibleName("Files of the task")
+        self.view.setAccessibleName(tr("Files of the task"))
         column.addWidget(self.note)
         column.addWidget(self.view, 1)
 
@@ -163,7 +164,7 @@ class FilesPage(QWidget):
 
     def _fill(self, rows: list[dict[str, Any]]) -> None:
         self.view.clear()
-        self.note.setText(words.plural(len(rows), "file") if rows else "No files are kept of this task.")
+        self.note.setText(words.plural(len(rows), "file") if rows else tr("No files are kept of this task."))
         for row in rows:
             item = QListWidgetItem(self._theme.icon("file"), f"{row['name']}\n{_size(row['size'])}")
             self.view.addItem(item)
@@ -183,4 +184,4 @@ class FilesPage(QWidget):
 
 
 def _size(size: int) -> str:
-    return f"{size / 1024:.0f} kB" if size >= 1024 else f"{size} bytes"
+    return f"{size / 1024:.0f} kB" if size >= 1024 else tr("{0} bytes", size)

@@ -26,6 +26,7 @@ from afwatch.models.filters import Query, parse_query
 from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
 from afwatch.ops import tasks
 from afwatch.tasktables import BlockTasks
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.namesearch import NameSearch, name_test
@@ -37,19 +38,20 @@ from afwatch.views.table import TableView
 __all__ = ["TASK_ACTIONS", "TasksPane"]
 
 TASK_ACTIONS = (
-    ("restart", "Restart", "restart", "Ctrl+R", "Make the selected tasks ready again"),
-    ("skip", "Skip", "skip", "Ctrl+J", "The selected tasks count as done"),
-    ("suspend", "Suspend", "suspended", "Ctrl+U", "Hold the selected tasks"),
-    ("continue", "Continue", "continue", "Ctrl+Shift+U", "Let suspended tasks go on"),
-    ("try-next", "Try next", "priority", "Ctrl+N", "Offer the selected tasks before all others of the job"),
-    ("done", "Set done", "done", "Ctrl+Shift+J", "The selected tasks are done without running"),
-    ("reset-error-hosts", "Forget failed hosts", "retry", "Ctrl+Shift+E", "Let hosts that failed them try again"),
+    ("restart", tr("Restart"), "restart", "Ctrl+R", tr("Make the selected tasks ready again")),
+    ("skip", tr("Skip"), "skip", "Ctrl+J", tr("The selected tasks count as done")),
+    ("suspend", tr("Suspend"), "suspended", "Ctrl+U", tr("Hold the selected tasks")),
+    ("continue", tr("Continue"), "continue", "Ctrl+Shift+U", tr("Let suspended tasks go on")),
+    ("try-next", tr("Try next"), "priority", "Ctrl+N", tr("Offer the selected tasks before all others of the job")),
+    ("done", tr("Set done"), "done", "Ctrl+Shift+J", tr("The selected tasks are done without running")),
+    ("reset-error-hosts", tr("Forget failed hosts"), "retry", "Ctrl+Shift+E",
+     tr("Let hosts that failed them try again")),
 )
 _IN_HEADER = ("restart", "skip", "suspend", "continue")
 _SAID = {
-    "restart": "Restarted", "skip": "Skipped", "suspend": "Suspended", "continue": "Continued",
-    "try-next": "Next in line:", "done": "Set done:",
-    "reset-error-hosts": "Forgot which hosts failed",
+    "restart": tr("Restarted"), "skip": tr("Skipped"), "suspend": tr("Suspended"), "continue": tr("Continued"),
+    "try-next": tr("Next in line:"), "done": tr("Set done:"),
+    "reset-error-hosts": tr("Forgot which hosts failed"),
 }  # fmt: skip
 
 
@@ -92,7 +94,7 @@ class TasksPane(QWidget):
         self._problem = Shrinking()
         self._buttons: dict[str, Any] = {}
         self._model = self._make_model(0)
-        self.table = TableView(self._model, theme.row_height(measures.row_compact), "Tasks")
+        self.table = TableView(self._model, theme.row_height(measures.row_compact), tr("Tasks"))
         self._empty = Empty(theme, self)
         self._stack = QStackedWidget()
         self._lay_out()
@@ -122,7 +124,7 @@ class TasksPane(QWidget):
         column.setSpacing(0)
         header, row = bar("header", measures.view_header)
         arrow = self.theme.icon("back")
-        self._back = button("All jobs", self.back.emit, icon=arrow, shape="flat", tip="Back (Esc)")
+        self._back = button(tr("All jobs"), self.back.emit, icon=arrow, shape="flat", tip=tr("Back (Esc)"))
         row.addWidget(self._back)
         row.addWidget(self._name)
         row.addWidget(self._count)
@@ -186,7 +188,7 @@ class TasksPane(QWidget):
             renders = self.session.state.renders
             model = self._models[block] = TasksModel(
                 self._opened, block, clock=self.session.clock,
-                render_name=lambda id: renders[id].name if id in renders else f"render {id}",
+                render_name=lambda id: renders[id].name if id in renders else tr("render {0}", id),
                 fetch=partial(self._fetch, block),
                 hosts=lambda: {id: row.name for id, row in renders.items()},
             )  # fmt: skip
@@ -279,16 +281,17 @@ class TasksPane(QWidget):
     def _show_what_there_is(self) -> None:
         table = self._model.table
         if self._opened.gone or (self._row() is None and self.session.state.is_complete("jobs")):
-            self._empty.say("job", "This job is not there any more.", action="Back to all jobs", done=self.back.emit)
+            self._empty.say("job", tr("This job is not there any more."), action=tr("Back to all jobs"),
+                            done=self.back.emit)
         elif not table.size:
-            self._empty.say("task", "The farm is telling the tasks of this job.")
+            self._empty.say("task", tr("The farm is telling the tasks of this job."))
         elif not self._model.rowCount() and self._names is not None and not self._names.is_done:
             looked = words.number(self._names.looked)
-            self._empty.say("search", f"Looking at names: {looked} of {words.plural(table.size, 'task')}.")
+            self._empty.say("search", tr("Looking at names: {0} of {1}.", looked, words.plural(table.size, 'task')))
         elif not self._model.rowCount():
             self._empty.say(
-                "search", f"No task matches. {words.plural(table.size, 'task')} without the filter.",
-                action="Clear filter", done=self.clear_filter,
+                "search", tr("No task matches. {0} without the filter.", words.plural(table.size, 'task')),
+                action=tr("Clear filter"), done=self.clear_filter,
             )  # fmt: skip
         else:
             self._stack.setCurrentWidget(self.table)
@@ -375,11 +378,11 @@ class TasksPane(QWidget):
     def _reason(self) -> str:
         row = self._row()
         if not self.selected():
-            return "Nothing is selected."
+            return tr("Nothing is selected.")
         if not self.session.state.connected:
-            return "There is no connection to the farm."
+            return tr("There is no connection to the farm.")
         if row is not None and row.user != self.session.user and self.session.mode < Role.VISOR:
-            return f"Belongs to {row.user}; in USER mode you change what is yours."
+            return tr("Belongs to {0}; in USER mode you change what is yours.", row.user)
         return ""
 
     def _enable(self) -> None:
@@ -391,7 +394,7 @@ class TasksPane(QWidget):
             made.setEnabled(not reason)
             made.setToolTip(f"{title} ({key}): {reason or tip}")
         chosen = len(self.table.selected_places())
-        self.told.emit(f"{words.plural(chosen, 'task')} selected" if chosen else "")
+        self.told.emit(tr("{0} selected", words.plural(chosen, 'task')) if chosen else "")
 
     def do(self, action: str) -> None:
         """Do an action to the selected tasks."""
@@ -401,9 +404,9 @@ class TasksPane(QWidget):
             return
         done = int(numpy.count_nonzero(self._model.table.state[chosen] == TaskState.DONE))
         if action == "restart" and done and not self._window.confirm(
-            f"Restart {words.plural(len(chosen), 'task')}?", [self._model.name(task) for task in chosen[:9]],
-            f"The work of {words.plural(done, 'finished task')} is thrown away.",
-            f"Restart {words.plural(len(chosen), 'task')}",
+            tr("Restart {0}?", words.plural(len(chosen), 'task')), [self._model.name(task) for task in chosen[:9]],
+            tr("The work of {0} is thrown away.", words.plural(done, 'finished task')),
+            tr("Restart {0}", words.plural(len(chosen), 'task')),
         ):  # fmt: skip
             return
         pending = tasks.change(self.session, action, job=self.job, block=self._block, tasks=chosen)
@@ -419,10 +422,10 @@ class TasksPane(QWidget):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         reason, chosen = self._reason(), self.selected()
-        entry = menu.addAction(self.theme.icon("output"), "Open the task…\tEnter")
+        entry = menu.addAction(self.theme.icon("output"), tr("Open the task…\tEnter"))
         entry.setEnabled(len(chosen) == 1)
         entry.triggered.connect(lambda: self.open_task.emit(self.job, self._block, chosen[0]))
-        why = menu.addAction(self.theme.icon("why"), "Why not running\tCtrl+Y", self._window.show_why)
+        why = menu.addAction(self.theme.icon("why"), tr("Why not running\tCtrl+Y"), self._window.show_why)
         why.setEnabled(bool(self._row()))
         menu.addSeparator()
         for action, title, icon, key, _ in TASK_ACTIONS:

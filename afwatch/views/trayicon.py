@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 
 from afwatch.changes import ChangeSet
 from afwatch.notices import Notice, Notices
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour, draw_icon
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ class TrayIcon(QObject):
         self.icon: QSystemTrayIcon | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
             self.icon = QSystemTrayIcon(self)
-            self.icon.setToolTip("Afwatch")
+            self.icon.setToolTip(tr("Afwatch"))
             self.icon.activated.connect(lambda reason: self._come())
             self.icon.messageClicked.connect(self._open_last)
             menu = QMenu(window)
-            menu.addAction("Open the monitor", self._come)
-            menu.addAction("Close", window.close)
+            menu.addAction(tr("Open the monitor"), self._come)
+            menu.addAction(tr("Close"), window.close)
             self.icon.setContextMenu(menu)
             self.icon.show()
         window.session.changed.connect(self._on_changed)
@@ -103,7 +104,7 @@ class TrayIcon(QObject):
         failed, done = self._shown = len(self.notices.failed), len(self.notices.done)
         if self.icon is not None:
             self.icon.setIcon(QIcon(tray_pixmap(self._window.theme, failed, done)))
-            self.icon.setToolTip(f"Afwatch: {failed} failed, {done} done" if failed or done else "Afwatch")
+            self.icon.setToolTip(tr("Afwatch: {0} failed, {1} done", failed, done) if failed or done else tr("Afwatch"))
 
     def _come(self) -> None:
         self._window.showNormal()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour
 from afwatch.views.parts import label
 
@@ -60,7 +61,8 @@ class Band(QFrame):
         if state.lost_at:
             since = time.strftime("%H:%M:%S", time.localtime(state.lost_at))
             self.text.setText(
-                f"No connection to {state.server} since {since}. What you see is as it was then; it is tried again."
+                tr("No connection to {0} since {1}. What you see is as it was then; it is tried again.", state.server,
+                   since)
             )
             self.text.setToolTip(state.trouble)
         self.setVisible(bool(state.lost_at))

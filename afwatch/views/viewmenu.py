@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu
 
 from afwatch.actions import FormField
 from afwatch.savedviews import SavedView, forget_view, save_view
+from afwatch.texts import tr
 
 if TYPE_CHECKING:
     from afwatch.views.pane import ListPane
@@ -19,21 +20,21 @@ __all__ = ["view_menu"]
 def view_menu(pane: ListPane) -> QMenu:
     """Return the menu: one entry per column, the compact style, and the views."""
     menu = QMenu(pane)
-    columns = menu.addMenu("Columns")
+    columns = menu.addMenu(tr("Columns"))
     for column in pane.shown.columns:
         entry = columns.addAction(column.title)
         entry.setCheckable(True)
         entry.setChecked(column.key not in pane.hidden)
         entry.setEnabled(not column.stretch)
         entry.toggled.connect(partial(_show, pane, column.key))
-    compact = menu.addAction("Compact rows")
+    compact = menu.addAction(tr("Compact rows"))
     compact.setCheckable(True)
     compact.setChecked(pane.compact)
     compact.toggled.connect(pane.set_compact)
     menu.addSeparator()
-    menu.addAction("Save this view…", partial(_save, pane))
+    menu.addAction(tr("Save this view…"), partial(_save, pane))
     if pane.view_name:
-        menu.addAction(f"Forget the view {pane.view_name}", partial(_forget, pane))
+        menu.addAction(tr("Forget the view {0}", pane.view_name), partial(_forget, pane))
     return menu
 
 
@@ -44,8 +45,8 @@ def _show(pane: ListPane, key: str, shown: bool) -> None:
 def _save(pane: ListPane) -> None:
     window = pane.window_asked
     found = window.ask_form(
-        "Save this view", "Search, states, columns and order are kept, and stand in the sidebar.",
-        [FormField("name", "Name", value=pane.view_name)], "Save",
+        tr("Save this view"), tr("Search, states, columns and order are kept, and stand in the sidebar."),
+        [FormField("name", tr("Name"), value=pane.view_name)], tr("Save"),
     )  # fmt: skip
     if found and found["name"]:
         view: SavedView = pane.view_state(found["name"])

@@ -22,6 +22,7 @@ from afwatch import words
 from afwatch.actions import Asking
 from afwatch.inspecting import InspectorPage, add_page
 from afwatch.parameterwords import value_text, word_of
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour
 from afwatch.views.parts import Shrinking, button, label
 
@@ -37,18 +38,18 @@ def deed_of(proposal: dict[str, Any]) -> str:
     parameters = arguments.get("parameters")
     if parameters:
         told = ", ".join(f"{word_of(name)}: {value_text(value) or 'none'}" for name, value in parameters.items())
-        of = {"block.set": "of the block", "job.set": "of the job", "user.set": "of the user"}.get(
+        of = {"block.set": tr("of the block"), "job.set": tr("of the job"), "user.set": tr("of the user")}.get(
             proposal["operation"], ""
         )
         whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
-        return f"Set {told} {of or ('of ' + whom if whom else '')}".strip()
+        return tr("Set {0} {1}", told, of or ('of ' + whom if whom else '')).strip()
     kind, _, deed = proposal["operation"].partition(".")
     if kind == "task":
         ((first, last),) = arguments["tasks"]
-        tasks = f"task {first}" if first == last else f"tasks {first} to {last}"
-        return f"{deed.replace('-', ' ').capitalize()} {tasks} of job {arguments['job']}"
+        tasks = tr("task {0}", first) if first == last else tr("tasks {0} to {1}", first, last)
+        return tr("{0} {1} of job {2}", deed.replace('-', ' ').capitalize(), tasks, arguments['job'])
     if proposal["operation"] == "job.pause":
-        return f"Pause job {', '.join(map(str, arguments['ids']))}"
+        return tr("Pause job {0}", ', '.join(map(str, arguments['ids'])))
     whom = ", ".join(map(str, arguments.get("names") or arguments.get("paths") or ()))
     return f"{deed.replace('-', ' ').capitalize()} {whom or f'the {kind}'}"
 
@@ -99,9 +100,9 @@ class WhyPage(QFrame):
         row = rows[0] if rows and isinstance(rows[0], JobRow) else None
         before, self._row = self._row, row
         if row is None:
-            self._page("Select a job to see why it does not run.")
+            self._page(tr("Select a job to see why it does not run."))
         elif before is None or before.id != row.id:
-            self._page("Asking the farm…")
+            self._page(tr("Asking the farm…"))
             self.ask()
         elif row.version != self._asked[1] and not self._timer.isActive():
             self._timer.start()
@@ -144,8 +145,8 @@ class WhyPage(QFrame):
 
     def _fill(self, answer: dict[str, Any]) -> None:
         for title, when in (
-            *(("To start it now", "now"), ("To let it be the next", "next")),
-            ("To wake a render for it", "wake"),
+            *((tr("To start it now"), "now"), (tr("To let it be the next"), "next")),
+            (tr("To wake a render for it"), "wake"),
         ):
             chosen = [each for each in answer["proposals"] if each["when"] == when]
             if chosen:
@@ -154,31 +155,31 @@ class WhyPage(QFrame):
                 self._proposal(each, main=not self.buttons)
         if answer["waits"] and not answer["proposals"]:
             self._text(answer["hint"] or (
-                "It goes on by itself then; nothing has to be done." if answer["until"] or answer["begins_by"] else
-                "Nothing was found that starts it."
+                tr("It goes on by itself then; nothing has to be done.") if answer["until"] or answer["begins_by"] else
+                tr("Nothing was found that starts it.")
             ))  # fmt: skip
         self._reservation(answer)
         if len(answer["reasons"]) > 1:
-            self._heading("Reasons")
+            self._heading(tr("Reasons"))
             for reason in answer["reasons"]:
                 self._text(f"• {reason['text']}")
         if answer["until"]:
             now = self._window.session.clock()
-            self._text(f"Until {words.clock_text(answer['until'], now)}, "
-                       f"in {words.duration(max(0.0, answer['until'] - now))}.")  # fmt: skip
+            left = words.duration(max(0.0, answer["until"] - now))
+            self._text(tr("Until {0}, in {1}.", words.clock_text(answer["until"], now), left))
         whole = sum(group["count"] for group in answer["renders"])
         if answer["renders"]:
-            self._heading(f"What takes {words.plural(whole, 'render')} away")
+            self._heading(tr("What takes {0} away", words.plural(whole, 'render')))
         for group in sorted(answer["renders"], key=lambda group: -group["count"]):
             self._group(group, whole)
         if answer["ahead"]:
-            self._heading("First come")
+            self._heading(tr("First come"))
             for each in answer["ahead"][:_MOST_AHEAD]:
-                self._text(f"{each['name']} of {each['user']}: {each['text']}")
+                self._text(tr("{0} of {1}: {2}", each['name'], each['user'], each['text']))
         foot = QHBoxLayout()
-        foot.addWidget(label(f"as of {time.strftime('%H:%M:%S')}", tone="quiet"))
+        foot.addWidget(label(tr("as of {0}", time.strftime('%H:%M:%S')), tone="quiet"))
         foot.addStretch(1)
-        foot.addWidget(button("Ask again", self.ask, icon=self._theme.icon("restart")))
+        foot.addWidget(button(tr("Ask again"), self.ask, icon=self._theme.icon("restart")))
         self._column.addLayout(foot)
 
     def _heading(self, text: str) -> None:
@@ -195,7 +196,7 @@ class WhyPage(QFrame):
     def _proposal(self, proposal: dict[str, Any], *, main: bool) -> None:
         steps = [proposal, *proposal["also"]]
         operations = [find_operation(each["operation"]) for each in steps]
-        deed = deed_of(proposal) if len(steps) == 1 else f"Make these {len(steps)} changes"
+        deed = deed_of(proposal) if len(steps) == 1 else tr("Make these {0} changes", len(steps))
         tip = "\n".join(operation.help for operation in operations)
         made = button(deed, partial(self._do, steps, deed), role="main" if main else "", tip=tip)
         session, role = self._window.session, max(operation.role for operation in operations)
@@ -204,7 +205,7 @@ class WhyPage(QFrame):
                 self._text(f"{number}. {deed_of(each)}")
         if session.mode < role:
             made.setEnabled(False)
-            made.setToolTip(f"This is for {role.name} mode.")
+            made.setToolTip(tr("This is for {0} mode.", role.name))
         self.buttons.append(made)
         self._column.addWidget(made, 0, Qt.AlignmentFlag.AlignLeft)
         if proposal["text"]:
@@ -230,13 +231,13 @@ class WhyPage(QFrame):
         if answer["kept"]:
             names = answer["kept"]
             more = len(names) - 4
-            self._text(f"Kept for it: {', '.join(names[:4])}{f' and {more} more' if more > 0 else ''}.")
+            self._text(tr("Kept for it: {0}{1}.", ', '.join(names[:4]), f' and {more} more' if more > 0 else ''))
         if answer["begins_by"]:
             now = self._window.session.clock()
-            how = "" if answer["promised"] else " This is an estimate: not all that runs has a limit of time."
+            how = "" if answer["promised"] else tr(" This is an estimate: not all that runs has a limit of time.")
             self._text(
-                f"It begins by {words.clock_text(answer['begins_by'], now)} at the latest, "
-                f"in {words.duration(max(0.0, answer['begins_by'] - now))}.{how}"
+                tr("It begins by {0} at the latest, in {1}.{2}", words.clock_text(answer['begins_by'], now),
+                   words.duration(max(0.0, answer['begins_by'] - now)), how)
             )
 
     def _group(self, group: dict[str, Any], whole: int) -> None:
@@ -249,7 +250,7 @@ class WhyPage(QFrame):
         self._column.addWidget(_Share(self._theme, group["count"], whole))
         shown = ", ".join(group["names"][:4])
         more = group["count"] - min(4, len(group["names"]))
-        self._column.addWidget(label(shown + (f" and {more} more" if more > 0 else ""), tone="quiet"))
+        self._column.addWidget(label(shown + (tr(" and {0} more", more) if more > 0 else ""), tone="quiet"))
 
 
-add_page(InspectorPage("why", "Why", WhyPage, ("job",), order=30))
+add_page(InspectorPage("why", tr("Why"), WhyPage, ("job",), order=30))

@@ -32,6 +32,7 @@ from afwatch.places import load_places, place_of
 from afwatch.savedviews import load_views
 from afwatch.session import Session
 from afwatch.settings import Settings
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.asking import AskingWindow
@@ -69,7 +70,7 @@ class MainWindow(AskingWindow):
         self._farm = farm
         self.asks_before_closing = farm is not None
         self.session, self.theme, self._settings = session, theme, settings
-        self.setWindowTitle("Afwatch")
+        self.setWindowTitle(tr("Afwatch"))
         self.setMinimumSize(960, 600)
         self.resize(1600, 1000)
         self._panes: dict[str, Any] = {}
@@ -83,7 +84,7 @@ class MainWindow(AskingWindow):
         self.messages.setReadOnly(True)
         self.messages.setMaximumBlockCount(2000)
         self.messages.setFixedHeight(160)
-        self.messages.setAccessibleName("Messages")
+        self.messages.setAccessibleName(tr("Messages"))
         self.messages.hide()
         self.inspector = Inspector(self, theme)
         self._lay_out()
@@ -117,7 +118,7 @@ class MainWindow(AskingWindow):
         drawer.setFixedHeight(measures.drawer_bar)
         row = QHBoxLayout(drawer)
         row.setContentsMargins(8, 0, 8, 0)
-        self._messages_button = button("Messages", self.toggle_messages, shape="flat", tip="Ctrl+`")
+        self._messages_button = button(tr("Messages"), self.toggle_messages, shape="flat", tip="Ctrl+`")
         row.addWidget(self._messages_button)
         row.addStretch(1)
         column.addWidget(drawer)
@@ -145,7 +146,7 @@ class MainWindow(AskingWindow):
     def _keys(self) -> None:
         self.menu_bar = MenuBar(self)
         self.setMenuBar(self.menu_bar)
-        escape = QAction("Back", self)
+        escape = QAction(tr("Back"), self)
         escape.setShortcut(QKeySequence("Esc"))
         escape.triggered.connect(self.go_back)
         self.addAction(escape)
@@ -170,7 +171,8 @@ class MainWindow(AskingWindow):
         """Go to a place of the sidebar."""
         place = place_of(key)
         if place is None or place.role > self.session.mode:
-            self.tell_reason(f"{place.title if place else key} is for {place.role.name if place else 'nobody'} mode.")
+            self.tell_reason(tr("{0} is for {1} mode.", place.title if place else key,
+                                place.role.name if place else 'nobody'))
             self.sidebar.mark(self.place)
             return
         self.sidebar.mark(key)
@@ -258,7 +260,7 @@ class MainWindow(AskingWindow):
                 if block.counts[TaskState[state.upper()]]:
                     self._open_first(row.id, block.index, state)
                     return
-        self.tell_reason("No task of it has started yet.")
+        self.tell_reason(tr("No task of it has started yet."))
 
     def _open_first(self, job: int, block: int, state: str) -> None:
         pending = self.session.ask("task.list", job=job, block=block, state=state, limit=1)
@@ -280,7 +282,7 @@ class MainWindow(AskingWindow):
     def _on_chosen(self, pane: ListPane, rows: list[Any]) -> None:
         if self._stack.currentWidget() is pane:
             self.inspector.show_rows(rows, pane.noun)
-            self.status.select(f"{words.number(len(rows))} selected" if rows else "")
+            self.status.select(tr("{0} selected", words.number(len(rows))) if rows else "")
 
     def retry_errors(self) -> None:
         """Retry what failed of the selected jobs."""
@@ -433,7 +435,7 @@ class MainWindow(AskingWindow):
         for row in rows:
             notices.choose(row, user, wanted)
         whom = words.plural(len(rows), "job") if len(rows) > 1 else rows[0].name
-        self.tell_reason(f"You {'will' if wanted else 'will not'} be told when {whom} is done or fails.")
+        self.tell_reason(tr("You {0} be told when {1} is done or fails.", 'will' if wanted else 'will not', whom))
 
     def toggle_setting(self, name: str, default: bool, said: str) -> None:
         """Turn a choice of the window on or off."""

@@ -13,6 +13,7 @@ from afwatch.models.columns import JOBS
 from afwatch.models.grouped import Groups
 from afwatch.places import Place, add_place
 from afwatch.session import Session
+from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.jobs import is_ours
@@ -26,7 +27,7 @@ def _note(row: BranchRow, now: float) -> str:
     if row.paused:
         parts.append("paused")
     if row.max_tasks_per_second >= 0:
-        parts.append(f"at most {row.max_tasks_per_second} starts a second")
+        parts.append(tr("at most {0} starts a second", row.max_tasks_per_second))
     if row.annotation:
         parts.append(row.annotation)
     return " · ".join(parts)
@@ -49,7 +50,7 @@ BRANCHES = Groups(
 
 def _work(window: Asking, theme: Theme) -> QWidget:
     return ListPane(
-        window, theme, JOBS, (*JOB_ACTIONS, *BRANCH_ACTIONS), title="Work", noun="job",
+        window, theme, JOBS, (*JOB_ACTIONS, *BRANCH_ACTIONS), title=tr("Work"), place="work", noun="job",
         row_height=measures.row_comfortable, groups=BRANCHES, base=is_ours,
     )  # fmt: skip
 
@@ -58,4 +59,4 @@ def _count(session: Session) -> tuple[int, int]:
     return len(session.state.branches), 0
 
 
-add_place(Place("work", "Work", "work", _work, _count, 30))
+add_place(Place("work", tr("Work"), "work", _work, _count, 30))
