@@ -11,6 +11,7 @@ import ast
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 
 __all__ = [
     "bare_sleeps",
@@ -38,25 +39,38 @@ def _dotted(node: ast.AST) -> str:
     return ""
 
 
+@cache
+def _walked(tree: ast.AST) -> tuple[list[ast.Import | ast.ImportFrom], list[ast.Call]]:
+    """Return the imports and calls of a tree, which is walked once for all checks: there are a million nodes."""
+    imports: list[ast.Import | ast.ImportFrom] = []
+    calls: list[ast.Call] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            calls.append(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(node)
+    return imports, calls
+
+
 def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield (line, dotted module) of every absolute import, at the top or late in a function."""
-    for node in ast.walk(tree):
+    for node in _walked(tree)[0]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif node.level == 0:
             yield node.lineno, node.module or ""
 
 
 def _aliases(tree: ast.AST) -> dict[str, str]:
     """Map local names to what they were imported as: ``from time import sleep as nap`` gives nap -> time.sleep."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in _walked(tree)[0]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 head = alias.name.split(".")[0]
                 names[alias.asname or head] = alias.name if alias.asname else head
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif node.level == 0:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     return names
@@ -65,12 +79,11 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
 def _calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
     """Yield every call with the full name of what is called, imports resolved."""
     names = _aliases(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = _dotted(node.func)
-            head, _, rest = called.partition(".")
-            head = names.get(head, head)
-            yield node, f"{head}.{rest}" if rest else head
+    for node in _walked(tree)[1]:
+        called = _dotted(node.func)
+        head, _, rest = called.partition(".")
+        head = names.get(head, head)
+        yield node, f"{head}.{rest}" if rest else head
 
 
 def core_bans(tree: ast.AST) -> list[str]:
