@@ -96,14 +96,17 @@ def draw_glyph(painter: QPainter, state: str, box: QRectF, colour: QColor, groun
     painter.restore()
 
 
-def state_icon(state: str, theme: Theme) -> QIcon:
-    """Return the icon of a state in every size."""
+def state_icon(state: str, theme: Theme, *, edge: bool = False) -> QIcon:
+    """Return the icon of a state in every size; an ``edge`` shows it on a desktop's bar of the other tone, too."""
     icon = QIcon()
     for size in ICON_SIZES:
         picture = QPixmap(size, size)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
-        draw_glyph(painter, state, QRectF(0, 0, size, size), theme.ink(state), theme("ground", "bg1"))
+        ground, wide = theme("ground", "bg1"), size / 20
+        for x, y in ((-wide, 0.0), (wide, 0.0), (0.0, -wide), (0.0, wide)) if edge else ():
+            draw_glyph(painter, state, QRectF(x, y, size, size), ground, ground)
+        draw_glyph(painter, state, QRectF(0, 0, size, size), theme.ink(state), ground)
         painter.end()
         icon.addPixmap(picture)
     return icon

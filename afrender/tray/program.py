@@ -172,7 +172,7 @@ class Tray(QObject):
         """Show what the agent told."""
         self.state = state
         name = str(state["state"])
-        self.icon.setIcon(state_icon(name, self.theme))
+        self.icon.setIcon(state_icon(name, self.theme, edge=True))
         self.icon.setToolTip(words.tooltip(state))
         self._head.setText(words.tooltip(state, LONGEST))
         self._head.setIcon(state_icon(name, self.theme))

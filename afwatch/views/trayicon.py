@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["TrayIcon", "tray_pixmap"]
 
 _SIZE = 64
+_EDGE = 3
+"""Pixels of the edge around the screen."""
 
 
 def tray_pixmap(theme: Theme, failed: int, done: int) -> QPixmap:
@@ -32,6 +34,9 @@ def tray_pixmap(theme: Theme, failed: int, done: int) -> QPixmap:
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # Bars of desktops may be dark where windows are light: an edge of the other tone keeps the screen visible on both.
+    for x, y in ((-_EDGE, 0), (_EDGE, 0), (0, -_EDGE), (0, _EDGE)):
+        draw_icon(painter, "monitors", theme.look.bg1, x, y, _SIZE)
     draw_icon(painter, "monitors", theme.look.text1, 0, 0, _SIZE)
     count = failed or done
     if count:

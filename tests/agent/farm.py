@@ -26,37 +26,12 @@ from afnet.wire.messages import (
     Start,
     Welcome,
 )
+from tests.runspecs import run_spec
 
 
 def spec(task: int = 0, command: object = "true", *, run: int = 1, **more: object) -> RunSpec:
     """A run of a numeric task of job 2."""
-    fields: dict[str, object] = {
-        "job": 2,
-        "block": 0,
-        "task": task,
-        "run": run,
-        "job_name": "job",
-        "block_name": "block",
-        "task_name": f"task {task}",
-        "user_name": "ann",
-        "service": "generic",
-        "parser": "generic",
-        "command": command,
-        "task_command": "",
-        "working_directory": "",
-        "environment": {},
-        "files": [],
-        "task_files": [],
-        "numeric": True,
-        "frame_start": task,
-        "frame_end": task,
-        "frame_inc": 1,
-        "frames": 1,
-        "flags": 1,
-        "capacity": 1000,
-        **more,
-    }
-    return RunSpec(**fields)  # type: ignore[arg-type]
+    return run_spec(task=task, run=run, command=command, **more)  # type: ignore[arg-type]
 
 
 class Farm:

@@ -13,7 +13,7 @@ from typing import Any
 
 from afcore.ids import RunKey
 from afcore.states import RunStatus
-from afnet.wire.messages import Acknowledge, Drop, Registered, RunSpec, Start, Stop
+from afnet.wire.messages import Acknowledge, Drop, Registered, Start, Stop
 from afrender.agent import Agent
 from afrender.states import LIVING, RunState
 from afrender.stimuli import (
@@ -32,18 +32,11 @@ from afrender.stimuli import (
     Tick,
     VerdictReached,
 )
+from tests.runspecs import run_spec
 
 __all__ = ["Mind", "walk_minds"]
 
 _TASKS = 3
-
-
-def _spec(key: RunKey, user: str) -> RunSpec:
-    return RunSpec(
-        **key._asdict(), job_name="", block_name="", task_name="", user_name=user, service="", parser="", command="",
-        task_command="", working_directory="", environment={}, files=[], task_files=[], numeric=False, frame_start=0,
-        frame_end=0, frame_inc=1, frames=1, flags=0, capacity=1,
-    )  # fmt: skip
 
 
 class Mind:
@@ -84,7 +77,7 @@ class Mind:
         if what < 3:
             task = dice.randrange(_TASKS)
             self.numbers[task] += dice.choice((1, 1, 1, 0))
-            self.tell(Start([_spec(RunKey(1, 0, task, max(1, self.numbers[task])), dice.choice(("anna", "ben")))]))
+            self.tell(Start([run_spec(1, 0, task, max(1, self.numbers[task]), user_name=dice.choice(("anna", "ben")))]))
         elif what < 5 and self.asked:
             key = dice.choice(sorted(self.asked))
             self.asked.discard(key)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from afcore.errors import Bug
 from afcore.ids import RunKey
 from afcore.states import RunStatus
-from afnet.wire.messages import Acknowledge, Drop, Registered, Report, RunSpec, Start, Stop
+from afnet.wire.messages import Acknowledge, Drop, Registered, Report, Start, Stop
 from afrender.agent import PROGRESS_PERIOD, Agent
 from afrender.states import TRANSITIONS, RunState, final_status
 from afrender.stimuli import (
@@ -34,35 +34,7 @@ from afrender.stimuli import (
     Tick,
     VerdictReached,
 )
-
-
-def spec(job: int = 2, block: int = 0, task: int = 0, run: int = 1) -> RunSpec:
-    return RunSpec(
-        job=job,
-        block=block,
-        task=task,
-        run=run,
-        job_name="job",
-        block_name="block",
-        task_name="task",
-        user_name="ann",
-        service="generic",
-        parser="generic",
-        command="true",
-        task_command="",
-        working_directory="/",
-        environment={},
-        files=[],
-        task_files=[],
-        numeric=True,
-        frame_start=1,
-        frame_end=1,
-        frame_inc=1,
-        frames=1,
-        flags=1,
-        capacity=1000,
-    )
-
+from tests.runspecs import run_spec as spec
 
 KEY = RunKey(2, 0, 0, 1)
 NEXT = RunKey(2, 0, 0, 2)
