@@ -14,6 +14,7 @@ __all__ = [
     "BlockRow",
     "BranchRow",
     "JobRow",
+    "MonitorRow",
     "NoticeRow",
     "PoolRow",
     "RenderRow",
@@ -234,6 +235,21 @@ class NoticeRow(msgspec.Struct, array_like=True, frozen=True, tag="notice"):
     """What a person can do about it."""
 
 
+class MonitorRow(msgspec.Struct, array_like=True, frozen=True, tag="monitor"):
+    """One monitor that is connected."""
+
+    id: int
+    """Number of its connection, unique while the server runs."""
+    user: str
+    host: str
+    mode: str
+    """USER, VISOR or GOD: what it acts as."""
+    address: str
+    """Where it calls from."""
+    since: float
+    """When it connected, unix time."""
+
+
 class TaskRow(msgspec.Struct, array_like=True, frozen=True, tag="task"):
     """One task of a page: made from the columns for people to read."""
 
@@ -266,6 +282,6 @@ class TaskColumns(msgspec.Struct, array_like=True, frozen=True, tag="columns"):
 
 
 Row = (
-    JobRow | RunRow | RenderRow | UserRow | PoolRow | BranchRow | NoticeRow
+    JobRow | RunRow | RenderRow | UserRow | PoolRow | BranchRow | NoticeRow | MonitorRow
 )  # fmt: skip
 """Every kind a monitor may subscribe to."""

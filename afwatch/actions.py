@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from afcore.rows import BranchRow, JobRow, PoolRow, RenderRow, UserRow
+from afcore.rows import BranchRow, JobRow, MonitorRow, PoolRow, RenderRow, UserRow
 from afcore.states import Role
 from afnet.registry import find_operation
 from afwatch import words
@@ -27,6 +27,7 @@ __all__ = [
 
 KINDS: dict[str, type] = {
     "job": JobRow, "render": RenderRow, "user": UserRow, "pool": PoolRow, "branch": BranchRow,
+    "monitor": MonitorRow,
 }  # fmt: skip
 """The rows of each kind that actions are for."""
 
@@ -77,6 +78,9 @@ class Asking(Protocol):
 
     def ask_form(self, title: str, text: str, fields: Sequence[FormField], button: str) -> dict[str, Any] | None:
         """Ask for several values by name; None when the person thought better of it."""
+
+    def find_machines(self, path: str) -> list[str]:
+        """Let the person look for machines that should belong to a pool; return the names of the chosen ones."""
 
     def tell_done(self, pending: Pending, sentence: str) -> None:
         """Say what was done as soon as the farm answers, and offer to take it back where that is possible."""

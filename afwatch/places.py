@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Pane", "Place", "add_place", "load_places", "place_of", "places", "remove_place"]
 
 _MODULES = (
-    "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people", "afwatch.views.systemjob",
+    "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people",
+    "afwatch.views.monitors", "afwatch.views.systemjob",
 )  # fmt: skip
 
 

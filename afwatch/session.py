@@ -77,6 +77,7 @@ class Session(QObject):
         """Act in a mode from now on; the server is told, and refuses what is more than it grants."""
         self._chosen = mode
         self._tell_mode()
+        self._watch_monitors()
         self.mode_changed.emit()
 
     def _tell_mode(self) -> None:
@@ -86,6 +87,20 @@ class Session(QObject):
             pending = self._pending[number] = Pending("mode.set", {"mode": self.mode.name}, f"{self._nonce}-{number}")
             pending.failure(self._mode_refused)
             self._send(Request(number, "mode.set", pending.arguments, pending.initiator))
+
+    def _watch_monitors(self) -> None:
+        """Be told of the monitors while the mode allows it, and know nothing old of them else."""
+        number = next(number for number, kind in KINDS.items() if kind == "monitors")
+        if not self.state.connected:
+            return
+        if self.mode is Role.GOD:
+            self._send(Subscribe(number, "monitors"))
+        else:
+            self._send(Unsubscribe(number))
+            gone = set(self.state.monitors)
+            self.state.monitors.clear()
+            if gone:
+                self.changed.emit(ChangeSet(gone={"monitors": gone}))
 
     def _mode_refused(self, error: AfError) -> None:
         if isinstance(error, NotAllowed):
@@ -198,6 +213,7 @@ class Session(QObject):
         self._tell_mode()
         messages: list[Message] = [
             Subscribe(number, kind, since=self.state.versions[kind]) for number, kind in KINDS.items()
+            if kind != "monitors" or self.mode is Role.GOD
         ]
         self._send(*messages)
         for job in self._opened:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from afcore.rows import BranchRow, JobRow, NoticeRow, PoolRow, RenderRow, UserRow
+from afcore.rows import BranchRow, JobRow, MonitorRow, NoticeRow, PoolRow, RenderRow, UserRow
 from afnet.wire.messages import Welcome
 from afwatch.changes import Arrival, ChangeSet, ColumnsPiece, Connected, Lost, RowsCame, Unreachable
 from afwatch.tally import JobTally
@@ -18,8 +18,8 @@ from afwatch.tasktables import OpenedJob
 
 __all__ = ["KINDS", "WatchState"]
 
-KINDS = {1: "jobs", 2: "renders", 3: "users", 4: "pools", 5: "branches", 6: "notices"}
-"""Subscriptions that every monitor has, by their ids."""
+KINDS = {1: "jobs", 2: "renders", 3: "users", 4: "pools", 5: "branches", 6: "notices", 7: "monitors"}
+"""Subscriptions that every monitor has, by their ids; the last is refused to all but administrators."""
 
 
 class WatchState:
@@ -35,6 +35,8 @@ class WatchState:
         self.branches: dict[int, BranchRow] = {}
         self.notices: dict[int, NoticeRow] = {}
         """What is not as it should be with the server itself."""
+        self.monitors: dict[int, MonitorRow] = {}
+        """Who watches the farm; known in GOD mode."""
         self.versions = dict.fromkeys(KINDS.values(), 0)
         """The version that the rows of each kind stand for: what a new subscription begins from."""
         self.opened: dict[int, OpenedJob] = {}

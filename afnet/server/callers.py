@@ -24,6 +24,8 @@ from afnet.server.packs import LOG
 from afnet.server.people import SIGN_IN
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests, describe_error
+from afnet.server.watching import KIND as MONITORS
+from afnet.server.watching import Watching
 from afnet.wire.messages import (
     FileAccepted,
     FileChunk,
@@ -86,6 +88,7 @@ class Callers:
         self._requests = requests
         self._fanout = fanout
         self._notices = notices
+        self._watching = Watching(lambda: welcome().time)
         self._followers = followers
         self._files = files
         self._coming = coming
@@ -114,6 +117,7 @@ class Callers:
         """A peer may be spoken to."""
         if peer.kind == "agent":
             self._agents[peer.number] = peer
+        self._watching.connected(peer)
 
     def received(self, peer: ServerPeer, message: Message) -> None:
         """Pass a message to who acts on it."""
@@ -131,6 +135,7 @@ class Callers:
         self._renders.lost(peer)
         self._fanout.forget(peer)
         self._notices.forget(peer)
+        self._watching.lost(peer)
         self._followers.forget(peer)
 
     def files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
@@ -166,10 +171,12 @@ class Callers:
         except Rejected as error:
             peer.send(refusal(message.id, error))
         else:
+            self._watching.changed()
             peer.send(Reply(message.id, {"mode": wanted, "granted": peer.granted.role.name}))
 
     def _unsubscribe(self, peer: ServerPeer, message: Unsubscribe) -> None:
         self._notices.unsubscribe(peer, message.id)
+        self._watching.unsubscribe(peer, message.id)
         self._fanout.unsubscribe(peer, message.id)
 
     def _subscribe(self, peer: ServerPeer, message: Subscribe) -> None:
@@ -177,7 +184,10 @@ class Callers:
             self._notices.subscribe(peer, message.id)
             return
         try:
-            self._fanout.subscribe(peer, message)
+            if message.kind == MONITORS:
+                self._watching.subscribe(peer, message.id)
+            else:
+                self._fanout.subscribe(peer, message)
         except Rejected as error:
             peer.send(refusal(message.id, error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from afcore.rows import PoolRow, RenderRow
 from afwatch import words
 from afwatch.actions import Action, Asking, FormField, named
 from afwatch.ops import renders
+from afwatch.scan import pattern_with
 from afwatch.texts import tr
 
 __all__ = ["POOL_ACTIONS", "RENDER_ACTIONS"]
@@ -205,6 +207,35 @@ def _add_pool(window: Asking, rows: list[PoolRow]) -> None:
         pending.success(made)
 
 
+def take_names(window: Asking, row: PoolRow, names: list[str]) -> None:
+    """Put renders into a pool by name: those that are there move, the others join it when they register."""
+    there = {render.name for render in window.session.state.renders.values()}
+    known, coming = [name for name in names if name in there], [name for name in names if name not in there]
+    if known:
+        pending = window.session.ask("render.move", names=known, path=row.path)
+        window.tell_done(pending, tr("{0} are in {1}.", ", ".join(known), row.path))
+    pattern = pattern_with(row.pattern, coming)
+    if coming and pattern != row.pattern:
+        pending = window.session.ask("pool.set", paths=[row.path], parameters={"pattern": pattern})
+        window.tell_done(pending, tr("{0} join {1} when they register.", ", ".join(coming), row.path))
+
+
+def _pool_names(window: Asking, rows: list[PoolRow]) -> None:
+    found = window.ask_form(
+        tr("Renders of {0} by name", rows[0].path),
+        tr("Those that are there move; the others join the pool when they register for the first time."),
+        [FormField("names", tr("Names"), hint=tr("with spaces or commas between"))], tr("Put in"),
+    )  # fmt: skip
+    if found is not None:
+        take_names(window, rows[0], re.findall(r"[^\s,;]+", found["names"]))
+
+
+def _find_machines(window: Asking, rows: list[PoolRow]) -> None:
+    names = window.find_machines(rows[0].path)
+    if names:
+        take_names(window, rows[0], names)
+
+
 def _delete_pools(window: Asking, rows: list[PoolRow]) -> None:
     if window.confirm(
         tr("Delete {0}?", named(rows, 'pool')), _paths(rows), tr("Its settings are lost; it must have no renders."),
@@ -248,6 +279,10 @@ POOL_ACTIONS: tuple[Action, ...] = (
     Action("pool-add", tr("New pool below…"), "pool", "Ctrl+Shift+A", "pool.add", _add_pool, kind="pool",
            section="order",
            one=True),
+    Action("pool-names", tr("Renders by name…"), "render", "Ctrl+Shift+N", "pool.set", _pool_names, kind="pool",
+           section="order", one=True),
+    Action("pool-find", tr("Find machines…"), "search", "Ctrl+Shift+F", "pool.set", _find_machines, kind="pool",
+           section="order", one=True),
     Action("pool-parameters", tr("Parameters"), "edit", "F2", "pool.set", lambda window, rows: window.edit_parameters(),
            kind="pool", section="order"),
     Action("pool-services", tr("Services…"), "service", "Ctrl+Shift+V", "pool.services", _pool_services, kind="pool",

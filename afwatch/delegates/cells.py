@@ -113,7 +113,7 @@ class GroundDelegate(QStyledItemDelegate):
         shown, ink = self.theme.state(kind, state)
         size = measures.glyph
         draw_icon(painter, shown.glyph, ink, rect.left(), rect.center().y() - size // 2 + 1, size)
-        draw_text(painter, rect.adjusted(size + _PAD, 0, 0, 0), shown.brief, self.theme.font("strong"), ink)
+        draw_text(painter, rect.adjusted(size + _PAD, 0, 0, 0), shown.word, self.theme.font("strong"), ink)
 
     def draw_bar(self, painter: QPainter, rect: QRect, percent: float, fill: str, height: int = 6) -> None:
         """Draw a bar on its trough, centred in the cell."""

@@ -18,7 +18,7 @@ from afwatch.models.filters import Field
 from afwatch.texts import tr
 from afwatch.theme.tokens import order_of_need, state_look
 
-__all__ = ["JOBS", "RENDERS", "USERS", "Column", "Shown"]
+__all__ = ["JOBS", "MONITORS", "RENDERS", "USERS", "Column", "Shown"]
 
 _NEED = {state: place for place, state in enumerate(order_of_need())}
 _RENDER_NEED = {
@@ -96,7 +96,7 @@ JOBS = Shown(
     look="job",
     columns=(
         Column("state", tr("State"), 116, "state",
-               lambda row, now: state_look("job", _job_state(row, now)).brief, _by_need),
+               lambda row, now: state_look("job", _job_state(row, now)).word, _by_need),
         Column("name", tr("Job"), 280, "name", lambda row, now: row.name, lambda row, now: row.name.lower(),
                stretch=True,
                second=lambda row, now: words.plural(sum(row.counts), "task")),
@@ -207,7 +207,7 @@ RENDERS = Shown(
     columns=(
         Column("name", tr("Render"), 200, "two", lambda row, now: row.name, lambda row, now: row.name, second=_host,
                stretch=True),
-        Column("state", tr("State"), 140, "state", lambda row, now: state_look("render", words.render_state(row)).brief,
+        Column("state", tr("State"), 140, "state", lambda row, now: state_look("render", words.render_state(row)).word,
                lambda row, now: (_RENDER_NEED[words.render_state(row)], row.name), second=_render_since),
         Column("slots", tr("Slots, whose"), 150, "pips",
                lambda row, now: tr("{0} of {1} slots", row.running, row.max_tasks), lambda row, now: -row.running,
@@ -277,3 +277,26 @@ USERS = Shown(
 )  # fmt: skip
 """Users."""
 
+MONITORS = Shown(
+    kind="monitors",
+    look="job",
+    columns=(
+        Column("name", tr("User"), 220, "strong", lambda row, now: row.user, lambda row, now: row.user, stretch=True),
+        Column("host", tr("Host"), 220, "text", lambda row, now: row.host, lambda row, now: row.host),
+        Column("mode", tr("Mode"), 100, "text", lambda row, now: row.mode, lambda row, now: row.mode),
+        Column("address", tr("Address"), 200, "text", lambda row, now: row.address, lambda row, now: row.address),
+        Column("since", tr("Watches since"), 160, "text", lambda row, now: words.clock_text(row.since, now),
+               lambda row, now: -row.since),
+    ),
+    state=lambda row, now: "RUNNING",
+    fields=_fields(
+        Field("user", "text", lambda row: row.user),
+        Field("host", "text", lambda row: row.host),
+        Field("mode", "text", lambda row: row.mode),
+        Field("address", "text", lambda row: row.address),
+    ),
+    bare=lambda row: f"{row.user} {row.host}",
+    chips=(),
+    placeholder="user:  host~  mode:god",
+)  # fmt: skip
+"""Monitors that are connected."""

@@ -238,7 +238,7 @@ class TasksModel(QAbstractTableModel):
         """Return what a column says of a task."""
         columns = self.table.columns
         if key == "state":
-            return state_look("task", self.state_at(task)).brief
+            return state_look("task", self.state_at(task)).word
         if key == "name":
             return self.name(task)
         if key == "host":

@@ -15,7 +15,7 @@ from typing import Any
 
 from afwatch.texts import tr
 
-__all__ = ["Family", "Look", "Measures", "StateLook", "load_look", "measures", "state_look"]
+__all__ = ["LEVELS", "Family", "Look", "Measures", "StateLook", "choose_level", "load_look", "measures", "state_look"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,12 @@ class StateLook:
     full: str
     brief: str
     abbreviated: str
+
+    @property
+    def word(self) -> str:
+        """The word in the level that is on."""
+        found: str = getattr(self, _level)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,17 @@ class Measures:
     strip_rail: int = 3
     strip_overview: int = 44
     least_mark: int = 2
+
+
+LEVELS = ("full", "brief", "abbreviated")
+"""How much is said of a state; classic monitors have the same three."""
+_level = "brief"
+
+
+def choose_level(level: str) -> None:
+    """Say states in one of ``LEVELS`` from now on; another is ignored."""
+    global _level
+    _level = level if level in LEVELS else _level
 
 
 measures = Measures()

@@ -24,6 +24,7 @@ from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.ask import ConfirmDialog, NumberDialog
 from afwatch.views.closing import ClosingDialog
+from afwatch.views.findmachines import FindMachines
 from afwatch.views.forms import FormDialog
 from afwatch.views.frame import StatusBar
 from afwatch.views.parts import Toast
@@ -72,6 +73,14 @@ class AskingWindow(QMainWindow):
         dialog = FormDialog(self.theme, self, title=title, text=text, fields=fields, act=button)
         try:
             return dialog.values() if dialog.exec() else None
+        finally:
+            dialog.deleteLater()
+
+    def find_machines(self, path: str) -> list[str]:
+        """Let the person look for machines that should belong to a pool."""
+        dialog = FindMachines(self, {row.name for row in self.session.state.renders.values()}, path)
+        try:
+            return dialog.names if dialog.exec() else []
         finally:
             dialog.deleteLater()
 

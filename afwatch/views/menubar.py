@@ -95,6 +95,7 @@ class MenuBar(QMenuBar):
         self._add(menu, tr("Log"), "Alt+4", lambda: window.turn_inspector("log"))
         menu.addSeparator()
         self._add(menu, tr("Compact rows"), "Ctrl+D", window.toggle_compact)
+        self._add(menu, tr("Names in full, brief or abbreviated"), "Ctrl+Shift+D", window.next_level)
         self._add(menu, tr("Messages of the desktop"), "", partial(
             window.toggle_setting, "notices", True, tr("Messages of the desktop are")))
         self._add(menu, tr("Sounds"), "", partial(window.toggle_setting, "sounds", False, tr("Sounds are")))

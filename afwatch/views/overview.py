@@ -144,7 +144,7 @@ class Overview(QFrame):
         inner.setContentsMargins(8, 2, 8, 2)
         inner.setSpacing(6)
         inner.addWidget(Glyph(self._theme, shown.glyph, family.ink))
-        word = label(shown.brief)
+        word = label(shown.word)
         word.setStyleSheet(f"color: {family.ink};")
         word.setFont(self._theme.font("strong"))
         inner.addWidget(word)
@@ -193,7 +193,7 @@ class Overview(QFrame):
                 row = QHBoxLayout()
                 row.setSpacing(6)
                 row.addWidget(Glyph(self._theme, shown.glyph, ink))
-                row.addWidget(self._figure(counts[state], shown.brief.lower()))
+                row.addWidget(self._figure(counts[state], shown.word.lower()))
                 row.addStretch(1)
                 grid.addLayout(row, there // 3, there % 3)
                 there += 1

@@ -87,7 +87,7 @@ class OverviewStrip(QWidget):
             QToolTip.showText(event.globalPosition().toPoint(), f"{where}: {said}", self)
 
     def _word(self, state: TaskState) -> str:
-        return self._theme.state("task", state.name)[0].brief.lower()
+        return self._theme.state("task", state.name)[0].word.lower()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go there."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -29,6 +29,7 @@ from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.dragging import carried, carry, drop, reason_against_drop
 from afwatch.views.nothing import CLEAR, words_of_nothing
 from afwatch.views.parts import Chip, Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
@@ -106,6 +107,9 @@ class ListPane(QWidget):
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit_columns)
+        if groups is not None:
+            self.table.carry_rows(self._carry, self._takes)
+            self.table.dropped.connect(self._on_dropped)
         header = self.table.horizontalHeader()
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(lambda at: self._view_menu())
@@ -217,6 +221,24 @@ class ListPane(QWidget):
     def _on_chosen(self) -> None:
         self._enable()
         self.chosen.emit(self.selected())
+
+    # Dragging: rows to other groups
+
+    def _carry(self, places: list[int]) -> QMimeData:
+        assert self._groups is not None
+        return carry(self._groups.item_kind, [self.model.ids[place] for place in places if self.model.ids[place] > 0])
+
+    def _rows_of(self, data: QMimeData) -> tuple[str, list[Any]]:
+        kind, ids = carried(data)
+        known = self.session.state.rows(kind) if kind else {}
+        return kind, [known[id] for id in ids if id in known]
+
+    def _takes(self, data: QMimeData, place: int) -> bool:
+        kind, rows = self._rows_of(data)
+        return not reason_against_drop(self._window, kind, rows, self.model.row_at(place))
+
+    def _on_dropped(self, data: QMimeData, place: int) -> None:
+        drop(self._window, *self._rows_of(data), self.model.row_at(place))
 
     def _on_opened(self, place: int) -> None:
         row = self.model.row_at(place)

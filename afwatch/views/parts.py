@@ -144,7 +144,7 @@ class Chip(QPushButton):
         """Show how many there are."""
         self._count = count
         shown, _ = self._theme.state(self._look, self.state)
-        self.setText(f"{shown.brief}  {words.number(count)}")
+        self.setText(f"{shown.word}  {words.number(count)}")
         self.setAccessibleName(f"{shown.full}, {count}")
 
 

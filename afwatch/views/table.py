@@ -15,12 +15,22 @@ from PySide6.QtCore import (
     QEvent,
     QItemSelection,
     QItemSelectionModel,
+    QMimeData,
     QModelIndex,
     Qt,
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import (
+    QDrag,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
 from afwatch.models.rows import RowModel
@@ -39,6 +49,8 @@ class TableView(QTableView):
     """A row's place."""
     chosen = Signal()
     resized = Signal()
+    dropped = Signal(object, int)
+    """Rows were dropped: what is carried, and the place of the row under the pointer."""
     asked = Signal(object)
     """A menu is wanted at this place of the screen."""
 
@@ -81,6 +93,8 @@ class TableView(QTableView):
         self._hold.setInterval(_HOLD_MS)
         self._hold.timeout.connect(self._let_go)
         self._pointer_inside = False
+        self._make_carried: Callable[[list[int]], QMimeData] | None = None
+        self._takes: Callable[[QMimeData, int], bool] | None = None
         self.id_at: Callable[[int], int] = lambda place: place
         self.place_of: Callable[[int], int] = lambda id: id
         self.follow(model)
@@ -231,6 +245,39 @@ class TableView(QTableView):
         """The pointer takes the focus ring away."""
         self.keyboard_row = -1
         super().mousePressEvent(event)
+
+    # Dragging
+
+    def carry_rows(self, make: Callable[[list[int]], QMimeData], takes: Callable[[QMimeData, int], bool]) -> None:
+        """Let selected rows be dragged: ``make`` gives what is carried, ``takes`` says whether it may be dropped."""
+        self._make_carried, self._takes = make, takes
+        self.setDragEnabled(True)
+        self.setAcceptDrops(True)
+        self.setDropIndicatorShown(False)
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Carry the selected rows."""
+        if self._make_carried is not None:
+            drag = QDrag(self)
+            drag.setMimeData(self._make_carried(self.selected_places()))
+            drag.exec(Qt.DropAction.MoveAction)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Look at what comes."""
+        event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Show where it would go."""
+        place = self.rowAt(round(event.position().y()))
+        taken = self._takes is not None and self._takes(event.mimeData(), place)
+        self._hover(place if taken else -1)
+        event.acceptProposedAction() if taken else event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Tell what was dropped where."""
+        self._hover(-1)
+        self.dropped.emit(event.mimeData(), self.rowAt(round(event.position().y())))
+        event.acceptProposedAction()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """There is one focus ring at a time."""

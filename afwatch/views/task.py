@@ -177,7 +177,7 @@ class TaskWindow(QWidget):
         shown = state_look("task", state)
         ink = self._theme.look.families[shown.family].ink
         self._glyph.show_icon(shown.glyph, ink)
-        self._word.setText(shown.brief)
+        self._word.setText(shown.word)
         self._word.setStyleSheet(f"color: {ink};")
         known = self._session.state.jobs.get(job)
         name = known.name if known is not None else tr("job {0}", job)

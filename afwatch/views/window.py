@@ -34,7 +34,7 @@ from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
-from afwatch.theme.tokens import measures
+from afwatch.theme.tokens import LEVELS, choose_level, measures
 from afwatch.views.asking import AskingWindow
 from afwatch.views.frame import Sidebar, StatusBar
 from afwatch.views.inspector import Inspector
@@ -67,6 +67,7 @@ class MainWindow(AskingWindow):
         super().__init__()
         load_places()
         load_views(settings)
+        choose_level(settings.text("names", "brief"))
         self._farm = farm
         self.asks_before_closing = farm is not None
         self.session, self.theme, self._settings = session, theme, settings
@@ -351,6 +352,16 @@ class MainWindow(AskingWindow):
         for pane in self._panes.values():
             if isinstance(pane, ListPane):
                 pane.set_compact(self._settings.flag("compact", False))
+
+    def next_level(self) -> None:
+        """Say states in the next of the three levels: in full, brief, abbreviated."""
+        before = self._settings.text("names", "brief")
+        level = LEVELS[(LEVELS.index(before) + 1) % len(LEVELS)] if before in LEVELS else "brief"
+        self._settings.put("names", level)
+        choose_level(level)
+        self.theme.changed.emit()
+        said = {"full": tr("in full"), "brief": tr("in brief"), "abbreviated": tr("abbreviated")}[level]
+        self.tell_reason(tr("Names are {0}.", said))
 
     def next_area(self) -> None:
         """Move the keyboard to the next area: places, search, table, inspector."""
