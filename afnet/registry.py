@@ -512,7 +512,7 @@ _OPERATIONS: Iterable[Operation] = (
     _query("server.status", "Show how the server is."),
     _server("server.resume", "Start new tasks again after the server paused solving because it had stopped by itself."),
     _query("server.traffic", "Show messages and bytes by kind and peer, since the start and per second."),
-    _query("config.show", "Print every setting of the server and where it came from."),
+    _query("config.show", "Print every setting of the server and where it came from.", role=Role.GOD, owner="farm"),
     # People
     _server("account.list", "List the accounts of the farm.", audited=False),
     _server("account.add", "Add an account: somebody who may sign in.", _ACCOUNT, _ROLE,

@@ -170,6 +170,9 @@ ACCESS: dict[type, Access] = {
 _HANDED_OVER: dict[type, Role] = {SetJobs: Role.VISOR, SetRenders: Role.GOD}
 """Who may set ``user_name`` of what."""
 
+_FOREIGN: dict[type, Role] = {AddUser: Role.GOD, SetUsers: Role.GOD}
+"""Who may do it to what is somebody else's, where VISOR is not enough: people are GOD's."""
+
 _OF_RENDERS = frozenset(command for command, access in ACCESS.items() if access.owners is _of_renders)
 
 
@@ -202,11 +205,12 @@ def check(principal: Principal, command: Command, farm: Farm) -> None:
         raise NotAllowed(f"{who} may not do {name} on the system job.", hint="It takes the role god.")
     if type(command) in _OF_RENDERS:
         _check_renders(principal, command, farm, who, name)
-    elif access.owners is not None and principal.role < Role.VISOR:
+    elif access.owners is not None and principal.role < _FOREIGN.get(type(command), Role.VISOR):
         for owner in access.owners(farm, command):
             if owner != principal.name:
                 raise NotAllowed(
-                    f'{who} may not do {name} on what belongs to "{owner}".', hint="It takes the role visor."
+                    f'{who} may not do {name} on what belongs to "{owner}".',
+                    hint=f"It takes the role {_FOREIGN.get(type(command), Role.VISOR).name.lower()}.",
                 )
 
 

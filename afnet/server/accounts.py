@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, NotAllowed, Rejected
+from afcore.errors import AfError, NotAllowed
 from afcore.states import Role
 from afcore.store.ledger import KeptRow
 from afnet.server.auditing import Auditor
@@ -150,8 +150,7 @@ class Accounts:
     def _revoke(self, given: dict[str, Any], who: Principal, answer: Answer) -> None:
         token = self._people.token(given["id"])
         if token.account != who.name and who.role < Role.GOD:
-            # The same words as for one that is not there: ids of others are none of theirs.
-            raise Rejected(f'There is no token "{given["id"]}".', code="not_found")
+            raise NotAllowed(f"{who.name} may not revoke a token of {token.account}.", hint="It takes the role god.")
         if who.scope and token.account != who.name:
             self._check_whole(who)
         rows = self._people.revoke(token.id)

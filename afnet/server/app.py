@@ -512,6 +512,7 @@ class FarmServer:
         self._config = new
         self.core.adopt(defaults_of(new))
         self.requests.offer(frozenset((*SERVICES, *new["services"])))
+        self.door.guests = read_networks(new["classic_networks"], source=new.source("classic_networks"))
         self.runner.wake()
         self._loop.run_in_executor(None, self.pages.reload)
         _log.info("%s read the configuration again: %d settings changed", principal.name, len(rows))

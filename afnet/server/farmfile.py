@@ -28,6 +28,7 @@ _NAME = "farm.xml"
 LIVE = frozenset(
     {
         "af_max_running_tasks",
+        "classic_networks",
         "af_max_run_tasks_per_host",
         "af_task_error_retries",
         "af_errors_avoid_host",

@@ -138,7 +138,9 @@ class _Pages:
         try:
             principal = self._sessions.who(request)
         except NotAllowed:
-            if name not in OPERATIONS or OPERATIONS[name].role is not Role.NOBODY:
+            # Who shows what is not (any more) good is told so, also when it asks what anybody may.
+            asked = OPERATIONS.get(name)
+            if asked is None or asked.role is not Role.NOBODY or self._sessions.shows(request):
                 raise
             principal = self._sessions.nobody(request)
         return await self.ask(name, arguments, principal)

@@ -67,6 +67,10 @@ class Sessions:
             return principal
         return self._principal_of(request.transport)
 
+    def shows(self, request: web.Request) -> bool:
+        """Say whether a request shows a token or a cookie, whatever it is worth."""
+        return "Authorization" in request.headers or bool(self.token_of(request))
+
     def nobody(self, request: web.Request) -> Principal:
         """Return who asks before a sign-in."""
         return Principal("", Role.NOBODY, request.remote or "")

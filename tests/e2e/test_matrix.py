@@ -1,0 +1,295 @@
+"""Every operation tried by everybody over every door of a real server, against the matrix that was written by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from afcore.errors import Rejected
+from afnet.client.blocking import BlockingClient
+from afnet.client.servers import Address
+from afnet.registry import OPERATIONS
+from afnet.transport.wsframes import BINARY, FrameReader, check_answer, encode_frame, request_upgrade
+from afnet.wire.codec import LIMIT_TO_CLIENT, decode, encode
+from afnet.wire.messages import Hello, Message, Refused, Register, Registered, Reply, Request, Welcome
+from tests.e2e.matrixasks import ASKS, CLASSIC, Thing
+from tests.e2e.processes import FarmProcess
+from tests.waiting import wait_for
+from tests.wire.matrix import COLUMNS, MATRIX
+
+pytestmark = [pytest.mark.e2e]
+
+REFUSED = frozenset({"not_allowed", "not_signed_in"})
+
+
+def elsewhere() -> str:
+    """Return an address of this machine that is not loopback; empty when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("203.0.113.1", 9))  # nothing is sent
+        except OSError:
+            return ""
+        own: str = probe.getsockname()[0]
+    return "" if own.startswith("127.") else own
+
+
+class Agent:
+    """A native conversation as an agent has it, from an address of choice."""
+
+    def __init__(self, port: int, source: str, token: str = "") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+        key = os.urandom(16)
+        self._socket.sendall(request_upgrade(f"127.0.0.1:{port}", key))
+        data = bytearray()
+        while not (end := check_answer(data, key)):
+            data += self._socket.recv(65536)
+        self._reader = FrameReader(masked=False, limit=LIMIT_TO_CLIENT)
+        self._frames: list[Any] = self._reader.feed(bytes(data[end:]))
+        self.send(Hello([1], "test", "agent", host="node", token=token))
+        self.greeting = self.next(Welcome, Refused)
+
+    def send(self, message: Message) -> None:
+        self._socket.sendall(encode_frame(encode([message]), mask=b"1234"))
+
+    def next(self, *kinds: type) -> Any:
+        """Return the next message of these kinds."""
+        while True:
+            while self._frames:
+                opcode, payload = self._frames.pop(0)
+                if opcode == BINARY:
+                    for message in decode(payload):
+                        if isinstance(message, kinds):
+                            return message
+            got = self._socket.recv(65536)
+            assert got, "the server hung up"
+            self._frames = list(self._reader.feed(got))
+
+    def register(self, name: str, user: str) -> None:
+        self.send(Register(name, "test", "linux", user, "", 1.0, name, [], [], {"cpu_num": 1, "mem_total": 1}, []))
+        found = self.next(Registered, Refused)
+        assert isinstance(found, Registered), found
+
+    def request(self, operation: str, arguments: dict[str, Any]) -> str:
+        """Return the code of the refusal; empty for an answer."""
+        self.send(Request(1, operation, arguments))
+        found = self.next(Reply, Refused)
+        return found.code if isinstance(found, Refused) else ""
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class World:
+    """A server with people, their things and what they show."""
+
+    def __init__(self, farm: FarmProcess, here: str) -> None:
+        self.farm, self.here = farm, here
+        self.config = farm.folder / "matrix.json"
+        self.list_networks()
+        farm.start_server("--config", str(self.config))
+        self.tokens: dict[str, str] = {}
+        for name, role in (("ann", "user"), ("bob", "user"), ("vic", "visor"), ("gus", "god")):
+            farm.ask("account.add", name=name, role=role, password=f"the horse of {name}")
+            self.tokens[name] = farm.ask("token.create", account=name)["token"]
+        self.tokens["expired"] = farm.ask(
+            "session.login", name="gus", password="the horse of gus", days=0.000001
+        )["token"]  # fmt: skip
+        made = farm.ask("token.create", account="gus")
+        farm.ask("token.revoke", id=made["id"])
+        self.tokens["revoked"] = made["token"]
+        for name, source in (("ann", "127.0.0.1"), ("bob", here)):
+            agent = Agent(farm.port, source, self.tokens["gus"])
+            agent.register(f"r-{name}", name)
+            agent.close()
+        self.things = {name: self._thing(name) for name in ("ann", "bob")}
+        farm.forget_client()
+        wait_for(self._has_expired, what="the token to expire")
+
+    def _has_expired(self) -> bool:
+        with self.client("expired") as client:
+            return self.native(client, "session.show", {}) in REFUSED
+
+    def list_networks(self, *networks: str) -> None:
+        self.config.write_text(json.dumps({"classic_networks": list(networks)}))
+
+    def god(self, operation: str, **arguments: Any) -> Any:
+        """Do an operation as the server's own user."""
+        try:
+            return self.farm.ask(operation, **arguments)
+        finally:
+            self.farm.forget_client()
+
+    def _thing(self, name: str) -> Thing:
+        block = {"name": "b", "service": "generic", "command": "true", "frame_first": 1, "frame_last": 1}
+        operation = f"operation-{name}"
+        with self.client(name) as client:
+            spec = {"name": f"of {name}", "offline": True, "blocks": [block]}
+            job = client.request("job.submit", {"job": spec})["id"]
+            client.request("job.set", {"ids": [job], "parameters": {"priority": 50}}, initiator=operation)
+        return Thing(name, job, f"r-{name}", operation, lambda: str(self.god("token.create", account=name)["id"]))
+
+    # Doors: each returns the code of the refusal, empty for an answer
+
+    def client(self, who: str) -> BlockingClient:
+        """Return a native client that shows somebody's token."""
+        token = self.tokens[who]
+        return BlockingClient(
+            [Address("127.0.0.1", self.farm.port)], program="test", credential=lambda host, port: token
+        )
+
+    @staticmethod
+    def native(client: BlockingClient, operation: str, arguments: dict[str, Any]) -> str:
+        try:
+            client.request(operation, arguments)
+        except Rejected as error:
+            return error.code
+        return ""
+
+    def http_connection(self, who: str) -> http.client.HTTPConnection:
+        """Return a connection over which somebody will ask."""
+        source = (self.here, 0) if who == "nobody" else None
+        return http.client.HTTPConnection("127.0.0.1", self.farm.port, timeout=20, source_address=source)
+
+    def http(self, connection: http.client.HTTPConnection, who: str, operation: str, arguments: dict[str, Any]) -> str:
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who in self.tokens else {}
+        connection.request("POST", f"/api/op/{operation}", json.dumps(arguments), headers)
+        answer = connection.getresponse()
+        said = json.loads(answer.read() or b"{}")
+        return "" if answer.status < 300 else str(said["error"]["code"])
+
+    def classic(self, source: str, request: dict[str, Any]) -> str:
+        body = json.dumps(request).encode()
+        with socket.create_connection(("127.0.0.1", self.farm.port), timeout=20, source_address=(source, 0)) as one:
+            one.sendall(b"AFANASY %d JSON" % len(body) + body)
+            data = b""
+            while b"JSON" not in data or len(data) < data.index(b"JSON") + 4 + int(data.split()[1]):
+                data += one.recv(65536)
+        said = data.partition(b"JSON")[2].decode("utf-8", "replace")
+        known = "may not" in said or "does not know who you are" in said
+        return "not_allowed" if known else ""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One server for the whole matrix."""
+    here = elsewhere()
+    if not here:
+        pytest.skip("this machine has loopback addresses only: nobody can call from elsewhere")
+    farm = FarmProcess(tmp_path_factory.mktemp("matrix") / "farm")
+    try:
+        yield World(farm, here)
+    finally:
+        farm.close()
+
+
+WHO = {
+    "nobody": "nobody", "own": "ann", "foreign": "ann", "visor": "vic", "god": "gus", "expired": "expired",
+    "revoked": "revoked",
+}  # fmt: skip
+
+
+def of(world: World, column: str) -> Thing:
+    """Return whose things a column is asked about."""
+    return world.things["ann" if column == "own" else "bob"]
+
+
+def check(ask: Callable[[str, Thing], str], names: list[str], column: str, thing: Thing) -> None:
+    """Try a column; every cell that is not as expected is told."""
+    wrong = []
+    for name in names:
+        code = ask(name, thing)
+        if (code not in REFUSED) != MATRIX[name][column]:
+            wrong.append(f"{name}: {column} {'may' if code not in REFUSED else 'may not'} ({code or 'answered'})")
+    assert not wrong, wrong
+
+
+def test_every_operation_has_its_row_and_its_question() -> None:
+    assert set(MATRIX) == set(OPERATIONS), "write a row in tests/wire/matrix.py for a new operation"
+    assert set(ASKS) == set(OPERATIONS), "say in tests/e2e/matrixasks.py how it is asked"
+
+
+@pytest.mark.parametrize("column", [column for column in COLUMNS if column not in ("node", "nobody")])
+def test_over_the_native_door(world: World, column: str) -> None:
+    with world.client(WHO[column]) as client:
+        thing = of(world, column)
+        check(lambda name, thing: world.native(client, name, ASKS[name](thing)), list(MATRIX), column, thing)
+
+
+def test_nobody_over_the_native_door(world: World) -> None:
+    connection = Stranger(world.farm.port, world.here)
+    try:
+        check(lambda name, thing: connection.request(name, ASKS[name](thing)), list(MATRIX), "nobody", of(world, ""))
+    finally:
+        connection.close()
+
+
+class Stranger(Agent):
+    """A person from another machine who shows nothing."""
+
+    def send(self, message: Message) -> None:
+        if isinstance(message, Hello):
+            message = Hello([1], "test", "client")
+        super().send(message)
+
+
+def test_a_node_over_the_native_door(world: World) -> None:
+    node = Agent(world.farm.port, "127.0.0.1")
+    node.register("r-node", "ann")
+    check(lambda name, thing: node.request(name, ASKS[name](thing)), list(MATRIX), "node", of(world, "node"))
+    node.close()
+    stranger = Agent(world.farm.port, world.here)
+    assert isinstance(stranger.greeting, Refused)
+    stranger.close()
+
+
+@pytest.mark.parametrize("column", [column for column in COLUMNS if column != "node"])
+def test_over_the_http_door(world: World, column: str) -> None:
+    who = WHO[column]
+    with contextlib.closing(world.http_connection(who)) as connection:
+
+        def ask(name: str, thing: Thing) -> str:
+            return world.http(connection, who, name, ASKS[name](thing))
+
+        check(ask, list(MATRIX), column, of(world, column))
+
+
+@pytest.mark.parametrize(
+    ("column", "network"),
+    [("nobody", ""), ("own", "user"), ("foreign", "user"), ("visor", "visor"), ("god", "god")],
+)
+def test_over_the_classic_door(world: World, column: str, network: str) -> None:
+    """No token is shown here: whom the server believes is a matter of the network."""
+    world.list_networks(*([f"{world.here}/32 {network}"] if network else []))
+    world.god("config.reload")
+    claimed = {"visor": "vic", "god": "gus"}.get(column, "ann")
+
+    def ask(name: str, thing: Thing) -> str:
+        return world.classic(world.here, CLASSIC[name](thing, claimed))
+
+    # Here a submitter acts under the very name that the job claims: there is no job of somebody else.
+    names = [name for name in CLASSIC if (name, column) != ("job.submit", "foreign")]
+    check(ask, names, column, of(world, column))
+
+
+def test_the_servers_own_user_is_god_over_the_classic_door(world: World) -> None:
+    check(
+        lambda name, thing: world.classic("127.0.0.1", CLASSIC[name](thing, "anybody")), list(CLASSIC), "god",
+        of(world, "god"),
+    )  # fmt: skip
+
+
+def test_nothing_that_was_refused_has_changed_anything(world: World) -> None:
+    jobs = {row["id"]: row for row in world.god("job.list")["rows"]}
+    for name in ("ann", "bob"):
+        row = jobs[world.things[name].job]
+        assert (row["user"], row["state"]) == (name, "paused"), row
+    assert {row["name"] for row in world.god("render.list")["rows"]} >= {"r-ann", "r-bob"}
+    assert [row["name"] for row in world.god("account.list")["rows"]] == ["ann", "bob", "gus", "vic"]
+    assert world.god("audit.verify")["whole"]
