@@ -136,6 +136,7 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
     "config.reload": _nothing,
     "run.list": _nothing,
     "history.runs": _nothing,
+    "history.resources": _nothing,
     "parameters.show": lambda thing: {"kind": "job", "things": [str(thing.job)]},
     "server.status": _nothing,
     "server.resume": _nothing,

@@ -97,6 +97,7 @@ farm.check                -     -    +     +      +    +     -       -
 config.reload             -     -    -     -      -    +     -       -
 run.list                  -     -    +     +      +    +     -       -
 history.runs              -     -    +     +      +    +     -       -
+history.resources         -     -    +     +      +    +     -       -
 parameters.show           -     -    +     +      +    +     -       -
 server.status             -     -    +     +      +    +     -       -
 server.resume             -     -    -     -      -    +     -       -
