@@ -23,6 +23,7 @@ from afcore.image import FarmImage, digest
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.outcome import Outcome
+from afcore.queued import Queued
 from afcore.rules import (
     access,
     append,
@@ -124,6 +125,7 @@ class Core:
         self.undo = UndoLog()
         self.scheduler = Scheduler(self.farm) if scheduler is None else scheduler
         self.deadlines = Deadlines(self.farm) if deadlines is None else deadlines
+        self.queued = Queued(self.farm)
         self._saved_version = 0
         self._deleted: list[int] = []
         self._saving: Saving | None = None
@@ -146,7 +148,9 @@ class Core:
         if not self.farm.branches:
             self._found(envelope)
         outcome = Outcome()
-        context = Context(self.farm, envelope.at, envelope.principal, self.scheduler, self.deadlines, self.undo)
+        context = Context(
+            self.farm, envelope.at, envelope.principal, self.scheduler, self.deadlines, self.undo, self.queued
+        )
         self.undo.begin(envelope)
         try:
             steps = RULES[type(command)](context, command)
@@ -197,6 +201,7 @@ class Core:
                 outcome.effects.append(effect)
         self.scheduler.note(event, at)
         self.deadlines.note(event, at)
+        self.queued.note(event)
         self.story.note(event, envelope)
         if following is not None:
             for each in following:

@@ -64,6 +64,9 @@ _ALL = (
     Setting("log_bytes_max", "int", 8 * _MIB, "how much output of one run is kept; the middle is cut", "bytes", 4096),
     Setting("message_bytes_max", "int", 64 * _MIB, "largest message or request taken from outside", "bytes", 4096),
     Setting("peer_connections_max", "int", 4096, "connections from one address at a time", "", 1),
+    Setting("peer_requests_per_second", "int", 1000, "requests from one address a second, over ten seconds", "", 1),
+    Setting("user_jobs_max", "int", 100_000, "jobs of one user on the farm; 0 is no limit", "", 0),
+    Setting("user_tasks_max", "int", 100_000_000, "tasks of one user's jobs; 0 is no limit", "", 0),
     Setting("first_byte_timeout", "float", 10.0, "how long a new connection may be silent", "s", 0.1),
     Setting("sign_in_days", "float", 30.0, "how long a sign-in lasts", "days", 0.001, 3650),
     Setting(

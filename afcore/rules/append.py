@@ -12,6 +12,7 @@ from afcore.errors import BadSpec, Conflict, Problem
 from afcore.events import BlocksAppended, TasksAppended
 from afcore.jobcheck import check_job
 from afcore.jobspec import BlockSpec, JobSpec
+from afcore.queued import check_room
 from afcore.rules.base import Context, Steps
 from afcore.rules.depends import settle
 from afcore.rules.jobs import open_jobs
@@ -38,6 +39,7 @@ def append_blocks(context: Context, command: AppendBlocks) -> Steps:
     problems = check_job(whole)
     if problems:
         raise BadSpec(problems)
+    check_room(farm, context.queued, job.user, jobs=0, tasks=sum(block.tasks_num for block in blocks))
     first = len(job.blocks)
     yield BlocksAppended(job.id, JobSpec(blocks=blocks))
     for each in job.blocks:
@@ -60,6 +62,7 @@ def append_tasks(context: Context, command: AppendTasks) -> Steps:
     texts = command.spec.blocks[0].tasks if len(command.spec.blocks) == 1 else None
     if texts is None or not len(texts):
         raise BadSpec([Problem("tasks", "there are none", "give at least one task")])
+    check_room(farm, context.queued, job.user, jobs=0, tasks=len(texts))
     first = block.tasks.size
     yield TasksAppended(job.id, block.index, JobSpec(blocks=[BlockSpec(tasks=texts)]))
     for each in job.blocks:

@@ -16,6 +16,7 @@ from afcore.effects import DropRun, StartRun, StopRun, TuneRender
 from afcore.envelope import Principal
 from afcore.events import Event
 from afcore.model.farm import Farm
+from afcore.queued import Queued
 from afcore.undo import UndoLog
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Context:
     scheduler: "Scheduler"
     deadlines: Deadlines
     undo: UndoLog
+    queued: Queued
 
 
 Rule = Callable[[Context, Any], Steps]

@@ -15,6 +15,7 @@ from afcore.events import BranchAdded, Event, JobSubmitted, UserAdded
 from afcore.jobcheck import check_job
 from afcore.jobspec import BlockSpec, JobSpec
 from afcore.model.farm import Farm
+from afcore.queued import check_room
 from afcore.rules.base import Context, Steps
 
 __all__ = ["filter_branch", "submit_job", "unique_name"]
@@ -35,6 +36,7 @@ def submit_job(context: Context, command: SubmitJob) -> Steps:
     found, missing = _walk(farm, path)
     job, serial = farm.next_job, farm.next_serial
     user = farm.users_by_name.get(spec.user_name)
+    check_room(farm, context.queued, user or 0, jobs=1, tasks=sum(block.tasks_num for block in spec.blocks))
     if user is None:
         user = farm.next_user
         yield UserAdded(user, spec.user_name, dict(farm.defaults.user))

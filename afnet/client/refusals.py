@@ -16,7 +16,9 @@ from afnet.wire.messages import Refused
 __all__ = ["error_of"]
 
 _BY_CODE: dict[str, type[Rejected]] = {
-    kind.default_code: kind for kind in (Conflict, LimitReached, NotAllowed, NotFound, Rejected)
+    **{kind.default_code: kind for kind in (Conflict, LimitReached, NotAllowed, NotFound, Rejected)},
+    "not_signed_in": NotAllowed,
+    "too_many": LimitReached,
 }
 
 
@@ -27,5 +29,5 @@ def error_of(refused: Refused) -> AfError:
     if refused.problems or refused.code == BadSpec.default_code:
         problems = [Problem(*problem) for problem in refused.problems]
         return BadSpec(problems, sentence=refused.sentence, hint=refused.hint, code=refused.code)
-    kind = NotAllowed if refused.code == "not_signed_in" else _BY_CODE.get(refused.code, Rejected)
+    kind = _BY_CODE.get(refused.code, Rejected)
     return kind(refused.sentence, hint=refused.hint, code=refused.code)

@@ -36,12 +36,10 @@ from afcore.store.ledger import AuditRow
 from afcore.store.writer import Writer, WriterState
 from afcore.systemcommand import SYSTEM_JOB
 from afcore.why.answer import why
-from afnet.api.credentials import remove_secret, write_secret
 from afnet.client.servers import Address
-from afnet.server.accounts import Accounts
 from afnet.server.audit import Audit
-from afnet.server.auditing import Auditor
 from afnet.server.board import Board
+from afnet.server.budgets import RequestBudget
 from afnet.server.caller import Limits
 from afnet.server.callers import Callers
 from afnet.server.clock import Clock
@@ -55,16 +53,15 @@ from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
+from afnet.server.listen import connections_allowed
 from afnet.server.memory import give_back
 from afnet.server.metrics import Figures
 from afnet.server.networks import read_networks
 from afnet.server.notices import Notices
 from afnet.server.pages import ClassicPages
-from afnet.server.passwords import Passwords
-from afnet.server.peer import own_principal
-from afnet.server.people import People
 from afnet.server.quarantine import Quarantine, put_offline
 from afnet.server.queries import Queries
+from afnet.server.reception import Reception
 from afnet.server.renders import Renders
 from afnet.server.requests import Requests
 from afnet.server.resources import ResourceHistory
@@ -84,9 +81,6 @@ _log = logging.getLogger(__name__)
 
 _CHECK_AFTER = 0.5
 """Seconds after the start at which the recovered farm is checked."""
-
-_LONGEST_TIMER = 86400.0
-"""Seconds that one timer waits for the end of a token: the clock may be set meanwhile."""
 
 _SNAPSHOT_TIME = 20.0
 """Seconds that the stop waits for its snapshot; without it the next start reads the journal instead."""
@@ -176,15 +170,9 @@ class FarmServer:
         self.quarantine = Quarantine(data)
         self.runner.refusal = self.quarantine.refusal
         self.runner.solving_paused = self.quarantine.paused(clock.now())
-        self.auditor = Auditor(recovered.audit_seq, recovered.audit_hash)
-        self.people = People(recovered.kept, now=clock.now, own=own_principal(""))
-        self.people.on_ended = self._rights_ended
-        self.people.on_given = self._arm_expiry
-        self.accounts = Accounts(
-            self.people, Passwords(), self.runner, self.auditor, now=clock.now, sign_in_days=config["sign_in_days"]
+        self.reception = Reception(
+            recovered, self.runner, config, now=clock.now, loop=loop, end=self._rights_ended
         )
-        self._expiring: asyncio.TimerHandle | None = None
-        self._secrets: list[Path] = []
         self.keeper = Keeper(
             core,
             self.runner,
@@ -236,11 +224,12 @@ class FarmServer:
             "farm.reload": self._reload_farm,
             "config.reload": self._reload_config,
             "server.resume": self._resume,
-            **self.accounts.operations,
+            **self.reception.accounts.operations,
             **self.statistics.operations,
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at
+        self.requests.budget = RequestBudget(config["peer_requests_per_second"], clock=loop.time)
         self.fanout = Fanout(farm, self.board, now=clock.now, loop=loop)
         self.followers = Followers(farm, self.queries, agent_of=self.renders.running_on)
         self.notices = Notices(self._notices_now, first_version=int(clock.now() * 1000))
@@ -272,12 +261,13 @@ class FarmServer:
             listen,
             on_native=self.callers,
             on_classic=self.classic.answer,
-            recognise=self.people.recognise,
+            recognise=self.reception.people.recognise,
             guests=read_networks(config["classic_networks"], source=config.source("classic_networks")),
             names=frozenset(config["server_names"]),
             limits=Limits(
                 first_byte_time=config["first_byte_timeout"],
                 connections_per_address=config["peer_connections_max"],
+                connections=connections_allowed(),
             ),
         )
 
@@ -291,7 +281,7 @@ class FarmServer:
         """Start everything; on return the server answers."""
         self._started = self._clock.now()
         self.bind()
-        self._leave_secrets()
+        self.reception.open(self.door.addresses)
         self.writer.start()
         self.statistics.start()
         self.files.start(list(self.core.farm.jobs))
@@ -305,36 +295,12 @@ class FarmServer:
             self.runner.post(described, SYSTEM_PRINCIPAL, self._farm_loaded)
         self.door.on_http = self.http
         await self.door.open()
-        self._arm_expiry()
         self.http.start()
         # Callers are not kept waiting for it, and it is true at any moment.
         self._checking = self._loop.call_later(_CHECK_AFTER, self._check)
 
-    def _leave_secrets(self) -> None:
-        """Let the programs of this very user be recognised, wherever the system does not tell whose they are."""
-        by_port: dict[int, list[str]] = {}
-        for address in self.door.addresses:
-            by_port.setdefault(address.port, []).append(str(address))
-        for port, addresses in by_port.items():
-            try:
-                self._secrets.append(write_secret(os.environ, port, self.people.machine_secret, addresses))
-            except ConfigError as error:
-                _log.warning("programs of this user are known by their sockets only: %s", error)
-
     def _rights_ended(self, test: Callable[[str, str], bool], reason: str) -> None:
         self.door.peers.end(test, reason)
-
-    def _arm_expiry(self) -> None:
-        """Let what is done with a token end when the token does."""
-        if self._expiring is not None:
-            self._expiring.cancel()
-        end = self.people.next_end()
-        delay = None if end is None else min(_LONGEST_TIMER, max(0.0, end - self._clock.now()))
-        self._expiring = None if delay is None else self._loop.call_later(delay, self._expire)
-
-    def _expire(self) -> None:
-        self.runner.keep(self.people.expire(), None)
-        self._arm_expiry()
 
     def _check(self) -> None:
         for violation in check(self.core.farm):
@@ -350,7 +316,7 @@ class FarmServer:
             principal_of=self.door.principal_of,
             largest_body=self._config["message_bytes_max"],
             classic_pages=self.pages,
-            recognise=self.people.recognise,
+            recognise=self.reception.people.recognise,
             guests=self.door.guests,
             names=frozenset(self._config["server_names"]),
         )
@@ -368,13 +334,10 @@ class FarmServer:
 
     async def stop(self) -> None:
         """Stop in order: nothing that was acknowledged is lost, nothing new is taken."""
-        for timer in (self._checking, self._expiring):
-            if timer is not None:
-                timer.cancel()
-        for path in self._secrets:
-            remove_secret(path, self.people.machine_secret)
+        if self._checking is not None:
+            self._checking.cancel()
         await self.door.close()
-        await self.accounts.close()
+        await self.reception.close()
         self.classic.monitors.close()
         await self.http.stop()
         if self._exit == 0 and self.writer.state is WriterState.READY:
@@ -417,7 +380,7 @@ class FarmServer:
         """A person or a node did something."""
         if entry.role < Role.NODE:
             self.audit.note(entry)
-        return self.auditor.of_entry(entry, action)
+        return self.reception.auditor.of_entry(entry, action)
 
     def release(self, effects: list[Effect]) -> None:
         """Effects that are durable."""
@@ -494,11 +457,8 @@ class FarmServer:
         self.quarantine.resume(self._clock.now())
         self.runner.resume_solving()
         self.notices.changed()
-        self._noted(principal, "server.resume", "let the farm start tasks again", answer, {"resumed": bool(was)})
-
-    def _noted(self, principal: Principal, action: str, what: str, answer: Answer, reply: Any) -> None:
-        """Answer what the server did itself when its line in the audit is durable."""
-        self.runner.keep((), self.auditor.of_words(self._clock.now(), principal, action, what), answer, reply)
+        what = "let the farm start tasks again"
+        self.reception.noted(principal, "server.resume", what, answer, {"resumed": bool(was)})
 
     def _reload_farm(self, given: dict[str, Any], principal: Principal, answer: Answer) -> None:
         self.requests.post(reload_command(self._config), principal, answer, action="farm.reload")
@@ -518,7 +478,7 @@ class FarmServer:
         _log.info("%s read the configuration again: %d settings changed", principal.name, len(rows))
         names = ", ".join(row["name"] for row in rows) or "nothing"
         what = f"read the configuration again: {names} changed"
-        self._noted(principal, "config.reload", what, answer, {"rows": rows, "next": None})
+        self.reception.noted(principal, "config.reload", what, answer, {"rows": rows, "next": None})
 
     def _files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
         self._on_loop(partial(self.callers.files_accepted, answers))

@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import NamedTuple, Protocol, cast
 
 from afcore.envelope import Principal
@@ -44,6 +45,12 @@ class Limits(NamedTuple):
     """Seconds for the first byte, the TLS handshake and the HTTP header together."""
     connections_per_address: int = 4096
     """Open connections from one address."""
+    connections: int = 0
+    """Open connections of all; 0 without limit."""
+    strangers: int = 2048
+    """Connections of which nobody knows yet what they are: above it, the one that is silent for longest is closed."""
+    patience: float = 60.0
+    """Seconds in which a caller must take something of an answer that is too large for it at once."""
     accept_batch: int = 64
     """Connections accepted in one turn of the loop."""
     linger_time: float = LINGER_TIME
@@ -64,6 +71,9 @@ class Desk(Protocol):
 
     def enter(self, caller: "Caller") -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
+
+    def settled(self, caller: "Caller") -> None:
+        """It is known in which language a caller speaks: it is no stranger any more."""
 
     def leave(self, caller: "Caller") -> None:
         """Count a caller out."""
@@ -95,7 +105,9 @@ class Caller(asyncio.Protocol):
         self._principal: Principal | None = None
         self._refusal: NotAllowed | None = None
         self._full = ""
+        self._taking: asyncio.TimerHandle | None = None
         loop = asyncio.get_running_loop()
+        self._since = loop.time()
         try:
             self.host = accepted.getpeername()[0]
         except OSError:
@@ -230,6 +242,7 @@ class Caller(asyncio.Protocol):
             self._answer_error(404, "This server answers no HTTP requests.")
         else:
             self._http = f"http {self.host}"
+            self._door.settled(self)
             self._hand_over(self._door.on_http())
 
     def _to_native(self, head: Head, end: int) -> None:
@@ -247,6 +260,7 @@ class Caller(asyncio.Protocol):
             who = Refused(0, self._refusal.code, self._refusal.sentence, self._refusal.hint)
         assert who is not None
         connection = WebSocketConnection(self._door.peers.new_peer(who, self.host), limit=LIMIT_TO_STRANGERS)
+        self._door.settled(self)
         self.transport.write(answer)
         early = bytes(self._data[end:])
         self._data.clear()
@@ -266,7 +280,9 @@ class Caller(asyncio.Protocol):
             traffic.received(kind, peer, received)
             traffic.sent(kind, peer, sent, 1 if sent else 0)
 
-        self._hand_over(ClassicConnection(self._door.on_classic, who, head=head, count=count))
+        # It stays a stranger until its request is whole: who sends slowly is the first to go when there is no room.
+        whole = partial(self._door.settled, self)
+        self._hand_over(ClassicConnection(self._door.on_classic, who, head=head, count=count, on_whole=whole))
 
     def _hand_over(self, inner: asyncio.Protocol) -> None:
         """Give everything that came, from the first byte on, to the protocol that speaks this language."""
@@ -316,18 +332,33 @@ class Caller(asyncio.Protocol):
         return keep and self.transport is not None and self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
-        """Pass on that the caller is slow."""
+        """Pass on that the caller is slow; a browser or program that takes nothing for long is cut off."""
+        if self._http and self._taking is None:
+            self._taking = asyncio.get_running_loop().call_later(self._door.limits.patience, self._took_nothing)
         if self._inner is not None:
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
         """Pass on that the caller has caught up."""
+        self._stop_taking()
         if self._inner is not None:
             self._inner.resume_writing()
+
+    def _stop_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _took_nothing(self) -> None:
+        self._taking = None
+        _log.warning("%s took nothing of its answer for %g seconds; cut off", self.host, self._door.limits.patience)
+        if self.transport is not None:
+            self.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Pass on that it is over, and count the caller out."""
         self._timer.cancel()
+        self._stop_taking()
         inner, self._inner = self._inner, None
         self._door.lingering.left(self.transport)
         self._door.leave(self)
@@ -336,6 +367,12 @@ class Caller(asyncio.Protocol):
             inner.connection_lost(error)
 
     # The end
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was accepted."""
+        return asyncio.get_running_loop().time() - self._since
+
 
     def close_soon(self) -> None:
         """Close what nobody has taken, and whoever is idle; native peers have been told by themselves."""

@@ -65,8 +65,11 @@ class ClassicConnection(asyncio.Protocol):
         head: Head | None = None,
         receive_time: float = RECEIVE_TIME,
         count: Callable[[str, int, int], None] | None = None,
+        on_whole: Callable[[], None] | None = None,
     ) -> None:
-        """``count`` is told the kind of a request that was answered, and the bytes of both."""
+        """``count`` is told the kind of a request that was answered, and the bytes of both; ``on_whole`` that a
+        request has come whole."""
+        self._on_whole = on_whole
         self._answer = answer
         self._principal = principal
         self._head = head
@@ -133,6 +136,8 @@ class ClassicConnection(asyncio.Protocol):
     def _begin(self, body: bytes | BinaryMessage) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._on_whole is not None:
+            self._on_whole()
         self._data.clear()
         self._task = asyncio.get_running_loop().create_task(self._respond(body))
 

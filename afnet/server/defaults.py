@@ -37,5 +37,7 @@ def defaults_of(config: Config) -> Defaults:
         system_tasklife=config["af_sysjob_tasklife"],
         system_tasksmax=config["af_sysjob_tasksmax"],
         wake_interval=config["af_wolwake_interval"],
+        user_jobs=config["user_jobs_max"],
+        user_tasks=config["user_tasks_max"],
         user={name: config[setting] for name, setting in _USER.items() if config[setting] != getattr(plain, name)},
     )

@@ -102,6 +102,8 @@ class ClassicDesk:
         self, request: dict[str, Any] | BinaryMessage, principal: Principal
     ) -> dict[str, Any] | BinaryMessage | None:
         """Return what to send back; None for a request that has no answer."""
+        if self._requests.budget is not None:
+            self._requests.budget.take(principal.origin)
         if isinstance(request, BinaryMessage):
             return await self._binary(request, principal)
         wish = read_request(request)

@@ -75,6 +75,9 @@ class Door:
         """Further names that browsers may call this server by."""
         self._listeners: list[socket.socket] = []
         self._callers: set[Caller] = set()
+        self._strangers: dict[Caller, None] = {}
+        self.crowded_out = 0
+        """Silent connections that were closed because too many were silent."""
         self._per_address: dict[str, int] = {}
         self._principals: dict[int, Principal | NotAllowed] = {}
         self._resting: asyncio.TimerHandle | None = None
@@ -165,15 +168,39 @@ class Door:
 
     def enter(self, caller: Caller) -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
+        limits = self.limits
         count = self._per_address.get(caller.host, 0) + 1
         self._per_address[caller.host] = count
         self._callers.add(caller)
-        if count > self.limits.connections_per_address:
-            return f"More than {self.limits.connections_per_address} connections from {caller.host} are open already."
+        self._strangers[caller] = None
+        if len(self._strangers) > limits.strangers:
+            self._crowd_out()
+        if count > limits.connections_per_address:
+            return (
+                f"More than {limits.connections_per_address} connections from {caller.host} are open already "
+                "(the budget peer_connections_max)."
+            )
+        if limits.connections and len(self._callers) > limits.connections:
+            return (
+                f"More than {limits.connections} connections are open already: "
+                "the budget that the limit of open files leaves."
+            )
         return ""
+
+    def _crowd_out(self) -> None:
+        """Close the connection that has been silent for longest, so that who has something to say gets in."""
+        oldest = next(iter(self._strangers))
+        del self._strangers[oldest]
+        self.crowded_out += 1
+        asyncio.get_running_loop().call_soon(oldest.close_soon)
+
+    def settled(self, caller: Caller) -> None:
+        """A caller has said in which language it speaks."""
+        self._strangers.pop(caller, None)
 
     def leave(self, caller: Caller) -> None:
         """Count a caller out."""
+        self._strangers.pop(caller, None)
         if caller in self._callers:
             self._callers.remove(caller)
             left = self._per_address[caller.host] - 1

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, NotAllowed, Problem, Rejected
+from afcore.errors import AfError, BadSpec, LimitReached, NotAllowed, Problem, Rejected
 from afcore.states import Role
 from afnet.registry import OPERATIONS
 from afnet.server.httpguard import make_guard, protect
@@ -40,6 +40,7 @@ _STATUS = {
     "not_signed_in": 401,
     "csrf": 403,
     "too_many": 429,
+    "slow": 408,
     "conflict": 409,
     "limit_reached": 413,
     "unavailable": 503,
@@ -48,6 +49,9 @@ _STATUS = {
 """HTTP status by the code of an error; 400 for the others."""
 
 _LOG_PIECE = 262_144
+
+_BODY_TIME = 60.0
+"""Seconds in which the body of a request must have come."""
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -246,7 +250,13 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
     limit = request.client_max_size
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
-    body = await request.read()
+    try:
+        async with asyncio.timeout(_BODY_TIME):
+            body = await request.read()
+    except TimeoutError:
+        raise LimitReached(
+            f"The request did not come whole within {_BODY_TIME:g} seconds: the budget of one request.", code="slow"
+        ) from None
     if not body:
         return {}
     try:

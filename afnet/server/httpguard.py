@@ -2,7 +2,6 @@
 
 Rules of this file:
 - Every answer leaves with headers that keep pages of others from framing, sniffing or reading it.
-- A request must come whole in ``BODY_TIME``: nobody keeps a handler busy by sending slowly.
 """
 
 from collections.abc import Awaitable, Callable, Collection

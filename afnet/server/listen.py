@@ -11,7 +11,11 @@ import psutil
 from afcore.errors import ConfigError
 from afnet.client.servers import Address
 
-__all__ = ["bind_all", "raise_file_limit"]
+__all__ = ["bind_all", "connections_allowed", "raise_file_limit"]
+
+_OWN_FILES = 512
+"""Files that the server may have open beside its connections."""
+_LEAST_CONNECTIONS = 64
 
 BACKLOG = 1024
 """Connections the system keeps for a server that is busy."""
@@ -30,6 +34,15 @@ def raise_file_limit() -> int:
         except (ValueError, OSError):
             return soft
     return hard
+
+
+def connections_allowed() -> int:
+    """Return how many connections the limit of open files allows this process (0: not known).
+
+    What the server opens for itself is left out: database, logs, libraries.
+    """
+    files = raise_file_limit()
+    return max(_LEAST_CONNECTIONS, files - _OWN_FILES) if files > 0 else 0
 
 
 def bind_all(addresses: Sequence[Address]) -> list[socket.socket]:

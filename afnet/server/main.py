@@ -110,7 +110,9 @@ async def _serve(ground: "Ground", loop: asyncio.AbstractEventLoop) -> int:
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(server.ask_to_stop))
     await server.start()
     shown = ", ".join(str(address) for address in server.door.addresses)
-    print(f"afserver: serves at {shown}; its data is in {ground.data}.", file=sys.stderr, flush=True)
+    most = server.door.limits.connections
+    room = f" It takes up to {most} connections." if most else ""
+    print(f"afserver: serves at {shown}; its data is in {ground.data}.{room}", file=sys.stderr, flush=True)
     try:
         return await server.wait()
     finally:

@@ -30,6 +30,9 @@ __all__ = ["LIMIT_TO_STRANGERS", "MOST_UNSENT", "NativeHandler", "NativePeers", 
 MOST_UNSENT = 4 * LIMIT_TO_CLIENT
 """Unsent bytes at which a peer that takes nothing is cut off."""
 
+NOBODYS_TIME = 60.0
+"""Seconds that a conversation may last in which nobody has signed in."""
+
 LIMIT_TO_STRANGERS = 65536
 """Bytes of a message that is taken of somebody who is not known (yet)."""
 
@@ -72,6 +75,8 @@ class ServerPeer:
         """Who calls with everything that is granted; ``principal`` may act as less."""
         self.token = ""
         """Id of the token that was shown; empty for none."""
+        self.begun = peers.clock()
+        """When it called, by the clock of the peers."""
         self.slow = False
         """It takes less than it is sent: give it nothing that can wait or be dropped."""
         self.said_goodbye = False
@@ -354,6 +359,9 @@ class NativePeers:
         self._sweep = asyncio.get_running_loop().call_later(self.ping_time / 2, self._look_around)
         now = self.clock()
         for peer in list(self._peers):
+            if peer.principal.role is Role.NOBODY and now - peer.begun > NOBODYS_TIME:
+                peer.close(f"Nobody signed in here within {NOBODYS_TIME:g} seconds.")
+                continue
             deadline = peer.session.deadline()
             if deadline is not None and deadline <= now:
                 peer.tick(now)

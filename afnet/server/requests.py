@@ -17,6 +17,7 @@ from afcore.jobcheck import read_job
 from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import find_operation
+from afnet.server.budgets import RequestBudget
 from afnet.server.people import SIGN_IN
 from afnet.server.queries import Queries
 from afnet.server.runner import Answer, Runner
@@ -34,6 +35,8 @@ class Requests:
         self._services = services
         self.own: dict[str, Callable[[dict[str, Any], Principal, Answer], None]] = {}
         """What the server does itself, by the name of the operation."""
+        self.budget: RequestBudget | None = None
+        """How many requests one peer may make; None without limit."""
         self.seats: Callable[[str], tuple[str, ...]] = lambda origin: ()
         """Names of the renders at an address."""
 
@@ -46,6 +49,8 @@ class Requests:
     ) -> None:
         """Do an operation; ``answer`` is called once, now or later."""
         try:
+            if self.budget is not None:
+                self.budget.take(principal.origin)
             operation = find_operation(name)
             if principal.role is Role.NOBODY and operation.role is not Role.NOBODY:
                 raise NotAllowed(
