@@ -137,11 +137,11 @@ class People:
                 code=SIGN_IN,
             )
         account = self._accounts[found.account]
-        role, scope = Role(account.role), ""
+        role = Role(account.role)
         if found.scope in ("user", "visor"):
             role = min(role, role_of(found.scope))
-        elif found.scope != "all":
-            scope = found.scope
+        # Also a scope that is a role is kept: what is narrowed makes no wider token.
+        scope = "" if found.scope == "all" else found.scope
         return Principal(account.name, role, origin, scope=scope), found.id
 
     def _find(self, token: str) -> Token | None:

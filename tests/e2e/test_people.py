@@ -210,3 +210,19 @@ def test_af_finds_its_token_by_itself(farm_process: FarmProcess) -> None:
     # A name that is not his is refused by the server, whatever the program says.
     with pytest.raises(NotAllowed):
         ask_http(farm, "job.submit", made["token"], job={"name": "x", "user_name": "bob", "blocks": []})
+
+
+def test_a_narrow_token_makes_no_wider_one(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    farm.ask("account.add", name="gus", role="god", password="correct horse battery")
+    for scope in ("read", "submit", "user", "visor"):
+        token = farm.ask("token.create", account="gus", scope=scope)["token"]
+        with as_token(farm, token) as client:
+            assert client.request("session.show")["scope"] == scope
+            for operation, given in (
+                ("token.create", {"scope": "all"}),
+                ("account.password", {"old": "correct horse battery", "password": "another horse entirely"}),
+                ("account.add", {"name": "zoe", "role": "god"}),
+            ):
+                with pytest.raises(NotAllowed):
+                    client.request(operation, given)

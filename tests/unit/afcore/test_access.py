@@ -14,6 +14,7 @@ from afcore.commands import (
     PauseJobs,
     RegisterRender,
     ReportRun,
+    SetJobs,
     SetPools,
     SetRenders,
     SetUsers,
@@ -89,6 +90,31 @@ def test_the_table_holds(farm: FarmPlay, who: Principal, command: Any, allowed: 
     else:
         with pytest.raises(NotAllowed):
             check(who, command, farm.core.farm)
+
+
+@pytest.mark.parametrize(
+    ("who", "command", "allowed"),
+    [
+        # The computer he sits at, as the server knows it.
+        (Principal("ben", Role.USER, seats=("host1",)), SetRenders(["host1"], {"nimby": True}), True),
+        (Principal("ben", Role.USER, seats=("host2",)), SetRenders(["host1"], {"nimby": True}), False),
+        (EVE, SetRenders(["host1"], {"nimby": True}), False),
+        (EVE, SetUsers(["anna"], {"priority": 1}), False),
+        # Giving things away takes more than owning them.
+        (ANNA, SetJobs([2], {"user_name": "ben"}), False),
+        (EVE, SetJobs([2], {"user_name": "ben"}), True),
+        (ANNA, SetRenders(["host1"], {"user_name": "ben"}), False),
+        (GOD, SetRenders(["host1"], {"user_name": "ben"}), True),
+        # A token that is narrowed.
+        (Principal("root", Role.GOD, scope="read"), PauseJobs([2]), False),
+        (Principal("root", Role.GOD, scope="submit"), PauseJobs([2]), False),
+        (Principal("root", Role.GOD, scope="submit"), SubmitJob(job(user="anna")), True),
+        (Principal("anna", Role.USER, scope="submit"), SubmitJob(job(user="ben")), False),
+        (Principal("anna", Role.USER, scope="user"), PauseJobs([2]), True),
+    ],
+)
+def test_seats_owners_and_scopes(farm: FarmPlay, who: Principal, command: Any, allowed: bool) -> None:
+    test_the_table_holds(farm, who, command, allowed)
 
 
 def test_a_refusal_names_who_and_what(farm: FarmPlay) -> None:
