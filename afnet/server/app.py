@@ -225,7 +225,9 @@ class FarmServer:
             "config.reload": self._reload_config,
             "server.resume": self._resume,
             **self.reception.accounts.operations,
-            **self.statistics.operations,
+            **self.reception.audited(
+                self.statistics.operations, "statistics.reset", "statistics.update-tables"
+            ),
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at

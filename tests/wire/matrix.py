@@ -103,6 +103,11 @@ server.status             -     -    +     +      +    +     -       -
 server.resume             -     -    -     -      -    +     -       -
 server.traffic            -     -    +     +      +    +     -       -
 config.show               -     -    -     -      -    +     -       -
+statistics.check          -     -    -     -      -    +     -       -
+statistics.drivers        -     -    -     -      -    +     -       -
+statistics.lag            -     -    -     -      -    +     -       -
+statistics.reset          -     -    -     -      -    +     -       -
+statistics.update-tables  -     -    -     -      -    +     -       -
 account.list              -     -    -     -      -    +     -       -
 account.add               -     -    -     -      -    +     -       -
 account.password          -     -    +     -      -    +     -       -
