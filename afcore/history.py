@@ -17,6 +17,9 @@ from afcore.systemcommand import SYSTEM_JOB
 __all__ = ["job_rows", "run_row"]
 
 
+_STATUS = {int(status): status.name.lower() for status in RunStatus}
+
+
 def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict[str, Any]:
     """Return the row of a run that is about to end (asked before the event is evolved)."""
     job = farm.jobs[event.job]
@@ -34,7 +37,7 @@ def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict
         "id_block": event.block,
         "id_task": event.task,
         "run": event.run,
-        "status": RunStatus(event.status).name.lower(),
+        "status": _STATUS[event.status],
         "exit_status": _exit_status(report),
         "error": int(event.host_error),
         "errors_count": event.errors,

@@ -80,8 +80,8 @@ class _Ring:
         self.count = 0
 
     def append(self, line: StoryLine, packed: bytes) -> None:
-        if packed and len(packed) < _AN_OBJECT:
-            self._bytes += _LENGTH.pack(len(packed))
+        """Add a line: as its length and itself, or, when ``packed`` is empty, as an object."""
+        if packed:
             self._bytes += packed
         else:
             self._bytes += _LENGTH.pack(_AN_OBJECT)
@@ -112,6 +112,14 @@ class _Ring:
                 yield StoryLine(found.at, found.event, found.command, found.principal, found.operation)
 
 
+def _packed(line: StoryLine) -> bytes:
+    """Return the length of a line about a run with the line; nothing of a line that is kept as an object."""
+    if type(line.event) not in _PACKED:
+        return b""
+    packed = _encoder.encode(line)
+    return _LENGTH.pack(len(packed)) + packed if len(packed) < _AN_OBJECT else b""
+
+
 _NO_OBJECTS: deque[StoryLine] = deque()
 
 
@@ -129,7 +137,7 @@ class Story:
         line = StoryLine(
             envelope.at, event, type(envelope.command).__name__, envelope.principal.name, envelope.operation
         )
-        packed = _encoder.encode(line) if type(event) in _PACKED else b""
+        packed = _packed(line)
         job = getattr(event, "job", 0)
         if job:
             _append(self._jobs, job, line, packed, _JOBS)
@@ -144,7 +152,7 @@ class Story:
         kept = _Ring()
         for line in self._jobs[job]:
             if not isinstance(line.event, JobSubmitted):
-                kept.append(line, _encoder.encode(line) if type(line.event) in _PACKED else b"")
+                kept.append(line, _packed(line))
         self._jobs[job] = kept
 
     def of_job(self, job: int) -> list[StoryLine]:

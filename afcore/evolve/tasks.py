@@ -240,7 +240,7 @@ def _run_started(farm: Farm, event: RunStarted, at: float) -> None:
     record_start(farm, block, event, at)
     run = make_run(event, at)
     key = run.key
-    farm.runs[key] = run
+    farm.runs.begin(run)
     take(farm, job, block, run, 1)
     for id in run.hosts:
         render = farm.renders[id]

@@ -124,6 +124,10 @@ class Runs(MutableMapping[RunKey, Run]):
         if self._awake.pop(key, None) is None and not self._discard(key):
             raise KeyError(key)
 
+    def begin(self, run: Run) -> None:
+        """Take a run that begins: nobody had its key before, so nothing at rest is looked for."""
+        self._awake[run.key] = run
+
     def discard(self, key: RunKey) -> None:
         """Forget a run, if it is there."""
         if self._awake.pop(key, None) is None:

@@ -58,7 +58,7 @@ def held_problems(block: Block, names: Iterable[str]) -> list[Problem]:
 
 def is_held(run: Run, render: int) -> bool:
     """Say whether a run holds a render beside its master."""
-    return any(held.render == render for held in run.captured)
+    return bool(run.captured) and any(held.render == render for held in run.captured)
 
 
 def _has_service(farm: Farm, run: Run) -> bool:

@@ -29,6 +29,7 @@ __all__ = [
     "job_reason",
     "minimum_capacity",
     "pool_offset",
+    "standing_reason",
     "task_avoids",
 ]
 
@@ -239,6 +240,18 @@ def block_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: R
     return matches.needs(render, block_needs(job, block))
 
 
+def standing_reason(farm: Farm, matches: Matches, job: Job, block: Block, render: Render) -> Reason:
+    """Return why a block may not use a render whatever runs there and whatever it measures: a ``STATIC`` reason.
+
+    ``block_reason`` asks the same and more; a check that is missing here costs time, not correctness.
+    """
+    if not matches.service(render, block.spec.service):
+        return Reason.SERVICE
+    if block.spec.need_gpus > 0 and device_reason(farm, block, render) is Reason.GPUS:
+        return Reason.GPUS
+    return matches.needs(render, block_needs(job, block))
+
+
 def _needed_resources(block: Block, render: Render) -> Reason:
     """Return which measured resource a block needs more of than a render has now."""
     spec = block.spec
@@ -246,16 +259,18 @@ def _needed_resources(block: Block, render: Render) -> Reason:
         return Reason.MEMORY
     if spec.need_hdd > 0 and spec.need_hdd > _resource(render, "hdd_free_gb"):
         return Reason.DISK
-    gpu = _resource(render, "gpu_mem_total_mb") - _resource(render, "gpu_mem_used_mb")
-    if spec.need_gpus <= 0 and spec.need_gpu_mem_mb > 0 and spec.need_gpu_mem_mb > gpu:
-        return Reason.GPU_MEMORY
-    mhz, cores = _resource(render, "cpu_mhz"), _resource(render, "cpu_num")
-    if spec.need_cpu_freq_mgz > 0 and spec.need_cpu_freq_mgz > mhz:
+    if spec.need_gpus <= 0 and spec.need_gpu_mem_mb > 0:
+        gpu = _resource(render, "gpu_mem_total_mb") - _resource(render, "gpu_mem_used_mb")
+        if spec.need_gpu_mem_mb > gpu:
+            return Reason.GPU_MEMORY
+    if spec.need_cpu_freq_mgz > 0 and spec.need_cpu_freq_mgz > _resource(render, "cpu_mhz"):
         return Reason.CPU_FREQUENCY
-    if spec.need_cpu_cores > 0 and spec.need_cpu_cores > cores:
+    if spec.need_cpu_cores > 0 and spec.need_cpu_cores > _resource(render, "cpu_num"):
         return Reason.CPU_CORES
-    if spec.need_cpu_freq_cores > 0 and spec.need_cpu_freq_cores > mhz * cores:
-        return Reason.CPU_FREQUENCY_CORES
+    if spec.need_cpu_freq_cores > 0:
+        mhz, cores = _resource(render, "cpu_mhz"), _resource(render, "cpu_num")
+        if spec.need_cpu_freq_cores > mhz * cores:
+            return Reason.CPU_FREQUENCY_CORES
     return Reason.NONE
 
 

@@ -95,10 +95,11 @@ class FreeRenders:
         """How many ever were in it."""
         self.stamps: dict[int, int] = {}
         """When each free render changed last, in counts of the log."""
-        self.in_pools: dict[int, list[tuple[Preference, int]]] = {}
-        """The free renders of each pool, the one liked best first."""
+        self._in_pools: dict[int, list[tuple[Preference, int]]] = {}
         self._listed: dict[int, tuple[int, Preference]] = {}
         """In which pool's list a render is, and with what liking."""
+        self._moved: dict[int, None] = {}
+        """Free renders whose place in their list may be another one: found when somebody asks, not at each change."""
         self.measures_matter = False
         """Whether memory, disk or the like kept a task away, so that a new reading is a change."""
         for render in farm.renders if renders is None else renders:
@@ -151,7 +152,7 @@ class FreeRenders:
             self.log.append(render)
             self.log_end += 1
             self.stamps[render] = self.log_end
-            self._list(found)
+            self._moved[render] = None
             if len(self.log) > _LONGEST_LOG:
                 half = len(self.log) // 2
                 del self.log[:half]
@@ -159,7 +160,18 @@ class FreeRenders:
         else:
             self.free.pop(render, None)
             self.changed.pop(render, None)
+            self._moved.pop(render, None)
             self._unlist(render)
+
+    def in_pools(self) -> dict[int, list[tuple[Preference, int]]]:
+        """Return the free renders of each pool, the one liked best first."""
+        self._list_moved()
+        return self._in_pools
+
+    def _list_moved(self) -> None:
+        for render in self._moved:
+            self._list(self._farm.renders[render])
+        self._moved.clear()
 
     def _list(self, render: Render) -> None:
         liked = self._preference(render)
@@ -167,13 +179,13 @@ class FreeRenders:
             return
         self._unlist(render.id)
         self._listed[render.id] = render.pool, liked
-        insort(self.in_pools.setdefault(render.pool, []), (liked, render.id))
+        insort(self._in_pools.setdefault(render.pool, []), (liked, render.id))
 
     def _unlist(self, render: int) -> None:
         listed = self._listed.pop(render, None)
         if listed is not None:
             pool, liked = listed
-            order = self.in_pools[pool]
+            order = self._in_pools[pool]
             del order[bisect_left(order, (liked, render))]
 
     def note(self, event: Event) -> int:
@@ -197,7 +209,7 @@ class FreeRenders:
             return event.render
         if isinstance(event, PoolDeleted):
             self._of_pool.pop(event.pool, None)
-            self.in_pools.pop(event.pool, None)
+            self._in_pools.pop(event.pool, None)
             return 0
         if isinstance(event, PoolEdited) and REMARKS.issuperset(event.new):
             return 0
@@ -213,6 +225,8 @@ class FreeRenders:
 
     def liking(self, render: int) -> Preference:
         """Return how much a candidate without a pools map likes a free render."""
+        if self._moved:
+            self._list_moved()
         return self._listed[render][1]
 
     def _preference(self, render: Render) -> Preference:

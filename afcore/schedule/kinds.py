@@ -23,6 +23,7 @@ from afcore.schedule.fit import (
     holder_needs,
     holder_reason,
     pool_offset,
+    standing_reason,
 )
 from afcore.schedule.free import FreeRenders, Preference
 from afcore.schedule.limits import holders_of
@@ -191,16 +192,16 @@ class Kind:
         )
 
     def _look(self, render: Render) -> bool:
+        # Only what never changes by itself is asked: a farm that fills asks each kind about each render once.
         if self._offset(render.pool) is None:
             return False
-        for holder in self._holders:
-            if holder_reason(self._farm, self._matches, holder, render) in STATIC:
+        for asked in self._asks:
+            if self._matches.needs(render, asked):
                 return False
-        capacity = self._renders.size(render)[0]
-        reasons = (
-            block_reason(self._farm, self._matches, self._sample, block, render, capacity) for block in self._blocks
-        )
-        return any(reason not in STATIC for reason in reasons)
+        for block in self._blocks:
+            if not standing_reason(self._farm, self._matches, self._sample, block, render):
+                return True
+        return False
 
     def _offset(self, pool: int) -> int | None:
         if pool not in self._offsets:
@@ -248,7 +249,7 @@ class Kind:
     def _every(self) -> Iterable[tuple[Preference, int]]:
         """Return all free renders that may do, best first."""
         lists: list[Iterable[tuple[Preference, int]]] = []
-        for pool, order in self._renders.in_pools.items():
+        for pool, order in self._renders.in_pools().items():
             offset = self._offset(pool)
             if order and offset is not None:
                 lists.append(self._of_pool(pool, order, offset))

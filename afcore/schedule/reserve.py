@@ -319,14 +319,13 @@ class Reservations:
     def started(self, key: ClaimKey, render: int, at: float) -> None:
         """Take in that a task of a block started: its turn is over."""
         self._several.pop(key, None)
-        more = self._is_alive(key)
         if key in self._overtaken:
             # Behind those that were overtaken before: its next task waits anew.
             del self._overtaken[key]
-            if more:
+            if self._is_alive(key):
                 self._overtaken[key] = at
         claim = self.claims.get(key)
-        if claim is not None and (claim.several or render in claim.renders or not more):
+        if claim is not None and (claim.several or render in claim.renders or not self._is_alive(key)):
             self.release(claim)
 
     def settle(self, at: float) -> None:
