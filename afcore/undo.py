@@ -45,6 +45,8 @@ AGE = 3600.0
 
 _MOST = 1000
 _MOST_BYTES = 64 * 1024 * 1024
+_PIECE = 1024
+"""Bytes of two columns that are compared at once."""
 
 UNDOABLE: frozenset[type] = frozenset({
     commands.SetJobs, commands.SetBlocks, commands.PauseJobs, commands.StartJobs, commands.StopJobs,
@@ -245,8 +247,8 @@ def _moments(job: Job) -> tuple[float, float, list[tuple[int, int]]]:
 
 def _difference(block: Block, touched: _Touched) -> BlockChange | None:
     table = block.tasks
-    now = (bytes(table.state), bytes(table.flags), bytes(table.errors), bytes(table.percent))
-    spans = [_span(old, new) for old, new in zip(touched.columns, now) if old != new]
+    now = (table.state, table.flags, table.errors, table.percent)
+    spans = [_span(old, new) for old, new in zip(touched.columns, now, strict=True) if old != new]
     kept = dict(block.task_error_hosts.packed())
     failed = [(number, piece) for number, piece in touched.failed.items() if kept.get(number) != piece]
     if failed:
@@ -260,7 +262,7 @@ def _difference(block: Block, touched: _Touched) -> BlockChange | None:
     return BlockChange(
         first,
         (state, flags, errors, percent),
-        (now[0][first:end], now[1][first:end], now[2][first:end], table.starts[first:end].tobytes()),
+        (*(bytes(column[first:end]) for column in now[:3]), table.starts[first:end].tobytes()),
         failed,
         [(number, kept[number]) for number, _ in failed if number in kept],
         touched.hosts if touched.forgotten else None,
@@ -268,23 +270,16 @@ def _difference(block: Block, touched: _Touched) -> BlockChange | None:
     )
 
 
-def _span(old: bytes, new: bytes) -> tuple[int, int]:
-    """Return the first and the last place at which two texts of one length differ."""
-    first, last = 0, len(old) - 1
-    low, high = 0, len(old)
-    while low < high:  # the longest common beginning, by halves
-        middle = (low + high + 1) // 2
-        if old[:middle] == new[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    first = low
-    low, high = 0, len(old) - first
-    while low < high:  # the longest common end
-        middle = (low + high + 1) // 2
-        if old[len(old) - middle :] == new[len(old) - middle :]:
-            low = middle
-        else:
-            high = middle - 1
-    last = len(old) - 1 - low
-    return first, last
+def _span(old: bytes, new: "bytes | bytearray") -> tuple[int, int]:
+    """Return the first and the last place at which two texts of one length, which are not the same, differ."""
+    size, first = len(old), 0
+    while old[first : first + _PIECE] == new[first : first + _PIECE]:
+        first += _PIECE
+    while old[first] == new[first]:
+        first += 1
+    end = size
+    while old[max(0, end - _PIECE) : end] == new[max(0, end - _PIECE) : end]:
+        end -= _PIECE
+    while old[end - 1] == new[end - 1]:
+        end -= 1
+    return first, end - 1

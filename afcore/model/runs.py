@@ -15,7 +15,7 @@ import sys
 import typing
 from array import array
 from collections import Counter
-from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, Sequence, ValuesView
 from copy import copy
 from itertools import groupby, islice
 from typing import Any, TypeVar, overload
@@ -41,9 +41,10 @@ _AT_ONCE = 256
 ROW = struct.Struct("<IIIIdddibBbB")
 """task, run, render, capacity; started, progress_changed, waiting_since; frame, stopping, stop_status, percent_frame,
 and 1 when something lies beside the row."""
-_STARTED, _PROGRESS, _WAITING, _FRAME, _STOPPING, _STATUS, _PERCENT, _MORE = 16, 24, 32, 40, 44, 45, 46, 47
+_HOST, _STARTED, _PROGRESS, _WAITING, _FRAME, _STOPPING, _STATUS, _PERCENT, _MORE = 8, 16, 24, 32, 40, 44, 45, 46, 47
 """Where in a row they begin."""
 _NAME = struct.Struct("<II")
+_RENDER = struct.Struct("<I")
 _STOP = struct.Struct("<bB")
 _TIME = struct.Struct("<d")
 _WORDS = ROW.size // 4
@@ -254,6 +255,28 @@ class Runs(MutableMapping[RunKey, Run]):
                     run = awake.get(RunKey(job, block, task, starts[task]))
                     yield -1 if run is None else run.stopping
 
+    def masters(
+        self, job: int, block: int, tasks: Sequence[int], numbers: Sequence[int]
+    ) -> Iterator[list[tuple[int, int, int]]]:
+        """Yield (task, run, master render) of those runs of a block that still go on, a list for each chunk.
+
+        ``numbers``: the run of each of ``tasks``.  Others may work between two lists: each is true when it is given.
+        """
+        wanted = dict(zip(tasks, numbers, strict=True))
+        for _, chunk in groupby(tasks, lambda task: task // CHUNK):
+            found = []
+            for rows, places, group in self._groups(job, block, chunk, wanted):
+                for task in group:
+                    number = wanted[task]
+                    at = places.get((task, number), -1)
+                    if at >= 0:
+                        found.append((task, number, _RENDER.unpack_from(rows, at + _HOST)[0]))
+                    else:
+                        run = self._awake.get(RunKey(job, block, task, number))
+                        if run is not None:
+                            found.append((task, number, run.render))
+            yield found
+
     # For afcore.evolve
 
     def stop(self, job: int, block: int, tasks: Iterable[int], starts: Sequence[int], then: int, status: int) -> None:
@@ -268,7 +291,9 @@ class Runs(MutableMapping[RunKey, Run]):
                     run = self._awake[RunKey(job, block, task, starts[task])]
                     run.stopping, run.stop_status = then, status
 
-    def _groups(self, job: int, block: int, tasks: Iterable[int], starts: Sequence[int]) -> Iterator[_Group]:
+    def _groups(
+        self, job: int, block: int, tasks: Iterable[int], starts: "Sequence[int] | Mapping[int, int]"
+    ) -> Iterator[_Group]:
         """Yield rows, where in them the runs by (task, run) are, and which of ``tasks`` lie there, chunk by chunk."""
         chunks = self._rows.get((job, block), _NONE)
         for number, together in groupby(tasks, lambda task: task // CHUNK):

@@ -50,8 +50,6 @@ _Key = tuple[int, int, int, int]
 _LONGEST_SENTENCE = 500
 _SLICE = 0.002
 """Seconds that telling many renders to stop may take of one turn of the loop."""
-_LOOK_EVERY = 32
-"""Runs between two looks at the clock."""
 
 
 def _machine(origin: str) -> str:
@@ -289,12 +287,10 @@ class Renders:
         """
         runs = self._farm.runs
         by_render: dict[int, list[RunKey]] = {}
-        for number, (task, start) in enumerate(zip(effect.tasks, effect.runs, strict=True), 1):
-            run = runs.look(RunKey(effect.job, effect.block, task, start))
-            if run is not None:
-                by_render.setdefault(run.render, []).append(run.key)
-            if not number % _LOOK_EVERY:
-                yield
+        for found in runs.masters(effect.job, effect.block, effect.tasks, effect.runs):
+            for task, number, render in found:
+                by_render.setdefault(render, []).append(RunKey(effect.job, effect.block, task, number))
+            yield
         for render, keys in by_render.items():
             agent = self._agents.get(render)
             if agent is not None:

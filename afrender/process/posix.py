@@ -57,23 +57,24 @@ class PosixLayer:
         self._threads = threads
         self._folder = folder
         self._nice = min(19, os.getpriority(os.PRIO_PROCESS, 0) + nice) if nice else None
-        self._environment = dict(os.environ if environment is None else environment)
+        # As bytes, once: turning each variable into bytes anew took a third of every start.
+        self._environment = _encoded(os.environ if environment is None else environment)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._autogroup = _autogroup_enabled() and nice > 0
 
     def start(self, launch: Launch, watcher: Watcher) -> RunningProcess | CannotStart:
         """Start a process; it is in a new session, its standard input is empty, both outputs are one pipe."""
-        environment = {**self._environment, **launch.environment, MARKER_VARIABLE: launch.marker}
         folder = launch.folder or self._folder
         reading, writing = _pipe()
         try:
+            own = _encoded({**launch.environment, MARKER_VARIABLE: launch.marker})
             child = subprocess.Popen(
                 launch.words,
                 stdin=self._null,
                 stdout=writing,
                 stderr=writing,
                 cwd=folder,
-                env=environment,
+                env={**self._environment, **own},
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -99,8 +100,12 @@ class PosixLayer:
         if self._autogroup:
             # With automatic groups the scheduler weighs sessions against each other, and niceness counts inside only.
             # The kernel takes few such requests a second from ordinary users; a refused one costs nothing.
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "wb", buffering=0) as file:
-                file.write(str(self._nice).encode())
+            with contextlib.suppress(OSError):
+                file = os.open(f"/proc/{pid}/autogroup", os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.write(file, b"%d" % (self._nice or 0))
+                finally:
+                    os.close(file)
 
     def close(self) -> None:
         """Free what the layer holds; all its processes must be over."""
@@ -256,6 +261,10 @@ class PosixProcess:
 
 def _together(first: list[cancel.Found], second: list[cancel.Found]) -> list[cancel.Found]:
     return list(dict.fromkeys((*first, *second)))
+
+
+def _encoded(environment: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
 
 
 def _pipe() -> tuple[int, int]:
