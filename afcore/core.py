@@ -221,10 +221,16 @@ class Core:
         self._founding = outcome.events
 
     def adopt(self, defaults: Defaults) -> None:
-        """Take the studio's settings anew: what they decide counts from now on."""
-        self.farm.defaults = defaults
-        self.scheduler = Scheduler(self.farm)
-        self.deadlines = Deadlines(self.farm)
+        """Take the studio's settings anew: what they decide counts from now on.
+
+        Of what is remembered beside the farm only that is built again which follows from a setting that changed.
+        """
+        before, self.farm.defaults = self.farm.defaults, defaults
+        if defaults.capacity_per_core != before.capacity_per_core:
+            # How much room each render has; no other setting decides who may start what.
+            self.scheduler = Scheduler(self.farm)
+        if defaults != before:
+            self.deadlines = Deadlines(self.farm)
 
     # Time
 

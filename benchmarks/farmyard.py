@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,12 @@ CODE = Path(__file__).resolve().parents[1]
 
 
 def new_farm(folder: Path) -> Farm:
-    """A farm whose files all lie under `folder`; use it as a context manager."""
+    """A farm whose files all lie under `folder`; use it as a context manager.
+
+    Its programs may keep their byte code, as installed ones do, whatever this process was told: else each start of a
+    server would measure the compiler.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     place = folder / "farm"
     place.mkdir()
     return Farm(place, CODE)

@@ -106,7 +106,10 @@ def _farm_with(folder: Path, prepared: Prepared) -> Iterator[Farm]:
 
 
 def _recover(folder: Path, prepared: Prepared) -> float:
-    """Milliseconds to the first answer after ``kill -9``, with 200,000 runs since the last snapshot."""
+    """Milliseconds to the first answer after ``kill -9``, with 200,000 runs since the last snapshot.
+
+    The first start leaves the byte code of the program, as an installation does (see ``new_farm``).
+    """
     with _farm_with(folder, prepared) as farm:
         _first_answer(farm)
         farm.kill("server")

@@ -7,7 +7,6 @@ Rules of this file:
 
 import zlib
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -131,15 +130,7 @@ def _forget_tasks(block: Block, event: TasksChanged) -> None:
     if event.indices:
         block.task_error_hosts.forget(unpack_indices(event.indices))
         return
-    hosts, state, only = block.task_error_hosts, block.tasks.state, frozenset(event.only)
-    firsts = [first for first, _ in event.ranges]
-    lasts = [last for _, last in event.ranges]
-    gone = []
-    for index in hosts:
-        place = bisect_right(firsts, index) - 1
-        if place >= 0 and index <= lasts[place] and (not only or state[index] in only):
-            gone.append(index)
-    hosts.forget(gone)
+    block.task_error_hosts.forget_ranges(event.ranges, block.tasks.state, event.only)
 
 
 def _tasks_restored(farm: Farm, event: TasksRestored, at: float) -> None:

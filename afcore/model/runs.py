@@ -11,7 +11,6 @@ Rules of this file:
 """
 
 import struct
-import sys
 import typing
 from array import array
 from collections import Counter
@@ -24,6 +23,7 @@ import msgspec
 from msgspec import structs
 
 from afcore.ids import RunKey
+from afcore.model.packedrows import column_of, fill_column, native
 from afcore.model.run import Run, RunCopy
 from afcore.model.runviews import RunItems, RunValues
 
@@ -238,7 +238,7 @@ class Runs(MutableMapping[RunKey, Run]):
         found = {(run.render, run.waiting_since) for run in self._awake.values() if run.waiting_since}
         for chunks in self._rows.values():
             for rows in chunks.values():
-                times = _native(array("d", bytes(_column(rows, _WAITING, 8))))
+                times = native(array("d", bytes(column_of(rows, ROW.size, _WAITING, 8))))
                 if any(times):
                     found.update(pair for pair in zip(_words(rows)[2::_WORDS], times, strict=True) if pair[1])
         return found
@@ -312,7 +312,7 @@ class Runs(MutableMapping[RunKey, Run]):
         when = _TIME.pack(at)
         for chunks in self._rows.values():
             for rows in chunks.values():
-                _fill(rows, _WAITING, when)
+                fill_column(rows, ROW.size, _WAITING, when)
 
     # Rest
 
@@ -431,9 +431,9 @@ class Runs(MutableMapping[RunKey, Run]):
             rows = bytearray(piece)
             for byte in range(8):
                 rows[_PROGRESS + byte :: ROW.size] = rows[_STARTED + byte :: ROW.size]
-            _fill(rows, _FRAME, b"\xff\xff\xff\xff")
-            _fill(rows, _PERCENT, b"\xff")
-            _fill(rows, _MORE, b"\0")
+            fill_column(rows, ROW.size, _FRAME, b"\xff\xff\xff\xff")
+            fill_column(rows, ROW.size, _PERCENT, b"\xff")
+            fill_column(rows, ROW.size, _MORE, b"\0")
             chunks[int.from_bytes(rows[:4], "little") // CHUNK] = rows
             self._asleep += len(rows) // ROW.size
 
@@ -443,28 +443,7 @@ _NONE: dict[int, bytearray] = {}
 
 
 def _words(rows: bytearray) -> "array[int]":
-    return _native(array("I", bytes(rows)))
-
-
-def _native(numbers: "array[Any]") -> "array[Any]":
-    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
-        numbers.byteswap()
-    return numbers
-
-
-def _column(rows: bytearray, at: int, width: int) -> bytearray:
-    """Return one field of every row, ``width`` bytes each."""
-    column = bytearray(len(rows) // ROW.size * width)
-    for byte in range(width):
-        column[byte::width] = rows[at + byte :: ROW.size]
-    return column
-
-
-def _fill(rows: bytearray, at: int, value: bytes) -> None:
-    """Write one field of every row."""
-    count = len(rows) // ROW.size
-    for place, byte in enumerate(value, at):
-        rows[place :: ROW.size] = bytes((byte,)) * count
+    return native(array("I", bytes(rows)))
 
 
 def _beside(run: Run) -> bytes:

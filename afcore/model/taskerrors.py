@@ -5,12 +5,13 @@ Rules of this file:
 - A block may have failed tasks by the ten thousand: what looks at all of them looks at the packed bytes.
 """
 
-import sys
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from struct import Struct
 
 from afcore.model.hosterrors import HostErrors
+from afcore.model.packedrows import column_of, native
 
 __all__ = ["FAILED_CHUNK", "TaskErrors"]
 
@@ -86,6 +87,22 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
             else:
                 self._keep(number, lambda task, render, gone=gone: task not in gone)  # type: ignore[misc]
 
+    def forget_ranges(self, ranges: Sequence[tuple[int, int]], state: bytearray, only: Collection[int]) -> None:
+        """Forget the tasks inside rising ``ranges``; with ``only``, those of them whose ``state`` is one of these."""
+        chosen = bytes(not only or each in only for each in range(256))
+        firsts = [first for first, _ in ranges]
+        for number, chunk in list(self._chunks.items()):
+            base = number * FAILED_CHUNK
+            end, gone = base + FAILED_CHUNK, bytearray(FAILED_CHUNK)
+            for first, last in ranges[max(0, bisect_right(firsts, base) - 1) : bisect_left(firsts, end)]:
+                begin, until = max(first, base), min(last + 1, end)
+                if begin < until:
+                    gone[begin - base : until - base] = state[begin:until].translate(chosen)
+            if all(map(gone.__getitem__, _task_column(chunk))):
+                del self._chunks[number]
+            else:
+                self._keep(number, lambda task, render, gone=gone: not gone[task])  # type: ignore[misc]
+
     def note(self, task: int, render: int, at: float) -> None:
         """Count one more failure of a task on a render."""
         place = self._find(task, render)
@@ -151,7 +168,7 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
         chunk = self._chunks.get(task // FAILED_CHUNK)
         if chunk is None:
             return
-        tasks, own, row = _column(chunk, 0, 2), (task % FAILED_CHUNK).to_bytes(2, "little"), -1
+        tasks, own, row = column_of(chunk, _ROW.size, 0, 2), (task % FAILED_CHUNK).to_bytes(2, "little"), -1
         while True:
             row = tasks.find(own, row + 1)
             if row < 0:
@@ -193,24 +210,14 @@ class TaskErrors(MutableMapping[int, dict[int, HostErrors]]):
             self._chunks[number] = bytearray(b"".join(_ROW.pack(*row) for row in kept))
 
 
-def _column(chunk: bytearray, at: int, width: int) -> bytearray:
-    """Return one field of every row."""
-    column = bytearray(len(chunk) // _ROW.size * width)
-    for byte in range(width):
-        column[byte::width] = chunk[at + byte :: _ROW.size]
-    return column
-
-
 def _renders(chunk: bytearray) -> "array[int]":
-    return _native(array("I", bytes(_column(chunk, _RENDER, 4))))
+    return native(array("I", bytes(column_of(chunk, _ROW.size, _RENDER, 4))))
+
+
+def _task_column(chunk: bytearray) -> "array[int]":
+    return native(array("H", bytes(column_of(chunk, _ROW.size, 0, 2))))
 
 
 def _tasks(chunk: bytearray) -> dict[int, None]:
     """Return the tasks of a chunk, each once, in the order in which they came."""
-    return dict.fromkeys(_native(array("H", bytes(_column(chunk, 0, 2)))))
-
-
-def _native(numbers: "array[int]") -> "array[int]":
-    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
-        numbers.byteswap()
-    return numbers
+    return dict.fromkeys(_task_column(chunk))

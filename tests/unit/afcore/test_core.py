@@ -12,6 +12,7 @@ from afcore.envelope import SYSTEM_PRINCIPAL, Envelope
 from afcore.errors import BadSpec, Bug, Conflict
 from afcore.events import JobFinished, JobStarted, RunStarted, TasksReleased
 from afcore.jobspec import JobSpec
+from afcore.model.defaults import Defaults
 from afcore.replay import recover
 from afcore.states import RunStatus, TaskState
 from tests.unit.afcore.plays import FarmPlay, block, job
@@ -36,6 +37,19 @@ def test_a_job_runs_from_submission_to_its_end(farm: FarmPlay) -> None:
     assert shot.time_done == farm.at
     assert shot.blocks[0].time_done == farm.at
     assert not farm.core.wants_solve
+
+
+def test_other_settings_count_at_once_and_build_only_what_follows_from_them(farm: FarmPlay) -> None:
+    farm.submit(job(block(last=4, capacity=2000, task_progress_change_timeout=-1)))
+    farm.register(cores=2)
+    (key,) = farm.solve()
+    assert farm.core.deadlines.next() > farm.at + 50
+    scheduler = farm.core.scheduler
+    farm.core.adopt(Defaults(progress_timeout=7))
+    assert farm.core.deadlines.next() == farm.core.farm.runs[key].started + 7
+    assert farm.core.scheduler is scheduler and not farm.core.wants_solve
+    farm.core.adopt(Defaults(progress_timeout=7, capacity_per_core=2000))
+    assert len(farm.solve()) == 1, "the render has room that it had not"
 
 
 def test_an_empty_farm_is_founded_by_its_first_command(farm: FarmPlay) -> None:

@@ -77,6 +77,20 @@ def test_many_tasks_of_a_great_block_are_forgotten_at_once() -> None:
     assert not packed and len(packed) == 0
 
 
+def test_tasks_of_ranges_are_forgotten_by_their_state() -> None:
+    dice = random.Random(3)
+    size = 5000
+    state = bytearray(dice.choices((4, 5, 6), k=size))
+    failed = [task for task in range(size) if dice.random() < 0.4]
+    for ranges in ([(0, size - 1)], [(7, 7), (1000, 1030), (2047, 2048), (3000, 4999)], [(1024, 2047), (4500, 4501)]):
+        for only in ([], [6], [4, 5]):
+            packed = TaskErrors((task, 1 + task % 3, 1, 50.0) for task in failed)
+            packed.forget_ranges(ranges, state, only)
+            inside = {task for first, last in ranges for task in range(first, last + 1)}
+            left = [task for task in failed if task not in inside or (only and state[task] not in only)]
+            assert sorted(packed) == left, (ranges, only)
+
+
 def test_more_failures_than_there_can_be_are_counted_no_further() -> None:
     packed = TaskErrors([(5, 1, 70_000, 1.0), (0, 2, 0xFFFF, 1.0)])
     packed.note(0, 2, 8.5)
