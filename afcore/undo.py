@@ -259,10 +259,11 @@ def _difference(block: Block, touched: _Touched) -> BlockChange | None:
     first, last = (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else (0, -1)
     end = last + 1
     state, flags, errors, percent = (column[first:end] for column in touched.columns)
+    new_state, new_flags, new_errors = (bytes(column[first:end]) for column in now[:3])
     return BlockChange(
         first,
         (state, flags, errors, percent),
-        (*(bytes(column[first:end]) for column in now[:3]), table.starts[first:end].tobytes()),
+        (new_state, new_flags, new_errors, table.starts[first:end].tobytes()),
         failed,
         [(number, kept[number]) for number, _ in failed if number in kept],
         touched.hosts if touched.forgotten else None,
