@@ -33,7 +33,8 @@ TARGETS = (
 
 
 def _traffic(client: BlockingClient) -> float:
-    return float(sum(row["bytes"] for row in client.request("server.traffic", {})["sent"]))
+    rows = client.request("server.traffic", {})["rows"]
+    return float(sum(row["sent_bytes"] + row["received_bytes"] for row in rows))
 
 
 def run(folder: Path) -> dict[str, float]:

@@ -282,9 +282,9 @@ MONITORS = Shown(
     look="job",
     columns=(
         Column("name", tr("User"), 220, "strong", lambda row, now: row.user, lambda row, now: row.user, stretch=True),
-        Column("host", tr("Host"), 220, "text", lambda row, now: row.host, lambda row, now: row.host),
-        Column("mode", tr("Mode"), 100, "text", lambda row, now: row.mode, lambda row, now: row.mode),
-        Column("address", tr("Address"), 200, "text", lambda row, now: row.address, lambda row, now: row.address),
+        Column("host", tr("Host"), 170, "text", lambda row, now: row.host, lambda row, now: row.host),
+        Column("mode", tr("Mode"), 80, "text", lambda row, now: row.mode, lambda row, now: row.mode),
+        Column("address", tr("Address"), 150, "text", lambda row, now: row.address, lambda row, now: row.address),
         Column("since", tr("Watches since"), 160, "text", lambda row, now: words.clock_text(row.since, now),
                lambda row, now: -row.since),
     ),

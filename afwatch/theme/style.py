@@ -75,8 +75,9 @@ QComboBox::drop-down {{ border: 0; width: 20px; }}
 QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px solid {line2};
   selection-background-color: {selection}; selection-color: {text1}; outline: 0; }}
 #page {{ background: {bg2}; }}
-QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {line3}; border-radius: 3px; background: {bg1}; }}
-QCheckBox::indicator:checked {{ background: {accent}; border: 1px solid {accent}; }}
+QCheckBox::indicator, QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {line3}; border-radius: 3px;
+  background: {bg1}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border: 1px solid {accent}; }}
 QCheckBox::indicator:focus {{ border: 2px solid {focus}; }}
 QTableWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QListWidget {{ background: {bg1}; border: 1px solid {line2}; }}

@@ -72,6 +72,8 @@ class FindMachines(QDialog):
         self.table.setAccessibleName(tr("Machines that answer"))
         self.table.setHorizontalHeaderLabels([tr("Name"), tr("Address"), tr("MAC")])
         self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -123,7 +125,7 @@ class FindMachines(QDialog):
         if machine.name and not known:
             name.setCheckState(Qt.CheckState.Unchecked)
         else:
-            name.setFlags(name.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
+            name.setFlags(name.flags() & ~(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled))
             name.setToolTip(tr("It is a render already.") if known else tr("Only machines with a name can be chosen."))
         for column, item in enumerate((name, QTableWidgetItem(machine.address), QTableWidgetItem(machine.mac))):
             self.table.setItem(place, column, item)

@@ -13,13 +13,13 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from afcore.rows import JobRow, RenderRow
+from afcore.rows import JobRow, MonitorRow, RenderRow
 from afcore.states import TaskState
 from afwatch import words
 from afwatch.actions import Asking, named
 from afwatch.delegates.cells import service_icon
 from afwatch.delegates.strip import StripPainter
-from afwatch.inspecting import InspectorPage, add_page
+from afwatch.inspecting import EVERY, InspectorPage, add_page
 from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
@@ -98,6 +98,8 @@ class Overview(QFrame):
             self._job(self._rows[0])
         elif isinstance(self._rows[0], RenderRow):
             self._render(self._rows[0])
+        elif isinstance(self._rows[0], MonitorRow):
+            self._monitor(self._rows[0])
         else:
             self._plain(self._rows[0])
         self._column.addStretch(1)
@@ -297,6 +299,13 @@ class Overview(QFrame):
             (tr("Note"), row.annotation),
         ])  # fmt: skip
 
+    def _monitor(self, row: MonitorRow) -> None:
+        self._title(row.user, "", "")
+        since = words.clock_text(row.since, self._session.clock())
+        self._facts([
+            (tr("Host"), row.host), (tr("Address"), row.address), (tr("Mode"), row.mode), (tr("Watches since"), since),
+        ])  # fmt: skip
+
     def _render(self, row: RenderRow) -> None:
         now = self._session.clock()
         self._title(row.name, "render", words.render_state(row), f"{row.pool} · {row.user}")
@@ -343,4 +352,4 @@ def _overview(window: Asking, theme: Theme) -> QWidget:
     return made
 
 
-add_page(InspectorPage("overview", tr("Overview"), _overview, order=10))
+add_page(InspectorPage("overview", tr("Overview"), _overview, (*EVERY, "monitor"), order=10))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,15 @@ def qt_says_nothing(application: QApplication) -> Iterator[None]:
     finally:
         qInstallMessageHandler(before)
     assert said == []
+
+
+@pytest.fixture(autouse=True)
+def slots_raise_nothing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test during which a slot raised: Qt goes on, and a person sees half a view."""
+    raised: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *told: raised.append("".join(traceback.format_exception(*told))))
+    yield
+    assert raised == [], "\n".join(raised)
 
 
 Spin = Callable[..., None]

@@ -157,6 +157,8 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         camera.take("farm")
         window.go("users")
         camera.take("users")
+        window.go("monitors")
+        camera.take("monitors")
         window.open_job(ids["coast_scan tiles"])
         camera.spin(lambda: window._tasks is not None and window._tasks._model.table.known == 1_000_000, 60)
         camera.take("tasks")

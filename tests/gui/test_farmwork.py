@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QLabel
 
 from afcore.states import Role
 from afwatch.acts.renders import take_names
@@ -33,6 +34,9 @@ def test_administrators_see_who_watches(farm: FarmProcess, watch: Watch, spin: S
     watch.window.go("monitors")
     pane = watch.window.pane("monitors")
     spin(lambda: len(pane.model.ids) == 1, "the table")
+    pane.table.select_place(0)
+    told = {text.text() for text in watch.window.inspector.findChildren(QLabel)}
+    assert {"Watches since", row.host, "GOD"} <= told
     watch.session.choose_mode(Role.VISOR)
     spin(lambda: watch.session.state.monitors == {}, "nothing to be known any more")
 
