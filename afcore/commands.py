@@ -406,6 +406,10 @@ class ReportRun(msgspec.Struct, tag="report_run", frozen=True, gc=False):
     warning: bool = False
     report: str = ""
     """What the parser wants shown on the job."""
+    cpu_ms: int = 0
+    """Time on processors; for the history only."""
+    peak_memory: int = 0
+    """Largest resident size of one of its processes in bytes, 0 when that is not known; for the history only."""
 
 
 class ProgressReading(msgspec.Struct, frozen=True, array_like=True, gc=False):

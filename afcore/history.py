@@ -10,7 +10,8 @@ from afcore.events import RunFinished
 from afcore.ids import RunKey
 from afcore.jobspec import BlockSpec
 from afcore.model.farm import Farm
-from afcore.model.job import Job
+from afcore.model.job import Block, Job
+from afcore.model.run import Run
 from afcore.states import RunStatus, TaskState
 from afcore.systemcommand import SYSTEM_JOB
 
@@ -63,7 +64,19 @@ def run_row(farm: Farm, event: RunFinished, at: float, command: Command) -> dict
         "command": _command(spec, event.task),
         "resources": report.resources if report else "",
         "cause": report.errors_text if report else "",
+        "waited_ms": _waited(job, block, event.task, run),
+        "cpu_ms": max(0, report.cpu_ms) if report else 0,
+        "peak_memory": max(0, report.peak_memory) if report else 0,
+        "gpus": ",".join(map(str, run.devices)) if run else "",
     }
+
+
+def _waited(job: Job, block: Block, task: int, run: Run | None) -> int:
+    """Return how long the first run of a task was waited for; -1 when nobody knows, as of later runs."""
+    if run is None or not run.started or block.tasks.starts[task] != 1 or block.tasks_depend_on or job.id == SYSTEM_JOB:
+        return -1
+    before = [job.blocks[index].time_done for index in block.depends_on]
+    return round(max(0.0, run.started - max(job.time_creation, float(job.time_wait), *before)) * 1000)
 
 
 def _exit_status(report: ReportRun | None) -> int:

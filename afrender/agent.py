@@ -328,6 +328,8 @@ class Agent:
             warning=told.warning,
             text=told.report,
             log_size=told.log_size,
+            cpu=told.cpu,
+            peak_memory=told.peak_memory,
         )
         self._change(run, RunEvent.EXITED, now, actions)
 
@@ -459,6 +461,8 @@ class Agent:
         warning: bool = False,
         text: str = "",
         log_size: int = 0,
+        cpu: float = 0.0,
+        peak_memory: int = 0,
     ) -> Report:
         good = status is RunStatus.SUCCESS or status is RunStatus.SKIPPED
         return Report(
@@ -472,6 +476,8 @@ class Agent:
             warning=warning,
             report=text,
             log_size=log_size,
+            cpu_ms=round(cpu * 1000),
+            peak_memory=peak_memory,
         )
 
     def _tell(self, now: float, key: RunKey | None, text: str | tuple[RunEvent, RunState, RunState]) -> None:

@@ -102,6 +102,10 @@ class ProcessExited(_Told, frozen=True):
     warning: bool = False
     report: str = ""
     log_size: int = 0
+    cpu: float = 0.0
+    """Seconds on processors."""
+    peak_memory: int = 0
+    """Largest resident size of one of its processes in bytes; 0 where the system does not tell."""
 
 
 class Leave(_Told, frozen=True):

@@ -337,6 +337,8 @@ class Works:
                 warning=reader.warning or work.warned,
                 report=reader.report,
                 log_size=work.log.size,
+                cpu=end.cpu_user + end.cpu_system,
+                peak_memory=end.peak_memory,
             )
         )
         self.pictures.make(work.key, judgement.pictures)

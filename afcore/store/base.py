@@ -96,10 +96,9 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     cause: str = ""
     """Why it was stopped, when somebody or something stopped it."""
     waited_ms: int = -1
-    """How long the task could have started and did not: since its job came, what it waited for was done, or its last
-    run ended, whichever was last. -1 when nobody knows."""
-    render_waited_ms: int = -1
-    """How long the render had run nothing when this started; -1 when it ran something, or nobody knows."""
+    """How long the first run of the task was waited for: from the job's submission, the time it was to wait for, or the
+    end of the blocks it waits for, whichever came last, to its start. -1 when nobody knows: of later runs, and where
+    task waits for task."""
     cpu_ms: int = 0
     """Time on processors, of the process and all it started and waited for."""
     peak_memory: int = 0

@@ -102,7 +102,6 @@ tasks = Table(
     _number("time_started", _Big),
     _number("time_done", _Big),
     _number("waited_ms", _Big, "-1"),
-    _number("render_waited_ms", _Big, "-1"),
     _number("cpu_ms", _Big),
     _number("peak_memory", _Big),
     _text("gpus"),

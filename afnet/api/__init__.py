@@ -23,6 +23,7 @@ from afnet.api.cmd import Cmd
 from afnet.api.job import Job, checkClass, checkRegExp
 from afnet.api.pools import exclude_mask, pool_hosts
 from afnet.api.send import send_job
+from afnet.api.statistics import statistics
 
 __all__ = [
     "BadSpec",
@@ -45,6 +46,7 @@ __all__ = [
     "exclude_mask",
     "pool_hosts",
     "send_job",
+    "statistics",
 ]
 
 Error = AfError

@@ -196,6 +196,12 @@ def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "ar
 
         return show_tasks(ask(client, name, given))
     arguments = {argument.name for argument in OPERATIONS[name].arguments}
+    if name == "statistics.show":
+        from afnet.cli.statistics import show_lines
+
+        reply = ask(client, name, given)
+        print("\n".join(show_lines(given, reply, json=json, csv=getattr(options, "csv", False))))
+        return 0
     if "yes" in arguments and not given.get("yes"):
         from afnet.cli.sure import ask_if_sure
 

@@ -155,6 +155,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return what was typed; UsageError with a did-you-mean when it is no command."""
+    argv = _completed(argv)
     _check_words(argv)
     options, unknown = build_parser().parse_known_args(argv)
     if unknown:
@@ -162,6 +163,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.thing is None:
         raise UsageError("what should be done? `afcmd --help` lists the commands.")
     return options
+
+
+def _completed(argv: Sequence[str]) -> list[str]:
+    """Return the words with the one that may be left out: ``afcmd statistics --by user`` shows them."""
+    words = list(argv)
+    if "statistics" not in words:
+        return words
+    at = words.index("statistics") + 1
+    help_wanted = at < len(words) and words[at] in ("-h", "--help")
+    if not help_wanted and (at == len(words) or words[at].startswith("-")) and not parse_common(words[: at - 1])[1]:
+        words.insert(at, "show")
+    return words
 
 
 def _about_unknown(word: str, options: argparse.Namespace) -> str:
@@ -220,6 +233,8 @@ def _add_arguments(leaf: argparse.ArgumentParser, operation: Operation) -> None:
             _add_option(leaf, argument)
     if operation.name == "task.log":
         leaf.add_argument("-f", "--follow", action="store_true", help="print more as it comes, until the run ends")
+    if operation.name == "statistics.show":
+        leaf.add_argument("--csv", action="store_true", help="print CSV for spreadsheets")
     if operation.name == "job.submit":
         leaf.add_argument("--pause", action="store_true", help="submit it paused")
 

@@ -137,6 +137,10 @@ class Queries:
             "audit.verify": lambda arguments: check_chain(self._store, arguments["known"]),
         }
 
+    def offer(self, name: str, handler: Callable[[dict[str, Any]], Callable[[], Any]]) -> None:
+        """Let a query be answered by what ``handler`` returns, which is called in a thread."""
+        self._slow_handlers[name] = handler
+
     @property
     def names(self) -> frozenset[str]:
         """Every operation that is answered here."""

@@ -187,6 +187,7 @@ class Renders:
             ReportRun(
                 agent.render, job, block, task, run, status, message.exit_status, message.started, message.duration,
                 message.errors_text, message.resources, message.warning, message.report,
+                message.cpu_ms, message.peak_memory,
             ),
             agent.principal,
             partial(self._reported, agent, (job, block, task, run)),

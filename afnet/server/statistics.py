@@ -13,14 +13,17 @@ from typing import Any
 
 from afcore.config import Config
 from afcore.envelope import Principal
-from afcore.errors import AfError, Conflict, Rejected, StoreError, Unavailable
+from afcore.errors import AfError, BadSpec, Conflict, Problem, Rejected, StoreError, Unavailable
 from afcore.events import Event, JobDeleted, RunFinished
 from afcore.model.farm import Farm
 from afcore.store.base import Store
 from afcore.store.memory import MemoryStore
 from afcore.store.statistics.follower import Follower, Lag
+from afcore.store.statistics.questions import BY, Question, parse_time
+from afcore.store.statistics.questions import answer as ask
+from afcore.store.statistics.removing import remove
 from afcore.store.statistics.target import Target, drivers, parse_address
-from afcore.store.statistics.tending import check_database, check_zone, empty, update_tables
+from afcore.store.statistics.tending import check_database, check_zone, empty, update_tables, zone_of
 from afnet.server.audit import Audit, Line
 from afnet.server.board import Board
 from afnet.server.nowfeed import NowFeed
@@ -148,6 +151,7 @@ class Statistics:
             "statistics.reset": self._reset,
             "statistics.update-tables": self._update,
             "statistics.drivers": lambda bound, principal, answer: answer({"rows": drivers(), "next": None}, None),
+            "statistics.delete": self._delete,
             "statistics.lag": lambda bound, principal, answer: answer(self._lag_row(), None),
         }
 
@@ -174,6 +178,47 @@ class Statistics:
     def _update(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         target, _ = self._known()
         self._between(lambda: update_tables(target, self._zone), "updated the tables", principal, answer)
+
+    def _delete(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
+        target, _ = self._known()
+        folder, before = bound["folder"], bound["before"]
+        if not folder.strip("/\\") and not before:
+            raise BadSpec([Problem("folder", "or before must be given: whose records, or of which age")])
+        ends = 0
+        if before:
+            ends = parse_time(before, now=self._now(), zone=check_zone(self._zone), name="before")
+        what = "records" + (f" of {folder}" if folder else "") + (f" that ended before {before}" if before else "")
+        _confirmed(bound, f"this deletes {what} for ever")
+        self._between(
+            lambda: {"deleted": remove(target, folder=folder, before=ends)}, f"deleted {what}", principal, answer
+        )  # fmt: skip
+
+    def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        """Return what answers ``statistics.show``, to be called in a thread."""
+        target, _ = self._known()
+        now = self._now()
+
+        def work() -> dict[str, Any]:
+            with target.connected(reading=True) as connection:
+                with connection.begin():
+                    zone = zone_of(connection)
+                question = Question(
+                    by=bound["by"],
+                    per=bound["per"],
+                    since=parse_time(bound["since"], now=now, zone=zone, name="since"),
+                    until=parse_time(bound["until"], now=now, zone=zone, name="until"),
+                    where={name: bound[name] for name in BY if bound.get(name)},
+                    under=bound["under"],
+                    order=bound["order"],
+                    limit=bound["most"],
+                )
+                found = ask(connection, question)
+            return {
+                "rows": found.rows, "next": None, "since": found.since, "until": found.until, "zone": found.zone,
+                "more": found.more,
+            }  # fmt: skip
+
+        return work
 
     def _in_thread(self, work: Callable[[], Any], answer: Answer) -> None:
         """Do something that only reads, in a thread of its own."""

@@ -325,6 +325,10 @@ class Report(_Message, tag=36, frozen=True):
     report: str = ""
     log_size: int = 0
     """Bytes of its log that follow as FileChunk, 0 for none."""
+    cpu_ms: int = 0
+    """Time on processors, of the process and all it waited for."""
+    peak_memory: int = 0
+    """Largest resident size of one of its processes in bytes; 0 where the system does not tell."""
 
 
 class Acknowledge(_Message, tag=37, frozen=True):

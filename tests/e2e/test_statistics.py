@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
 
 import pytest
 
-from tests.e2e.processes import FarmProcess
+from afcore.errors import Rejected
+from tests.e2e.processes import ROOT, FarmProcess
+from tests.store.cluster import Cluster, binaries
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -47,3 +55,224 @@ def test_what_is_wrong_with_the_connection_is_said(new_farm: Callable[[], FarmPr
     farm.start_agent()
     farm.wait_job(farm.submit({"frame_first": 1, "frame_last": 2, "command": "true"}))
     assert farm.ask("statistics.lag")["rows"] == 2
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed (make test says how)")
+    made = Cluster(programs)
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def level(farm: FarmProcess) -> None:
+    """Wait until everything is in the statistics."""
+    wait_for(lambda: farm.ask("statistics.lag")["rows"] == 0, what="the statistics to be level", seconds=60)
+
+
+def start(farm: FarmProcess, address: str) -> None:
+    settings = farm.folder / "config.json"
+    settings.write_text(json.dumps({"statistics_database": address}))
+    farm.start_server("--config", str(settings))
+
+
+@pytest.mark.postgres
+def test_each_column_comes_from_real_runs(cluster: Cluster, new_farm: Callable[[], FarmProcess]) -> None:
+    farm, name = new_farm(), cluster.new_database()
+    cards = [{"index": n, "kind": "gpu", "name": "card", "memory_mb": 8000} for n in range(2)]
+    machine = farm.folder / "machine.json"
+    machine.write_text(json.dumps({"identity": {"devices": cards}, "resources": [{}]}))
+    start(farm, cluster.url(name))
+    farm.start_agent("node1", "--fake-host", str(machine))
+    busy = f"{sys.executable} -c 'x = bytearray(80_000_000); [n * n for n in range(2_000_000)]'"
+    tells = "echo 'peak CPU memory used 1024 MB'; sleep 0.05"
+    work = {"command": f"{busy}; {tells}", "parser": "arnold", "frame_first": 1, "frame_last": 4, "frames_per_task": 2}
+    fails = {"command": "exit 3", "frame_first": 1, "frame_last": 1, "errors_retries": 0, "depend_mask": "b0"}
+    id = farm.submit(
+        {**work, "capacity": 500, "need_gpus": 1, "need_gpu_mem_mb": 100}, fails, name="shot", user_name="ann",
+        host_name="desk", description="second try", folders={"output": "/shows/a/out"},
+    )  # fmt: skip
+    farm.ask("job.set", ids=[id], parameters={"annotation": "for ben"})
+    farm.wait_job(id, "error")
+    level(farm)
+    serial = farm.job(id)["serial"]
+    columns = [row[0] for row in cluster.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'tasks' ORDER BY ordinal_position", name
+    )]  # fmt: skip
+    rows = [dict(zip(columns, row, strict=True)) for row in cluster.execute(
+        "SELECT * FROM tasks ORDER BY id_block, id_task", name
+    )]  # fmt: skip
+    assert len(rows) == 3
+    alike = {
+        "annotation": "for ben", "description": "second try", "folder": "/shows/a/out", "frame_pertask": 2,
+        "hostname": "node1", "jobname": "shot", "service": "generic", "username": "ann", "serial": serial, "farm": 1,
+        "job": id, "render": 1, "pool": "/", "branch": "/", "starts_count": 1, "run": 1, "coefficient": 0,
+    }  # fmt: skip
+    first, second, failed = rows
+    assert first == {**first, **alike, "id_block": 0, "id_task": 0, "blockname": "b0", "capacity": 500, "error": 0,
+                     "errors_count": 0, "status": "success", "exit_status": 0, "parser": "arnold", "cause": "",
+                     "taskname": "frames 1-2", "command": work["command"], "resources": "arnold_gb:1"}  # fmt: skip
+    assert failed == {**failed, **alike, "frame_pertask": 1, "id_block": 1, "id_task": 0, "blockname": "b1", "error": 1,
+                      "errors_count": 1, "status": "error", "exit_status": 3, "command": "exit 3",
+                      "capacity": 1000, "gpus": "", "peak_memory": failed["peak_memory"]}  # fmt: skip
+    assert failed["cause"]
+    assert {first["gpus"], second["gpus"]} <= {"0", "1"} and second["id_task"] == 1
+    assert [row["seq"] for row in sorted(rows, key=lambda row: str(row["seq"]))] == [1, 2, 3]
+    for row in (first, second):
+        assert row["peak_memory"] > 80_000_000 and row["cpu_ms"] > 0, row
+        assert row["time_started"] == row["started_ms"] // 1000 <= row["time_done"] == row["done_ms"] // 1000
+        assert row["started_ms"] < row["done_ms"] and 0 <= row["waited_ms"] <= row["done_ms"]
+    assert 0 <= failed["waited_ms"] <= failed["done_ms"] - max(first["done_ms"], second["done_ms"]) + 1000
+
+    farm.ask("job.delete", ids=[id])
+    wait_for(lambda: cluster.execute("SELECT count(*) FROM jobs", name) == [(2,)], what="the job's rows")
+    jobs = cluster.execute(
+        "SELECT annotation, blockname, capacity, description, folder, jobname, hostname, service, tasks_done,"
+        " tasks_quantity, username, serial, id_block, farm, seq, job, branch FROM jobs ORDER BY id_block", name,
+    )  # fmt: skip
+    same = ("for ben", "shot", "desk", "ann")
+    for row, (block, capacity, done, tasks) in zip(jobs, (("b0", 500, 2, 2), ("b1", 1000, 0, 1)), strict=True):
+        assert (row[0], row[5], row[6], row[10]) == same and (row[1], row[2]) == (block, capacity)
+        assert (row[3], row[4], row[7], row[8], row[9]) == ("second try", "/shows/a/out", "generic", done, tasks)
+    assert [row[11:] for row in jobs] == [(serial, 0, 1, 1, id, "/"), (serial, 1, 1, 2, id, "/")]
+    times = cluster.execute(
+        "SELECT run_time_sum, run_time_ms, time_started, started_ms, time_done, done_ms FROM jobs WHERE id_block = 0",
+        name,
+    )[0]
+    assert times[1] > 0 and times[0] == times[1] // 1000 and times[2] == times[3] // 1000 > 0  # type: ignore[operator]
+    assert times[4] == times[5] // 1000 >= times[2]  # type: ignore[operator]
+    wait_for(lambda: not cluster.execute("SELECT * FROM farm_jobs", name), what="the job to be gone from the farm")
+    shown = json.loads(farm.afcmd("--json", "statistics", "--by", "user").stdout)
+    (row,) = shown["rows"]
+    assert (row["name"], row["runs"], row["errors"], row["jobs"]) == ("ann", 3, 1, 1)
+
+
+@pytest.mark.postgres
+def test_a_busy_farm_does_not_care_what_its_statistics_do(
+    cluster: Cluster, new_farm: Callable[[], FarmProcess]
+) -> None:
+    farm, name = new_farm(), cluster.new_database()
+    start(farm, cluster.url(name))
+    farm.start_agent()
+    count = 0
+
+    def run(tasks: int = 12) -> None:
+        """Run a job while something is wrong."""
+        nonlocal count
+        count += tasks
+        farm.wait_job(farm.submit({"frame_first": 1, "frame_last": tasks, "command": "true"}))
+
+    run()
+    level(farm)
+    # Slow: a lock that nobody gives back keeps every row waiting.
+    with cluster.connection(name) as locking:
+        locking.autocommit = False
+        with locking.cursor() as cursor:
+            cursor.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
+        run()
+        assert farm.ask("statistics.lag")["rows"] == 12
+        locking.rollback()
+    level(farm)
+    # Full: every insert says so.
+    cluster.execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'"
+        " USING ERRCODE = '53100'; END $$;"
+        " CREATE TRIGGER full_disk BEFORE INSERT ON tasks EXECUTE FUNCTION full_disk()",
+        name,
+    )
+    run()
+    wait_for(lambda: "disk is full" in farm.ask("statistics.lag")["trouble"], what="the trouble to be told")
+    cluster.execute("DROP TRIGGER full_disk ON tasks", name)
+    # Stopped, and the server killed meanwhile.
+    cluster.stop("immediate")
+    run()
+    assert farm.ask("statistics.lag")["trouble"]
+    farm.kill_server()
+    cluster.start()
+    start(farm, cluster.url(name))
+    # Killed while rows are on their way.
+    id = farm.submit({"frame_first": 1, "frame_last": 200, "command": "true"})
+    count += 200
+    wait_for(lambda: farm.job(id)["counts"][4] > 60, what="some tasks", seconds=90)
+    farm.kill_server()
+    cluster.stop("immediate")
+    cluster.start()
+    start(farm, cluster.url(name))
+    farm.wait_job(id, seconds=120)
+    level(farm)
+    kept = farm.ask("history.runs", limit=1, before=0)["rows"][0]["seq"]
+    rows = cluster.execute("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM tasks", name)
+    assert rows == [(kept, kept, 1, kept)] and kept >= count
+    assert cluster.execute("SELECT sum(runs) FROM af_rollup WHERE dimension = 0 AND period = 2", name) == [(kept,)]
+
+
+def test_what_the_farm_is_now_is_there_within_two_seconds(new_farm: Callable[[], FarmProcess]) -> None:
+    farm = new_farm()
+    farm.start_server()
+    farm.start_agent("node1")
+    gate = farm.folder / "gate"
+    command = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    id = farm.submit({"frame_first": 1, "frame_last": 3, "command": command, "capacity": 700}, name="shot")
+    database = farm.data / "statistics.db"
+
+    def now(statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+            return reader.execute(statement).fetchall()
+
+    wait_for(lambda: farm.job(id)["running"] == 2, what="two tasks")
+    wait_for(
+        lambda: now("SELECT name, state, tasks_quantity, tasks_running FROM farm_jobs") == [("shot", "running", 3, 2)],
+        what="the job",
+    )  # fmt: skip
+    assert now("SELECT job, name, service, tasks_running, capacity FROM farm_blocks") == [(id, "b0", "generic", 2, 700)]
+    wait_for(
+        lambda: now("SELECT name, tasks_running, capacity_used FROM farm_renders") == [("node1", 2, 1400)],
+        what="the render",
+    )  # fmt: skip
+    assert now("SELECT path, renders, tasks_running, capacity_used FROM farm_pools") == [("/", 1, 2, 1400)]
+    user = farm.job(id)["user"]
+    assert now(f"SELECT jobs, tasks_running FROM farm_users WHERE name = '{user}'") == [(1, 2)]
+    gate.touch()
+    farm.wait_job(id)
+    wait_for(lambda: now("SELECT state, percent FROM farm_jobs") == [("done", 100)], what="the end of the job")
+    farm.ask("job.delete", ids=[id])
+    wait_for(lambda: now("SELECT count(*) FROM farm_jobs") == [(0,)], what="the job to be gone")
+    assert now("SELECT count(*) FROM farm_blocks") == [(0,)]
+
+
+def test_figures_of_the_past_and_their_deletion(new_farm: Callable[[], FarmProcess]) -> None:
+    farm = new_farm()
+    farm.start_server()
+    farm.start_agent("node1")
+    for show, tasks in (("a", 3), ("b", 2)):
+        farm.wait_job(farm.submit({"frame_first": 1, "frame_last": tasks, "command": "true"},
+                                  name=f"shot_{show}", folders={"output": f"/shows/{show}/out"}))  # fmt: skip
+    level(farm)
+    table = farm.afcmd("statistics", "--by", "folder", "--under", "/shows", "--per", "day")
+    assert table.returncode == 0 and [line.split()[1:3] for line in table.stdout.splitlines()[1:3]] == [
+        ["/shows/a", "3"], ["/shows/b", "2"],
+    ], table.stdout + table.stderr  # fmt: skip
+    csv = farm.afcmd("statistics", "--by", "job", "--csv").stdout.splitlines()
+    assert csv[0].startswith("name,start,runs,errors,error_rate") and csv[1].startswith("shot_a,")
+    environment = {**farm.environment, "PYTHONPATH": f"{ROOT}/afnet/python"}
+    program = "import af; print([(row['name'], row['runs']) for row in af.statistics(by='job', since='1d')])"
+    asked = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert asked.stdout.strip() == "[('shot_a', 3), ('shot_b', 2)]"
+    wrong = farm.afcmd("statistics", "--since", "yesterday-ish")
+    assert wrong.returncode != 0 and "is no time" in wrong.stderr and "Traceback" not in wrong.stderr
+    unsure = farm.afcmd("statistics", "delete", "--folder", "/shows/a")
+    assert unsure.returncode == 1 and "confirmed" in unsure.stderr
+    nothing = farm.afcmd("statistics", "delete", "--yes")
+    assert nothing.returncode != 0 and "folder" in nothing.stderr
+    gone = farm.afcmd("statistics", "delete", "--folder", "/shows/a", "--yes")
+    assert gone.stdout == "Deleted 3 rows of tasks and 0 rows of jobs.\n", gone.stderr
+    assert [row["name"] for row in farm.ask("statistics.show", by="job")["rows"]] == ["shot_b"]
+    with pytest.raises(Rejected):
+        farm.ask("statistics.delete", folder="/shows/b")
+    assert "deleted records of /shows/a" in farm.log("server.log")

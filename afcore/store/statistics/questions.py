@@ -7,7 +7,7 @@ Rules of this file:
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, case, distinct, func, literal, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from afcore.errors import BadSpec, Problem
-from afcore.store.statistics.rollups import DIMENSIONS, PERIODS, above, next_start, starts
+from afcore.store.statistics.rollups import DIMENSIONS, HOURLY, PERIODS, above, next_start, starts
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, tasks
 from afcore.store.statistics.tending import zone_of
 
@@ -213,38 +213,82 @@ def _from_sums(
                 return {}, False
             parent = literal(found)
         chosen = select(af_names.c.id).where(af_names.c.dimension == dimension, af_names.c.parent == parent)
-    sums = [func.sum(af_rollup.c[measure]) for measure in MEASURES]
     ids = None if chosen is None else [row[0] for row in connection.execute(chosen)]
-    whole = pieces(since, until, zone, "month")
     total: dict[int, list[int]] = {}
-    for period, first, last in whole:
-        rows = connection.execute(
-            select(af_rollup.c.name, *sums)
-            .where(*_within(period, dimension, first, last, ids))
-            .group_by(af_rollup.c.name)
-        )
-        for id, *values in rows:
-            _add(total, id, values)
+    for id, _, values in _sums_of(connection, question, dimension, ids, pieces(since, until, zone, "month"), False):
+        _add(total, id, values)
     place = MEASURES.index(_ORDER[question.order])
     best = sorted((id for id in total if any(total[id])), key=lambda id: (-total[id][place], id))
     more, best = len(best) > question.limit, best[: question.limit]
     names = _names(connection, best) if question.by != "total" else dict.fromkeys(best, "")
     if not question.per:
         return {(names[id], since): total[id] for id in best}, more
-    found_: _Group = {}
+    steps: _Group = {}
     largest = {"hour": "hour", "month": "month"}.get(question.per, "day")
-    everybody = chosen is None and not more
-    for period, first, last in pieces(since, until, zone, largest):
-        for some in [None] if everybody else [best[at : at + 500] for at in range(0, len(best), 500)]:
-            rows = connection.execute(
-                select(af_rollup.c.name, af_rollup.c.start, *(af_rollup.c[measure] for measure in MEASURES)).where(
-                    *_within(period, dimension, first, last, some)
-                )
-            )
-            for id, start, *values in rows:
-                if id in names:
-                    _add(found_, (names[id], max(since, _step(start, question.per, zone))), values)
-    return found_, more
+    wanted_ids = None if chosen is None and not more else best
+    for id, start, values in _sums_of(
+        connection, question, dimension, wanted_ids, pieces(since, until, zone, largest), True
+    ):
+        if id in names:
+            _add(steps, (names[id], max(since, _step(start, question.per, zone))), values)
+    return steps, more
+
+
+def _sums_of(
+    connection: Connection,
+    question: Question,
+    dimension: int,
+    ids: Sequence[int] | None,
+    spans: Iterable[tuple[int, int, int]],
+    stepwise: bool,
+) -> Iterator[tuple[int, int, Sequence[Any]]]:
+    """Yield name, start (with ``stepwise``) and measures, of all names or of ``ids``."""
+    columns = [af_rollup.c[measure] for measure in MEASURES]
+    for period, first, last in spans:
+        if period == 0 and dimension not in HOURLY:
+            yield from _sums_of_rows(connection, question, dimension, ids, first, last, stepwise)
+            continue
+        for some in [None] if ids is None else [ids[at : at + 500] for at in range(0, len(ids), 500)]:
+            within = _within(period, dimension, first, last, some)
+            if stepwise:
+                for id, start, *values in connection.execute(
+                    select(af_rollup.c.name, af_rollup.c.start, *columns).where(*within)
+                ):
+                    yield id, start, values
+            else:
+                summed = select(af_rollup.c.name, *map(func.sum, columns)).where(*within).group_by(af_rollup.c.name)
+                for id, *values in connection.execute(summed):
+                    yield id, first, values
+
+
+def _sums_of_rows(
+    connection: Connection,
+    question: Question,
+    dimension: int,
+    ids: Sequence[int] | None,
+    first: int,
+    last: int,
+    stepwise: bool,
+) -> Iterator[tuple[int, int, Sequence[Any]]]:
+    """Yield the same of hours that are not kept as sums: less than a day at each end of a span."""
+    found = list(_groups(connection, question, first, last, stepwise))
+    fixed = ids[0] if question.where and ids else None
+    known = {} if fixed else _numbers(connection, dimension, sorted({name for name, _, _ in found}))
+    wanted = None if ids is None else set(ids)
+    for name, at, values in found:
+        id = fixed or known.get(name)
+        if id is not None and (wanted is None or id in wanted):
+            yield id, at, values
+
+
+def _numbers(connection: Connection, dimension: int, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for first in range(0, len(names), 500):
+        wanted = select(af_names.c.name, af_names.c.id).where(
+            af_names.c.dimension == dimension, af_names.c.name.in_(names[first : first + 500])
+        )
+        found.update((name, id) for name, id in connection.execute(wanted))
+    return found
 
 
 def _within(period: int, dimension: int, first: int, last: int, ids: Sequence[int] | None) -> list[ColumnElement[bool]]:
@@ -281,25 +325,8 @@ def _from_rows(
     connection: Connection, question: Question, since: int, until: int, zone: ZoneInfo
 ) -> tuple[_Group, bool]:
     group: _Group = {}
-    for table, measures in ((tasks, _of_tasks()), (jobs, _of_jobs())):
-        if table is jobs and ("pool" in question.where or question.by == "pool"):
-            continue
-        key: ColumnElement[Any] = literal("") if question.by == "total" else table.c[_RAW[question.by]]
-        bucket: ColumnElement[Any] = literal(0)
-        if question.per:
-            bucket = table.c.time_done - table.c.time_done % _QUARTER
-        wanted = (
-            select(key, bucket, *measures)
-            .where(table.c.time_done >= since, table.c.time_done < until, *_filters(table, question.where))
-            .group_by(*([key] if question.by != "total" else []), *([bucket] if question.per else []))
-        )
-        for name, at, *values in connection.execute(wanted):
-            if not any(values):
-                continue
-            start = max(since, _step(int(at), question.per, zone)) if question.per else since
-            shown = _child(name, question) if question.by == "folder" else name
-            if shown is not None:
-                _add(group, (shown, start), values)
+    for name, at, values in _groups(connection, question, since, until, bool(question.per)):
+        _add(group, (name, max(since, _step(at, question.per, zone)) if question.per else since), values)
     place = MEASURES.index(_ORDER[question.order])
     totals: dict[str, int] = {}
     for (name, _), values in group.items():
@@ -307,6 +334,28 @@ def _from_rows(
     best = sorted(totals, key=lambda name: (-totals[name], name))
     kept = set(best[: question.limit])
     return {key: values for key, values in group.items() if key[0] in kept}, len(best) > question.limit
+
+
+def _groups(
+    connection: Connection, question: Question, since: int, until: int, stepwise: bool
+) -> Iterator[tuple[str, int, Sequence[Any]]]:
+    """Yield name, time (of its quarter of an hour, with ``stepwise``) and measures, from the rows of a span."""
+    for table, measures in ((tasks, _of_tasks()), (jobs, _of_jobs())):
+        if table is jobs and ("pool" in question.where or question.by == "pool"):
+            continue
+        key: ColumnElement[Any] = literal("") if question.by == "total" else table.c[_RAW[question.by]]
+        bucket: ColumnElement[Any] = literal(since)
+        if stepwise:
+            bucket = table.c.time_done - table.c.time_done % _QUARTER
+        wanted = (
+            select(key, bucket, *measures)
+            .where(table.c.time_done >= since, table.c.time_done < until, *_filters(table, question.where))
+            .group_by(*([key] if question.by != "total" else []), *([bucket] if stepwise else []))
+        )
+        for name, at, *values in connection.execute(wanted):
+            shown = _child(name, question) if question.by == "folder" else name
+            if any(values) and shown is not None:
+                yield shown, int(at), values
 
 
 def _child(folder: str, question: Question) -> str | None:

@@ -18,6 +18,7 @@ from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, 
 
 __all__ = [
     "DIMENSIONS",
+    "HOURLY",
     "JOB_FIELDS",
     "PERIODS",
     "RUN_FIELDS",
@@ -36,6 +37,8 @@ __all__ = [
 PERIODS = {"hour": 0, "day": 1, "month": 2}
 DIMENSIONS = {"total": 0, "user": 1, "service": 2, "host": 3, "folder": 4, "pool": 5, "job": 6}
 """By what sums are kept, with the number each has in the tables."""
+HOURLY = frozenset((0, 1, 2, 5))
+"""Those of which hours are kept: of the others, of which there are many, a day is the least."""
 
 Sums = dict[tuple[int, int, int, str], list[int]]
 """By period, dimension, start and name: the measures, in the order of ``MEASURES``."""
@@ -93,22 +96,39 @@ def above(folder: str) -> tuple[str, ...]:
     return tuple(root + "/".join(parts[: level + 1]) for level in range(min(len(parts), _DEEPEST)))
 
 
-def _add(sums: Sums, times: tuple[int, int, int], names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
+_Hours = dict[tuple[int, int, str], list[int]]
+"""By dimension, start of the hour and name."""
+
+
+def _add(hours: _Hours, hour: int, names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
     for dimension, name in names:
-        for period, start in enumerate(times):
-            key = (period, dimension, start, name)
-            found = sums.get(key)
+        found = hours.get((dimension, hour, name))
+        if found is None:
+            hours[dimension, hour, name] = list(values)
+        else:
+            for place, value in enumerate(values):
+                if value:
+                    found[place] += value
+
+
+def _spread(hours: _Hours, sums: Sums, times: Callable[[int], tuple[int, int, int]]) -> None:
+    """Add sums of hours to those of their hours (where they are kept), days and months."""
+    for (dimension, hour, name), values in hours.items():
+        for period, start in enumerate(times(hour)):
+            if period == 0 and dimension not in HOURLY:
+                continue
+            found = sums.get((period, dimension, start, name))
             if found is None:
-                sums[key] = list(values)
+                sums[period, dimension, start, name] = list(values)
             else:
                 for place, value in enumerate(values):
-                    if value:
-                        found[place] += value
+                    found[place] += value
 
 
 def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add finished runs (mappings of ``RUN_FIELDS``) to ``sums``; ``sign`` -1 takes them away."""
     times = starts(zone)
+    hours: _Hours = {}
     for row in rows:
         taken = max(0, row["done_ms"] - row["started_ms"])
         waited = row["waited_ms"]
@@ -119,25 +139,27 @@ def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sig
         ]  # fmt: skip
         names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items())]
         names += [(4, folder) for folder in above(row["folder"])]
-        _add(sums, times(row["time_done"]), names, values)
+        _add(hours, times(row["time_done"])[0], names, values)
+    _spread(hours, sums, times)
 
 
 def fold_jobs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add blocks of deleted jobs (mappings of ``JOB_FIELDS``) to ``sums``; all blocks of a job must be among them."""
     times = starts(zone)
+    hours: _Hours = {}
     counted: set[tuple[int, int, int, str]] = set()
     for row in rows:
         values = [0, 0, 0, 0, 0, 0, 0, 0, 0, sign, sign * row["tasks_quantity"], sign * row["run_time_ms"]]
         names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items() if number != 5)]
         names += [(4, folder) for folder in above(row["folder"])]
-        at = times(row["time_done"])
-        _add(sums, at, names, values)
+        hour = times(row["time_done"])[0]
+        _add(hours, hour, names, values)
         for dimension, name in names:
             known = (row["farm"], row["job"], dimension, name)
             if known not in counted:
                 counted.add(known)
-                for period, start in enumerate(at):
-                    sums[period, dimension, start, name][8] += sign
+                hours[dimension, hour, name][8] += sign
+    _spread(hours, sums, times)
 
 
 class Names:

@@ -49,7 +49,7 @@ CLASSIC_JOBS = (
 )  # fmt: skip
 """Columns of ``jobs`` that classic programs know, in their order."""
 
-_UNKNOWN = ("waited_ms", "render_waited_ms")
+_UNKNOWN = ("waited_ms",)
 """Columns in which -1 says that nobody knows."""
 _LONG = {"command": EXPRESSION, "resources": EXPRESSION, "status": 32}
 _WIDE = frozenset(

@@ -40,7 +40,7 @@ CREATE TABLE af_meta (
 );
 INSERT INTO "af_meta" VALUES('format','3');
 INSERT INTO "af_meta" VALUES('needs','3');
-INSERT INTO "af_meta" VALUES('farm','579fdba2695d433bb64232d162803689');
+INSERT INTO "af_meta" VALUES('farm','f1c1019e2827464395d00f87519568e9');
 INSERT INTO "af_meta" VALUES('created','0.0');
 INSERT INTO "af_meta" VALUES('epoch','1');
 INSERT INTO "af_meta" VALUES('leader','farmserver');
@@ -149,12 +149,12 @@ CREATE TABLE tasks (
 	resources VARCHAR(4096) DEFAULT '' NOT NULL, 
 	cause VARCHAR(512) DEFAULT '' NOT NULL, 
 	time_started INTEGER DEFAULT '0' NOT NULL, 
-	time_done INTEGER DEFAULT '0' NOT NULL, waited_ms INTEGER DEFAULT '-1' NOT NULL, render_waited_ms INTEGER DEFAULT '-1' NOT NULL, cpu_ms INTEGER DEFAULT '0' NOT NULL, peak_memory INTEGER DEFAULT '0' NOT NULL, gpus VARCHAR(512) DEFAULT '' NOT NULL, 
+	time_done INTEGER DEFAULT '0' NOT NULL, waited_ms INTEGER DEFAULT '-1' NOT NULL, cpu_ms INTEGER DEFAULT '0' NOT NULL, peak_memory INTEGER DEFAULT '0' NOT NULL, gpus VARCHAR(512) DEFAULT '' NOT NULL, 
 	PRIMARY KEY (seq)
 );
-INSERT INTO "tasks" VALUES(1,2,1002,0,1,1,'success',0,0,0,1,1700000000251,1700000060751,'ann','render1',0,'/','/','shot 010','render','frame 1','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 1 --scene ''scène.hip''','','',1700000000,1700000060,-1,-1,0,0,'');
-INSERT INTO "tasks" VALUES(2,2,1002,0,2,1,'success',0,1,0,1,1700000000252,1700000060752,'ann','render1',0,'/','/','shot 010','render','frame 2','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 2 --scene ''scène.hip''','','',1700000000,1700000060,-1,-1,0,0,'');
-INSERT INTO "tasks" VALUES(3,2,1002,0,3,1,'success',0,0,0,1,1700000000253,1700000060753,'ann','render1',0,'/','/','shot 010','render','frame 3','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 3 --scene ''scène.hip''','','',1700000000,1700000060,-1,-1,0,0,'');
+INSERT INTO "tasks" VALUES(1,2,1002,0,1,1,'success',0,0,0,1,1700000000251,1700000060751,'ann','render1',0,'/','/','shot 010','render','frame 1','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 1 --scene ''scène.hip''','','',1700000000,1700000060,-1,0,0,'');
+INSERT INTO "tasks" VALUES(2,2,1002,0,2,1,'success',0,1,0,1,1700000000252,1700000060752,'ann','render1',0,'/','/','shot 010','render','frame 2','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 2 --scene ''scène.hip''','','',1700000000,1700000060,-1,0,0,'');
+INSERT INTO "tasks" VALUES(3,2,1002,0,3,1,'success',0,0,0,1,1700000000253,1700000060753,'ann','render1',0,'/','/','shot 010','render','frame 3','/projects/show/shot','','','generic','generic',1000,0,1,'render --frame 3 --scene ''scène.hip''','','',1700000000,1700000060,-1,0,0,'');
 CREATE INDEX tasks_job ON tasks (job, seq);
 CREATE INDEX tasks_done ON tasks (time_done);
 CREATE INDEX jobs_done ON jobs (time_done);

@@ -12,6 +12,6 @@ BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade():
-    for name, usual in (("waited_ms", "-1"), ("render_waited_ms", "-1"), ("cpu_ms", "0"), ("peak_memory", "0")):
+    for name, usual in (("waited_ms", "-1"), ("cpu_ms", "0"), ("peak_memory", "0")):
         op.add_column("tasks", sa.Column(name, BIG, nullable=False, server_default=usual))
     op.add_column("tasks", sa.Column("gpus", sa.String(512), nullable=False, server_default=""))

@@ -238,7 +238,6 @@ def upgrade():
         number("coefficient"),
         text("cause"),
         number("waited_ms", BIG, "-1"),
-        number("render_waited_ms", BIG, "-1"),
         number("cpu_ms", BIG),
         number("peak_memory", BIG),
         text("gpus"),
