@@ -515,6 +515,7 @@ class FarmServer:
             subscriptions=len(self.fanout),
             commands=runner.applied,
             files_bytes=self.files.kept,
+            statistics=self.statistics.lag(),
         )
 
     def _why(self, **about: int) -> dict[str, Any]:

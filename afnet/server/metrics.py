@@ -18,6 +18,8 @@ from afnet.server.tally import WAITS, Tally
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from afcore.store.statistics.follower import Lag
+
 __all__ = ["CONTENT_TYPE", "Figures", "exposition", "families"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,6 +51,8 @@ class Figures(NamedTuple):
     subscriptions: int
     commands: int
     files_bytes: int
+    statistics: "Lag"
+    """How far the statistics database is behind."""
 
 
 def families(figures: Figures) -> Iterator["Metric"]:
@@ -65,6 +69,9 @@ def families(figures: Figures) -> Iterator["Metric"]:
         ("database_lag_seconds", "How long the oldest batch waits to be durable.", figures.commit_age),
         ("connections", "Connections of agents, monitors and programs.", figures.connections),
         ("subscriptions", "Lists that monitors follow.", figures.subscriptions),
+        ("statistics_up", "1 while the statistics database can be written.", float(not figures.statistics.trouble)),
+        ("statistics_lag_rows", "Finished runs and deleted blocks that are not in it yet.", figures.statistics.rows),
+        ("statistics_lag_seconds", "How long it has not had everything.", figures.statistics.seconds),
         ("files_bytes", "Space that kept logs and files take.", figures.files_bytes),
     )
     for name, text, value in plain:

@@ -54,6 +54,7 @@ def test_what_is_wrong_with_the_connection_is_said(new_farm: Callable[[], FarmPr
     # The farm does not care.
     farm.start_agent()
     farm.wait_job(farm.submit({"frame_first": 1, "frame_last": 2, "command": "true"}))
+    farm.ask("history.runs", limit=1, before=0)  # waits for what is on its way to the disk
     assert farm.ask("statistics.lag")["rows"] == 2
 
 
@@ -71,6 +72,7 @@ def cluster() -> Iterator[Cluster]:
 
 def level(farm: FarmProcess) -> None:
     """Wait until everything is in the statistics."""
+    farm.ask("history.runs", limit=1, before=0)  # waits for what is on its way to the disk
     wait_for(lambda: farm.ask("statistics.lag")["rows"] == 0, what="the statistics to be level", seconds=60)
 
 
@@ -115,7 +117,7 @@ def test_each_column_comes_from_real_runs(cluster: Cluster, new_farm: Callable[[
     first, second, failed = rows
     assert first == {**first, **alike, "id_block": 0, "id_task": 0, "blockname": "b0", "capacity": 500, "error": 0,
                      "errors_count": 0, "status": "success", "exit_status": 0, "parser": "arnold", "cause": "",
-                     "taskname": "frames 1-2", "command": work["command"], "resources": "arnold_gb:1"}  # fmt: skip
+                     "taskname": "frame 1-2", "command": work["command"], "resources": "arnold_gb:1"}  # fmt: skip
     assert failed == {**failed, **alike, "frame_pertask": 1, "id_block": 1, "id_task": 0, "blockname": "b1", "error": 1,
                       "errors_count": 1, "status": "error", "exit_status": 3, "command": "exit 3",
                       "capacity": 1000, "gpus": "", "peak_memory": failed["peak_memory"]}  # fmt: skip
@@ -174,6 +176,7 @@ def test_a_busy_farm_does_not_care_what_its_statistics_do(
         with locking.cursor() as cursor:
             cursor.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
         run()
+        farm.ask("history.runs", limit=1, before=0)
         assert farm.ask("statistics.lag")["rows"] == 12
         locking.rollback()
     level(farm)

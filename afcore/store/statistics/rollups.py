@@ -61,10 +61,11 @@ JOB_FIELDS = (
 """What of a deleted job's block is summed up."""
 
 
+@lru_cache(maxsize=8)
 def starts(zone: ZoneInfo) -> Callable[[int], tuple[int, int, int]]:
     """Return a function from a time (unix seconds) to the starts of its hour, day and month in ``zone``."""
 
-    @lru_cache(maxsize=4096)
+    @lru_cache(maxsize=65_536)
     def of_quarter(quarter: int) -> tuple[int, int, int]:
         at = quarter * _QUARTER
         local = datetime.fromtimestamp(at, zone)
@@ -96,25 +97,26 @@ def above(folder: str) -> tuple[str, ...]:
     return tuple(root + "/".join(parts[: level + 1]) for level in range(min(len(parts), _DEEPEST)))
 
 
-_Hours = dict[tuple[int, int, str], list[int]]
-"""By dimension, start of the hour and name."""
+_Least = dict[tuple[int, int, str], list[int]]
+"""By dimension, start of the shortest period that is kept of it, and name."""
 
 
-def _add(hours: _Hours, hour: int, names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
+def _add(least: _Least, at: tuple[int, int, int], names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
+    told = [(place, value) for place, value in enumerate(values) if value]
     for dimension, name in names:
-        found = hours.get((dimension, hour, name))
+        key = (dimension, at[dimension not in HOURLY], name)
+        found = least.get(key)
         if found is None:
-            hours[dimension, hour, name] = list(values)
+            least[key] = list(values)
         else:
-            for place, value in enumerate(values):
-                if value:
-                    found[place] += value
+            for place, value in told:
+                found[place] += value
 
 
-def _spread(hours: _Hours, sums: Sums, times: Callable[[int], tuple[int, int, int]]) -> None:
-    """Add sums of hours to those of their hours (where they are kept), days and months."""
-    for (dimension, hour, name), values in hours.items():
-        for period, start in enumerate(times(hour)):
+def _spread(least: _Least, sums: Sums, times: Callable[[int], tuple[int, int, int]]) -> None:
+    """Add sums of shortest periods to those of all periods."""
+    for (dimension, shortest, name), values in least.items():
+        for period, start in enumerate(times(shortest)):
             if period == 0 and dimension not in HOURLY:
                 continue
             found = sums.get((period, dimension, start, name))
@@ -128,7 +130,7 @@ def _spread(hours: _Hours, sums: Sums, times: Callable[[int], tuple[int, int, in
 def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add finished runs (mappings of ``RUN_FIELDS``) to ``sums``; ``sign`` -1 takes them away."""
     times = starts(zone)
-    hours: _Hours = {}
+    least: _Least = {}
     for row in rows:
         taken = max(0, row["done_ms"] - row["started_ms"])
         waited = row["waited_ms"]
@@ -139,27 +141,27 @@ def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sig
         ]  # fmt: skip
         names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items())]
         names += [(4, folder) for folder in above(row["folder"])]
-        _add(hours, times(row["time_done"])[0], names, values)
-    _spread(hours, sums, times)
+        _add(least, times(row["time_done"]), names, values)
+    _spread(least, sums, times)
 
 
 def fold_jobs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add blocks of deleted jobs (mappings of ``JOB_FIELDS``) to ``sums``; all blocks of a job must be among them."""
     times = starts(zone)
-    hours: _Hours = {}
+    least: _Least = {}
     counted: set[tuple[int, int, int, str]] = set()
     for row in rows:
         values = [0, 0, 0, 0, 0, 0, 0, 0, 0, sign, sign * row["tasks_quantity"], sign * row["run_time_ms"]]
         names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items() if number != 5)]
         names += [(4, folder) for folder in above(row["folder"])]
-        hour = times(row["time_done"])[0]
-        _add(hours, hour, names, values)
+        at = times(row["time_done"])
+        _add(least, at, names, values)
         for dimension, name in names:
             known = (row["farm"], row["job"], dimension, name)
             if known not in counted:
                 counted.add(known)
-                hours[dimension, hour, name][8] += sign
-    _spread(hours, sums, times)
+                least[dimension, at[dimension not in HOURLY], name][8] += sign
+    _spread(least, sums, times)
 
 
 class Names:
@@ -182,13 +184,19 @@ class Names:
         for first in range(0, len(missing), 500):
             self._read(connection, missing[first : first + 500])
         new = [each for each in missing if each not in self._known]
-        # Folders come after those above them, since they are longer and sorted.
+        # A folder knows the one above it: the upper ones first.
+        levels: dict[int, list[tuple[int, str]]] = {}
         for dimension, name in new:
-            upper = above(name)[-2:-1] if dimension == 4 else ()
-            parent = self._known.get((4, upper[0]), 0) if upper else 0
-            made = connection.execute(af_names.insert().values(dimension=dimension, name=name, parent=parent))
-            assert made.inserted_primary_key is not None
-            self._known[dimension, name] = int(made.inserted_primary_key[0])
+            levels.setdefault(len(above(name)) if dimension == 4 else 0, []).append((dimension, name))
+        for level in sorted(levels):
+            rows = []
+            for dimension, name in levels[level]:
+                upper = above(name)[-2:-1] if dimension == 4 else ()
+                parent = self._known.get((4, upper[0]), 0) if upper else 0
+                rows.append({"dimension": dimension, "name": name, "parent": parent})
+            connection.execute(af_names.insert(), rows)
+            for first in range(0, len(rows), 500):
+                self._read(connection, levels[level][first : first + 500])
         return {each: self._known[each] for each in wanted}
 
     def _read(self, connection: Connection, some: list[tuple[int, str]]) -> None:

@@ -1,0 +1,165 @@
+"""Ten million finished runs in PostgreSQL: how long every standard chart takes, and how that grows with the table.
+
+Rows are loaded by COPY and summed up by the product itself. ``AF_BENCH_ROWS`` asks for fewer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from afcore.store.statistics.questions import Question, answer
+from afcore.store.statistics.rollups import sum_up
+from afcore.store.statistics.tables import tasks
+from afcore.store.statistics.target import Target, parse_address
+from afcore.store.statistics.tending import empty
+from benchmarks.harness import CheckFailed
+from benchmarks.harness import Target as Figure
+from tests.store.cluster import Cluster, binaries
+
+NAME = "statistics: charts over ten million runs in PostgreSQL"
+TARGETS = (
+    Figure("slowest_chart_ms", most=1000),
+    Figure("growth_over_ten_times_the_rows", most=3),
+)
+ROWS = int(os.environ.get("AF_BENCH_ROWS", "10000000"))
+_clusters: list[Cluster] = []
+_made: dict[int, Target] = {}
+_spent: dict[int, tuple[float, float]] = {}
+
+BEGIN = 1_735_689_600
+"""2025-01-01."""
+DAYS = 365
+USERS, HOSTS, SHOWS, SHOTS, JOBS = 80, 1200, 12, 60, 60_000
+SERVICES = ("nuke", "maya", "houdini", "arnold", "blender", "generic", "movgen", "mantra")
+
+_COLUMNS = (
+    "farm", "seq", "job", "serial", "id_block", "id_task", "run", "status", "error", "started_ms", "done_ms",
+    "time_started", "time_done", "username", "hostname", "pool", "jobname", "service", "folder", "capacity",
+    "waited_ms", "cpu_ms",
+)  # fmt: skip
+
+
+def lines(first: int, count: int, total: int, chance: random.Random) -> Iterator[str]:
+    """Yield rows as COPY reads them; in the order of their ends, as a farm makes them."""
+    span = DAYS * 86_400
+    for seq in range(first, first + count):
+        done = BEGIN + seq * span // total
+        took = chance.randrange(5, 3600)
+        job = seq * JOBS // total
+        user, show = job % USERS, job % SHOWS
+        failed = 1 if chance.random() < 0.03 else 0
+        yield (
+            f"1\t{seq}\t{job}\t{job}\t0\t{seq % 200}\t1\t{'error' if failed else 'success'}\t{failed}"
+            f"\t{(done - took) * 1000}\t{done * 1000}\t{done - took}\t{done}\tuser{user:02}"
+            f"\thost{chance.randrange(HOSTS):04}\t/farm/p{user % 6}\tjob{job}\t{SERVICES[job % 8]}"
+            f"\t/shows/show{show:02}/shot{job % SHOTS:03}\t1000\t{chance.randrange(600_000)}\t{took * 900}"
+        )
+
+
+def load(target: Target, rows: int) -> None:
+    """Make the tables and load ``rows`` rows."""
+    empty(target, "all", "UTC")
+    chance = random.Random(7)
+    with target.connected() as connection, connection.begin():
+        for index in tasks.indexes:
+            index.drop(connection)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        with driver.cursor() as cursor:
+            for first in range(0, rows, 50_000):
+                data = "\n".join(lines(first, min(50_000, rows - first), rows, chance))
+                cursor.copy_expert(f"COPY tasks ({', '.join(_COLUMNS)}) FROM STDIN", io.StringIO(data))
+        for index in sorted(tasks.indexes, key=lambda index: str(index.name)):
+            index.create(connection)
+
+
+WHOLE = (BEGIN, BEGIN + DAYS * 86_400)
+MONTH = (BEGIN + 100 * 86_400 + 5 * 3600, BEGIN + 130 * 86_400 + 7 * 3600)
+CHARTS: dict[str, tuple[tuple[int, int], dict[str, object]]] = {
+    "total by month, a year": (WHOLE, {"per": "month"}),
+    "total by day, a year": (WHOLE, {"per": "day"}),
+    "total by hour, a month": (MONTH, {"per": "hour"}),
+    "service by runs, a year": (WHOLE, {"by": "service"}),
+    "user by time, a year": (WHOLE, {"by": "user", "order": "run_seconds"}),
+    "user by day, a month": (MONTH, {"by": "user", "per": "day"}),
+    "user by week, a year": (WHOLE, {"by": "user", "per": "week"}),
+    "host by errors, a year": (WHOLE, {"by": "host", "order": "errors"}),
+    "host by errors, a month": (MONTH, {"by": "host", "order": "errors"}),
+    "folders below /shows, a year": (WHOLE, {"by": "folder", "under": "/shows"}),
+    "folders of a show, a year": (WHOLE, {"by": "folder", "under": "/shows/show03"}),
+    "pool by capacity, by month": (WHOLE, {"by": "pool", "order": "capacity_seconds", "per": "month"}),
+    "the 100 jobs of most time, a year": (WHOLE, {"by": "job", "order": "run_seconds"}),
+    "one user by day, a year": (WHOLE, {"where": {"user": "user07"}, "per": "day"}),
+    "hosts of one user and service, a day": (
+        (MONTH[0], MONTH[0] + 86_400), {"by": "host", "where": {"user": "user07", "service": "generic"}},
+    ),
+}  # fmt: skip
+OF_ROWS = ("hosts of one user and service, a day", "host by errors, a month")
+"""Charts that read rows too: what crosses two dimensions, and the hours at the ends of a span of hosts."""
+
+
+def time_charts(target: Target) -> dict[str, float]:
+    """Return the seconds of each chart: the best of three, a connection of its own each."""
+    found = {}
+    for name, (span, words) in CHARTS.items():
+        best = 1e9
+        for _ in range(3):
+            begun = time.perf_counter()
+            with target.connected(reading=True) as connection:
+                rows = answer(connection, Question(since=span[0], until=span[1], **words)).rows  # type: ignore[arg-type]
+            best = min(best, time.perf_counter() - begun)
+        assert rows, name
+        found[name] = best
+    return found
+
+
+def _tables(rows: int) -> Target:
+    """Return a database of its own cluster with ``rows`` rows, loaded and summed up; kept for later runs."""
+    if rows not in _made:
+        database = _cluster().new_database()
+        target = Target(parse_address(_cluster().url(database)))
+        begun = time.perf_counter()
+        load(target, rows)
+        loaded = time.perf_counter()
+        with target.connected() as connection:
+            assert sum_up(connection) == rows
+        _spent[rows] = (loaded - begun, time.perf_counter() - loaded)
+        with target.connected() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE")
+        _made[rows] = target
+    return _made[rows]
+
+
+def _cluster() -> Cluster:
+    if not _clusters:
+        programs = binaries()
+        if programs is None:
+            raise CheckFailed("no PostgreSQL server is installed")
+        _clusters.append(Cluster(programs))
+        atexit.register(_clusters[0].remove)
+    return _clusters[0]
+
+
+def run(folder: Path) -> dict[str, float]:
+    """Time the charts on the tables and on one of a tenth; load both once, whatever the number of runs."""
+    whole, tenth = time_charts(_tables(ROWS)), time_charts(_tables(ROWS // 10))
+    slowest = max(whole, key=lambda name: whole[name])
+    print("\n".join(f"    {seconds * 1000:7.1f} ms  {name}" for name, seconds in whole.items()), file=sys.stderr)
+    summed = [name for name in CHARTS if name not in OF_ROWS]
+    growth = sorted(whole[name] / tenth[name] for name in summed)
+    loaded, folded = _spent[ROWS]
+    return {
+        "rows": ROWS,
+        "slowest_chart_ms": whole[slowest] * 1000,
+        "median_chart_ms": sorted(whole.values())[len(whole) // 2] * 1000,
+        "growth_over_ten_times_the_rows": growth[len(growth) // 2],
+        "load_seconds": loaded,
+        "sum_up_rows_per_second": ROWS / folded,
+    }
