@@ -201,7 +201,7 @@ class FarmServer:
             loop=loop,
         )
         self.statistics = Statistics(
-            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board, audit=self.audit,
+            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board, noted=self._noted,
             now=clock.now, loop=loop,
         )  # fmt: skip
         coming = ComingLogs(loop.call_later)

@@ -24,7 +24,6 @@ from afcore.store.statistics.questions import answer as ask
 from afcore.store.statistics.removing import remove
 from afcore.store.statistics.target import Target, drivers, parse_address
 from afcore.store.statistics.tending import check_database, check_zone, empty, update_tables, zone_of
-from afnet.server.audit import Audit, Line
 from afnet.server.board import Board
 from afnet.server.nowfeed import NowFeed
 from afnet.server.runner import Answer
@@ -38,7 +37,10 @@ NOTHING = Lag(rows=0, seconds=0.0, trouble="", hint="")
 
 
 class Statistics:
-    """Keeps the statistics database up to date. Without one (a farm in memory) it does nothing and says so."""
+    """Keeps the statistics database up to date. Without one (a farm in memory) it does nothing and says so.
+
+    ``noted`` writes into the audit who did what, and answers when that is durable.
+    """
 
     def __init__(
         self,
@@ -49,11 +51,11 @@ class Statistics:
         identity: str,
         store: Store,
         board: Board,
-        audit: Audit,
+        noted: Callable[[Principal, str, str, Answer, Any], None],
         now: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._audit = audit
+        self._noted = noted
         self._now = now
         self._loop = loop
         self._zone: str = config["statistics_zone"]
@@ -173,11 +175,23 @@ class Statistics:
         target, _ = self._known()
         what = bound["what"]
         _confirmed(bound, f"this empties {'the statistics' if what == 'all' else f'the table {what}'} for ever")
-        self._between(lambda: {"dropped": empty(target, what, self._zone)}, f"emptied {what}", principal, answer)
+        self._between(
+            lambda: {"dropped": empty(target, what, self._zone)},
+            "statistics.reset",
+            f"emptied {what}",
+            principal,
+            answer,
+        )
 
     def _update(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         target, _ = self._known()
-        self._between(lambda: update_tables(target, self._zone), "updated the tables", principal, answer)
+        self._between(
+            lambda: update_tables(target, self._zone),
+            "statistics.update-tables",
+            "updated the tables",
+            principal,
+            answer,
+        )
 
     def _delete(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         target, _ = self._known()
@@ -190,7 +204,7 @@ class Statistics:
         what = "records" + (f" of {folder}" if folder else "") + (f" that ended before {before}" if before else "")
         _confirmed(bound, f"this deletes {what} for ever")
         self._between(
-            lambda: {"deleted": remove(target, folder=folder, before=ends)}, f"deleted {what}", principal, answer
+            lambda: {"deleted": remove(target, folder=folder, before=ends)}, "statistics.delete", f"deleted {what}", principal, answer
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
@@ -235,8 +249,8 @@ class Statistics:
 
         self._loop.run_in_executor(None, work).add_done_callback(finish)
 
-    def _between(self, work: Callable[[], Any], what: str, principal: Principal, answer: Answer) -> None:
-        """Change tables in the follower's thread, between two transactions of its own; and keep who did it."""
+    def _between(self, work: Callable[[], Any], action: str, what: str, principal: Principal, answer: Answer) -> None:
+        """Change tables in the follower's thread, between two transactions of its own; the audit keeps who did it."""
         _, follower = self._known()
 
         def done(found: Any, error: StoreError | None) -> None:
@@ -245,10 +259,10 @@ class Statistics:
         def finish(found: Any, error: StoreError | None) -> None:
             if error is None:
                 _log.info("%s %s of the statistics: %s", principal.name, what, found)
-                line = Line(self._now(), principal.name, principal.origin, "statistics", f"statistics: {what}: {found}")
-                self._audit.farm.append(line)
                 self._again()
-            answer(found, error)
+                self._noted(principal, action, f"{what}: {found}", answer, found)
+            else:
+                answer(None, error)
 
         follower.do(work, done)
 

@@ -114,6 +114,9 @@ def _check(question: Question) -> None:
     ):  # fmt: skip
         if value not in known:
             problems.append(Problem(name, f'must be one of {", ".join(filter(None, known))}, not "{value}"'))
+    for name, value in (("under", question.under), *question.where.items()):
+        if "\0" in value or not value.isascii() and value.encode("utf-8", "replace").decode() != value:
+            problems.append(Problem(name, "holds what is no text"))
     if question.under and question.by != "folder":
         problems.append(Problem("under", "goes with by folder only"))
     if not 1 <= question.limit <= MOST:
@@ -420,8 +423,13 @@ def in_folder(column: Any, folder: str) -> ColumnElement[bool]:
 
 # Times as people write them
 
-_AGO = re.compile(r"(\d+)\s*(h|d|w|m|y)$")
+_AGO = re.compile(r"([0-9]{1,9})\s*(h|d|w|m|y)$")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7, "m": 24 * 30, "y": 24 * 365}
+
+
+def _within_reason(at: int) -> int:
+    """Return a time that every calendar knows."""
+    return max(86_400, min(2**33, at))
 
 
 def parse_time(text: str, *, now: float, zone: ZoneInfo, name: str) -> int:
@@ -437,12 +445,12 @@ def parse_time(text: str, *, now: float, zone: ZoneInfo, name: str) -> int:
         return starts(zone)(int(now))[1]
     ago = _AGO.match(word)
     if ago is not None:
-        return int(now) - int(ago[1]) * _HOURS[ago[2]] * 3600
-    if word.isdigit() and len(word) > 8:
-        return min(int(word), 2**40)
+        return _within_reason(int(now) - int(ago[1]) * _HOURS[ago[2]] * 3600)
+    if word.isascii() and word.isdigit() and len(word) > 8:
+        return _within_reason(int(word[:20]))
     try:
         found = datetime.fromisoformat(text.strip())
-        return int((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp())
+        return _within_reason(int((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()))
     except (ValueError, OverflowError, OSError):
         hint = "Write 2026-01-31, 2026-01-31 03:12, 7d for seven days ago, today or now."
         raise BadSpec([Problem(name, f'"{text}" is no time', hint)], code="bad_arguments") from None
