@@ -204,7 +204,8 @@ class Statistics:
         what = "records" + (f" of {folder}" if folder else "") + (f" that ended before {before}" if before else "")
         _confirmed(bound, f"this deletes {what} for ever")
         self._between(
-            lambda: {"deleted": remove(target, folder=folder, before=ends)}, "statistics.delete", f"deleted {what}", principal, answer
+            lambda: {"deleted": remove(target, folder=folder, before=ends)},
+            "statistics.delete", f"deleted {what}", principal, answer,
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
