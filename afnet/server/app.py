@@ -201,8 +201,8 @@ class FarmServer:
             loop=loop,
         )
         self.statistics = Statistics(
-            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board, noted=self._noted,
-            now=clock.now, loop=loop,
+            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board,
+            noted=self.reception.noted, now=clock.now, loop=loop,
         )  # fmt: skip
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
