@@ -373,8 +373,10 @@ class RowModel(QAbstractTableModel):
         ids = [self.ids[index.row()] for index in before]
         self._take_order(wanted)
         if before:
+            # A few by bisection; a whole selection by the table of all places.
+            place_of = self._find if len(before) < 500 else self.place_of
             self.changePersistentIndexList(
-                before, [self.index(self.place_of(id), index.column()) for id, index in zip(ids, before)]
+                before, [self.index(place_of(id), index.column()) for id, index in zip(ids, before)]
             )
         self.layoutChanged.emit()
 
