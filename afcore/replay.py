@@ -69,6 +69,10 @@ class _Place(NamedTuple):
     finished: "array[int]"
 
 
+_NO_START = RunStarted(0, 0, 0, _NARROW_STARTS + 1, 0, 0), 0.0
+"""What an end finds whose start is not waiting to be written: it goes the long way."""
+
+
 _NOWHERE = _Place(
     Block(job=-1, index=-1, spec=BlockSpec(), tasks=TaskTable(0), frames=BlockSpec().frames), {}, [],
     *(getattr(TaskTable(0), name) for name in COLUMN_NAMES),
@@ -114,11 +118,12 @@ class Replay:
         for entry in entries:
             at = entry.at
             second = int(at) - epoch
-            farm.version += len(entry.events)
-            if entry.role < node and on_act is not None:
+            events = entry.events
+            farm.version += len(events)
+            if on_act is not None and entry.role < node:
                 on_act(entry)
-            for event in entry.events:
-                if isinstance(event, RunStarted):
+            for event in events:
+                if type(event) is RunStarted:
                     if event.job != block.job or event.block != block.index:
                         place = self._place(event.job, event.block)
                         block, begun, counts, state, flags, percent, errors, starts, render, started, finished = place
@@ -127,21 +132,20 @@ class Replay:
                     solved[event.job] = farm.starts
                     if not block.time_started:
                         block.time_started = at
-                elif isinstance(event, RunFinished):
+                elif type(event) is RunFinished:
                     if event.job != block.job or event.block != block.index:
                         place = self._place(event.job, event.block)
                         block, begun, counts, state, flags, percent, errors, starts, render, started, finished = place
                     task = event.task
                     touched[event.render] = at
-                    pair = begun.get(task)
+                    start, before = begun.get(task, _NO_START)
                     if (
-                        pair is None
+                        start.run > _NARROW_STARTS
                         or event.state != _DONE
                         or event.host_error
-                        or event.render in failed
                         or flags[task]
-                        or pair[0].run > _NARROW_STARTS
-                        or pair[0].captured
+                        or event.render in failed
+                        or start.captured
                         or counts[_READY] + counts[_RUNNING] < _FEW
                     ):
                         self._finish(place, event, at)
@@ -151,7 +155,6 @@ class Replay:
                             place = self._place(block.job, block.index)
                         continue
                     del begun[task]
-                    start, before = pair
                     counts[state[task]] -= 1
                     counts[_DONE] += 1
                     state[task] = _DONE

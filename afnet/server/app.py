@@ -35,7 +35,6 @@ from afcore.store.base import Recovered, Retention, Store
 from afcore.store.ledger import AuditRow
 from afcore.store.writer import Writer, WriterState
 from afcore.systemcommand import SYSTEM_JOB
-from afcore.why.answer import why
 from afnet.client.servers import Address
 from afnet.server.audit import Audit
 from afnet.server.board import Board
@@ -520,6 +519,8 @@ class FarmServer:
 
     def _why(self, **about: int) -> dict[str, Any]:
         """Say why a task does not start."""
+        from afcore.why.answer import why  # late: a server that starts need not wait for it
+
         away = self.runner.away
         paused = self.runner.solving_paused
         reason = paused if away is None else away.sentence

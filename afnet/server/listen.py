@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-import psutil
-
 from afcore.errors import ConfigError
 from afnet.client.servers import Address
 
@@ -140,6 +138,8 @@ def _cannot_listen(wrong: OSError, host: str, port: int, address: Address) -> Co
 
 def _holder(port: int) -> str:
     """Say who listens on a port, as well as the system tells."""
+    import psutil  # late: a server that starts need not wait for it
+
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import NamedTuple
 
-import psutil
-
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
 from afcore.states import Role
@@ -121,11 +119,16 @@ def _ask_proc(family: int, local: tuple[str, int], remote: tuple[str, int]) -> S
 
 
 def _ask_psutil(family: int, local: tuple[str, int], remote: tuple[str, int]) -> PeerUser | None:
-    for connection in psutil.net_connections("tcp6" if family == socket.AF_INET6 else "tcp4"):
-        if connection.laddr[:2] == local and connection.raddr[:2] == remote and connection.pid:
-            process = psutil.Process(connection.pid)
-            uid = process.uids().real if hasattr(process, "uids") else -1
-            return PeerUser(uid, process.username())
+    import psutil  # late: Linux is asked in another way, and a server that starts need not wait for it
+
+    try:
+        for connection in psutil.net_connections("tcp6" if family == socket.AF_INET6 else "tcp4"):
+            if connection.laddr[:2] == local and connection.raddr[:2] == remote and connection.pid:
+                process = psutil.Process(connection.pid)
+                uid = process.uids().real if hasattr(process, "uids") else -1
+                return PeerUser(uid, process.username())
+    except (psutil.Error, OSError):
+        pass
     return None
 
 
@@ -142,10 +145,7 @@ def identify(
     closed to us; elsewhere psutil looks through the connections.
     """
     if ask is None and not sys.platform.startswith("linux"):
-        try:
-            return _ask_psutil(family, local, remote)
-        except (psutil.Error, OSError):
-            return None
+        return _ask_psutil(family, local, remote)
     try:
         owner = (ask or _ask_netlink)(family, local, remote)
     except OSError as wrong:
@@ -174,6 +174,8 @@ def _user_name(uid: int) -> str:
 def _own_user() -> PeerUser:
     if hasattr(os, "getuid"):
         return PeerUser(os.getuid(), _user_name(os.getuid()))
+    import psutil  # late, as above
+
     return PeerUser(-1, psutil.Process().username())
 
 

@@ -17,7 +17,6 @@ import msgspec
 
 from afcore.editable import editable
 from afcore.errors import AfError, NotFound, Rejected, Unavailable, did_you_mean
-from afcore.farmexport import farm_text
 from afcore.hostpatterns import chain_of, resolved
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
@@ -115,7 +114,7 @@ class Queries:
             "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
             "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),
             "run.list": self._run_list,
-            "farm.export": lambda arguments: {"text": farm_text(self._farm)},
+            "farm.export": lambda arguments: self._export(),
             "farm.check": self._farm_check,
             "parameters.show": self._parameters,
             "server.status": lambda arguments: self._status(),
@@ -166,6 +165,11 @@ class Queries:
             return
         future = self._loop.run_in_executor(None, work)
         future.add_done_callback(lambda done: _finish(done, name, answer))
+
+    def _export(self) -> dict[str, Any]:
+        from afcore.farmexport import farm_text  # late: it brings half of the library's network along
+
+        return {"text": farm_text(self._farm)}
 
     # Jobs
 

@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, tasks
 
@@ -230,12 +229,19 @@ def add_sums(connection: Connection, sums: Sums, names: Names) -> None:
 
 
 def _adding(dialect: str) -> Any:
+    # Dialects late, and one alone: every start of a server, which waits for them, would pay for all three.
     if dialect == "mysql":
+        from sqlalchemy.dialects import mysql
+
         insert = mysql.insert(af_rollup)
         return insert.on_duplicate_key_update(
             {measure: af_rollup.c[measure] + insert.inserted[measure] for measure in MEASURES}
         )
-    made: Any = (postgresql if dialect == "postgresql" else sqlite).insert(af_rollup)
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_into
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_into  # type: ignore[assignment]
+    made: Any = insert_into(af_rollup)
     return made.on_conflict_do_update(
         index_elements=list(af_rollup.primary_key.columns),
         set_={measure: af_rollup.c[measure] + made.excluded[measure] for measure in MEASURES},
