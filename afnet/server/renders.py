@@ -183,21 +183,30 @@ class Renders:
             status = RunStatus(message.status)
         except ValueError:
             status = RunStatus.ERROR
-        self._runner.post(
+        self._ended(
+            agent,
             ReportRun(
                 agent.render, job, block, task, run, status, message.exit_status, message.started, message.duration,
                 message.errors_text, message.resources, message.warning, message.report,
                 message.cpu_ms, message.peak_memory,
             ),
-            agent.principal,
-            partial(self._reported, agent, (job, block, task, run)),
         )  # fmt: skip
 
-    def _reported(self, agent: _Agent, key: _Key, reply: Any, error: AfError | None) -> None:
+    def _ended(self, agent: _Agent, report: ReportRun, *, again: bool = False) -> None:
+        self._runner.post(report, agent.principal, partial(self._reported, agent, report, again))
+
+    def _reported(self, agent: _Agent, report: ReportRun, again: bool, reply: Any, error: AfError | None) -> None:
+        key = (report.job, report.block, report.task, report.run)
         if isinstance(error, Unavailable):
             return  # The agent keeps it, and says it again when the server is back.
+        if error is not None and not again:
+            # How it ended cannot be counted, and nobody will say it again: so it was stopped, and its task is ready.
+            _log.warning("report %s of render %s is refused, its task is given back: %s", key, agent.render, error)
+            text = f"How this run ended could not be counted, so its task is ready again: {error}"
+            self._ended(agent, ReportRun(agent.render, *key, RunStatus.STOPPED, report=text), again=True)
+            return
         if error is not None:
-            _log.info("report %s of render %s is refused: %s", key, agent.render, error)
+            _log.error("run %s cannot be given back either; restart its task: %s", key, error)
             agent.dropped.append(key)
             self._coming.settle(RunKey(*key))
         elif reply["known"]:

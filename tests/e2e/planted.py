@@ -6,10 +6,11 @@ import sys
 from typing import Any
 
 import afcore.evolve
-from afcore.commands import SetJobs
+from afcore.commands import ReportRun, SetJobs
 from afcore.core import RULES
 from afcore.events import JobEdited
 from afcore.schedule.solver import Scheduler
+from afcore.states import RunStatus
 from afnet.server.main import main
 
 __all__ = ["PLANTS"]
@@ -49,7 +50,23 @@ def _in_solver() -> None:
     Scheduler._start_on = broken  # type: ignore[method-assign]
 
 
-PLANTS = {"rule": _in_rule, "evolve": _in_evolve, "solver": _in_solver}
+def _in_report() -> None:
+    original = RULES[ReportRun]
+
+    def broken(context: Any, command: Any) -> Any:
+        reply = yield from original(context, command)
+        if command.status == RunStatus.SUCCESS and context.farm.jobs[command.job].name == "cursed":
+            raise RuntimeError("a planted mistake of a report")
+        return reply
+
+    RULES[ReportRun] = broken
+
+
+def _in_none() -> None:
+    """The server as it is."""
+
+
+PLANTS = {"rule": _in_rule, "evolve": _in_evolve, "solver": _in_solver, "report": _in_report, "none": _in_none}
 """By place."""
 
 if __name__ == "__main__":

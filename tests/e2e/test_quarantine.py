@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from afcore.errors import AfError, Conflict
+from afcore.states import TaskState
 from afnet.client.rows import decode_rows
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
@@ -84,6 +85,25 @@ def test_the_job_over_which_the_solver_breaks_goes_offline_and_the_others_run(
     row = farm.job(cursed)
     assert row["offline"] and "stopped the server" in row["annotation"]
     assert farm.stop_server() == 0
+
+
+def test_the_run_whose_report_stopped_the_server_is_given_back(new_farm: Callable[[], FarmProcess]) -> None:
+    farm = new_farm()
+    start(farm, "report")
+    farm.start_agent()
+    cursed = farm.submit({"frame_first": 1, "frame_last": 1, "command": "true"}, name="cursed")
+    ends(farm)
+    start(farm, "report")
+    wait_for(lambda: farm.job(cursed)["counts"][TaskState.READY] == 1, what="the task to be ready again", seconds=30)
+    row = farm.job(cursed)
+    assert row["offline"] and "stopped the server" in row["annotation"]
+    assert farm.ask("server.status")["renders_connected"] == 1
+    assert "its task is given back" in farm.log("server.log")
+    # With a server that was mended one command is enough.
+    assert farm.stop_server() == 0
+    start(farm, "none")
+    farm.ask("job.start", ids=[cursed])
+    assert farm.wait_job(cursed)["counts"][TaskState.DONE] == 1
 
 
 def test_three_stops_pause_the_solving_until_a_person_resumes_it(new_farm: Callable[[], FarmProcess]) -> None:
