@@ -72,7 +72,10 @@ SYSTEM_USER = "afadmin"
 _NAMES = ("post_commands", "wake-on-lan", "events")
 _NAME_LENGTH = 32
 _FIXED = frozenset(
-    ("name", "user_name", "time_wait", "time_life", "depend_mask", "depend_mask_global", "tasks_depend_mask", "ppa")
+    {
+        *("name", "user_name", "time_wait", "time_life", "depend_mask", "depend_mask_global", "tasks_depend_mask"),
+        *("ppa", "maintenance"),
+    }
 )
 """Parameters that would stop or end the system job, or make it another one."""
 

@@ -328,6 +328,12 @@ class Reservations:
         if claim is not None and (claim.several or render in claim.renders or not self._is_alive(key)):
             self.release(claim)
 
+    def asked_anew(self, job: int) -> None:
+        """Take in that other tasks of a job are to come first: what is kept for several renders is for the next one."""
+        for claim in self.claims.values():
+            if claim.job == job and claim.several:
+                claim.task, claim.looked = -1, 0.0
+
     def settle(self, at: float) -> None:
         """Give up the claims of blocks that can start nothing now, and renders that will not do any more."""
         for key in [key for key in self._overtaken if not self._is_alive(key)]:

@@ -26,6 +26,7 @@ from afcore.events import (
     PoolEdited,
     RunFinished,
     RunStarted,
+    TryNextChanged,
     UserDeleted,
     UserEdited,
 )
@@ -173,6 +174,8 @@ class Scheduler:
         elif isinstance(event, _OF_TREE):
             self._tree_changed(event)
         else:
+            if isinstance(event, TryNextChanged):
+                self.reserved.asked_anew(event.job)
             if any(job in self.offers.touched for job, _ in self.reserved.claims):
                 # It may start nothing more: what is kept for it is for others then.
                 self._again = True

@@ -86,12 +86,14 @@ class Plans:
                 ends = self._ends(render, devices=any(each.reason is Reason.GPUS_TAKEN for each in busy))
                 if busy and ends is not None:
                     on = [each for each in on if each.reason not in _TAKEN]
-                fixes = self.fixes([*everywhere, *on])
-                if fixes is not None:
-                    changes, text, cost = fixes
+                edits = self.fixes([*everywhere, *on])
+                if edits is not None:
+                    text = "; ".join(filter(None, (warning_about(parameters) for _, parameters in edits)))
+                    cost = sum(cost_of(*edit) for edit in edits)
+                    changes = [trials.change(*edit) for edit in edits]
                     yield _Way(render, changes, text, cost, bool(busy and ends), ends or [])
 
-    def fixes(self, obstacles: list[Obstacle]) -> tuple[list[Change], str, int] | None:
+    def fixes(self, obstacles: list[Obstacle]) -> list[tuple[Scope, dict[str, Any]]] | None:
         """Return the fewest, then cheapest, edits that take away some obstacles; None where something stays."""
         trials = self._trials
         every = [remedies(trials.farm, each, trials.job, trials.block) for each in obstacles]
@@ -102,9 +104,7 @@ class Plans:
             made = (_cover(chosen, every) for chosen in combinations(scopes, number))
             covers = [edits for edits in made if edits is not None]
             if covers:
-                best = min(covers, key=lambda edits: sum(cost_of(*edit) for edit in edits))
-                text = "; ".join(filter(None, (warning_about(parameters) for _, parameters in best)))
-                return [trials.change(*edit) for edit in best], text, sum(cost_of(*edit) for edit in best)
+                return min(covers, key=lambda edits: sum(cost_of(*edit) for edit in edits))
         return None
 
     def _ends(self, render: Render, *, devices: bool) -> list[Run] | None:

@@ -93,6 +93,10 @@ class _Look:
                 return False
         if job.maintenance:
             return True
+        if block.spec.multi_host:
+            # Its block asks for itself: only the order within it counts.
+            taken = self._scheduler.offers.next_task(block)
+            return taken is None or taken[1] == task
         for each in job.blocks:
             if block_start_reason(each) or each.spec.multi_host:
                 continue

@@ -311,8 +311,9 @@ def test_it_cannot_be_deleted_appended_to_or_changed_into_another(farm: FarmPlay
     for command in (DeleteJobs([1]), MoveJobs([1], "up"), AppendBlocks(1, JobSpec(blocks=[block()]))):
         with pytest.raises(Conflict, match="system job"):
             farm.do(command)
-    with pytest.raises(BadSpec, match="time_life"):
-        farm.do(SetJobs([1], {"time_life": 10}))
+    for name, value in (("time_life", 10), ("maintenance", True)):
+        with pytest.raises(BadSpec, match=name):
+            farm.do(SetJobs([1], {name: value}))
     with pytest.raises(BadSpec, match="depend_mask"):
         farm.do(SetBlocks(1, [0], {"depend_mask": "x"}))
     farm.do(SetJobs([1], {"priority": 3, "hosts_mask": "a.*"}))
