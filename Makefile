@@ -4,6 +4,7 @@
 #   make check   ruff, mypy, import contracts and house rules
 #   make test    system packages the tests need, then check, then the whole suite
 #   make test-apps  ffmpeg, ImageMagick and Blender on a real farm, installed first (some 600 MB)
+#   make coverage  every line of the perfect files (tests/house/perfect.txt) is run by their tests
 #   make bench   benchmarks, each figure beside its target
 #   make sim     long simulations: whole farms on virtual time, and random farms whose every answer is proven
 #   make demo    a farm of one server and two agents renders an animation
@@ -30,7 +31,7 @@ BENCH_ARGS ?=
 SIM_FARMS ?= 10000
 SIM_SEEDS ?= 0:10000
 
-.PHONY: help setup check house test test-apps bench sim demo clean
+.PHONY: help setup check house test test-apps coverage bench sim demo clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -58,6 +59,9 @@ test: setup
 test-apps: setup
 	@tools/system-packages apps
 	@$(BIN)/python -m pytest tests/apps $(PYTEST_ARGS)
+
+coverage: setup
+	@tools/check-coverage "$(VENV)"
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -82,7 +82,9 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
         kept_for, spare = map(int, obstacle.name.split())
         if spare:
             found.append(Remedy(of_block, {"task_max_run_time": spare}))
-        return [*found, Remedy(("hold", kept_for, 0), {"hold": True})]
+        if kept_for != job.id:
+            found.append(Remedy(("hold", kept_for, 0), {"hold": True}))
+        return found
     if reason in NEUTRAL:
         found.append(Remedy(scope_of(thing), _neutral(obstacle)))
         if render is not None and reason in (Reason.PROPERTIES, Reason.POWER):

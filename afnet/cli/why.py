@@ -10,6 +10,8 @@ from afnet.cli.typed import command_line
 __all__ = ["why_lines"]
 
 _NARROW = 72
+_TITLES = {"now": "To start it now:", "next": "To let it be the next:", "wake": "To wake a render for it:"}
+"""By when the task starts; the mildest comes first."""
 _LONG = 6
 """Names of renders in one line."""
 
@@ -74,13 +76,9 @@ def _proposals(answer: dict[str, Any], width: int) -> Iterator[str]:
         return
     if answer["no_single"]:
         yield from ("", *_wrapped("No single change starts it now: every one was tried.", width))
-    for when, title in (
-        *(("now", "To start it now:"), ("next", "To let it be the next:")),
-        ("wake", "To wake a render for it:"),
-    ):
+    for when in dict.fromkeys(each["when"] for each in answer["proposals"]):
         chosen = [each for each in answer["proposals"] if each["when"] == when]
-        if not chosen:
-            continue
+        title = _TITLES[when]
         yield from ("", title)
         for each in chosen:
             operations = [each, *each["also"]]

@@ -144,13 +144,12 @@ class WhyPage(QFrame):
         self._area.setWidget(page)
 
     def _fill(self, answer: dict[str, Any]) -> None:
-        for title, when in (
-            *((tr("To start it now"), "now"), (tr("To let it be the next"), "next")),
-            (tr("To wake a render for it"), "wake"),
-        ):
+        titles = {"now": tr("To start it now"), "next": tr("To let it be the next"),
+                  "wake": tr("To wake a render for it")}  # fmt: skip
+        # What comes first is the mildest: it has the main button.
+        for when in dict.fromkeys(each["when"] for each in answer["proposals"]):
             chosen = [each for each in answer["proposals"] if each["when"] == when]
-            if chosen:
-                self._heading(title)
+            self._heading(titles[when])
             for each in chosen:
                 self._proposal(each, main=not self.buttons)
         if answer["waits"] and not answer["proposals"]:
