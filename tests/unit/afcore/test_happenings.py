@@ -165,13 +165,13 @@ def test_overload_is_told_at_once_and_again_while_it_lasts(play: FarmPlay) -> No
     render = pools(play)
     hear(play, render, 20, overload=["mem"])
     assert names(play) == [], "its pools do not ask"
-    hear(play, render, 20)
+    hear(play, render, 20, overload=[])
     play.do(SetPools(["/"], {"overload_event_time": 100}))
     hear(play, render, 20, overload=["mem"])
     assert names(play) == ["RENDER_OVERLOAD"]
     hear(play, render, 250, overload=["mem"])
     assert len(names(play)) == 3
     assert told(play)[0]["host_resources"]["overload"] == ["mem"]
-    hear(play, render, 20)
+    hear(play, render, 20, overload=[])
     hear(play, render, 20, overload=["hdd"])
     assert len(names(play)) == 4, "it was over in between"

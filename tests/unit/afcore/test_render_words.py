@@ -106,7 +106,7 @@ def test_capacity_used_is_what_they_take(farm: FarmPlay) -> None:
 
 def test_user_name_is_changed_by_administrators_only(farm: FarmPlay) -> None:
     farm.register("r1", user_name="ann")
-    with pytest.raises(NotAllowed, match="administrator"):
+    with pytest.raises(NotAllowed, match="role god"):
         farm.do(SetRenders(["r1"], {"user_name": "bob"}), ANN)
     farm.do(SetRenders(["r1"], {"user_name": "bob", "nimby": True}), GOD)
     assert row(farm).user == "bob"
