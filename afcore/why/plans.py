@@ -172,7 +172,7 @@ class Plans:
         changes = [*(found or ()), *way.fixes, *stops]
         if found is None or not changes or not box.starts(trials.key).started:
             return None
-        if len(changes) > 1 and not (ends and len(renders) == 1):
+        if (len(changes) > 1 or when == "next") and not (ends and len(renders) == 1):
             # Somebody could start in between where more is free than what the task gets.
             if not self._goes(trials.sandbox(jobs, renders), changes, when, ends):
                 return None
