@@ -285,6 +285,25 @@ def test_the_servers_own_user_is_god_over_the_classic_door(world: World) -> None
     )  # fmt: skip
 
 
+def test_who_sits_at_a_computer_may_use_its_render_whoever_it_is_registered_for(world: World) -> None:
+    agent = Agent(world.farm.port, "127.0.0.1")
+    agent.register("r-here", "bob")
+    far = Agent(world.farm.port, world.here, world.tokens["gus"])
+    far.register("r-far", "bob")
+    try:
+        with world.client("ann") as client:
+            for name, parameters, code in (
+                ("r-here", {"nimby": True}, ""),
+                ("r-far", {"nimby": True}, "not_allowed"),
+                ("r-here", {"user_name": "ann"}, "not_allowed"),
+            ):
+                asked = {"names": [name], "parameters": parameters}
+                assert world.native(client, "render.set", asked) == code, name
+    finally:
+        agent.close()
+        far.close()
+
+
 def test_nothing_that_was_refused_has_changed_anything(world: World) -> None:
     jobs = {row["id"]: row for row in world.god("job.list")["rows"]}
     for name in ("ann", "bob"):
