@@ -225,9 +225,7 @@ class FarmServer:
             "config.reload": self._reload_config,
             "server.resume": self._resume,
             **self.reception.accounts.operations,
-            **self.reception.audited(
-                self.statistics.operations, "statistics.reset", "statistics.update-tables"
-            ),
+            **self.statistics.operations,
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at

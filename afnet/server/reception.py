@@ -10,11 +10,10 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from afcore.config import Config
 from afcore.envelope import Principal
-from afcore.errors import AfError, ConfigError
+from afcore.errors import ConfigError
 from afcore.store.base import Recovered
 from afnet.api.credentials import remove_secret, write_secret
 from afnet.client.servers import Address
@@ -29,8 +28,6 @@ __all__ = ["Reception"]
 
 _LONGEST_TIMER = 86400.0
 """Seconds that one timer waits for the end of a token: the clock may be set meanwhile."""
-
-_Own = Callable[[dict[str, Any], Principal, Answer], None]
 
 _log = logging.getLogger(__name__)
 
@@ -89,24 +86,6 @@ class Reception:
     def noted(self, principal: Principal, action: str, what: str, answer: Answer, reply: object) -> None:
         """Answer what the server did itself when its row in the audit is durable."""
         self._runner.keep((), self.auditor.of_words(self._now(), principal, action, what), answer, reply)
-
-    def audited(self, operations: dict[str, _Own], *names: str) -> dict[str, _Own]:
-        """Return operations of which those by these names leave a row in the audit when they were done."""
-
-        def noting(name: str, own: _Own) -> _Own:
-            def do(given: dict[str, Any], principal: Principal, answer: Answer) -> None:
-                def note(reply: Any, error: AfError | None) -> None:
-                    if error is not None:
-                        answer(reply, error)
-                    else:
-                        shown = ", ".join(f"{key} {value}" for key, value in given.items())
-                        self.noted(principal, name, f"did {name} {shown}".strip(), answer, reply)
-
-                own(given, principal, note)
-
-            return do
-
-        return {name: noting(name, own) if name in names else own for name, own in operations.items()}
 
     def _arm(self) -> None:
         """Let what is done with a token end when the token does."""
