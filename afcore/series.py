@@ -46,7 +46,7 @@ HOST: dict[str, Series] = {
     "disk_read": Series("read", "KiB/s", "disk"),
     "disk_write": Series("write", "KiB/s", "disk"),
     "disk_busy": Series("busy", "%", "disk"),
-    "disk_used": Series("space used", "GiB", "disk"),
+    "disk_used": Series("space", "GiB", "disk"),
     "slots_used": Series("tasks", "tasks", "slots"),
     "cpu_temp": Series("processor", "°C", "temperature"),
     "gpu_temp": Series("GPU", "°C", "temperature"),
@@ -85,7 +85,7 @@ def series_of(key: str) -> Series:
     if whole is None or not device.startswith("gpu"):
         return Series(key, "", "meters")
     number = device[3:]
-    title = f"GPU {number}" if part == "temp" else f"{number} {whole.title}"
+    title = f"GPU {number}" if part != "mem" else f"GPU {number} memory"
     return Series(title, whole.unit, whole.group)
 
 

@@ -25,7 +25,7 @@ __all__ = ["Pane", "Place", "add_place", "load_places", "place_of", "places", "r
 
 _MODULES = (
     "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people",
-    "afwatch.views.monitors", "afwatch.views.systemjob",
+    "afwatch.views.monitors", "afwatch.views.systemjob", "afwatch.views.farmplots",
 )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ class Place:
     make: Callable[[Asking, Theme], QWidget]
     """Makes its pane, which is a ``Pane``."""
     figures: Callable[[Session], tuple[int, int]] = _no_figures
-    """How many there are, and how many need somebody."""
+    """How many there are (-1: nothing is counted), and how many need somebody."""
     order: int = 100
     role: Role = Role.USER
     """The least mode in which it can be gone to."""

@@ -22,6 +22,7 @@ from afnet.wire.messages import Follow, Message, Request, Subscribe, Unfollow, U
 from afwatch.changes import Answered, Arrival, ChangeSet, Connected, Lines, Lost, Refusal, RowsCame, Unreachable
 from afwatch.collector import after_flood
 from afwatch.ops.pending import Pending
+from afwatch.plots.ring import LiveRings
 from afwatch.tasktables import OpenedJob
 from afwatch.texts import tr
 from afwatch.watchstate import KINDS, WatchState
@@ -43,6 +44,8 @@ class Session(QObject):
     def __init__(self, send: Callable[..., None], *, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self.state = WatchState()
+        self.rings = LiveRings()
+        """What renders measured in the last minutes."""
         self.clock = clock
         self._send = send
         self._nonce = secrets.token_hex(4)
@@ -205,6 +208,10 @@ class Session(QObject):
                 listener(arrival)
         if changes.connection:
             self.mode_changed.emit()
+        if changes.touches("renders"):
+            self.rings.follow(
+                changes.changed.get("renders", ()), changes.gone.get("renders", ()), self.state.renders
+            )
         if changes:
             self.changed.emit(changes)
         after_flood(came)

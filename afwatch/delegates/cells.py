@@ -142,10 +142,13 @@ class CellDelegate(GroundDelegate):
             "errors": self._errors,
             "two": self._two,
             "pips": self._pips,
-            "meter": self._meter,
             "text": self._text,
             "strong": self._strong,
         }
+
+    def add_kind(self, kind: str, paint: Callable[[QPainter, QRect, Column, Any, str], None]) -> None:
+        """Let cells of columns of a kind be painted by ``paint(painter, rect, column, row, state)``."""
+        self._painters[kind] = paint
 
     def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
         """Paint by the kind of the column."""
@@ -222,7 +225,7 @@ class CellDelegate(GroundDelegate):
         look = self.theme.look
         upper, lower = self._lines(rect)
         slots = max(row.max_tasks, row.running)
-        if slots <= 12:
+        if slots * 11 <= rect.width() + 3:
             top = upper.center().y() - 3
             for place in range(slots):
                 pip = QRect(rect.left() + place * 11, top, 8, 8)
@@ -235,15 +238,3 @@ class CellDelegate(GroundDelegate):
         else:
             draw_text(painter, upper, tr("{0} of {1}", row.running, slots), self.theme.font(), look.text1)
         draw_text(painter, lower, self._say(column, row)[1], self.theme.font("small"), look.text3)
-
-    def _meter(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:
-        look = self.theme.look
-        if state == "OFFLINE":
-            draw_text(painter, rect, words.UNKNOWN, self.theme.font(), look.text3)
-            return
-        upper, lower = self._lines(rect)
-        first, second = self._say(column, row)
-        draw_text(painter, upper, first, self.theme.font(), look.text1)
-        draw_text(painter, upper, second, self.theme.font("small"), look.text3, right=True)
-        fill = look.plots[{"cpu": "cpu_user", "memory": "mem_used", "swap": "swap", "disk": "disk_read"}[column.key]]
-        self.draw_bar(painter, lower, column.sort(row, 0.0), fill)

@@ -11,20 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from afcore.rows import JobRow, RenderRow
+from afcore.rows import JobRow
 from afcore.states import TaskState
 from afwatch import words
 from afwatch.models.filters import Field
 from afwatch.texts import tr
 from afwatch.theme.tokens import order_of_need, state_look
 
-__all__ = ["JOBS", "MONITORS", "RENDERS", "USERS", "Column", "Shown"]
+__all__ = ["JOBS", "MONITORS", "USERS", "Column", "Shown", "fields_of", "words_of"]
 
 _NEED = {state: place for place, state in enumerate(order_of_need())}
-_RENDER_NEED = {
-    state: place
-    for place, state in enumerate(("SICK", "BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "OFFLINE"))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Column:
     title: str
     width: int
     kind: str
-    """``state``, ``name``, ``text``, ``number``, ``errors``, ``strip``, ``percent``, ``pips`` or ``meter``."""
+    """``state``, ``name``, ``text``, ``number``, ``errors``, ``strip``, ``percent``, ``pips``, ``plot`` or ``now``."""
     text: Callable[[Any, float], str]
     sort: Callable[[Any, float], Any]
     right: bool = False
@@ -64,11 +60,13 @@ class Shown:
     placeholder: str
 
 
-def _fields(*fields: Field) -> dict[str, Field]:
+def fields_of(*fields: Field) -> dict[str, Field]:
+    """Return fields by name."""
     return {field.name: field for field in fields}
 
 
-def _words_of(look: str, state: str) -> set[str]:
+def words_of(look: str, state: str) -> set[str]:
+    """Return every word by which a state is searched."""
     shown = state_look(look, state)
     return {
         state.lower(), shown.full.lower(), shown.brief.lower(), shown.abbreviated.lower(), shown.full.split()[0].lower()
@@ -118,8 +116,8 @@ JOBS = Shown(
                lambda row, now: -row.time_creation, rank=5),
     ),
     state=_job_state,
-    fields=_fields(
-        Field("state", "word", lambda row: _words_of("job", words.job_state(row, 0.0))),
+    fields=fields_of(
+        Field("state", "word", lambda row: words_of("job", words.job_state(row, 0.0))),
         Field("user", "text", lambda row: row.user),
         Field("name", "text", lambda row: row.name),
         Field("branch", "text", lambda row: row.branch),
@@ -135,110 +133,6 @@ JOBS = Shown(
     placeholder="state:  user:  name~  service:  err>0  prio>  id:",
 )  # fmt: skip
 """Jobs."""
-
-
-def _resource(name: str) -> Callable[[RenderRow], float]:
-    def get(row: RenderRow) -> float:
-        value = row.resources.get(name, 0)
-        return float(value) if isinstance(value, int | float) else 0.0
-
-    return get
-
-
-def _cpu(row: RenderRow) -> float:
-    resources = row.resources
-    for name in ("cpu_percent", "cpu"):
-        if isinstance(resources.get(name), int | float):
-            return float(resources[name])
-    idle = resources.get("cpu_idle")
-    return 100.0 - float(idle) if isinstance(idle, int | float) else 0.0
-
-
-def _share(used: float, total: float) -> float:
-    return 100.0 * used / total if total > 0 else 0.0
-
-
-def memory_used(row: RenderRow) -> float:
-    """Return the megabytes of memory in use, 0 when unknown."""
-    total, free = _resource("mem_total_mb")(row), _resource("mem_free_mb")(row)
-    return total - free if total else 0.0
-
-
-def memory_share(row: RenderRow) -> float:
-    """Return the percentage of memory in use."""
-    return _share(memory_used(row), _resource("mem_total_mb")(row))
-
-
-def swap_share(row: RenderRow) -> float:
-    """Return the percentage of swap in use."""
-    return _share(_resource("swap_used_mb")(row), _resource("swap_total_mb")(row))
-
-
-def disk_share(row: RenderRow) -> float:
-    """Return the percentage of the disk that is full."""
-    total = _resource("hdd_total_gb")(row)
-    return _share(total - _resource("hdd_free_gb")(row), total)
-
-
-def _host(row: RenderRow, now: float) -> str:
-    cores, memory = int(_resource("cpu_num")(row)), _resource("mem_total_mb")(row)
-    return tr("{0} cores · {1}", cores, words.memory_text(memory)) if cores else row.os or row.engine
-
-
-def _render_state(row: RenderRow, now: float) -> str:
-    return words.render_state(row)
-
-
-def _render_since(row: RenderRow, now: float) -> str:
-    if "offline" in row.words:
-        return tr("last seen {0}", words.clock_text(row.seen, now))
-    if row.runs:
-        return words.duration(max(0.0, now - min(run.started for run in row.runs)))
-    return ""
-
-
-def _whose(row: RenderRow, now: float) -> str:
-    return ", ".join(sorted({run.user for run in row.runs})) or words.UNKNOWN
-
-
-RENDERS = Shown(
-    kind="renders",
-    look="render",
-    columns=(
-        Column("name", tr("Render"), 200, "two", lambda row, now: row.name, lambda row, now: row.name, second=_host,
-               stretch=True),
-        Column("state", tr("State"), 140, "state", lambda row, now: state_look("render", words.render_state(row)).word,
-               lambda row, now: (_RENDER_NEED[words.render_state(row)], row.name), second=_render_since),
-        Column("slots", tr("Slots, whose"), 150, "pips",
-               lambda row, now: tr("{0} of {1} slots", row.running, row.max_tasks), lambda row, now: -row.running,
-               second=_whose),
-        Column("cpu", "CPU", 116, "meter", lambda row, now: f"{_cpu(row):.0f} %", lambda row, now: _cpu(row)),
-        Column("memory", tr("Memory"), 116, "meter", lambda row, now: f"{memory_share(row):.0f} %",
-               lambda row, now: memory_share(row), second=lambda row, now: words.memory_text(memory_used(row))),
-        Column("swap", tr("Swap"), 116, "meter", lambda row, now: f"{swap_share(row):.0f} %",
-               lambda row, now: swap_share(row), rank=3),
-        Column("disk", tr("Disk"), 116, "meter", lambda row, now: f"{disk_share(row):.0f} %",
-               lambda row, now: disk_share(row), rank=2),
-        Column("priority", tr("Prio"), 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
-               right=True),
-        Column("pool", tr("Pool"), 110, "text", lambda row, now: row.pool, lambda row, now: row.pool, rank=4),
-    ),
-    state=_render_state,
-    fields=_fields(
-        Field("state", "word", lambda row: _words_of("render", words.render_state(row))),
-        Field("name", "text", lambda row: row.name),
-        Field("pool", "text", lambda row: row.pool),
-        Field("user", "text", lambda row: " ".join(run.user for run in row.runs)),
-        Field("job", "text", lambda row: " ".join(run.job_name for run in row.runs)),
-        Field("cpu", "number", _cpu),
-        Field("mem", "number", memory_share),
-        Field("run", "number", lambda row: row.running),
-    ),
-    bare=lambda row: row.name,
-    chips=("BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "SICK", "OFFLINE"),
-    placeholder="state:  pool:  user:  job~  cpu>  mem>  run>0",
-)  # fmt: skip
-"""Renders."""
 
 
 def _limit(value: int) -> str:
@@ -265,7 +159,7 @@ USERS = Shown(
                rank=3),
     ),
     state=lambda row, now: "PAUSED" if row.paused else "RUNNING" if row.running else "READY",
-    fields=_fields(
+    fields=fields_of(
         Field("name", "text", lambda row: row.name),
         Field("jobs", "number", lambda row: row.jobs),
         Field("run", "number", lambda row: row.running),
@@ -289,7 +183,7 @@ MONITORS = Shown(
                lambda row, now: -row.since),
     ),
     state=lambda row, now: "RUNNING",
-    fields=_fields(
+    fields=fields_of(
         Field("user", "text", lambda row: row.user),
         Field("host", "text", lambda row: row.host),
         Field("mode", "text", lambda row: row.mode),

@@ -10,13 +10,14 @@ from afcore.rows import PoolRow
 from afwatch import words
 from afwatch.actions import Asking
 from afwatch.acts.renders import POOL_ACTIONS, RENDER_ACTIONS
-from afwatch.models.columns import RENDERS
 from afwatch.models.grouped import Groups
+from afwatch.models.rendercolumns import RENDERS
 from afwatch.places import Place, add_place
 from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.farmcells import show_plots
 from afwatch.views.pane import ListPane
 
 __all__ = ["POOLS"]
@@ -49,10 +50,12 @@ POOLS = Groups(
 
 
 def _farm(window: Asking, theme: Theme) -> QWidget:
-    return ListPane(
+    pane = ListPane(
         window, theme, RENDERS, (*RENDER_ACTIONS, *POOL_ACTIONS), title=tr("Farm"), place="farm", noun="render",
         row_height=measures.row_render, lines=2, groups=POOLS,
     )  # fmt: skip
+    show_plots(pane, window.session.rings)
+    return pane
 
 
 def _count(session: Session) -> tuple[int, int]:

@@ -32,6 +32,8 @@ from afwatch.views.parts import Glyph, label
 __all__ = ["Sidebar", "StatusBar"]
 
 _COUNT_MS, _FEW = 1000, 2000
+_WEIGHT = 10
+"""Jobs that take as long to count as one render."""
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -71,7 +73,8 @@ class _Places(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return place.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{place.title}, {place.count}" + (tr(", {0} in trouble", place.trouble) if place.trouble else "")
+            counted = f", {place.count}" if place.count >= 0 else ""
+            return place.title + counted + (tr(", {0} in trouble", place.trouble) if place.trouble else "")
         return place if role == Qt.ItemDataRole.UserRole else None
 
 
@@ -100,7 +103,7 @@ class _PlaceDelegate(QStyledItemDelegate):
         draw_icon(painter, place.icon, ink, rect.left() + 8, rect.center().y() - 7, 16)
         inner = rect.adjusted(34, 0, -8, 0)
         font = self._theme.font("strong" if selected else "body")
-        count = words.number(place.count)
+        count = words.number(place.count) if place.count >= 0 else ""
         width = draw_text(painter, inner, count, self._theme.font(), look.text3, right=True)
         if place.trouble:
             bad = look.families["bad"].ink
@@ -224,7 +227,8 @@ class Sidebar(QFrame):
 
     def _on_changed(self, changes: Any) -> None:
         """Count anew: at once while there is little to count, else once a second."""
-        if changes.connection or len(self._session.state.jobs) < _FEW:
+        state = self._session.state
+        if changes.connection or len(state.jobs) + _WEIGHT * len(state.renders) < _FEW:
             self.refresh()
         elif not self._timer.isActive():
             self._timer.start()

@@ -42,6 +42,7 @@ from afwatch.views.menubar import MenuBar
 from afwatch.views.palette import Palette, palette_entries
 from afwatch.views.pane import ListPane
 from afwatch.views.parts import Toast, button
+from afwatch.views.renderpage import RenderPage
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
@@ -76,6 +77,7 @@ class MainWindow(AskingWindow):
         self.resize(1600, 1000)
         self._panes: dict[str, Any] = {}
         self._tasks: TasksPane | None = None
+        self._page: RenderPage | None = None
         self._task_windows: dict[tuple[int, int, int], TaskWindow] = {}
         self.sidebar = Sidebar(session, theme)
         self.status = StatusBar(session, theme)
@@ -217,24 +219,37 @@ class MainWindow(AskingWindow):
         found.raise_()
         return found
 
+    def open_render(self, name: str) -> None:
+        """Show what a render measured over time."""
+        self._leave_job()
+        page = self._page = RenderPage(self, self.theme, name)
+        page.back.connect(self.go_back)
+        page.told.connect(self.tell_reason)
+        page.chosen.connect(lambda rows: self._on_chosen(page, rows))
+        self._stack.addWidget(page)
+        self._stack.setCurrentWidget(page)
+        page.focus()
+        self._on_chosen(page, page.selected())
+
     def _leave_job(self) -> None:
-        pane, self._tasks = self._tasks, None
-        if pane is not None:
+        left = [pane for pane in (self._tasks, self._page) if pane is not None]
+        self._tasks = self._page = None
+        for pane in left:
             pane.release()
             self._stack.removeWidget(pane)
             pane.deleteLater()
 
     def go_back(self) -> None:
-        """Leave an opened job for the list it was opened from."""
-        if self._tasks is not None:
+        """Leave an opened job or render for the list it was opened from."""
+        if self._tasks is not None or self._page is not None:
             self.go(self._settings.text("place", "jobs"))
 
     def open_row(self, row: Any) -> None:
-        """Open a row, as Enter does: a job shows its tasks, a render what it runs, others their parameters."""
+        """Open a row, as Enter does: a job shows its tasks, a render its plots, others their parameters."""
         if isinstance(row, JobRow):
             self.open_job(row.id)
-        elif isinstance(row, RenderRow) and row.runs:
-            self.open_task(*_task_of(row.runs[0]))
+        elif isinstance(row, RenderRow):
+            self.open_render(row.name)
         elif row is not None:
             self.edit_parameters()
 
@@ -280,8 +295,8 @@ class MainWindow(AskingWindow):
             return [row] if row is not None else []
         return list(pane.selected()) if pane is not None else []
 
-    def _on_chosen(self, pane: ListPane, rows: list[Any]) -> None:
-        if self._stack.currentWidget() is pane:
+    def _on_chosen(self, pane: Any, rows: list[Any]) -> None:
+        if self.current() == pane:
             self.inspector.show_rows(rows, pane.noun)
             self.status.select(tr("{0} selected", words.number(len(rows))) if rows else "")
 
