@@ -156,7 +156,9 @@ def test_a_page_without_a_connection_says_so(alone: Watch, spin: Spin) -> None:
     alone.window.go("jobs")
 
 
-def test_history_of_a_render_and_of_the_farm(farm: FarmProcess, watch: Watch, spin: Spin, tmp_path: Path) -> None:
+def test_history_of_a_render_and_of_the_farm(
+    farm: FarmProcess, watch: Watch, spin: Spin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = time.time()
     seed_history(farm.data / "resources", {"atlas-01": {"meters": True}, "gone": {}}, now, 3, gap=["atlas-01"])
     farm.start_server()
@@ -197,12 +199,11 @@ def test_history_of_a_render_and_of_the_farm(farm: FarmProcess, watch: Watch, sp
     spin(lambda: page.lanes.lanes and page.until - page.since == pytest.approx(3600), "the tasks of the hour")
     span = page.lanes.lanes[0][0]
     assert span.state == "ERROR" and "bad" in span.name
+    opened: list[tuple[int, ...]] = []
+    monkeypatch.setattr(type(window), "open_task", lambda self, *task: opened.append(task))
     page.move_cursor((span.since + span.until) / 2)
     QTest.keyClick(page.area, Qt.Key.Key_Return)
-    spin(lambda: window._task_windows, "the task's window")
-    for opened in list(window._task_windows.values()):
-        spin(lambda opened=opened: opened._glyph._icon, "what it shows")
-        opened.close()
+    assert opened == [span.task]
     # A table and a picture to take along
     page.save_table(tmp_path / "table.csv")
     head, *lines = (tmp_path / "table.csv").read_text().splitlines()
