@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from afcore.errors import StoreError
+from afcore.errors import BadSpec, StoreError
 from afcore.store.base import JobRow, RunRow
 from afcore.store.memory import MemoryStore
 from afcore.store.statistics import follower as module
 from afcore.store.statistics import target
 from afcore.store.statistics.follower import Follower, whole_jobs
-from afcore.store.statistics.questions import Question, answer
+from afcore.store.statistics.questions import Question, answer, parse_time
 from afcore.store.statistics.removing import remove
 from afcore.store.statistics.rollups import Sums, fold_jobs, fold_runs, sum_up
 from afcore.store.statistics.tables import MEASURES
@@ -325,3 +325,32 @@ def test_questions_are_answered_from_sums_and_from_rows(farm: Farm) -> None:
     best = asked(by="host", order="errors", limit=2)
     assert len(best) == 2 and int(str(best[0]["errors"])) >= int(str(best[1]["errors"]))
     assert asked(by="folder", under="/nowhere") == []
+
+
+def test_times_as_people_write_them() -> None:
+    now, zone = 1_700_000_000.0, ZoneInfo("Europe/Berlin")
+
+    def read(words: str) -> int:
+        return parse_time(words, now=now, zone=zone, name="since")
+
+    assert read("7d") == 1_700_000_000 - 7 * 86_400 and read(" NOW ") == 1_700_000_000
+    assert read("2026-01-31 03:12") == 1_769_825_520 and read("today") == 1_699_916_400
+    for extreme in ("999999999y", "9999-12-31", "0001-01-01", "99999999999999999999"):
+        assert 86_400 <= read(extreme) <= 2**33
+    for wrong in ("", "yesterday-ish", "7", "-3d", "\ud800", "٣d", "2026-13-01"):
+        with pytest.raises(BadSpec):
+            read(wrong)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"by": "planet"}, {"per": "year"}, {"order": "name"}, {"limit": 0}, {"under": "/x"},
+        {"where": {"user": "nul\0"}}, {"where": {"moon": "x"}}, {"by": "folder", "under": "half \ud800"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused_in_words(words: dict[str, object], tmp_path: Path) -> None:
+    place = Target(parse_address(str(tmp_path / "statistics.db")))
+    empty(place, "all", UTC)
+    with place.connected(reading=True) as connection, pytest.raises(BadSpec):
+        answer(connection, Question(since=0, until=2**33, **words))  # type: ignore[arg-type]
