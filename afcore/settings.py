@@ -74,6 +74,10 @@ _ALL = (
         "networks whose classic clients are believed the name they claim: NETWORK [ROLE], 10.1.0.0/16 user",
     ),
     Setting("server_names", "texts", (), "further names by which browsers may call this server"),
+    Setting(
+        "foreign_addresses", "texts", (),
+        "addresses of this machine whose callers count as from another one: a tunnel or proxy ends there",
+    ),
     Setting("af_http_serve_dir", "text", "", "folder with the classic browser interface; empty is none"),
     Setting("classic_front_page", "bool", False, "the classic browser interface is the page at /"),
     # Jobs, when they say nothing else.

@@ -43,6 +43,7 @@ from afrender.host.probe import HostProbe
 from afrender.instructions import carry_out
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.nimby.rules import read_rules
+from afrender.pairing import Credential, announce, needs_pairing, pair
 from afrender.pictures import PictureSettings
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
@@ -73,6 +74,7 @@ class Options:
     nimby: str = ""
     headless: bool = False
     fake_host: str = ""
+    code: str = ""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -92,12 +94,24 @@ def main(words: Sequence[str] | None = None) -> int:
     except AfError as error:
         return _complain(error)
     try:
+        _enrol(options, folder)
         code, told = asyncio.run(_run(options, folder))
     except AfError as error:
         return _complain(error)
+    except KeyboardInterrupt:
+        return 130
     finally:
         folder.close()
     return carry_out(told, _machine_settings(options.config)) if told and not code else code
+
+
+def _enrol(options: Options, folder: AgentFolder) -> None:
+    """Pair this agent where it was told to, or let it wait to be approved by a farm that is elsewhere."""
+    credential = Credential(folder.path)
+    if options.code:
+        pair(options.servers, options.code, options.name, credential)
+    elif not credential.exists and needs_pairing(options.servers):
+        announce(options.servers, options.name, credential)
 
 
 def render_name(environment: Mapping[str, str], host: str, *, cut_domain: bool = True) -> str:
@@ -123,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("nimby", nargs="?", choices=("nimby", "NIMBY"), help="the state a render new to the farm is in")
     parser.add_argument("--headless", action="store_true", help="without a tray icon")
     parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings")
+    parser.add_argument("--pair", metavar="CODE", help="belong to that farm from now on; `afcmd node code` makes codes")
     parser.add_argument("--name", help="the render's name; else AF_HOSTNAME, else the name of this machine")
     parser.add_argument("--folder", metavar="DIR", help="where reports and logs wait until they are delivered")
     parser.add_argument("--fake-host", metavar="FILE", help="be the machine that FILE describes")
@@ -146,6 +161,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> O
         nimby=arguments.nimby or "",
         headless=arguments.headless,
         fake_host=arguments.fake_host or "",
+        code=arguments.pair or "",
     )
 
 
@@ -230,7 +246,7 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
         folder.remove_stray_logs({os.path.basename(path) for path in loop.log_paths})
         user = host.identity().user
         hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
-        link = Link(options.servers, hello, loop, chance=random.Random())
+        link = _link(options, hello, loop, Credential(folder.path))
         loop.link = link
         # A render node has nobody at it: without rules it neither listens for a tray nor follows its own row.
         desk = tray = None
@@ -260,6 +276,16 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
             await link.close("the agent leaves")
             await loop.close()
         return (1 if loop.refused is not None else 0), loop.told
+
+
+def _link(options: Options, hello: Hello, loop: AgentLoop, credential: Credential) -> Link:
+    """Return the link: of a paired agent by its certificate alone, and to its farm alone, wherever that says it is."""
+    if not credential.exists:
+        return Link(options.servers, hello, loop, chance=random.Random())
+    return Link(
+        options.servers, hello, loop, chance=random.Random(), tls=credential.context(),
+        credential=lambda host, port: "",
+    )  # fmt: skip
 
 
 def _helpers(config: Config) -> HelperPool | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,6 +31,7 @@ from afcore.errors import (
     Unavailable,
 )
 from afnet.api.credentials import find_token
+from afnet.api.trust import client_context, why_not
 
 __all__ = ["post", "send_job", "server_list"]
 
@@ -81,10 +83,13 @@ def post(
         if server in asked:
             continue
         asked.append(server)
-        connection = http.client.HTTPConnection(*server, timeout=connect_timeout)
+        connection = _connection(server, connect_timeout)
         try:
             try:
                 connection.connect()
+            except ssl.SSLError as error:
+                failures.append(str(why_not(_shown(server), error)))
+                continue
             except (OSError, UnicodeError) as error:
                 failures.append(f"{_shown(server)} {_why(error)}")
                 continue
@@ -104,6 +109,14 @@ def post(
         f"no server of the farm can be asked: {'; '.join(failures) or 'none is named'}",
         hint="start afserver, or name the server with --server HOST:PORT or AF_SERVER",
     )
+
+
+def _connection(server: tuple[str, int], timeout: float) -> http.client.HTTPConnection:
+    """Return the way to a server: TLS with the farm's authority, or plain to this machine. Raises ConfigError."""
+    context = client_context(*server)
+    if context is None:
+        return http.client.HTTPConnection(*server, timeout=timeout)
+    return http.client.HTTPSConnection(*server, timeout=timeout, context=context)
 
 
 def _ask(

@@ -124,6 +124,10 @@ def _run(options: "argparse.Namespace") -> int:
         if options.thing == "logout":
             return people.logout(servers)
         return people.login(servers, options.name or _user(), options.days)
+    if options.thing == "trust":
+        from afnet.cli import people
+
+        return people.trust_servers(_servers(config, options), options.fingerprint)
     if options.thing == "path":
         from afnet.cli.paths import show_path
 
@@ -233,6 +237,14 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
         print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
     elif name == "token.create":
         print(f"{reply['token']}\nIt is shown this once: put it into AF_TOKEN of the program it is for.")
+    elif name == "node.code":
+        print(f"{reply['code']}\nIt is shown this once: `afrender --server HOST --pair CODE` on the new node.")
+    elif name == "node.approve":
+        print(f"{given['name']} belongs to the farm.")
+    elif name == "node.revoke":
+        print(f"{given['name']} belongs to the farm no more.")
+    elif name == "session.show":
+        print("\n".join(describe(reply)))
     elif name == "account.add":
         print(f"{given['name']} may sign in with `afcmd login {given['name']}`.")
     elif name == "audit.verify":

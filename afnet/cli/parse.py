@@ -22,6 +22,7 @@ _OWN = {
     "config": "print every setting of this machine and where it came from",
     "login": "sign in at the server; the sign-in is kept for this user alone",
     "logout": "end the sign-in at the server and forget it",
+    "trust": "show the fingerprint of a farm on another machine, and keep its certificate authority",
     "path": "show what a path is on the farm and here, by the path map of this machine",
     "af-folder": "write a self-contained copy of the Python API `af` into a folder",
 }
@@ -148,6 +149,8 @@ def build_parser() -> argparse.ArgumentParser:
     login.add_argument("name", nargs="?", default="", metavar="NAME", help="name of the account; yours by default")
     login.add_argument("--days", type=_number, default=None, metavar="X", help="how long the sign-in lasts")
     things.add_parser("logout", help=_OWN["logout"], description=_OWN["logout"], parents=[common])
+    trusting = things.add_parser("trust", help=_OWN["trust"], description=_OWN["trust"], parents=[common])
+    trusting.add_argument("--fingerprint", default="", metavar="SHA256", help="what it must be; else you are asked")
     folder = things.add_parser("af-folder", help=_OWN["af-folder"], parents=[common])
     folder.add_argument("folder", metavar="DIR", help="folder that gets the folder `af`")
     return parser

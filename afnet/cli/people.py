@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from afcore.errors import BadSpec, ConnectionLost, Problem, Rejected
+from afcore.errors import BadSpec, ConnectionLost, NotAllowed, Problem, Rejected
 from afnet.api.credentials import forget_sign_in, read_sign_ins, write_sign_in
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
 from afnet.registry import Operation
 
-__all__ = ["ask_secrets", "login", "logout"]
+__all__ = ["ask_secrets", "login", "logout", "trust_servers"]
 
 
 def login(servers: Sequence[Address], name: str, days: float | None) -> int:
@@ -54,6 +54,31 @@ def logout(servers: Sequence[Address]) -> int:
         print(f"Signed out at {server}.")
     if not ended:
         print("There is no sign-in at " + ", ".join(map(str, servers)) + ".")
+    return 0
+
+
+def trust_servers(servers: Sequence[Address], fingerprint: str) -> int:
+    """Keep the certificate authority of servers once it is the right one; return the exit code."""
+    from afnet.api.trust import fetch_authority, fingerprint_of, shown_fingerprint, trust
+
+    wanted = fingerprint.replace(":", "").strip().lower()
+    for server in servers:
+        pem = fetch_authority(server.host, server.port)
+        found = fingerprint_of(pem)
+        if wanted and wanted != found:
+            raise NotAllowed(
+                f"The authority of {server} has another fingerprint: {shown_fingerprint(found)}.",
+                hint="Somebody may be between you and the farm: ask who runs it.",
+            )
+        if not wanted:
+            print(f"The authority of {server} has the fingerprint\n  {shown_fingerprint(found)}")
+            if not sys.stdin.isatty():
+                raise NotAllowed("Nobody is here to compare it.", hint="Give --fingerprint.")
+            if input("Is it the one that `afserver init` showed? [y/N] ").strip().lower() not in ("y", "yes"):
+                print("It is not kept.")
+                return 1
+        path = trust(os.environ, server.host, server.port, pem)
+        print(f"{server} is trusted; its authority is kept in {path}.")
     return 0
 
 

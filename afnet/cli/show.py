@@ -229,6 +229,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
     "config.reload": _CHANGED,
     "farm.check": _HOST,
+    "node.list": (
+        ("NAME", lambda row: row["name"]),
+        ("STATE", lambda row: row["state"]),
+        ("SINCE", lambda row: Moment(row["since"])),
+        ("ADDRESS", lambda row: row["address"]),
+        ("BY", lambda row: row["by"]),
+        ("KEY", lambda row: row["key"][:32]),
+    ),
     "account.list": (
         ("NAME", lambda row: row["name"]),
         ("ROLE", lambda row: row["role"]),
@@ -273,6 +281,7 @@ _EMPTY = {
     "job.thumbnails": "None of them has a thumbnail.",
     "account.list": "Nobody has an account: only the user that runs the server may use it. "
     "`afcmd account add NAME` adds one.",
+    "node.list": "No node was paired: renders of this machine need none. `afcmd node code` makes a pairing code.",
     "token.list": "There are no tokens.",
     "audit.list": "Nobody has done anything yet.",
 }

@@ -17,6 +17,7 @@ import msgspec
 
 from afcore.errors import AfError, ConfigError, ConnectionLost, TimedOut, WireError
 from afnet.api.credentials import find_token
+from afnet.api.trust import client_context
 from afnet.client.blockingsocket import BlockingSocket
 from afnet.client.refusals import error_of
 from afnet.client.servers import Address, parse_address
@@ -64,13 +65,17 @@ class BlockingClient:
         timeout: float = 60.0,
         tls: "ssl.SSLContext | None" = None,
         credential: Callable[[str, int], str] = find_token,
+        trust: "Callable[[str, int], ssl.SSLContext | None]" = client_context,
     ) -> None:
-        """``credential`` says what to show the server at a host and port; empty for nothing."""
+        """``trust`` says how to speak TLS with the server at a host and port, None for plain; ``tls`` is for all.
+
+        ``credential`` says what to show the server there; empty for nothing.
+        """
         self._credential = credential
         self._servers = list(servers)
         self._hello = Hello([], program, "client", user=user, host=socket.gethostname())
         self._timeout = timeout
-        self._tls = tls
+        self._trust = trust if tls is None else lambda host, port: tls
         self._socket: BlockingSocket | None = None
         self._session: Session | None = None
         self._arrived: deque[Message] = deque()
@@ -215,7 +220,8 @@ class BlockingClient:
         """Speak to one server; sets ``server`` if it leads, else returns whom it named."""
         self.server = None
         deadline = time.monotonic() + _CONNECT_TIME
-        self._socket = BlockingSocket(address, timeout=_CONNECT_TIME, tls=self._tls)
+        tls = self._trust(address.host, address.port)
+        self._socket = BlockingSocket(address, timeout=_CONNECT_TIME, tls=tls)
         self._arrived.clear()
         token = self._credential(address.host, address.port)
         hello = msgspec.structs.replace(self._hello, token=token) if token else self._hello

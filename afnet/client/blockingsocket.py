@@ -2,7 +2,7 @@
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from afcore.errors import ConnectionLost
 from afnet.client.servers import Address
@@ -51,6 +51,10 @@ class BlockingSocket:
             ) from None
         except OSError as wrong:
             self._socket.close()
+            if tls is not None and _is_tls_fault(wrong):
+                from afnet.api.trust import why_not
+
+                raise why_not(str(address), wrong) from None
             raise ConnectionLost(f"The connection to {address} broke: {wrong.strerror or wrong}.") from None
         except BaseException:
             self._socket.close()
@@ -127,6 +131,12 @@ class BlockingSocket:
             self._ended = self._ended or "The connection is closed."
         finally:
             self._socket.close()
+
+
+def _is_tls_fault(wrong: OSError) -> "TypeGuard[ssl.SSLError]":
+    import ssl
+
+    return isinstance(wrong, ssl.SSLError)
 
 
 def _connect(address: Address, timeout: float) -> socket.socket:

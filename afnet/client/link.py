@@ -16,6 +16,7 @@ import msgspec
 
 from afcore.errors import ConfigError, ConnectionLost, OurFault, WireError
 from afnet.api.credentials import find_token
+from afnet.api.trust import client_context
 from afnet.client.conversation import MOST_CHUNKS, Conversation, LinkHandler
 from afnet.client.retry import Backoff
 from afnet.client.servers import Address, parse_address
@@ -51,12 +52,15 @@ class Link:
         *,
         chance: random.Random,
         tls: ssl.SSLContext | None = None,
+        trust: Callable[[str, int], ssl.SSLContext | None] = client_context,
         clock: Callable[[], float] = time.monotonic,
         connect: Connect | None = None,
         backoff: Backoff | None = None,
         credential: Callable[[str, int], str] | None = None,
     ) -> None:
-        """``credential`` says what to show the server at a host and port: by default what this user has for it, and
+        """``trust`` says how to speak TLS with the server at a host and port, None for plain; ``tls`` is for all.
+
+        ``credential`` says what to show the server at a host and port: by default what this user has for it, and
         nothing where ``connect`` is given.
         """
         if not servers:
@@ -69,9 +73,11 @@ class Link:
         self.handler = handler
         """Who owns the link."""
         self._chance = chance
-        self._tls = tls
+        self._trust = trust if tls is None else lambda host, port: tls
+        self._tls: ssl.SSLContext | None = None
         self.clock = clock
         """Seconds of a steady clock."""
+        self._is_websocket = connect is None
         self._connect = connect or self._connect_websocket
         self._backoff = backoff or Backoff(chance)
         self._credential = credential or (find_token if connect is None else _nothing)
@@ -148,6 +154,7 @@ class Link:
         """Speak with one server until it is over; tell whether it welcomed us."""
         try:
             token = self._credential(address.host, address.port)
+            self._tls = self._trust(address.host, address.port) if self._is_websocket else None
         except ConfigError as wrong:
             self.handler.unreachable(wrong)
             return False

@@ -65,6 +65,7 @@ from afnet.server.renders import Renders
 from afnet.server.requests import Requests
 from afnet.server.resources import ResourceHistory
 from afnet.server.runner import Answer, Runner
+from afnet.server.secured import Secured
 from afnet.server.statistics import Statistics
 from afnet.server.tally import Tally
 from afnet.wire.messages import FileAccepted, Welcome
@@ -172,6 +173,10 @@ class FarmServer:
         self.reception = Reception(
             recovered, self.runner, config, now=clock.now, loop=loop, end=self._rights_ended
         )
+        self.secured = Secured(
+            config, data, listen, recovered.kept, self.runner, self.reception.auditor, now=clock.now
+        )
+        self.secured.nodes.on_ended = self._rights_ended
         self.keeper = Keeper(
             core,
             self.runner,
@@ -226,6 +231,7 @@ class FarmServer:
             "server.resume": self._resume,
             **self.reception.accounts.operations,
             **self.statistics.operations,
+            **self.secured.operations,
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at
@@ -269,6 +275,9 @@ class FarmServer:
                 connections_per_address=config["peer_connections_max"],
                 connections=connections_allowed(),
             ),
+            tls=self.secured.context,
+            recognise_node=self.secured.nodes.recognise,
+            foreign=frozenset(config["foreign_addresses"]),
         )
 
     # Life
@@ -319,6 +328,7 @@ class FarmServer:
             recognise=self.reception.people.recognise,
             guests=self.door.guests,
             names=frozenset(self._config["server_names"]),
+            pairing=self.secured.pairing,
         )
 
     async def wait(self) -> int:
@@ -494,7 +504,7 @@ class FarmServer:
             self._recovered.farm,
             self._recovered.epoch,
             time=self._clock.now(),
-            servers=[str(address) for address in self.door.addresses],
+            servers=self.secured.told(self.door.addresses),
         )
 
     def figures(self, loop_lag: float) -> Figures:

@@ -33,6 +33,9 @@ _TLS_HANDSHAKE = 0x16
 _TLS_REFUSAL = bytes((0x15, 3, 1, 0, 2, 2, 40))
 """A TLS alert ``handshake_failure``: all that a TLS caller can read from a server without TLS."""
 
+_TLS_ONLY = "This farm is spoken to from other machines over TLS only."
+_NODES_ONLY = "The certificate of a render node lets its agent in, and nobody else."
+
 _METHOD = re.compile(rb"[A-Z]{1,16}(?: |$)")
 
 _log = logging.getLogger(__name__)
@@ -68,6 +71,10 @@ class Desk(Protocol):
     lingering: Lingering
     traffic: Traffic
     names: Collection[str]
+    recognise_node: Callable[[bytes, str], tuple[Principal, str]] | None
+
+    def is_distant(self, accepted: socket.socket, /) -> bool:
+        """Return whether a socket comes from another machine."""
 
     def enter(self, caller: "Caller") -> str:
         """Count a caller in; return the sentence that refuses it, or nothing."""
@@ -106,6 +113,9 @@ class Caller(asyncio.Protocol):
         self._refusal: NotAllowed | None = None
         self._full = ""
         self._taking: asyncio.TimerHandle | None = None
+        self._distant = True
+        self._secure = False
+        self._node = ""
         loop = asyncio.get_running_loop()
         self._since = loop.time()
         try:
@@ -115,6 +125,7 @@ class Caller(asyncio.Protocol):
             return
         refused = door.enter(self)
         try:
+            self._distant = door.is_distant(accepted)
             self._principal = door.identify(accepted)
         except NotAllowed as sentence:
             self._refusal = sentence
@@ -193,9 +204,26 @@ class Caller(asyncio.Protocol):
         """The transport is there, decrypted if it was TLS."""
         self.transport = cast(asyncio.Transport, transport)
         self._socket = None
-        who = self._refusal or self._principal
+        self._look_at_certificate()
+        # A node's certificate lets its agent in, over the native protocol and nowhere else.
+        who = NotAllowed(_NODES_ONLY) if self._node else self._refusal or self._principal
         if who is not None:
             self._door.know(self, who)
+
+    def _look_at_certificate(self) -> None:
+        """Know the node that shows its certificate; the handshake has proved that it holds the key."""
+        assert self.transport is not None
+        shown = self.transport.get_extra_info("ssl_object")
+        self._secure = shown is not None
+        recognise = self._door.recognise_node
+        certificate = shown.getpeercert(binary_form=True) if shown is not None and recognise is not None else None
+        if certificate and not self._full:
+            assert recognise is not None
+            try:
+                self._principal, self._node = recognise(certificate, self.host)
+                self._refusal = None
+            except NotAllowed as refused:
+                self._principal, self._node, self._refusal = None, "unknown node", refused
 
     def data_received(self, data: bytes) -> None:
         """Collect what is needed to know the language, then hand everything over."""
@@ -235,7 +263,14 @@ class Caller(asyncio.Protocol):
         elif head.first == "POST" and "afanasy" in head.headers:
             self._to_classic(head, end)
         elif head.second == PATH and head.has_token("upgrade", "websocket"):
-            self._to_native(head, end)
+            if self._distant and not self._secure:
+                self._answer_error(403, _TLS_ONLY, "Let the program know the farm's authority: `afcmd trust`.")
+            else:
+                self._to_native(head, end)
+        elif self._node:
+            self._answer_error(403, _NODES_ONLY)
+        elif self._distant and not self._secure and self._door.guests(self.host) is None:
+            self._answer_error(403, _TLS_ONLY, "Write https:// before the address.")
         elif self._refusal is not None and (self._full or self._door.peers.recognise is None):
             self._answer_error(403, self._refusal.sentence, self._refusal.hint)
         elif self._door.on_http is None:
@@ -259,7 +294,8 @@ class Caller(asyncio.Protocol):
         if self._refusal is not None:
             who = Refused(0, self._refusal.code, self._refusal.sentence, self._refusal.hint)
         assert who is not None
-        connection = WebSocketConnection(self._door.peers.new_peer(who, self.host), limit=LIMIT_TO_STRANGERS)
+        peer = self._door.peers.new_peer(who, self.host, self._node)
+        connection = WebSocketConnection(peer, limit=LIMIT_TO_STRANGERS)
         self._door.settled(self)
         self.transport.write(answer)
         early = bytes(self._data[end:])
@@ -270,7 +306,9 @@ class Caller(asyncio.Protocol):
 
     def _to_classic(self, head: Head | None, end: int = 0) -> None:
         who: Principal | NotAllowed | None = self._refusal or self._principal
-        if self._refusal is not None and not self._full:
+        if self._node:
+            who = NotAllowed(_NODES_ONLY)
+        elif self._refusal is not None and not self._full:
             who = self._door.guests(self.host) or self._refusal
         assert who is not None
         del self._data[:end]

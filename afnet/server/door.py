@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from afcore.envelope import Principal
 from afcore.errors import NotAllowed
@@ -21,7 +22,7 @@ from afnet.server.classic import ClassicAnswer
 from afnet.server.linger import Lingering, PatientTransport
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers, Recognise
-from afnet.server.peer import identify_socket
+from afnet.server.peer import identify_socket, is_distant
 from afnet.server.traffic import Traffic
 from afnet.wire.session import PING_TIME
 
@@ -37,6 +38,8 @@ class Door:
     connection (aiohttp's ``web.Server`` is one), ``on_classic`` answers the classic dialect; what is None is refused by
     a sentence. ``tls`` switches TLS on for callers who begin with it; plain callers stay possible on loopback.
     ``recognise`` says whom a shown token stands for; without it nobody is known but by where they call from.
+    ``recognise_node`` says which node shows a certificate (DER), called from an address; ``foreign`` are addresses of
+    this machine where every caller counts as from another one.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Door:
         recognise: Recognise | None = None,
         guests: Callable[[str], Principal | None] | None = None,
         names: Collection[str] = (),
+        foreign: Collection[str] = (),
+        recognise_node: Callable[[bytes, str], tuple[Principal, str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         ping_time: float = PING_TIME,
     ) -> None:
@@ -68,7 +73,10 @@ class Door:
         """Callers who were answered and shall close first."""
         self._listen = list(listen)
         self.tls = tls
-        self.identify = identify_peer or identify_socket
+        self.identify = identify_peer or partial(identify_socket, foreign=frozenset(foreign))
+        self.is_distant = partial(is_distant, foreign=frozenset(foreign))
+        """Whether an accepted socket comes from another machine."""
+        self.recognise_node = recognise_node
         self.guests = guests or (lambda host: None)
         """Who calls in the classic dialect from an address that an administrator listed; None for all others."""
         self.names = names
@@ -91,7 +99,7 @@ class Door:
     def bind(self) -> None:
         """Take the ports, so that a second server fails early; nobody is served before ``open``."""
         if not self._listeners:
-            self._listeners = bind_all(self._listen)
+            self._listeners = bind_all(self._listen, anywhere=self.tls is not None)
 
     async def open(self) -> None:
         """Begin to accept; ConfigError when a port cannot be had."""

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +29,9 @@ from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests, describe_error
 from afnet.server.runfiles import PICTURES
 from afnet.server.sessions import Sessions, add_sessions
+
+if TYPE_CHECKING:
+    from afnet.server.pairing import Pairing
 
 __all__ = ["build_http", "operation_table"]
 
@@ -67,6 +70,7 @@ def build_http(
     recognise: Callable[[str, str], tuple[Principal, str]] | None = None,
     guests: Callable[[str], Principal | None] = lambda host: None,
     names: Collection[str] = (),
+    pairing: "Pairing | None" = None,
 ) -> web.Application:
     """Return the application for every HTTP path of the server.
 
@@ -80,6 +84,10 @@ def build_http(
     app.on_response_prepare.append(protect)
     pages = _Pages(requests, sessions, figures, version)
     add_sessions(app, sessions, pages.ask)
+    if pairing is not None:
+        from afnet.server.pairing import add_pairing
+
+        add_pairing(app, pairing)
     app.router.add_post("/api/jobs", pages.submit)
     app.router.add_post("/api/op/{operation}", pages.operation)
     app.router.add_get("/api/status", pages.status)

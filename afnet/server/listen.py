@@ -1,4 +1,4 @@
-"""Bind the addresses of ``--listen``: loopback only for now, with sentences for everything that can go wrong."""
+"""Bind the addresses of ``--listen``: loopback, or anywhere once there is TLS; a sentence for all that can go wrong."""
 
 import errno
 import socket
@@ -43,15 +43,17 @@ def connections_allowed() -> int:
     return max(_LEAST_CONNECTIONS, files - _OWN_FILES) if files > 0 else 0
 
 
-def bind_all(addresses: Sequence[Address]) -> list[socket.socket]:
+def bind_all(addresses: Sequence[Address], *, anywhere: bool = False) -> list[socket.socket]:
     """Return listening, non-blocking sockets for every address; ConfigError, with nothing left open, if one fails.
+
+    ``anywhere`` allows addresses that other machines reach.
 
     A name that stands for several addresses (``localhost``) gets a socket for each that this machine has.
     """
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
-            sockets += _bind_one(address)
+            sockets += _bind_one(address, anywhere)
     except BaseException:
         for one in sockets:
             one.close()
@@ -59,7 +61,7 @@ def bind_all(addresses: Sequence[Address]) -> list[socket.socket]:
     return sockets
 
 
-def _bind_one(address: Address) -> list[socket.socket]:
+def _bind_one(address: Address, anywhere: bool) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
@@ -68,13 +70,14 @@ def _bind_one(address: Address) -> list[socket.socket]:
         ) from None
     ends = list(dict.fromkeys((family, end[0], end[1]) for family, _, _, _, end in found))
     for _, host, _ in ends:
-        if not ip_address(str(host).partition("%")[0]).is_loopback:
+        if not anywhere and not ip_address(str(host).partition("%")[0]).is_loopback:
             raise ConfigError(
                 "command line",
                 "--listen",
-                f"{address} can be reached from other machines, and this version has no accounts yet, "
-                "so whoever reached it could do anything; it listens on loopback only",
-                hint=f"use --listen 127.0.0.1:{address.port} or --listen [::1]:{address.port}",
+                f"{address} can be reached from other machines, and this farm has no certificate authority yet "
+                "by which they would know it and it them; until then it listens on loopback only",
+                hint="run `afserver init` once (with the same --data and --database); or use "
+                f"--listen 127.0.0.1:{address.port}",
             )
     sockets: list[socket.socket] = []
     port = address.port

@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from afnet.service import service_main
 
         return service_main("afserver", "Afwatch farm server", "afnet.server.main", arguments[1:])
+    if arguments[:1] == ["init"]:
+        return _init(arguments[1:])
     options = _parse(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -50,20 +52,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _init(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="afserver init",
+        description="Makes the farm's certificate authority and its first administrator, and prints a pairing code.",
+    )
+    parser.add_argument("--name", default="", help="name of the administrator; yours by default")
+    parser.add_argument("--password-file", default="", metavar="FILE", help="file whose content is the password")
+    _add_places(parser)
+    options = parser.parse_args(arguments)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from afnet.server.initial import init_main
+
+    try:
+        config = load_config({"data_dir": options.data, "database": options.database}, file=options.config)
+    except AfError as error:
+        print(f"afserver: {error.sentence}", file=sys.stderr)
+        return 1
+    return init_main(config, options.name, options.password_file)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DIR", help="folder of the server's data")
+    parser.add_argument("--database", metavar="URL", help="file or postgresql:// address of the farm's database")
+    parser.add_argument("--config", metavar="FILE", help="read settings from this file too")
+
+
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="afserver",
         description="The server of a render farm.",
-        epilog="`afserver service install` writes what a system needs to start it by itself.",
+        epilog="`afserver init` lets a farm of many machines use it; `afserver service install` writes what a system "
+        "needs to start it by itself.",
     )
     parser.add_argument("--headless", action="store_true", help="without a window")
     parser.add_argument("--agent", action="store_true", help="with the window: let this machine work for the farm too")
     parser.add_argument(
         "--listen", action="append", metavar="HOST:PORT", help="address to listen at; may be given several times"
     )
-    parser.add_argument("--data", metavar="DIR", help="folder of the server's data")
-    parser.add_argument("--database", metavar="URL", help="file or postgresql:// address of the farm's database")
-    parser.add_argument("--config", metavar="FILE", help="read settings from this file too")
+    _add_places(parser)
     return parser.parse_args(arguments)
 
 

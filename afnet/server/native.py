@@ -40,6 +40,8 @@ Recognise = Callable[[str, str], tuple[Principal, str]]
 """Says whom a token stands for, shown from an address, and its id; NotAllowed when it is nobody."""
 
 _NO_AGENT = "This account may not bring a machine to work for the farm."
+_NO_CLIENT = "The certificate of a render node lets its agent in, and nobody else."
+_PAIR_IT = "Run afrender as the user that runs the server, or pair this machine: `afrender --server HOST --pair CODE`."
 
 NOBODY = Principal("", Role.NOBODY)
 """What a caller is who has been refused."""
@@ -66,15 +68,18 @@ class NativeHandler(Protocol):
 class ServerPeer:
     """One caller: who it is, and how to speak to it."""
 
-    def __init__(self, peers: "NativePeers", number: int, principal: Principal | Refused, origin: str = "") -> None:
+    def __init__(
+        self, peers: "NativePeers", number: int, principal: Principal | Refused, origin: str = "", node: str = ""
+    ) -> None:
         self.number = number
         """Number of the connection, unique while the server runs, from 1."""
         self.principal = principal if isinstance(principal, Principal) else NOBODY
         """Who calls; replace it when an agent has registered (``Principal.render``)."""
         self.granted = self.principal
         """Who calls with everything that is granted; ``principal`` may act as less."""
-        self.token = ""
-        """Id of the token that was shown; empty for none."""
+        self.token = node
+        """Id of the token that was shown, or the word for a node's certificate; empty for neither."""
+        self._is_node = bool(node)
         self.begun = peers.clock()
         """When it called, by the clock of the peers."""
         self.slow = False
@@ -104,6 +109,11 @@ class ServerPeer:
         if self._session.hello is None:
             raise OurFault("The peer has not said hello yet.")
         return self._session.hello
+
+    @property
+    def node(self) -> str:
+        """Name of the node whose certificate was shown: the only render it may be; empty for callers without one."""
+        return self.granted.name if self._is_node else ""
 
     @property
     def kind(self) -> str:
@@ -241,7 +251,12 @@ class ServerPeer:
 
     def _greet(self, hello: Hello) -> Welcome | NotLeader | Refused:
         recognise = self._peers.recognise
-        if hello.token and recognise is not None:
+        if self._is_node:
+            if self._refused is not None:
+                return self._refused
+            if hello.kind != "agent":
+                return Refused(0, "not_allowed", _NO_CLIENT, "Sign in with `afcmd login`.")
+        elif hello.token and recognise is not None:
             try:
                 self.principal, self.token = recognise(hello.token, self._origin)
             except NotAllowed as refused:
@@ -252,9 +267,9 @@ class ServerPeer:
             if recognise is None or hello.kind != "client" or self._refused.code != SIGN_IN:
                 return self._refused
             self.principal = self.granted = Principal("", Role.NOBODY, self._origin)
-        if hello.kind == "agent" and recognise is not None:
+        if hello.kind == "agent" and recognise is not None and not self._is_node:
             if self.granted.role is not Role.GOD:
-                return Refused(0, "not_allowed", _NO_AGENT, "Run afrender as the user that runs the server.")
+                return Refused(0, "not_allowed", _NO_AGENT, _PAIR_IT)
             self.principal = self.granted = Principal(hello.host, Role.NODE, self._origin)
         if self.principal.role is not Role.NOBODY and self._connection is not None:
             self._connection.take_up_to(LIMIT_TO_SERVER)
@@ -311,18 +326,19 @@ class NativePeers:
     def __len__(self) -> int:
         return len(self._peers)
 
-    def new_peer(self, principal: Principal | Refused, origin: str = "") -> ServerPeer:
+    def new_peer(self, principal: Principal | Refused, origin: str = "", node: str = "") -> ServerPeer:
         """Return the receiver for a connection that is about to open; Refused is said in answer to its Hello.
 
-        ``origin`` is the address it calls from, where ``principal`` does not say it.
+        ``origin`` is the address it calls from, where ``principal`` does not say it; ``node`` is the word for the
+        certificate of a node that it showed.
         """
         self._numbers += 1
-        return ServerPeer(self, self._numbers, principal, origin)
+        return ServerPeer(self, self._numbers, principal, origin, node)
 
     def end(self, test: Callable[[str, str], bool], reason: str) -> None:
-        """Hang up on every peer whose account and token pass a test: their right has ended or changed."""
+        """Hang up on every peer whose account (or node) and token pass a test: their right has ended or changed."""
         for peer in list(self._peers):
-            if peer.token and test(peer.granted.name, peer.token):
+            if peer.token and test("" if peer.node else peer.granted.name, peer.token):
                 peer.close(reason)
 
     def close(self, reason: str) -> None:

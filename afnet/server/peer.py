@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ __all__ = [
     "build_request",
     "identify",
     "identify_socket",
+    "is_distant",
     "own_principal",
     "parse_answer",
     "parse_proc_line",
@@ -207,10 +208,19 @@ def own_principal(origin: str) -> Principal:
     return principal_of(own, origin, own=own)
 
 
-def identify_socket(accepted: socket.socket) -> Principal:
+def is_distant(accepted: socket.socket, foreign: Collection[str] = ()) -> bool:
+    """Say whether an accepted socket comes from another machine.
+
+    ``foreign`` are addresses of this machine at which all callers count as such: a tunnel or a proxy ends there.
+    """
+    here, there = accepted.getsockname()[0], accepted.getpeername()[0]
+    return not ip_address(there.partition("%")[0]).is_loopback or here in foreign or there in foreign
+
+
+def identify_socket(accepted: socket.socket, foreign: Collection[str] = ()) -> Principal:
     """Return who is at the other end of an accepted socket; NotAllowed with a sentence."""
     here, there = accepted.getsockname()[:2], accepted.getpeername()[:2]
-    if not ip_address(there[0].partition("%")[0]).is_loopback:
+    if is_distant(accepted, foreign):
         raise NotAllowed(
             "The farm does not know who you are: from another machine it takes who has signed in.",
             hint="Sign in with `afcmd login`.", code=SIGN_IN,

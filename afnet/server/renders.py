@@ -17,7 +17,7 @@ from typing import Any
 from afcore import effects
 from afcore.commands import DeregisterRender, FailInstruction, LoseRender, MeasureRender, RegisterRender, ReportRun
 from afcore.envelope import Principal
-from afcore.errors import AfError, Unavailable
+from afcore.errors import AfError, Conflict, Unavailable
 from afcore.ids import RunKey
 from afcore.model.effective import tempo_of
 from afcore.model.farm import Farm
@@ -112,6 +112,11 @@ class Renders:
 
     def register(self, peer: ServerPeer, message: Register) -> None:
         """An agent says what it is; it is answered when that is durable."""
+        if peer.node and message.name != peer.node:
+            sentence = f'This certificate is of the render "{peer.node}", not of "{message.name}".'
+            peer.send(Refused(0, Conflict.default_code, sentence, "Pair this render under its own name."))
+            peer.close(sentence)
+            return
         principal = Principal(message.name, Role.NODE, peer.principal.origin)
         command = RegisterRender(
             name=message.name,

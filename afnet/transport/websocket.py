@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import cast
 
 from afcore.errors import ConnectionLost, WireError
+from afnet.api.trust import why_not
 from afnet.transport.base import HIGH_WATER, FrameReceiver
 from afnet.transport.wsframes import (
     BINARY,
@@ -262,6 +263,8 @@ async def connect(
         raise ConnectionLost(f"{where} did not answer within {timeout:g} seconds.") from None
     except OSError as wrong:
         connection.abort()
+        if isinstance(wrong, ssl.SSLError):
+            raise why_not(where, wrong) from None
         raise ConnectionLost(
             f"No farm server answers at {where}: {_reason(wrong)}.",
             hint="Is it running, and are host and port right? --server or AF_SERVER name another.",

@@ -84,6 +84,12 @@ def check_answer(data: bytes | bytearray, key: bytes) -> int:
     head = parse_head(bytes(data[:end]))
     if head.second == "426":
         raise VersionMismatch("The server does not speak this version of WebSocket.")
+    if head.second == "403":
+        raise WireError(
+            "The server takes no plain connection here: it counts as another machine, so it must be known by its "
+            "certificate.",
+            hint="`afcmd --server HOST:PORT trust` shows the fingerprint of its authority and keeps it.",
+        )
     if head.second != "101" or not head.has_token("upgrade", "websocket"):
         raise WireError(
             f"What answers there is no farm server: HTTP status {head.second} {head.third} for {PATH}.",

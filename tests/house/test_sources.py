@@ -21,7 +21,7 @@ PARTS: dict[str, list[str]] = {
     "aiohttp": ["afnet.client.link", "afnet.server", "afnet.transport"],
     "prometheus_client": ["afnet.server.metrics"],
     "alembic": ["afcore.store"],
-    "cryptography": ["afnet.server"],
+    "cryptography": ["afnet.server", "afrender.pairing"],
     "jeepney": ["afrender.nimby"],
     "wakeonlan": ["afrender.wake"],
     "apprise": ["afrender.notify"],

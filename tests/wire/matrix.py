@@ -118,6 +118,10 @@ token.create              -     -    +     -      -    +     -       -
 token.revoke              -     -    +     -      -    +     -       -
 session.login             +     -    +     +      +    +     -       -
 session.show              +     -    +     +      +    +     -       -
+node.list                 -     -    -     -      -    +     -       -
+node.code                 -     -    -     -      -    +     -       -
+node.approve              -     -    -     -      -    +     -       -
+node.revoke               -     -    -     -      -    +     -       -
 audit.list                -     -    -     -      -    +     -       -
 audit.show                -     -    -     -      -    +     -       -
 audit.verify              -     -    -     -      -    +     -       -

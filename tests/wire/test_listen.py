@@ -25,8 +25,8 @@ def test_a_port_in_use_names_who_has_it_and_another_port() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "10.1.2.3"])
-def test_addresses_that_others_reach_are_refused_while_there_are_no_accounts(host: str) -> None:
-    with pytest.raises(ConfigError, match="no accounts yet") as refused:
+def test_addresses_that_others_reach_are_refused_while_there_is_no_authority(host: str) -> None:
+    with pytest.raises(ConfigError, match="no certificate authority yet") as refused:
         bind_all([HOME, Address(host, 51000)])
     assert "127.0.0.1:51000" in refused.value.hint
 
