@@ -75,6 +75,7 @@ class Options:
     headless: bool = False
     fake_host: str = ""
     code: str = ""
+    announce: bool = False
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -110,7 +111,7 @@ def _enrol(options: Options, folder: AgentFolder) -> None:
     credential = Credential(folder.path)
     if options.code:
         pair(options.servers, options.code, options.name, credential)
-    elif not credential.exists and needs_pairing(options.servers):
+    elif not credential.exists and (options.announce or needs_pairing(options.servers)):
         announce(options.servers, options.name, credential)
 
 
@@ -138,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--headless", action="store_true", help="without a tray icon")
     parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings")
     parser.add_argument("--pair", metavar="CODE", help="belong to that farm from now on; `afcmd node code` makes codes")
+    parser.add_argument(
+        "--announce", action="store_true", help="without a code: wait until `afcmd node approve` lets this agent in"
+    )
     parser.add_argument("--name", help="the render's name; else AF_HOSTNAME, else the name of this machine")
     parser.add_argument("--folder", metavar="DIR", help="where reports and logs wait until they are delivered")
     parser.add_argument("--fake-host", metavar="FILE", help="be the machine that FILE describes")
@@ -162,6 +166,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> O
         headless=arguments.headless,
         fake_host=arguments.fake_host or "",
         code=arguments.pair or "",
+        announce=arguments.announce,
     )
 
 

@@ -99,7 +99,7 @@ class Callers:
             Register: renders.register,
             InstructionFailed: renders.instruction_failed,
             FileChunk: self._chunk,
-            LogLines: lambda peer, message: followers.lines(message),
+            LogLines: followers.lines,
             Request: self._request,
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -204,10 +204,12 @@ class Callers:
             peer.send(refusal(message.id, error))
 
     def _chunk(self, peer: ServerPeer, message: FileChunk) -> None:
-        job = self._farm.jobs.get(message.job)
-        if job is None or not 0 <= message.block < len(job.blocks) or not peer.principal.render:
-            # The job is gone, and its files with it: the agent may forget them.
-            self._coming.settle(RunKey(message.job, message.block, message.task, message.run))
+        key = RunKey(message.job, message.block, message.task, message.run)
+        mine = self._renders.had(peer, key)
+        if not mine:
+            # The job is gone, and its files with it, or the run was never this render's: it may forget them.
+            if message.job not in self._farm.jobs:
+                self._coming.settle(key)
             peer.send(
                 FileAccepted(
                     message.job, message.block, message.task, message.run, message.name,

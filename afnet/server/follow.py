@@ -99,10 +99,10 @@ class Followers:
                     Refused(follower.id, "render_left", "The render that runs the task is not connected any more.")
                 )
 
-    def lines(self, message: LogLines) -> None:
-        """An agent sends output; it goes to the follower it is for."""
+    def lines(self, agent: ServerPeer, message: LogLines) -> None:
+        """An agent sends output; it goes to the follower it is for, if that follows a run of this agent."""
         follower = self._by_number.get(message.id)
-        if follower is None:
+        if follower is None or follower.agent is not agent:
             return
         if message.last:
             del self._by_number[follower.number]

@@ -9,7 +9,7 @@ Rules of this file:
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -50,6 +50,7 @@ _Key = tuple[int, int, int, int]
 _LONGEST_SENTENCE = 500
 _SLICE = 0.002
 """Seconds that telling many renders to stop may take of one turn of the loop."""
+_ENDED_MOST = 20_000
 
 
 def _machine(origin: str) -> str:
@@ -91,6 +92,8 @@ class Renders:
         self._loop = loop
         self._agents: dict[int, _Agent] = {}
         self._gathered: list[_Agent] = []
+        self._ended: OrderedDict[RunKey, int] = OrderedDict()
+        """Renders of runs that ended lately: their logs are still to come when somebody else has the task already."""
         self._stops: deque[Iterator[None]] = deque()
         """What is left to say of stops that are too many for one turn."""
 
@@ -216,12 +219,33 @@ class Renders:
             self._coming.settle(RunKey(*key))
         elif reply["known"]:
             agent.acknowledged.append(key)
+            self._ended[RunKey(*key)] = agent.render
+            if len(self._ended) > _ENDED_MOST:
+                self._ended.popitem(last=False)
         else:
             # A run that is not known was given away: the core has a DropRun for it beside the answer.
             self._coming.settle(RunKey(*key))
         self._gathered.append(agent)
         if error is not None:
             self.send_gathered()
+
+    def had(self, peer: ServerPeer, key: RunKey) -> bool:
+        """Say whether a run is or was one of the render of this connection: only then are its log and files taken."""
+        agent = peer.context
+        job = self._farm.jobs.get(key.job)
+        if not isinstance(agent, _Agent) or job is None or not 0 <= key.block < len(job.blocks):
+            return False
+        run = self._farm.runs.look(key)
+        if run is not None:
+            return agent.render in run.hosts
+        tasks = job.blocks[key.block].tasks
+        if not 0 <= key.task < tasks.size or not 0 < key.run <= tasks.starts[key.task]:
+            return False
+        if key.run == tasks.starts[key.task]:
+            return int(tasks.render[key.task]) == agent.render
+        known = self._ended.get(key)
+        # What ended before a restart of the server is known of nobody; a node from elsewhere is not believed then.
+        return known == agent.render if known is not None else not peer.node
 
     def readings(self, peer: ServerPeer, message: Readings) -> None:
         """Resources and progress: never journaled."""
