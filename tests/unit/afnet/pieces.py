@@ -125,6 +125,7 @@ class FakePeer:
         FakePeer.numbers += 1
         self.number = FakePeer.numbers
         self.kind = kind
+        self.node = ""
         self.principal = principal
         self.slow = False
         self.said_goodbye = False

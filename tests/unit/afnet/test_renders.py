@@ -7,6 +7,7 @@ import pytest
 from afcore import commands
 from afcore.commands import ProgressReading
 from afcore.errors import NotFound
+from afcore.ids import RunKey
 from afcore.states import RunStatus, TaskState
 from afnet.server import renders
 from afnet.wire.messages import (
@@ -18,6 +19,7 @@ from afnet.wire.messages import (
     LogLines,
     Readings,
     Refused,
+    Register,
     Registered,
     Reply,
     Report,
@@ -263,3 +265,54 @@ def test_requests_are_answered_with_their_number(house: House) -> None:
         (2, "not_found", 0),
         (3, "bad_arguments", 2),
     ]
+
+
+def test_an_agent_is_believed_about_its_own_runs_only(house: House) -> None:
+    id = house.submit(1)
+    mine, client = house.agent("r1"), FakePeer()
+    started(mine)
+    other = house.agent("r2")
+    done = Report(id, 0, 0, 1, int(RunStatus.SUCCESS), 0, 0.0, 1.0)
+    house.say(client, Follow(5, id, 0, 0))
+    (asked,) = mine.taken(Follow)
+
+    house.say(other, done)
+    house.say(other, FileChunk(id, 0, 0, 1, "log", 0, b"forged", last=True))
+    house.say(other, LogLines(id, 0, 0, 1, 0, b"forged", True, id=asked.id))
+    house.say(other, Readings({}, [ProgressReading(id, 0, 0, 1, percent=77)]))
+    assert house.core.farm.runs.look(RunKey(id, 0, 0, 1)) is not None
+    assert house.core.farm.block(id, 0).tasks.percent[0] != 77
+    assert house.files.kept_chunks == [] and client.taken(LogLines) == []
+    assert {run for message in other.taken(Drop) for run in message.runs} == {(id, 0, 0, 1)}
+
+    house.say(mine, done)
+    assert house.ask("job.show", job=id)["row"]["state"] == "done"
+    before = house.core.farm.digest()
+    for agent in (other, mine):
+        house.say(agent, done)
+    house.say(other, FileChunk(id, 0, 0, 1, "log", 0, b"forged", last=True))
+    assert house.core.farm.digest() == before and house.files.kept_chunks == []
+    house.say(mine, FileChunk(id, 0, 0, 1, "log", 0, b"text", last=True))
+    assert [chunk.data for chunk in house.files.kept_chunks] == [b"text"]
+
+
+def test_the_log_of_a_run_is_taken_when_somebody_else_has_the_task_already(house: House) -> None:
+    id = house.submit(1, errors_retries=3)
+    mine = house.agent("r1")
+    started(mine)
+    house.say(mine, Report(id, 0, 0, 1, int(RunStatus.ERROR), 1, 0.0, 1.0))
+    other = house.agent("r2")
+    assert house.core.farm.block(id, 0).tasks.starts[0] == 2
+    house.say(other, FileChunk(id, 0, 0, 1, "log", 0, b"forged", last=True))
+    house.say(mine, FileChunk(id, 0, 0, 1, "log", 0, b"text", last=True))
+    assert [(chunk.run, chunk.data) for chunk in house.files.kept_chunks] == [(1, b"text")]
+
+
+def test_a_node_is_no_other_render_than_its_certificate_says(house: House) -> None:
+    peer = FakePeer("agent")
+    peer.node = "r1"
+    house.callers.connected(peer)  # type: ignore[arg-type]
+    house.say(peer, Register("r2", "", "linux", "ann", "", 0.0, "x", [], [], {"cpu_num": 2}, []))
+    (refused,) = peer.taken(Refused)
+    assert '"r1", not of "r2"' in refused.sentence and peer.closed_because
+    assert len(house.core.farm.renders) == 0
