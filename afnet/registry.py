@@ -280,6 +280,7 @@ _COUNT = Argument(
 
 
 _ACCOUNT = Argument(name="name", kind="text", positional=True, required=True, help="Name of the account.")
+_NODE = Argument(name="name", kind="text", positional=True, required=True, help="Name of the render.")
 _ROLE = Argument(
     name="role", kind="text", default="user", choices=("user", "visor", "god"), help="user, visor or god."
 )
@@ -569,18 +570,13 @@ _OPERATIONS: Iterable[Operation] = (
             role=Role.NOBODY, owner="any"),
     _server("session.show", "Show whom the server takes you for, and what you may.",
             role=Role.NOBODY, owner="any", audited=False),
-    # Render nodes from elsewhere
-    _server("node.list", "List the render nodes that belong to the farm, and agents that wait to be approved.",
-            audited=False),
+    _server("node.list", "List render nodes of the farm, and agents that wait to be approved.", audited=False),
     _server("node.code", "Make a pairing code for `afrender --server HOST --pair CODE`; it is shown this once.",
             Argument(name="hours", kind="number", default=24, least=0, most=720, help="How long it counts."),
-            Argument(name="uses", kind="integer", default=0, least=0, most=10000,
-                     help="How many nodes it brings in; 0 for any number."),
+            Argument(name="uses", kind="integer", default=0, least=0, help="Nodes it brings in; 0 for any number."),
             Argument(name="label", kind="text", default="", help="What it is for.")),
-    _server("node.approve", "Take an agent that waits into the farm; compare its key first (node list).",
-            Argument(name="name", kind="text", positional=True, required=True, help="Name of the render.")),
-    _server("node.revoke", "Take a render node out of the farm; its certificate counts no more, at once.",
-            Argument(name="name", kind="text", positional=True, required=True, help="Name of the render.")),
+    _server("node.approve", "Take an agent that waits into the farm; compare its key first (node list).", _NODE),
+    _server("node.revoke", "Take a render node out of the farm; its certificate counts no more, at once.", _NODE),
     # The audit
     _query("audit.list", "Search what people and nodes did, newest first.",
            Argument(name="who", kind="text", default="", help="Only acts of this name."),
