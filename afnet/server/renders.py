@@ -92,7 +92,7 @@ class Renders:
         self._loop = loop
         self._agents: dict[int, _Agent] = {}
         self._gathered: list[_Agent] = []
-        self._ended: OrderedDict[RunKey, int] = OrderedDict()
+        self._lately: OrderedDict[RunKey, int] = OrderedDict()
         """Renders of runs that ended lately: their logs are still to come when somebody else has the task already."""
         self._stops: deque[Iterator[None]] = deque()
         """What is left to say of stops that are too many for one turn."""
@@ -219,9 +219,9 @@ class Renders:
             self._coming.settle(RunKey(*key))
         elif reply["known"]:
             agent.acknowledged.append(key)
-            self._ended[RunKey(*key)] = agent.render
-            if len(self._ended) > _ENDED_MOST:
-                self._ended.popitem(last=False)
+            self._lately[RunKey(*key)] = agent.render
+            if len(self._lately) > _ENDED_MOST:
+                self._lately.popitem(last=False)
         else:
             # A run that is not known was given away: the core has a DropRun for it beside the answer.
             self._coming.settle(RunKey(*key))
@@ -243,7 +243,7 @@ class Renders:
             return False
         if key.run == tasks.starts[key.task]:
             return int(tasks.render[key.task]) == agent.render
-        known = self._ended.get(key)
+        known = self._lately.get(key)
         # What ended before a restart of the server is known of nobody; a node from elsewhere is not believed then.
         return known == agent.render if known is not None else not peer.node
 
