@@ -209,18 +209,18 @@ def own_principal(origin: str) -> Principal:
 
 
 def is_distant(accepted: socket.socket, foreign: Collection[str] = ()) -> bool:
-    """Say whether an accepted socket comes from another machine.
+    """Say whether what is said on an accepted socket may pass a network: nothing from there reaches loopback.
 
     ``foreign`` are addresses of this machine at which all callers count as such: a tunnel or a proxy ends there.
     """
     here, there = accepted.getsockname()[0], accepted.getpeername()[0]
-    return not ip_address(there.partition("%")[0]).is_loopback or here in foreign or there in foreign
+    return not ip_address(here.partition("%")[0]).is_loopback or here in foreign or there in foreign
 
 
 def identify_socket(accepted: socket.socket, foreign: Collection[str] = ()) -> Principal:
     """Return who is at the other end of an accepted socket; NotAllowed with a sentence."""
     here, there = accepted.getsockname()[:2], accepted.getpeername()[:2]
-    if is_distant(accepted, foreign):
+    if is_distant(accepted, foreign) or not ip_address(there[0].partition("%")[0]).is_loopback:
         raise NotAllowed(
             "The farm does not know who you are: from another machine it takes who has signed in.",
             hint="Sign in with `afcmd login`.", code=SIGN_IN,

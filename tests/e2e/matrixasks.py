@@ -142,6 +142,8 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
     "server.resume": _nothing,
     "server.traffic": _nothing,
     "config.show": _nothing,
+    "statistics.show": _nothing,
+    "statistics.delete": lambda thing: {"folder": "/no/such/folder", "yes": True},
     "statistics.check": _nothing,
     "statistics.drivers": _nothing,
     "statistics.lag": _nothing,

@@ -103,6 +103,8 @@ server.status             -     -    +     +      +    +     -       -
 server.resume             -     -    -     -      -    +     -       -
 server.traffic            -     -    +     +      +    +     -       -
 config.show               -     -    -     -      -    +     -       -
+statistics.show           -     -    +     +      +    +     -       -
+statistics.delete         -     -    -     -      -    +     -       -
 statistics.check          -     -    -     -      -    +     -       -
 statistics.drivers        -     -    -     -      -    +     -       -
 statistics.lag            -     -    -     -      -    +     -       -
