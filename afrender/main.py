@@ -28,6 +28,7 @@ import platformdirs
 from afcore.config import Config
 from afcore.errors import AfError
 from afnet.api.configfiles import load_config
+from afnet.api.credentials import find_token
 from afnet.client.link import Link
 from afnet.client.servers import Address, find_servers
 from afnet.wire.messages import Hello
@@ -76,6 +77,7 @@ class Options:
     fake_host: str = ""
     code: str = ""
     announce: bool = False
+    token: str = ""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -96,6 +98,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return _complain(error)
     try:
         _enrol(options, folder)
+        # Tasks get the agent's environment, and nothing that the agent is recognised by.
+        os.environ.pop("AF_TOKEN", None)
         code, told = asyncio.run(_run(options, folder))
     except AfError as error:
         return _complain(error)
@@ -167,6 +171,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> O
         fake_host=arguments.fake_host or "",
         code=arguments.pair or "",
         announce=arguments.announce,
+        token=environment.get("AF_TOKEN", ""),
     )
 
 
@@ -286,7 +291,11 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
 def _link(options: Options, hello: Hello, loop: AgentLoop, credential: Credential) -> Link:
     """Return the link: of a paired agent by its certificate alone, and to its farm alone, wherever that says it is."""
     if not credential.exists:
-        return Link(options.servers, hello, loop, chance=random.Random())
+        shown = {**os.environ, "AF_TOKEN": options.token}
+        return Link(
+            options.servers, hello, loop, chance=random.Random(),
+            credential=lambda host, port: find_token(host, port, shown),
+        )  # fmt: skip
     return Link(
         options.servers, hello, loop, chance=random.Random(), tls=credential.context(),
         credential=lambda host, port: "",

@@ -113,6 +113,7 @@ def test_a_server_is_reached_from_elsewhere_only_after_init(new_farm: NewFarm) -
 
 def test_a_paired_node_works_over_tls_and_its_tasks_see_nothing_of_its_credential(many: ManyMachines) -> None:
     farm = many.farm
+    farm.environment["AF_TOKEN"] = "af_shown_to_no_task"
     credential = many.pair()
     key = (credential / "node.key").read_text()
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in credential.iterdir()} == {
@@ -127,7 +128,10 @@ def test_a_paired_node_works_over_tls_and_its_tasks_see_nothing_of_its_credentia
     assert farm.wait_job(job)["state"] == "done"
     seen = out.read_text()
     assert "AF_TASK" in seen or "PATH=" in seen
-    secrets = (many.code, str(credential), "node.key", "node.pem", "authority", "PRIVATE KEY", *key.splitlines()[1:3])
+    secrets = (
+        many.code, "shown_to_no_task", str(credential), "node.key", "node.pem", "authority", "PRIVATE KEY",
+        *key.splitlines()[1:3],
+    )  # fmt: skip
     for secret in secrets:
         assert secret not in seen, secret
     # It needs no code again.
