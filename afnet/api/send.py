@@ -83,7 +83,11 @@ def post(
         if server in asked:
             continue
         asked.append(server)
-        connection = _connection(server, connect_timeout)
+        try:
+            connection = _connection(server, connect_timeout)
+        except ConfigError as error:
+            failures.append(_why_unknown(server, error))
+            continue
         try:
             try:
                 connection.connect()
@@ -117,6 +121,15 @@ def _connection(server: tuple[str, int], timeout: float) -> http.client.HTTPConn
     if context is None:
         return http.client.HTTPConnection(*server, timeout=timeout)
     return http.client.HTTPSConnection(*server, timeout=timeout, context=context)
+
+
+def _why_unknown(server: tuple[str, int], error: ConfigError) -> str:
+    """Say what is wrong with a server whose authority is not known; a name that is no host comes first."""
+    try:
+        socket.getaddrinfo(*server)
+    except (OSError, UnicodeError) as wrong:
+        return f"{_shown(server)} {_why(wrong)}"
+    return str(error)
 
 
 def _ask(
