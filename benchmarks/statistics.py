@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from afcore.store.statistics.questions import Question, answer
-from afcore.store.statistics.rollups import sum_up
+from afcore.store.statistics.summing import sum_up
 from afcore.store.statistics.tables import tasks
 from afcore.store.statistics.target import Target, parse_address
 from afcore.store.statistics.tending import empty

@@ -18,7 +18,8 @@ from afcore.store.statistics import target
 from afcore.store.statistics.follower import Follower, whole_jobs
 from afcore.store.statistics.questions import Question, answer, parse_time
 from afcore.store.statistics.removing import remove
-from afcore.store.statistics.rollups import Sums, fold_jobs, fold_runs, sum_up
+from afcore.store.statistics.rollups import Sums, fold_jobs, fold_runs
+from afcore.store.statistics.summing import sum_up
 from afcore.store.statistics.tables import MEASURES
 from afcore.store.statistics.target import Target, parse_address
 from afcore.store.statistics.tending import empty, update_tables

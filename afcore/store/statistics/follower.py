@@ -34,8 +34,8 @@ _log = logging.getLogger(__name__)
 
 AT_ONCE = 2000
 """Rows of one transaction."""
-GATHER = 0.5
-"""Seconds in which rows gather before they are fetched."""
+GATHER = 1.0
+"""Seconds in which rows gather before they are fetched: a farm that always finishes something pays for few batches."""
 FIRST_RETRY, LAST_RETRY = 1.0, 30.0
 """Seconds between two tries while the database is away: from, and twice as long each time up to."""
 
@@ -235,14 +235,15 @@ class Follower:
                 runs = history.rows_after(self._at[0], AT_ONCE)
                 if runs:
                     self._follow(connection, follow_runs, runs, zone)
-                jobs = [] if runs else whole_jobs(history, self._at[1])
-                if jobs:
+                if len(runs) < AT_ONCE:
+                    # A run that ends meanwhile waits for the next session: here it would be written row by row.
+                    jobs = whole_jobs(history, self._at[1])
+                    if not jobs:
+                        with self._wake:
+                            if not self._woken:
+                                self._behind_since = 0.0
+                        break
                     self._follow(connection, follow_jobs, jobs, zone)
-                if not runs and not jobs:
-                    with self._wake:
-                        if not self._woken:
-                            self._behind_since = 0.0
-                    break
                 if stopping and time.monotonic() > ends:
                     break
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from afcore.store.statistics.tables import MEASURES, af_names, af_rollup, jobs, tasks
+from afcore.store.statistics.tables import MEASURES, af_names, af_rollup
 
 __all__ = [
     "DIMENSIONS",
@@ -22,15 +22,18 @@ __all__ = [
     "PERIODS",
     "RUN_FIELDS",
     "Names",
+    "Least",
     "Sums",
     "above",
+    "add",
     "add_sums",
     "drop_empty",
     "fold_jobs",
     "fold_runs",
     "next_start",
+    "rollup_rows",
+    "spread",
     "starts",
-    "sum_up",
 ]
 
 PERIODS = {"hour": 0, "day": 1, "month": 2}
@@ -47,7 +50,8 @@ _DEEPEST = 16
 _QUARTER = 900
 """Every time zone's midnight is a multiple of it, in seconds."""
 _AT_ONCE = 5000
-_COLUMNS = {1: "username", 2: "service", 3: "hostname", 5: "pool", 6: "jobname"}
+COLUMNS = {1: "username", 2: "service", 3: "hostname", 5: "pool", 6: "jobname"}
+"""The column of a dimension's names, but for the total, which has none, and folders, which count for those above."""
 
 RUN_FIELDS = (
     "username", "service", "hostname", "folder", "pool", "jobname", "time_done", "started_ms", "done_ms", "error",
@@ -96,11 +100,12 @@ def above(folder: str) -> tuple[str, ...]:
     return tuple(root + "/".join(parts[: level + 1]) for level in range(min(len(parts), _DEEPEST)))
 
 
-_Least = dict[tuple[int, int, str], list[int]]
+Least = dict[tuple[int, int, str], list[int]]
 """By dimension, start of the shortest period that is kept of it, and name."""
 
 
-def _add(least: _Least, at: tuple[int, int, int], names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
+def add(least: Least, at: tuple[int, int, int], names: Iterable[tuple[int, str]], values: Sequence[int]) -> None:
+    """Add measures to the sums of ``names`` (dimension and name each); ``at`` are the starts of hour, day and month."""
     told = [(place, value) for place, value in enumerate(values) if value]
     for dimension, name in names:
         key = (dimension, at[dimension not in HOURLY], name)
@@ -112,7 +117,7 @@ def _add(least: _Least, at: tuple[int, int, int], names: Iterable[tuple[int, str
                 found[place] += value
 
 
-def _spread(least: _Least, sums: Sums, times: Callable[[int], tuple[int, int, int]]) -> None:
+def spread(least: Least, sums: Sums, times: Callable[[int], tuple[int, int, int]]) -> None:
     """Add sums of shortest periods to those of all periods."""
     for (dimension, shortest, name), values in least.items():
         for period, start in enumerate(times(shortest)):
@@ -129,7 +134,7 @@ def _spread(least: _Least, sums: Sums, times: Callable[[int], tuple[int, int, in
 def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add finished runs (mappings of ``RUN_FIELDS``) to ``sums``; ``sign`` -1 takes them away."""
     times = starts(zone)
-    least: _Least = {}
+    least: Least = {}
     for row in rows:
         taken = max(0, row["done_ms"] - row["started_ms"])
         waited = row["waited_ms"]
@@ -138,29 +143,29 @@ def fold_runs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sig
             sign, sign * failed, sign * taken, sign * taken * failed, sign * (waited >= 0), sign * max(0, waited),
             sign * row["cpu_ms"], sign * taken * row["capacity"] * max(1, row["coefficient"]), 0, 0, 0, 0,
         ]  # fmt: skip
-        names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items())]
+        names = [(0, ""), *((number, row[column]) for number, column in COLUMNS.items())]
         names += [(4, folder) for folder in above(row["folder"])]
-        _add(least, times(row["time_done"]), names, values)
-    _spread(least, sums, times)
+        add(least, times(row["time_done"]), names, values)
+    spread(least, sums, times)
 
 
 def fold_jobs(sums: Sums, rows: Iterable[Mapping[str, Any]], zone: ZoneInfo, sign: int = 1) -> None:
     """Add blocks of deleted jobs (mappings of ``JOB_FIELDS``) to ``sums``; all blocks of a job must be among them."""
     times = starts(zone)
-    least: _Least = {}
+    least: Least = {}
     counted: set[tuple[int, int, int, str]] = set()
     for row in rows:
         values = [0, 0, 0, 0, 0, 0, 0, 0, 0, sign, sign * row["tasks_quantity"], sign * row["run_time_ms"]]
-        names = [(0, ""), *((number, row[column]) for number, column in _COLUMNS.items() if number != 5)]
+        names = [(0, ""), *((number, row[column]) for number, column in COLUMNS.items() if number != 5)]
         names += [(4, folder) for folder in above(row["folder"])]
         at = times(row["time_done"])
-        _add(least, at, names, values)
+        add(least, at, names, values)
         for dimension, name in names:
             known = (row["farm"], row["job"], dimension, name)
             if known not in counted:
                 counted.add(known)
                 least[dimension, at[dimension not in HOURLY], name][8] += sign
-    _spread(least, sums, times)
+    spread(least, sums, times)
 
 
 class Names:
@@ -216,6 +221,14 @@ def add_sums(connection: Connection, sums: Sums, names: Names) -> None:
     """Add ``sums`` to ``af_rollup`` in the current transaction."""
     if not sums:
         return
+    rows = rollup_rows(connection, sums, names)
+    statement = _adding(connection.dialect.name)
+    for first in range(0, len(rows), _AT_ONCE):
+        connection.execute(statement, rows[first : first + _AT_ONCE])
+
+
+def rollup_rows(connection: Connection, sums: Sums, names: Names) -> list[dict[str, Any]]:
+    """Return ``sums`` as rows of ``af_rollup``, in the order of its key; new names get their numbers."""
     numbers = names.find(connection, {(dimension, name) for _, dimension, _, name in sums})
     rows = [
         {"period": period, "dimension": dimension, "start": start, "name": numbers[dimension, name],
@@ -223,9 +236,7 @@ def add_sums(connection: Connection, sums: Sums, names: Names) -> None:
         for (period, dimension, start, name), values in sums.items()
     ]  # fmt: skip
     rows.sort(key=lambda row: (row["period"], row["dimension"], row["start"], row["name"]))
-    statement = _adding(connection.dialect.name)
-    for first in range(0, len(rows), _AT_ONCE):
-        connection.execute(statement, rows[first : first + _AT_ONCE])
+    return rows
 
 
 def _adding(dialect: str) -> Any:
@@ -251,50 +262,3 @@ def _adding(dialect: str) -> Any:
 def drop_empty(connection: Connection) -> None:
     """Drop sums of nothing, after rows were taken away."""
     connection.execute(af_rollup.delete().where(af_rollup.c.runs == 0, af_rollup.c.blocks == 0))
-
-
-def sum_up(connection: Connection) -> int:
-    """Make all sums anew from the rows, in one transaction; return how many rows there were."""
-    from afcore.store.statistics.tending import zone_of
-
-    with connection.begin():
-        zone = zone_of(connection)
-        connection.execute(af_rollup.delete())
-        connection.execute(af_names.delete())
-        names = Names()
-        count = 0
-        for table, fields, fold in ((tasks, RUN_FIELDS, fold_runs), (jobs, JOB_FIELDS, fold_jobs)):
-            sums: Sums = {}
-            # A job's blocks lie together in the order of their numbers, and their counts are of whole jobs.
-            for rows in _pages(connection, table, fields):
-                count += len(rows)
-                fold(sums, rows, zone)
-                if table is tasks and len(sums) > 200_000:
-                    add_sums(connection, sums, names)
-                    sums = {}
-            add_sums(connection, sums, names)
-    return count
-
-
-def _pages(connection: Connection, table: Table, fields: Sequence[str]) -> Iterable[list[Any]]:
-    """Yield the rows of a table in the order of their keys; a deleted job's blocks come in one piece."""
-    columns = [table.c[field] for field in dict.fromkeys(("farm", "seq", *fields))]
-    wanted = select(*columns).order_by(table.c.farm, table.c.seq)
-    last: tuple[int, int] | None = None
-    while True:
-        page = wanted.limit(20_000)
-        if last is not None:
-            farm, seq = last
-            page = page.where((table.c.farm > farm) | ((table.c.farm == farm) & (table.c.seq > seq)))
-        rows = list(connection.execute(page).mappings())
-        full = len(rows) == 20_000
-        if table is jobs and full:
-            end = len(rows)
-            while end and rows[end - 1]["job"] == rows[-1]["job"]:
-                end -= 1
-            rows = rows[: end or len(rows)]
-        if rows:
-            last = (rows[-1]["farm"], rows[-1]["seq"])
-            yield rows
-        if not full:
-            return

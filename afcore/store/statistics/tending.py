@@ -157,7 +157,7 @@ def update_tables(target: Target, zone: str) -> dict[str, Any]:
 
     Return what was done: ``taken`` rows of the classic tables, ``rows`` that were summed up.
     """
-    from afcore.store.statistics.rollups import sum_up
+    from afcore.store.statistics.summing import sum_up
 
     taken: dict[str, int] = {}
     with target.connected() as connection:

@@ -77,9 +77,10 @@ def _follow(
 
 
 def _write_runs(connection: Connection, farm: int, rows: Sequence[RunRow], zone: ZoneInfo, names: Names) -> None:
-    insert_rows(connection, tasks, [_as_dict(row, farm, RUN_ROWS) for row in rows])
+    made = [_as_dict(row, farm, RUN_ROWS) for row in rows]
+    insert_rows(connection, tasks, made)
     sums: Sums = {}
-    fold_runs(sums, [_as_dict(row, farm, RUN_ROWS) for row in rows], zone)
+    fold_runs(sums, made, zone)
     add_sums(connection, sums, names)
 
 
