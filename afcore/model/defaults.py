@@ -36,9 +36,9 @@ class Defaults:
     """Most tasks of one block of the system job; further commands wait."""
     wake_interval: float = 10.0
     """Seconds between two renders that are woken because work waits."""
-    user_jobs: int = 0
+    user_jobs: int = 100_000
     """Jobs that one user may have; 0 for no limit."""
-    user_tasks: int = 0
+    user_tasks: int = 100_000_000
     """Tasks that the jobs of one user may have together; 0 for no limit."""
     user: dict[str, int] = field(default_factory=dict)
     """Parameters of a new user that differ from those of ``model.tree.User``."""

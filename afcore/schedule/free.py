@@ -209,7 +209,9 @@ class FreeRenders:
             return event.render
         if isinstance(event, PoolDeleted):
             self._of_pool.pop(event.pool, None)
-            self._in_pools.pop(event.pool, None)
+            # Its renders went to the pool above, and are listed there when somebody asks.
+            for _, render in self._in_pools.pop(event.pool, ()):
+                self._listed.pop(render, None)
             return 0
         if isinstance(event, PoolEdited) and REMARKS.issuperset(event.new):
             return 0

@@ -23,7 +23,7 @@ from afnet.server.notices import KIND, Notices
 from afnet.server.packs import LOG
 from afnet.server.people import SIGN_IN
 from afnet.server.renders import Renders
-from afnet.server.requests import Requests, describe_error
+from afnet.server.requests import NODE_OPERATIONS, Requests, describe_error
 from afnet.server.watching import KIND as MONITORS
 from afnet.server.watching import Watching
 from afnet.wire.messages import (
@@ -53,7 +53,6 @@ MODE_OPERATION = "mode.set"
 """A request about the conversation itself, not the farm: act as USER, VISOR or GOD, at most what is granted."""
 
 _OF_CLIENTS = frozenset({Request, Subscribe, Follow})
-
 _UNKNOWN = "The farm does not know who you are."
 _SIGN_IN = "Sign in with `afcmd login`."
 
@@ -64,6 +63,13 @@ def refusal(id: int, error: AfError) -> Refused:
     """Return an error as the message that refuses request ``id``."""
     problems = [(each.path, each.what, each.hint) for each in error.problems] if isinstance(error, BadSpec) else []
     return Refused(id, describe_error(error)["code"], error.sentence, error.hint, problems)
+
+
+def _of_itself(peer: ServerPeer, message: Message) -> bool:
+    """Return whether a registered agent asks for its own row, or for its own nimby."""
+    if isinstance(message, Subscribe):
+        return message.kind == "renders" and message.filter == {"ids": [peer.principal.render]}
+    return isinstance(message, Request) and message.operation in NODE_OPERATIONS
 
 
 class Callers:
@@ -122,7 +128,7 @@ class Callers:
     def received(self, peer: ServerPeer, message: Message) -> None:
         """Pass a message to who acts on it."""
         handler = self._handlers.get(type(message))
-        if peer.principal.role is Role.NODE and type(message) in _OF_CLIENTS:
+        if peer.principal.role is Role.NODE and type(message) in _OF_CLIENTS and not _of_itself(peer, message):
             peer.send(refusal(getattr(message, "id", 0), NotAllowed("A render agent may not do this.")))
         elif peer.principal.role is Role.NOBODY and type(message) is not Request:
             peer.send(refusal(getattr(message, "id", 0), NotAllowed(_UNKNOWN, hint=_SIGN_IN, code=SIGN_IN)))

@@ -155,7 +155,8 @@ class PlotPage(QWidget):
         row.addWidget(self._title)
         row.addWidget(self._subtitle)
         row.addStretch(1)
-        for seconds, text in SPANS:
+        for seconds, named in SPANS:
+            text = tr(named)
             tip = tr("The last {0}", text)
             made = button(text, partial(self.choose_span, float(seconds)), shape="segment", tip=tip)
             made.setCheckable(True)

@@ -29,8 +29,8 @@ from afwatch.views.pane import ListPane  # noqa: E402
 from tests.unit.afwatch.rows import job_row, render_row  # noqa: E402
 
 _DATA = re.compile(
-    r"zz-|(beauty|generic|nimby|NIMBY|CPU|afcmd .*)( \(.*)?$|[\d\s.,:·—/%+-]*$|(USER|VISOR|GOD)\b|Afwatch|127\.0\.0\.1"
-    r"|(state|user|name|err|prio|cpu|job)[:~>]|((Ctrl|Alt|Shift)\+)+.*$|Del$|✕"
+    r"zz-|(beauty|generic|nimby|NIMBY|CPU|GPU|CSV|afcmd .*)( \(.*)?$|[\d\s.,:·—/%+-]*$|(USER|VISOR|GOD)\b"
+    r"|Afwatch|127\.0\.0\.1|(state|user|name|err|prio|cpu|job)[:~>]|((Ctrl|Alt|Shift)\+)+.*$|Del$|✕"
 )
 """Names of the farm's things, numbers, keys, words of the search line, and what the server's own code says."""
 
@@ -47,7 +47,7 @@ def texts_of(widget: QWidget) -> Iterator[str]:
             model = each.model()
             for column in range(model.columnCount()):
                 yield str(model.headerData(column, Qt.Orientation.Horizontal) or "")
-        yield from (action.text() for action in each.actions() if isinstance(action, QAction))
+        yield from (action.text() for action in QWidget.actions(each) if isinstance(action, QAction))
 
 
 def rest() -> None:

@@ -83,8 +83,8 @@ def test_paths_are_translated_in_command_folder_environment_and_files():
 
 
 def test_files_of_a_listed_task():
-    assert plan_of(LISTED, command="x", files=["@#@.exr"], task_files=["a", "b"]).files == ["/a.exr", "/b.exr"]
-    assert plan_of(LISTED, command="x", task_files=["a.exr"]).files == ["/a.exr"]
+    assert plan_of(LISTED, command="x", files=["/@#@.exr"], task_files=["a", "b"]).files == ["/a.exr", "/b.exr"]
+    assert plan_of(LISTED, command="x", task_files=["/a.exr"]).files == ["/a.exr"]
 
 
 def test_capacity_hosts_and_devices_reach_the_command():
