@@ -38,6 +38,8 @@ _LATE = 0.05
 _POINTS = 600
 """Points of an answer, when no resolution is asked for."""
 _POINTS_MOST = 3000
+_LATEST = 1e11
+"""No time is later, in unix seconds: what a database holds of minutes ends long after."""
 _SPAN = 3600.0
 """Seconds of an answer, when no beginning is asked for."""
 
@@ -191,12 +193,15 @@ class ResourceHistory:
 
 def _step(since: float, until: float, resolution: float) -> int:
     """Return the minutes of a point; BadSpec with what is wrong with the span."""
+    if not 0 <= since <= _LATEST or not 0 <= until <= _LATEST:
+        raise BadSpec([Problem("since" if not 0 <= since <= _LATEST else "until", "this is no time of a farm",
+                               "unix seconds, or 0")], code="bad_arguments")  # fmt: skip
     if not since < until:
         raise BadSpec([Problem("since", "the span ends before it begins", "since is earlier than until")],
                       code="bad_arguments")  # fmt: skip
     if not resolution:
         return max(1, -(-int((until - since) / 60) // _POINTS))
-    step = max(1, round(resolution / 60))
+    step = max(1, round(min(resolution, _LATEST) / 60))
     if (until - since) / 60 / step > _POINTS_MOST:
         least = -(-int(until - since) // _POINTS_MOST)
         raise BadSpec([Problem("resolution", f"more than {_POINTS_MOST} points", f"at least {least} seconds each")],

@@ -65,7 +65,10 @@ def test_a_solver_that_remembers_starts_what_a_new_one_starts() -> None:
                 render = whole.core.farm.runs[key].render
                 whole.do(commands.ReportRun(render, *key, RunStatus.ERROR, 0, 0.0, 1.0))
             again = pickle.loads(pickle.dumps(whole.core))  # noqa: S301  (packed a moment ago, here)
-            again.scheduler = Scheduler(again.farm, rates=again.scheduler.rates)
+            remembered = again.scheduler
+            again.scheduler = Scheduler(again.farm, rates=remembered.rates)
+            # Claims are promises that were made, not savings: a new solver makes others.
+            again.scheduler.reserved.begin_beside(remembered.reserved)
             starts = []
             for core in (whole.core, again):
                 found = []
