@@ -38,8 +38,8 @@ _LATE = 0.05
 _POINTS = 600
 """Points of an answer, when no resolution is asked for."""
 _POINTS_MOST = 3000
-_LATEST = 1e11
-"""No time is later, in unix seconds: what a database holds of minutes ends long after."""
+_LATEST = 2.0**32
+"""No time is later (the year 2106), in unix seconds: days without a file are looked for one by one."""
 _SPAN = 3600.0
 """Seconds of an answer, when no beginning is asked for."""
 
@@ -201,7 +201,7 @@ def _step(since: float, until: float, resolution: float) -> int:
                       code="bad_arguments")  # fmt: skip
     if not resolution:
         return max(1, -(-int((until - since) / 60) // _POINTS))
-    step = max(1, round(min(resolution, _LATEST) / 60))
+    step = max(1, round(min(resolution, until - since) / 60))
     if (until - since) / 60 / step > _POINTS_MOST:
         least = -(-int(until - since) // _POINTS_MOST)
         raise BadSpec([Problem("resolution", f"more than {_POINTS_MOST} points", f"at least {least} seconds each")],
