@@ -16,13 +16,14 @@ from sqlalchemy import Connection, select
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup
 
 __all__ = [
+    "COLUMNS",
     "DIMENSIONS",
     "HOURLY",
     "JOB_FIELDS",
     "PERIODS",
     "RUN_FIELDS",
-    "Names",
     "Least",
+    "Names",
     "Sums",
     "above",
     "add",
