@@ -164,6 +164,8 @@ def test_when_agent_and_keeper_are_killed_the_next_one_ends_what_they_left(act):
         task = await stage.at_work(command="trap '' TERM; while :; do sleep 0.1; done")
         helpers = [child for child in psutil.Process(agent.pid).children() if "keeper.py" in " ".join(child.cmdline())]
         assert len(helpers) == 1
+        # An agent that saw its keeper die would start another, which would end the task.
+        psutil.Process(agent.pid).suspend()
         helpers[0].kill()
         agent.kill()
         await stage.ended(agent)

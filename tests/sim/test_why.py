@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from afcore.schedule.reasons import Reason
 from tests.sim.whyfarms import Tally, prove
 
 FARMS = 300
 
 
+@pytest.mark.timeout(900)
 def test_every_waiting_task_gets_an_answer_that_holds() -> None:
     """Ask about every waiting task of 300 farms; a failure names the line that plays it again."""
     tally = Tally()
