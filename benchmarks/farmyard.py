@@ -43,7 +43,7 @@ def cpu_seconds(process: int) -> Callable[[], float]:
 
 def database_of(farm: Farm) -> Path:
     """The file in which the farm's SQLite database lies."""
-    found = [path for path in (farm.folder / "server").rglob("*") if path.suffix in (".db", ".sqlite", ".sqlite3")]
+    found = [path for path in (farm.folder / "server").rglob("*") if path.name == "afwatch.db"]
     if len(found) != 1:
         raise CheckFailed(f"{len(found)} databases lie in the server's folder, one is expected")
     return found[0]
