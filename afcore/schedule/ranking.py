@@ -416,11 +416,6 @@ class Ranking:
             if self._counts(place, kind, rank, id)
         }
 
-    def first_of(self, place: Place, kind: Kind, most: int) -> list[int]:
-        """Return the first few jobs of a kind directly below a place."""
-        heap = (entry for entry in place.heaps.get(kind, ()) if self._counts(place, kind, *entry))
-        return [id for _, id in heapq.nsmallest(most, heap)]
-
     @property
     def places(self) -> Iterable[Place]:
         """Every branch, and every user in a branch, that had something to offer."""

@@ -28,7 +28,9 @@ from sqlalchemy import (
 from afcore.store.base import JobRow, RunRow
 
 __all__ = [
+    "EXPRESSION",
     "JOB_ROWS",
+    "NAME",
     "RUN_ROWS",
     "RowTable",
     "af_audit",

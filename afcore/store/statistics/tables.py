@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, String, Table, Text
 
 from afcore.store.base import JobRow, RunRow
+from afcore.store.tables import EXPRESSION, NAME
 
 __all__ = [
     "CLASSIC_JOBS",
@@ -27,11 +28,6 @@ __all__ = [
     "metadata",
     "tasks",
 ]
-
-NAME = 512
-"""Characters of a name, path or remark."""
-EXPRESSION = 4096
-"""Characters of a command or of a parser's words."""
 
 metadata = MetaData()
 _Big = BigInteger().with_variant(Integer, "sqlite")
