@@ -23,6 +23,7 @@ from afcore.events import (
     JobSubmitted,
     RunFinished,
     RunStarted,
+    SystemCommandsQueued,
     SystemServicesSet,
     SystemTaskLeft,
     SystemTaskMade,
@@ -130,6 +131,10 @@ class Offers:
                 self._hold(event.job, at)
                 if isinstance(event, JobEdited):
                     self._let_go(at)
+        elif isinstance(event, SystemCommandsQueued):
+            # It names the system job; the jobs that wait for these commands are others.
+            for job in {command.holds: None for command in event.commands if command.holds}:
+                self.refresh(job, at)
         elif isinstance(event, JobFinished | JobDeleted):
             self.refresh(event.job, at)
             self._let_go(at)

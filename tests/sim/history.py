@@ -176,8 +176,9 @@ class History:
         self.running[key] = Held(event.render, event.capacity, event.tickets, captured)
         job = farm.jobs[key.job]
         self._state(farm, key, event.render)
-        if job.offline or job.deleting or job.waits_for or job.time_wait > at:
-            why = f"paused {job.offline}, waits for {job.waits_for} and {job.time_wait - at:.1f} s"
+        if job.offline or job.deleting or job.waits_for or job.pre or job.time_wait > at:
+            waits = f"{job.waits_for}, {job.pre} commands and {job.time_wait - at:.1f} s"
+            why = f"paused {job.offline}, waits for {waits}"
             raise self.broken(f"run {key} was started, and its job may not start anything: {why}")
         self._limits(farm, key)
         self._host(farm, event.render)

@@ -368,6 +368,16 @@ def test_a_pre_command_runs_on_a_render_before_its_job_starts(farm: FarmPlay) ->
     assert key.job == shot.id
 
 
+def test_a_job_waits_for_its_pre_command_beside_free_slots(farm: FarmPlay) -> None:
+    found(farm)
+    farm.register(cores=8)
+    shot = farm.submit(job(command_pre="make dirs"))
+    (key,) = farm.solve()
+    assert key.job == SYSTEM_JOB
+    farm.report(key)
+    assert farm.solve()[0].job == shot.id
+
+
 def test_a_job_whose_pre_command_fails_is_paused(farm: FarmPlay) -> None:
     found(farm)
     shot = farm.submit(job(command_pre="make dirs"))
