@@ -2,16 +2,20 @@
 
 Rules of this file:
 - Answered exactly once: by success, by a refusal, or by the end of the conversation; then its listeners are called.
+- A listener that belongs to something Qt has deleted meanwhile (a window closed before its answer came) is not called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+import shiboken6
 
 from afcore.errors import AfError
 
-__all__ = ["Pending"]
+__all__ = ["Pending", "is_alive"]
 
 
 class Pending:
@@ -39,12 +43,25 @@ class Pending:
         """It was done."""
         if not self.over:
             self.over = True
-            for listener in self._success:
+            for listener in filter(is_alive, self._success):
                 listener(body)
 
     def fail(self, error: AfError) -> None:
         """It was refused, or there is nobody to ask."""
         if not self.over:
             self.over = True
-            for listener in self._failure:
+            for listener in filter(is_alive, self._failure):
                 listener(error)
+
+
+def is_alive(listener: Callable[..., Any]) -> bool:
+    """Say whether what a listener works on is still there: the object of a method, and what a function holds on to."""
+    while isinstance(listener, partial):
+        listener = listener.func
+    held = [getattr(listener, "__self__", None)]
+    for cell in getattr(listener, "__closure__", None) or ():
+        try:
+            held.append(cell.cell_contents)
+        except ValueError:
+            continue  # a name that is not set yet holds nothing
+    return all(map(shiboken6.isValid, held))

@@ -6,6 +6,7 @@ from typing import Any
 
 from afwatch.delegates.cells import CellDelegate
 from afwatch.delegates.plots import PlotCells
+from afwatch.ops.pending import is_alive
 from afwatch.plots.ring import LiveRings
 from afwatch.views.pane import ListPane
 
@@ -25,9 +26,11 @@ def show_plots(pane: ListPane, rings: LiveRings) -> PlotCells:
         pane.hidden = pane.hidden | {_METERS}
 
     def meters_came(changes: Any) -> None:
-        if rings.has_meters:
+        there = is_alive(pane.show_column)
+        if rings.has_meters or not there:
             pane.session.changed.disconnect(meters_came)
-            pane.show_column(_METERS, True)
+            if there:
+                pane.show_column(_METERS, True)
 
     if not rings.has_meters:
         pane.session.changed.connect(meters_came)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+import shiboken6
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QListWidgetItem
 
 from afcore.states import Role
 from afwatch.actions import reason_against
 from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.app import Watch
+from afwatch.changes import ChangeSet
 from afwatch.views.pane import ListPane
 from afwatch.views.window import MainWindow
 from tests.e2e.processes import FarmProcess
@@ -209,3 +211,33 @@ def test_the_inspector_cuts_nothing_off(farm: FarmProcess, watch: Watch, spin: S
     assert area.widget().minimumSizeHint().width() <= area.viewport().width()
     watch.window.inspector.show_rows([], "job")
     assert watch.window.status._selection.text() == "1 selected"
+
+
+def test_what_is_closed_before_its_answer_comes_hears_nothing(
+    farm: FarmProcess, watch: Watch, spin: Spin, application: QApplication
+) -> None:
+    """Answers that find their window, page or table deleted raise nothing (``slots_raise_nothing`` looks)."""
+    farm.start_server()
+    farm.start_agent("rnd-1")
+    id = farm.submit(BLOCK, name="closed at once")
+    jobs_of(watch, spin, 1)
+    pane = watch.window.pane("farm")
+    spin(lambda: len(watch.session.state.renders) == 1, "the render")
+    for page in ("runs", "command", "files"):
+        task = watch.window.open_task(id, 0, 3)
+        task.turn(page)
+        task.files._picture("no-such-file", QListWidgetItem("gone"))
+        task.close()
+    watch.window.open_render("rnd-1")
+    watch.window.open_job(id)
+    for place in ("jobs", "work"):
+        watch.window.go(place)
+    assert watch.session._pending, "answers are on their way"
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert not shiboken6.isValid(task), "and the window is deleted"
+    spin(lambda: not watch.session._pending, "every answer")
+    pane.deleteLater()
+    watch.window._panes.pop("farm")
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    watch.session.rings.has_meters = True
+    watch.session.changed.emit(ChangeSet(changed={"renders": {1}}))
