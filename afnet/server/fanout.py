@@ -5,11 +5,14 @@ Rules of this file:
 - A peer that takes its bytes slowly is skipped and later gets fewer, newer rows.
 - One flush makes at most ``_SLICE`` rows or a few chunks of columns: long answers go out in several turns of the loop.
 - Nobody subscribed, or nothing changed: no timer, no work.
+- Who has the same version and wants the same is sent the same message, made once in a turn: that many watch costs
+  little more than that one does.  So that turns are shared, subscriptions are served at times on one grid.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
@@ -54,6 +57,15 @@ class _Subscription:
         self.due = 0.0
 
 
+class _Answer(NamedTuple):
+    """What a subscription was sent in this turn."""
+
+    message: Rows | None
+    left: list[Any]
+    target: int
+    stands_for: int
+
+
 class Fanout:
     """Every subscription of every peer."""
 
@@ -65,6 +77,8 @@ class Fanout:
         self._subscriptions: dict[tuple[int, int], _Subscription] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._answers: dict[tuple[Any, ...], _Answer] = {}
+        """What was made in this turn of the timer, by what was asked for."""
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -138,16 +152,41 @@ class Fanout:
         version = self._board.version
         for subscription in list(self._subscriptions.values()):
             if subscription.due <= now and (subscription.left or subscription.version != version):
-                self._flush(subscription)
+                self._flush(subscription, self._answers)
+        self._answers = {}
         self._arm()
 
-    def _flush(self, subscription: _Subscription) -> None:
-        """Send what one subscription lacks, or the next part of it."""
+    def _flush(self, subscription: _Subscription, answers: dict[tuple[Any, ...], _Answer] | None = None) -> None:
+        """Send what one subscription lacks, or the next part of it; ``answers`` were made in this turn for others."""
         now = self._loop.time()
         peer = subscription.peer
         if peer.slow:
             subscription.due = now + _RETRY
             return
+        answer, key = None, self._question(subscription)
+        if answers is not None and key is not None:
+            answer = answers.get(key)
+            if answer is None:
+                answer = answers[key] = self._answer(subscription)
+        if answer is None:
+            answer = self._answer(subscription)
+        if answer.message is not None:
+            peer.send(answer.message)
+        subscription.left, subscription.target = list(answer.left), answer.target
+        subscription.gone, subscription.whole = [], False
+        subscription.version = answer.stands_for
+        interval = subscription.interval
+        subscription.due = now if answer.left else (math.floor(now / interval) + 1) * interval
+
+    def _question(self, subscription: _Subscription) -> tuple[Any, ...] | None:
+        """Return what tells an answer that begins now from every other one; None for one that nobody shares."""
+        if subscription.left or (subscription.filter and not subscription.job):
+            return None
+        wants = (subscription.id, subscription.kind, subscription.job, subscription.version, subscription.whole)
+        return (*wants, _sees_system(subscription.peer))
+
+    def _answer(self, subscription: _Subscription) -> _Answer:
+        """Make what one subscription lacks, or the next part of it."""
         if not subscription.left:
             self._look(subscription)
         if subscription.job:
@@ -157,20 +196,11 @@ class Fanout:
         gone, subscription.gone = subscription.gone, []
         # The version goes with the last part: who breaks off in between must ask for all of it again.
         stands_for = subscription.version if more else subscription.target
+        message = None
         if rows or gone or subscription.whole:
-            peer.send(
-                Rows(
-                    subscription.id,
-                    stands_for,
-                    rows,
-                    gone,
-                    subscription.whole,
-                    [] if more else self._board.initiators_since(subscription.version),
-                )
-            )
-        subscription.whole = False
-        subscription.version = stands_for
-        subscription.due = now if more else now + subscription.interval
+            initiators = [] if more else self._board.initiators_since(subscription.version)
+            message = Rows(subscription.id, stands_for, rows, gone, subscription.whole, initiators)
+        return _Answer(message, subscription.left, subscription.target, stands_for)
 
     def _look(self, subscription: _Subscription) -> None:
         """Ask the board what the subscription lacks."""

@@ -9,7 +9,7 @@ Rules of this file:
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -167,13 +167,13 @@ class ServerPeer:
             connection.send_frame(last)
         connection.close(reason)
 
-    def flush(self) -> None:
-        """Write what was sent so far; called once per turn of the loop by itself."""
+    def flush(self, shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] | None = None) -> None:
+        """Write what was sent so far; called once per turn of the loop by itself, with frames that others share."""
         messages, self._out = self._out, []
         connection = self._connection
         if connection is None or self._session.state is not SessionState.OPEN:
             return
-        frames, too_large = self._session.frames(messages)
+        frames, too_large = self._session.frames(messages, shared)
         self._peers.traffic.sent_frame(self._label, messages, sum(map(len, frames)))
         for frame in frames:
             connection.send_frame(frame)
@@ -367,8 +367,10 @@ class NativePeers:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
+        # Monitors that are sent the same rows share one frame.
+        shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] = {}
         for peer in dirty:
-            peer.flush()
+            peer.flush(shared)
 
     def _look_around(self) -> None:
         """One timer for the silence of all peers: a timer each would cost more than it tells."""

@@ -261,10 +261,23 @@ class Session:
         self._pending.clear()
         return frame
 
-    def frames(self, messages: Sequence[Message]) -> tuple[list[bytes], list[Message]]:
-        """Return ``messages`` in as few frames as the limit allows, and those that are too large for any frame."""
+    def frames(
+        self, messages: Sequence[Message], shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] | None = None
+    ) -> tuple[list[bytes], list[Message]]:
+        """Return ``messages`` in as few frames as the limit allows, and those that are too large for any frame.
+
+        ``shared`` keeps frames by the identities of what they hold (and holds that), for other sessions that are
+        sent the very same messages.
+        """
+        shares = shared is not None and self.state is SessionState.OPEN and not self._pending
+        key = (self._send_limit, *map(id, messages)) if shares else ()
+        if shared is not None and key in shared:
+            return [shared[key][1]], []
         try:
-            return [self.send(*messages)], []
+            frame = self.send(*messages)
+            if shared is not None and key:
+                shared[key] = messages, frame
+            return [frame], []
         except OurFault:
             if len(messages) < 2:
                 return [], list(messages)

@@ -25,6 +25,7 @@ from afnet.wire.messages import (
     Reply,
     Report,
     Request,
+    Rows,
     Start,
     Subscribe,
     Welcome,
@@ -164,6 +165,19 @@ def test_a_frame_that_is_too_large_is_refused_by_its_receiver_and_not_sent_by_it
     frames, too_large = wire.caller.frames([Request(1, "a", {}), large, Request(2, "b", {})])
     assert too_large == [large]
     assert [message.id for frame in frames for message in wire.server.receive(frame, 0.0)] == [1, 2]  # type: ignore[union-attr]
+
+
+def test_sessions_that_send_the_very_same_messages_share_a_frame_and_no_others() -> None:
+    first, second, waiting = Wire().greet(), Wire().greet(), Wire().greet()
+    waiting.server.tick(1e6)
+    rows, shared = [Rows(1, 7, [[1, "a"]]), Rows(2, 7, [])], {}  # type: ignore[var-annotated]
+    (made,), _ = first.server.frames(rows, shared)
+    (again,), _ = second.server.frames(rows, shared)
+    assert again is made
+    (other,), _ = second.server.frames([Rows(1, 7, [[1, "b"]]), rows[1]], shared)
+    assert other != made, "another message is another frame"
+    (pinged,), _ = waiting.server.frames(rows, shared)
+    assert pinged != made, "a session with something of its own to say says it"
 
 
 def test_nothing_is_said_before_the_greeting_is_over() -> None:

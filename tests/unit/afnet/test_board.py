@@ -8,8 +8,9 @@ import zlib
 import pytest
 
 from afcore import events
+from afcore.envelope import Principal
 from afcore.rows import JobRow, TaskColumns
-from afcore.states import TaskState
+from afcore.states import Role, TaskState
 from afnet.server import board
 from afnet.server.board import _MARKERS, CHUNK
 from afnet.wire.messages import Refused, Rows, Start, Subscribe, Unsubscribe
@@ -73,6 +74,27 @@ def test_rows_come_at_most_as_often_as_wanted_and_then_the_newest(house: House) 
     house.loop.pass_time(1.0)
     (rows,) = peer.taken(Rows)
     assert [row.priority for row in rows.rows] == [30]
+
+
+def test_who_knows_the_same_and_may_see_the_same_is_sent_the_same_message(house: House) -> None:
+    id = house.submit(5)
+    first, second = subscribe(house, "jobs"), subscribe(house, "tasks", job=id)
+    house.loop.pass_time(0.05)
+    alike = [subscribe(house, "jobs"), subscribe(house, "tasks", job=id)]
+    narrow, other = subscribe(house, "jobs", user="nobody"), FakePeer(principal=Principal("jo", Role.USER, "127.0.0.1"))
+    house.say(other, Subscribe(1, "jobs", {}, 0, 0.1))
+    house.loop.pass_time(1)
+    for peer in (first, second, *alike, narrow, other):
+        peer.taken(Rows)
+    house.ask("task.skip", job=id, block=0, tasks=[[0, 2]])
+    house.loop.pass_time(1)
+    (jobs,), (columns,), (own,) = first.taken(Rows), second.taken(Rows), other.taken(Rows)
+    assert alike[0].taken(Rows)[0] is jobs and alike[1].taken(Rows)[0] is columns, "made once for all"
+    assert own is not jobs and own.rows == jobs.rows, "another role sees other things"
+    assert narrow.taken(Rows)[0].gone == [id], "a filter has an answer of its own"
+    house.ask("task.skip", job=id, block=0, tasks=[[3, 3]])
+    house.loop.pass_time(1)
+    assert alike[0].taken(Rows)[0].rows[0].counts[TaskState.SKIPPED] == 4, "the next turn makes it anew"
 
 
 def test_a_slow_peer_gets_fewer_and_newer_rows(house: House) -> None:
