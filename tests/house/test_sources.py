@@ -17,6 +17,7 @@ PARTS: dict[str, list[str]] = {
     "OpenImageIO": ["afrender.helper"],
     "PIL": ["afrender.demo", "afrender.helper"],
     "PySide6": ["afrender.tray", "afwatch"],
+    "shiboken6": ["afwatch"],
     "argon2": ["afnet.server.passwords"],
     "aiohttp": ["afnet.client.link", "afnet.server", "afnet.transport"],
     "prometheus_client": ["afnet.server.metrics"],
