@@ -109,6 +109,11 @@ _ALL = (
     Setting("zombie_time", "float", 60.0, "silence after which a render's tasks are given to others", "s", 0.1),
     Setting("terminate_grace", "float", 10.0, "time between asking a process to end and killing it", "s", 0.0),
     Setting("cmd_shell", "text", "/bin/sh -c", "shell that runs the command of a task", windows="cmd.exe /c"),
+    Setting(
+        "run_as", "pairs", (),
+        "users of this machine as whom tasks are started, by the user of the job: [[farm user, user here], …], "
+        "* for all others; empty is the agent's own user",
+    ),
     Setting("af_render_nice", "int", 10, "how nice tasks are to other processes", "", 0, 19),
     Setting("af_render_hddspace_path", "text", "/", "path whose free space is measured", windows="C:\\"),
     Setting("af_task_post_limit_sec", "float", 16.0, "time for each command after a task; 0 is no limit", "s", 0.0),

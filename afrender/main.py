@@ -32,6 +32,7 @@ from afnet.api.credentials import find_token
 from afnet.client.link import Link
 from afnet.client.servers import Address, find_servers
 from afnet.wire.messages import Hello
+from afrender.accounts import Accounts
 from afrender.agent import Agent
 from afrender.desk import Desk
 from afrender.folder import AgentFolder
@@ -208,6 +209,7 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
     running.set_default_executor(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="afrender"))
     config = options.config
     rules = read_rules(config)
+    accounts = Accounts(config["run_as"], source=config.source("run_as"))
     with contextlib.ExitStack() as stack:
         host: HostProbe
         if options.fake_host:
@@ -243,6 +245,7 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
                 log_limit=int(config["log_bytes_max"]),
                 post_limit=float(config["af_task_post_limit_sec"]),
                 files=FileLimits(int(config["task_file_bytes"]), int(config["task_files_max"])),
+                accounts=accounts,
             ),
             pictures=_pictures(config),
             settings=LoopSettings(engine=f"afwatch {_version()}", nimby=options.nimby, instance=secrets.token_hex(8)),
@@ -266,6 +269,7 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
         closer = WindowCloser.of_system([str(one) for one in config["af_render_windowsmustdie"]])
         _listen_to_signals(running, loop)
         log.info("This is render %s, looking for the farm at %s.", options.name, ", ".join(map(str, options.servers)))
+        _warn_of_shared_user(Credential(folder.path), accounts)
         gc.freeze()
         link.start()
         if desk is not None and tray is not None:
@@ -286,6 +290,15 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
             await link.close("the agent leaves")
             await loop.close()
         return (1 if loop.refused is not None else 0), loop.told
+
+
+def _warn_of_shared_user(credential: Credential, accounts: Accounts) -> None:
+    """Say where tasks can read what this agent is recognised by."""
+    if credential.exists and not accounts:
+        log.warning(
+            "Tasks run as the user of this agent and can read its certificate, which is worth reporting on this node's "
+            "own tasks. With run_as they run as users of their own: docs/security.md."
+        )
 
 
 def _link(options: Options, hello: Hello, loop: AgentLoop, credential: Credential) -> Link:

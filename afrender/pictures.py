@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from afcore.ids import RunKey
+from afrender.accounts import Account
 from afrender.helper.process import HelperProcess, Trouble
 from afrender.helper.protocol import Failed, Inspect, Inspected, Setup
 
@@ -68,7 +69,7 @@ class Pictures:
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(HELPERS_MOST)
-        self._idle: list[HelperProcess] = []
+        self._idle: list[tuple[Account | None, HelperProcess]] = []
         self._all: set[HelperProcess] = set()
         self._errands: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -84,19 +85,22 @@ class Pictures:
         """The helpers that live now."""
         return list(self._all)
 
-    def make(self, key: RunKey, files: Sequence[str]) -> None:
-        """Make thumbnails of images of a run, one after the other, while everything else goes on."""
+    def make(self, key: RunKey, files: Sequence[str], account: Account | None = None) -> None:
+        """Make thumbnails of images of a run, one after the other, while everything else goes on.
+
+        ``account`` is the user as whom they are read; None is the agent's own.
+        """
         if not files or self._missing:
             return
         if len(self._errands) >= WAITING_MOST:
             log.info("No thumbnails of run %s: %d wait already.", key, len(self._errands))
             return
-        self._errand(self._make(key, list(files)))
+        self._errand(self._make(key, list(files), account))
 
-    async def _make(self, key: RunKey, files: list[str]) -> None:
+    async def _make(self, key: RunKey, files: list[str], account: Account | None) -> None:
         for file in files:
             try:
-                found = await self._inspect(file, picture=True)
+                found = await self._inspect(file, account, picture=True)
             except Trouble as trouble:
                 log.info('No thumbnail of "%s": the reader of images %s.', file, trouble.sentence)
                 continue
@@ -105,7 +109,9 @@ class Pictures:
             elif found is not None and found.wrong:
                 log.info('No thumbnail of "%s": %s.', file, found.wrong)
 
-    async def check(self, key: RunKey, files: Sequence[tuple[str, str]], wanted: Collection[str]) -> Checked:
+    async def check(
+        self, key: RunKey, files: Sequence[tuple[str, str]], wanted: Collection[str], account: Account | None = None
+    ) -> Checked:
         """Look at images that a task wrote, each with the one of the frame before (or nothing).
 
         Those in ``wanted`` get their thumbnails on the way.
@@ -113,7 +119,7 @@ class Pictures:
         checked = Checked("", [], set())
         for file, before in files:
             try:
-                found = await self._inspect(file, picture=file in wanted, before=before)
+                found = await self._inspect(file, account, picture=file in wanted, before=before)
             except Trouble as trouble:
                 if trouble.hung:
                     checked.warnings.append(f'The image "{file}" was not checked: its reader {trouble.sentence}')
@@ -148,19 +154,21 @@ class Pictures:
 
     # -- helpers -------------------------------------------------------------------------------------------------
 
-    async def _inspect(self, file: str, *, picture: bool, before: str = "") -> Inspected | None:
+    async def _inspect(
+        self, file: str, account: Account | None, *, picture: bool, before: str = ""
+    ) -> Inspected | None:
         """Return what a helper sees in a file; None when images cannot be looked at here. Raises Trouble."""
         settings = self.settings
         async with self._room:
             if self._missing:
                 return None
-            helper = await self._take()
+            helper = await self._take(account)
             try:
                 answer = await helper.ask(Inspect(file, settings.width, settings.height, picture, before))
             except BaseException:
                 await self._end(helper)
                 raise
-            self._idle.append(helper)
+            self._idle.append((account, helper))
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_later(IDLE_TIME, self._send_home)
@@ -171,14 +179,17 @@ class Pictures:
             log.warning("Images are not looked at and have no thumbnails: %s.", answer.sentence)
         return None
 
-    async def _take(self) -> HelperProcess:
+    async def _take(self, account: Account | None) -> HelperProcess:
         while self._idle:
-            helper = self._idle.pop()
-            if helper.over is None:
+            at = next((at for at, (of, _) in enumerate(self._idle) if of == account), -1)
+            # One of another user makes room: there are never more than may be.
+            known, helper = self._idle.pop(at)
+            if helper.over is None and known == account:
                 return helper
             await self._end(helper)
         settings = self.settings
-        setup = Setup(folder="", memory=settings.memory, pairs=[], windows=False, settings={})
+        numbers = [] if account is None else [account.uid, account.gid, *account.groups]
+        setup = Setup(folder="", memory=settings.memory, pairs=[], windows=False, settings={}, account=numbers)
         try:
             helper = await HelperProcess.start(setup, settings.seconds, PROGRAM)
         except (OSError, Trouble) as error:
@@ -195,7 +206,7 @@ class Pictures:
     def _send_home(self) -> None:
         self._timer = None
         idle, self._idle = self._idle, []
-        for helper in idle:
+        for _, helper in idle:
             self._errand(self._end(helper))
 
     def _errand(self, errand: Coroutine[Any, Any, None]) -> None:

@@ -69,8 +69,11 @@ def remove_folder(folder: str) -> None:
         shutil.rmtree(folder)
 
 
-def collect_files(folder: str, limits: FileLimits) -> Found:
-    """Return the files in a folder in the order of their names, and remove it; nothing when there is none."""
+def collect_files(folder: str, limits: FileLimits, *, owner: int | None = None) -> Found:
+    """Return the files in a folder in the order of their names, and remove it; nothing when there is none.
+
+    ``owner``: whose files alone are taken, where another user than ours could put any there.
+    """
     found = Found([], [])
     try:
         with os.scandir(folder) as entries:
@@ -81,7 +84,7 @@ def collect_files(folder: str, limits: FileLimits) -> Found:
         if len(found.files) >= limits.number:
             found.left.append(f"Of this task's folder {limits.number} files were sent, no more are taken")
             break
-        data = _read(os.path.join(folder, name), limits.size)
+        data = _read(os.path.join(folder, name), limits.size, owner)
         if isinstance(data, bytes):
             found.files.append((name, data))
         elif data:
@@ -90,7 +93,7 @@ def collect_files(folder: str, limits: FileLimits) -> Found:
     return found
 
 
-def _read(path: str, most: int) -> bytes | str:
+def _read(path: str, most: int, owner: int | None) -> bytes | str:
     """Return what is in a file, or why it is not taken."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -103,6 +106,8 @@ def _read(path: str, most: int) -> bytes | str:
             return "it is empty"
         descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
+            if owner is not None and os.fstat(descriptor).st_uid != owner:
+                return "it belongs to somebody else"
             data = file.read(most + 1)
     except OSError as error:
         return error.strerror or str(error)

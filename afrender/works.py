@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from afcore.commands import ProgressReading
 from afcore.ids import RunKey
 from afcore.states import RunStatus
 from afnet.wire.messages import RunSpec
+from afrender.accounts import Account, Accounts
 from afrender.helper.pool import HelperPool
 from afrender.helper.remote import RemoteReader
 from afrender.logs import LOG_LIMIT, RunLog
@@ -48,8 +51,8 @@ class WorkSettings:
     """What the surroundings decide for processes.
 
     ``folder``: for logs. ``token``: marks the agent's processes. ``shell_prefix``: words before a shell line.
-    ``log_limit``: bytes kept of one log. ``post_limit``: seconds for each command after a task; 0 is none. ``files``:
-    what is taken from a task's folder.
+    ``accounts``: as which user of this system a run is started. ``log_limit``: bytes kept of one log. ``post_limit``:
+    seconds for each command after a task; 0 is none. ``files``: what is taken from a task's folder.
     """
 
     folder: Path
@@ -58,19 +61,29 @@ class WorkSettings:
     log_limit: int = LOG_LIMIT
     post_limit: float = 16.0
     files: FileLimits = FileLimits()
+    accounts: Accounts = field(default_factory=lambda: Accounts(()))
 
 
 class Work:
     """A run that has a process, or is about to: its reader, log and process (the watcher of its process)."""
 
-    __slots__ = ("_news", "_over", "_verdict", "_works", "key", "log", "process", "reader", "stopped", "warned")
+    __slots__ = (
+        "_news", "_over", "_verdict", "_works", "account", "folder", "key", "log", "process", "reader", "stopped",
+        "warned",
+    )  # fmt: skip
 
-    def __init__(self, works: Works, key: RunKey, reader: Reader | RemoteReader, run_log: RunLog) -> None:
+    def __init__(
+        self, works: Works, key: RunKey, reader: Reader | RemoteReader, run_log: RunLog, account: Account | None
+    ) -> None:
         self._works = works
         self._news = False
         self._verdict = False
         self._over = False
         self.key = key
+        self.account = account
+        """The user as whom everything of it runs; None is the agent's own."""
+        self.folder = ""
+        """Where commands after it leave files, when that is not the run's folder beside the agent's."""
         self.reader = reader
         self.log = run_log
         self.process: RunningProcess | None = None
@@ -96,7 +109,7 @@ class Work:
         if kept:
             self.log.add(kept)
         if reader.pictures:
-            self._works.pictures.make(self.key, reader.pictures)
+            self._works.pictures.make(self.key, reader.pictures, self.account)
             reader.pictures = []
         if self._over:
             return
@@ -206,25 +219,33 @@ class Works:
         """Start the process of a run; the agent is told how that went."""
         run = action.run
         key = RunKey(run.job, run.block, run.task, run.run)
-        if self._helpers is not None and self._helpers.wants(run):
-            self._errand(self._spawn_helped(self._helpers, key, run))
+        account = self._settings.accounts.of(run)
+        if isinstance(account, CannotStart):
+            self._refuse(key, self._new_log(key), RunStatus.FAILED_TO_START, account)
+        elif self._helpers is not None and self._helpers.wants(run):
+            self._errand(self._spawn_helped(self._helpers, key, run, account))
         elif self._applications.is_slow(run):
-            self._errand(self._spawn_slowly(key, run))
+            self._errand(self._spawn_slowly(key, run, account))
         else:
-            self._spawn_prepared(key, run, self._applications.prepare(run))
+            self._spawn_prepared(key, self._applications.prepare(run), account)
 
-    async def _spawn_slowly(self, key: RunKey, run: RunSpec) -> None:
+    async def _spawn_slowly(self, key: RunKey, run: RunSpec, account: Account | None) -> None:
         reader = await self._loop.run_in_executor(None, self._applications.prepare, run, self._task_folder(key))
-        self._spawn_prepared(key, run, reader)
+        self._spawn_prepared(key, reader, account)
 
-    async def _spawn_helped(self, helpers: HelperPool, key: RunKey, run: RunSpec) -> None:
-        self._spawn_prepared(key, run, await helpers.prepare(run, self._task_folder(key)))
+    async def _spawn_helped(self, helpers: HelperPool, key: RunKey, run: RunSpec, account: Account | None) -> None:
+        self._spawn_prepared(key, await helpers.prepare(run, self._task_folder(key)), account)
 
     def _task_folder(self, key: RunKey) -> str:
         return task_folder(self._folder, key)
 
-    def _spawn_prepared(self, key: RunKey, run: RunSpec, reader: Reader | RemoteReader | CannotStart) -> None:
-        run_log = RunLog(self.log_path(key), self._settings.log_limit)
+    def _new_log(self, key: RunKey) -> RunLog:
+        return RunLog(self.log_path(key), self._settings.log_limit)
+
+    def _spawn_prepared(
+        self, key: RunKey, reader: Reader | RemoteReader | CannotStart, account: Account | None
+    ) -> None:
+        run_log = self._new_log(key)
         if isinstance(reader, CannotStart):
             self._refuse(key, run_log, RunStatus.FAILED_TO_START, reader)
             return
@@ -234,9 +255,9 @@ class Works:
         if plan.skip:
             self._refuse(key, run_log, RunStatus.SKIPPED, CannotStart("All files exist already"))
             return
-        work = Work(self, key, reader, run_log)
+        work = Work(self, key, reader, run_log, account)
         words = shell_words(plan.command, self._settings.shell_prefix)
-        launch = Launch(words, plan.folder, plan.environment, marker_text(*key, self._settings.token))
+        launch = Launch(words, plan.folder, plan.environment, marker_text(*key, self._settings.token), account)
         process = self._layer.start(launch, work)
         if isinstance(process, CannotStart):
             if isinstance(reader, RemoteReader):
@@ -284,7 +305,7 @@ class Works:
         """Look into what a good task wrote, then do what is wanted after it."""
         if judgement.checks and self.pictures.settings.check:
             ours = () if self.pictures.settings.command else judgement.pictures
-            found = await self.pictures.check(work.key, judgement.checks, ours)
+            found = await self.pictures.check(work.key, judgement.checks, ours, work.account)
             for warning in found.warnings:
                 work.warned = True
                 work.log.add(f"[ afrender: WARNING: {warning} ]\n".encode())
@@ -295,18 +316,29 @@ class Works:
             judgement = replace(judgement, pictures=left)
         commands = list(judgement.post)
         if self.pictures.settings.command and judgement.pictures:
-            folder = self._task_folder(work.key)
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            folder = self._folder_of_commands(work)
             commands += thumbnail_commands(self.pictures.settings.command, judgement.pictures, folder)
             judgement = replace(judgement, pictures=())
         wrong = await self._do_post(work, commands) if commands and not work.stopped else ""
         status = RunStatus.POST_FAILED if wrong else RunStatus.SUCCESS
         self._close_run(work, end, replace(judgement, status=status, sentence=wrong))
 
+    def _folder_of_commands(self, work: Work) -> str:
+        """Make the folder in which commands after a run leave files; another user can not enter the agent's."""
+        if work.account is None:
+            folder = self._task_folder(work.key)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            return folder
+        work.folder = tempfile.mkdtemp(prefix="afrender-")
+        os.chown(work.folder, work.account.uid, work.account.gid)
+        return work.folder
+
     async def _do_post(self, work: Work, commands: Sequence[str | list[str]]) -> str:
         plan, prefix = work.reader.plan, self._settings.shell_prefix
         marker = marker_text(*work.key, self._settings.token)
-        launches = [Launch(shell_words(one, prefix), plan.folder, plan.environment, marker) for one in commands]
+        launches = [
+            Launch(shell_words(one, prefix), plan.folder, plan.environment, marker, work.account) for one in commands
+        ]
         wrong = await run_post_commands(
             self._layer,
             launches,
@@ -341,17 +373,20 @@ class Works:
                 peak_memory=end.peak_memory,
             )
         )
-        self.pictures.make(work.key, judgement.pictures)
+        self.pictures.make(work.key, judgement.pictures, work.account)
         if judgement.found:
             self._deliver(work.key, FOUND_FILES, found_text(judgement.found))
         if isinstance(reader, RemoteReader) or self.pictures.settings.command:
             folder = self._task_folder(work.key)
             if os.path.isdir(folder):
                 self._errand(self._send_files(work.key, folder))
+        if work.folder and work.account is not None:
+            self._errand(self._send_files(work.key, work.folder, work.account.uid))
 
-    async def _send_files(self, key: RunKey, folder: str) -> None:
+    async def _send_files(self, key: RunKey, folder: str, owner: int | None = None) -> None:
         """Send what the service or a command left in the task's folder."""
-        found = await self._loop.run_in_executor(None, collect_files, folder, self._settings.files)
+        collect = partial(collect_files, folder, self._settings.files, owner=owner)
+        found = await self._loop.run_in_executor(None, collect)
         for sentence in found.left:
             log.info("Run %s: %s.", key, sentence)
         for name, data in found.files:

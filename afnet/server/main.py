@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return service_main("afserver", "Afwatch farm server", "afnet.server.main", arguments[1:])
     if arguments[:1] == ["init"]:
         return _init(arguments[1:])
+    if arguments[:1] == ["doctor"]:
+        return _doctor(arguments[1:])
     options = _parse(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -72,6 +74,29 @@ def _init(arguments: Sequence[str]) -> int:
     return init_main(config, options.name, options.password_file)
 
 
+def _doctor(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="afserver doctor",
+        description="Says how safe this server stands: addresses, keys, settings, tasks, disk, clock, versions.",
+        epilog="Ends with 0 when there is nothing to do, 1 when something is weak or wrong.",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--listen", action="append", metavar="HOST:PORT", help="as the server is started with")
+    _add_places(parser)
+    options = parser.parse_args(arguments)
+    from afnet.server.app import VERSION
+    from afnet.server.doctor import doctor_main
+
+    config: Config | AfError
+    try:
+        config = load_config(
+            {"listen": options.listen, "data_dir": options.data, "database": options.database}, file=options.config
+        )
+    except AfError as error:
+        config = error
+    return doctor_main(config, version=VERSION, as_text=not options.json)
+
+
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="folder of the server's data")
     parser.add_argument("--database", metavar="URL", help="file or postgresql:// address of the farm's database")
@@ -82,8 +107,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="afserver",
         description="The server of a render farm.",
-        epilog="`afserver init` lets a farm of many machines use it; `afserver service install` writes what a system "
-        "needs to start it by itself.",
+        epilog="`afserver init` lets a farm of many machines use it; `afserver doctor` says how safe it stands; "
+        "`afserver service install` writes what a system needs to start it by itself.",
     )
     parser.add_argument("--headless", action="store_true", help="without a window")
     parser.add_argument("--agent", action="store_true", help="with the window: let this machine work for the farm too")

@@ -40,7 +40,8 @@ class Setup(msgspec.Struct, tag=1, array_like=True):
     """The first message: what is the same for all runs. Its answer is ``Ready``.
 
     ``folder``: of modules of one's own. ``memory``: bytes that may be used. ``settings``: of this machine. ``gather``:
-    answers may come together; otherwise what was unanswered at a sudden end is what it died of.
+    answers may come together; otherwise what was unanswered at a sudden end is what it died of. ``account``: numbers of
+    the user as whom requests are answered and of its groups, the first one its own; empty is the agent's user.
     """
 
     folder: str
@@ -49,6 +50,7 @@ class Setup(msgspec.Struct, tag=1, array_like=True):
     windows: bool
     settings: dict[str, object]
     gather: bool = False
+    account: list[int] = []
 
 
 class Prepare(msgspec.Struct, tag=2, array_like=True):

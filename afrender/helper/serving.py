@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from afrender.helper.protocol import MESSAGE_LIMIT, Answer, Ready, Setup, decode_request, encode
@@ -52,6 +52,15 @@ def _limit_memory(most: int) -> None:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _become(account: Sequence[int]) -> None:
+    """Give up being the agent's user for ever."""
+    user, *groups = account
+    if sys.platform != "win32":
+        os.setgroups(groups)
+        os.setresgid(groups[0], groups[0], groups[0])
+        os.setresuid(user, user, user)
 
 
 def _end_with_parent() -> None:
@@ -133,6 +142,9 @@ def serve(make: Callable[[Setup], Answerer]) -> int:
         return 2
     _limit_memory(first.memory)
     answerer = make(first)
+    if first.account:
+        _become(first.account)
+        _end_with_parent()  # the system forgets that wish with the user
     _write(writing, encode(Ready()))
     watched = sys.platform != "linux"
     while waiting or (waiting := requests.take()):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from afrender.accounts import Account
 
 __all__ = ["CannotStart", "Exit", "Launch", "ProcessLayer", "RunningProcess", "Watcher", "marker_text", "shell_words"]
 
@@ -25,12 +28,14 @@ class Launch:
     ``folder``: the working directory; empty means the layer's own default. A missing one is an error.
     ``environment``: what is added to the agent's own variables.
     ``marker``: the value of ``AF_RUN``, unique for the run (see ``marker_text``).
+    ``account``: the user of this system as whom it runs; None is the agent's own.
     """
 
     words: Sequence[str]
     folder: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     marker: str = ""
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,8 @@ def test_a_paired_node_works_over_tls_and_its_tasks_see_nothing_of_its_credentia
     )  # fmt: skip
     for secret in secrets:
         assert secret not in seen, secret
+    # But they share its user, which it says.
+    assert "can read its certificate" in farm.log("r1.log")
     # It needs no code again.
     farm.kill_agent("r1")
     farm.start_agent("r1", "--server", str(many.away))
