@@ -317,7 +317,14 @@ class FarmServer:
 
     def _build_http(self) -> "web.Application":
         from afnet.server.http import build_http
+        from afnet.server.webpages import FarmSources
 
+        budget = self.requests.budget
+        sources = FarmSources(
+            farm=self.core.farm, fanout=self.fanout, now=self._clock.now, resources=self.resources.answer,
+            take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
+            warning=lambda: " ".join(each.sentence for each in self._notices_now()),
+        )  # fmt: skip
         return build_http(
             self.requests,
             version=VERSION,
@@ -329,6 +336,7 @@ class FarmServer:
             guests=self.door.guests,
             names=frozenset(self._config["server_names"]),
             pairing=self.secured.pairing,
+            web_pages=sources,
         )
 
     async def wait(self) -> int:

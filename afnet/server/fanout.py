@@ -12,8 +12,9 @@ Rules of this file:
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from afcore.envelope import Principal
 from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
 from afcore.rows import JobRow, RunRow
@@ -21,10 +22,9 @@ from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.board import CHUNK, KINDS, Board
-from afnet.server.native import ServerPeer
-from afnet.wire.messages import Rows, Subscribe
+from afnet.wire.messages import Message, Rows, Subscribe
 
-__all__ = ["Fanout"]
+__all__ = ["Fanout", "Screen"]
 
 _SLICE = 256
 """Rows of one flush: about 2 ms of work."""
@@ -35,12 +35,25 @@ _RETRY = 0.25
 """Seconds until a slow peer is looked at again."""
 
 
+class Screen(Protocol):
+    """Who may subscribe: a native peer, or a page of a browser."""
+
+    number: int
+    """Unique while the server runs."""
+    principal: Principal
+    slow: bool
+    """It takes less than it is sent: its turn comes later."""
+
+    def send(self, *messages: Message) -> None:
+        """Send rows with everything else of this turn of the loop."""
+
+
 class _Subscription:
     """What one peer wants to be told."""
 
     __slots__ = ("due", "filter", "gone", "id", "interval", "job", "kind", "left", "peer", "target", "version", "whole")
 
-    def __init__(self, peer: ServerPeer, wanted: Subscribe, job: int) -> None:
+    def __init__(self, peer: Screen, wanted: Subscribe, job: int) -> None:
         self.peer = peer
         self.id = wanted.id
         self.kind = wanted.kind
@@ -83,7 +96,7 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    def subscribe(self, peer: ServerPeer, wanted: Subscribe) -> None:
+    def subscribe(self, peer: Screen, wanted: Subscribe) -> None:
         """Begin (or begin anew) a subscription; BadSpec or NotFound when there is nothing like it."""
         if wanted.kind != "tasks" and wanted.kind not in KINDS:
             hint = did_you_mean(wanted.kind, (*KINDS, "tasks")) or "one of " + ", ".join((*KINDS, "tasks"))
@@ -105,13 +118,13 @@ class Fanout:
         self._flush(subscription)
         self._arm()
 
-    def unsubscribe(self, peer: ServerPeer, id: int) -> None:
+    def unsubscribe(self, peer: Screen, id: int) -> None:
         """End a subscription; nothing happens when there is none."""
         subscription = self._subscriptions.pop((peer.number, id), None)
         if subscription is not None:
             self._end(subscription)
 
-    def forget(self, peer: ServerPeer) -> None:
+    def forget(self, peer: Screen) -> None:
         """End every subscription of a peer that is gone."""
         for key in [key for key in self._subscriptions if key[0] == peer.number]:
             self._end(self._subscriptions.pop(key))
@@ -263,7 +276,7 @@ class Fanout:
         return rows, bool(left)
 
 
-def _sees_system(peer: ServerPeer) -> bool:
+def _sees_system(peer: Screen) -> bool:
     """Say whether a peer may look at the system job."""
     return peer.principal.role >= Role.GOD
 

@@ -29,9 +29,11 @@ from afnet.server.pages import ClassicPages
 from afnet.server.requests import Requests, describe_error
 from afnet.server.runfiles import PICTURES
 from afnet.server.sessions import Sessions, add_sessions
+from afnet.server.webassets import Assets, add_assets
 
 if TYPE_CHECKING:
     from afnet.server.pairing import Pairing
+    from afnet.server.webpages import FarmSources
 
 __all__ = ["build_http", "operation_table"]
 
@@ -71,11 +73,12 @@ def build_http(
     guests: Callable[[str], Principal | None] = lambda host: None,
     names: Collection[str] = (),
     pairing: "Pairing | None" = None,
+    web_pages: "FarmSources | None" = None,
 ) -> web.Application:
     """Return the application for every HTTP path of the server.
 
     ``recognise`` says whom a shown token stands for, ``guests`` who may look at the classic pages from a listed
-    network, ``names`` are those that browsers may call this server by.
+    network, ``names`` are those that browsers may call this server by, ``web_pages`` what the pages for people read.
     """
     sessions = Sessions(principal_of, recognise)
     app = web.Application(
@@ -83,7 +86,9 @@ def build_http(
     )
     app.on_response_prepare.append(protect)
     pages = _Pages(requests, sessions, figures, version)
-    add_sessions(app, sessions, pages.ask)
+    assets = Assets()
+    add_sessions(app, sessions, pages.ask, sheets=[assets.addresses[name] for name in ("look.css", "app.css")])
+    add_assets(app, assets)
     if pairing is not None:
         from afnet.server.pairing import add_pairing
 
@@ -100,6 +105,10 @@ def build_http(
     app.router.add_get("/@TMP@/{id}/{name}", pages.file)
     if classic_pages is not None:
         add_classic_pages(app, classic_pages, lambda request: guests(request.remote or "") or sessions.who(request))
+    if web_pages is not None:
+        from afnet.server.webpages import WebPages
+
+        WebPages(web_pages, sessions, pages.ask, assets).add_to(app)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 

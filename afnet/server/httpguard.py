@@ -13,10 +13,11 @@ from afnet.server.guard import browser_refusal
 
 __all__ = ["make_guard", "protect"]
 
+# Not "no-referrer": browsers would send ``Origin: null`` with our own forms, and nobody could sign in.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }

@@ -61,7 +61,8 @@ class LateHttp:
 
 
 def _import() -> None:
-    import afnet.server.http  # noqa: F401
+    import afnet.server.http
+    import afnet.server.webpages  # noqa: F401
 
 
 class _Waiting(asyncio.Protocol):

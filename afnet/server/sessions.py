@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import html
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -21,11 +21,14 @@ from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
 from afcore.states import Role
 
-__all__ = ["COOKIE", "CSRF_HEADER", "Sessions", "add_sessions"]
+__all__ = ["COOKIE", "CSRF_HEADER", "Sessions", "add_sessions", "next_of", "small_body"]
 
 COOKIE = "af_session"
 CSRF_HEADER = "X-AF-CSRF"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORMS = frozenset({"/logout"})
+"""Addresses of forms beside ``/do/…``, whose handlers check the token in a field themselves (``check_csrf``): a form
+sends no header."""
 _FORM_MOST = 16384
 
 _Ask = Callable[[str, dict[str, Any], Principal], Awaitable[Any]]
@@ -57,15 +60,24 @@ class Sessions:
         cookie = request.cookies.get(COOKIE, "")
         if cookie and self._recognise is not None:
             principal = self._recognise(cookie, origin)[0]
-            if request.method not in _SAFE:
-                given = request.headers.get(CSRF_HEADER, "")
-                if not hmac.compare_digest(given.encode("utf-8", "replace"), _csrf_of(cookie).encode()):
-                    raise NotAllowed(
-                        f"Nothing shows that a page of this server made the request: {CSRF_HEADER} is missing or old.",
-                        hint="GET /api/session answers it; load the page again.", code="csrf",
-                    )  # fmt: skip
+            if request.method not in _SAFE and request.path not in FORMS and not request.path.startswith("/do/"):
+                self.check_csrf(request, request.headers.get(CSRF_HEADER, ""))
             return principal
         return self._principal_of(request.transport)
+
+    def check_csrf(self, request: web.Request, given: str) -> None:
+        """Raise NotAllowed unless ``given`` is what a page of this server shows beside the cookie (if there is one)."""
+        cookie = request.cookies.get(COOKIE, "")
+        if cookie and not hmac.compare_digest(given.encode("utf-8", "replace"), _csrf_of(cookie).encode()):
+            raise NotAllowed(
+                f"Nothing shows that a page of this server made the request: {CSRF_HEADER} is missing or old.",
+                hint="GET /api/session answers it; load the page again.", code="csrf",
+            )  # fmt: skip
+
+    def csrf(self, request: web.Request) -> str:
+        """Return what forms of a page must show; empty for who signed in by no cookie."""
+        cookie = request.cookies.get(COOKIE, "")
+        return _csrf_of(cookie) if cookie else ""
 
     def shows(self, request: web.Request) -> bool:
         """Say whether a request shows a token or a cookie, whatever it is worth."""
@@ -80,8 +92,8 @@ class Sessions:
         return request.cookies.get(COOKIE, "")
 
 
-def add_sessions(app: web.Application, sessions: Sessions, ask: _Ask) -> None:
-    """Let people of browsers sign in and out."""
+def add_sessions(app: web.Application, sessions: Sessions, ask: _Ask, *, sheets: Sequence[str] = ()) -> None:
+    """Let people of browsers sign in and out; ``sheets`` are the addresses of the styles of the form."""
 
     async def session(request: web.Request) -> web.StreamResponse:
         """``GET /api/session``: who this is, and the token that changes must show."""
@@ -103,17 +115,17 @@ def add_sessions(app: web.Application, sessions: Sessions, ask: _Ask) -> None:
 
     async def form(request: web.Request) -> web.StreamResponse:
         """``GET /login``: the form."""
-        return _page(_next_of(request.query.get("next", "/")), "")
+        return _page(sheets, next_of(request.query.get("next", "/")), "")
 
     async def form_sent(request: web.Request) -> web.StreamResponse:
         """``POST /login``: the form filled in; sends on to the page that was wanted."""
-        fields = parse_qs((await _small_body(request)).decode("utf-8", "replace"), max_num_fields=10)
-        wanted = _next_of(fields.get("next", ["/"])[0])
+        fields = parse_qs((await small_body(request)).decode("utf-8", "replace"), max_num_fields=10)
+        wanted = next_of(fields.get("next", ["/"])[0])
         given = {name: fields.get(name, [""])[0] for name in ("name", "password")}
         try:
             made = await ask("session.login", {**given, "label": "browser"}, sessions.nobody(request))
         except AfError as error:
-            return _page(wanted, error.sentence, status=401)
+            return _page(sheets, wanted, error.sentence, status=401)
         answer = web.Response(status=303, headers={"Location": wanted})
         _set_cookie(request, answer, made)
         return answer
@@ -139,13 +151,14 @@ def _set_cookie(request: web.Request, answer: web.Response, made: dict[str, Any]
     answer.set_cookie(COOKIE, made["token"], path="/", httponly=True, samesite="Strict", secure=request.secure)
 
 
-def _next_of(text: str) -> str:
+def next_of(text: str) -> str:
     """Return a path of this server to go on to; anything else becomes the front page."""
     plain = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and "\\" not in text
     return quote(text, safe="/?&=%#-._~") if plain else "/"
 
 
-async def _small_body(request: web.Request) -> bytes:
+async def small_body(request: web.Request) -> bytes:
+    """Return the body of a form.  Raises HTTPRequestEntityTooLarge for what no form of ours is."""
     data = await request.content.read(_FORM_MOST + 1)
     while not request.content.at_eof() and len(data) <= _FORM_MOST:
         data += await request.content.read(_FORM_MOST + 1 - len(data))
@@ -156,7 +169,7 @@ async def _small_body(request: web.Request) -> bytes:
 
 async def _small_json(request: web.Request) -> dict[str, Any]:
     try:
-        given = json.loads(await _small_body(request))
+        given = json.loads(await small_body(request))
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
@@ -168,33 +181,18 @@ def _object(value: dict[str, Any]) -> web.Response:
     return web.json_response(value, headers={"Cache-Control": "no-store"})
 
 
-_STYLE = (
-    "body{font:15px system-ui,sans-serif;background:#1d1f23;color:#e6e6e6;display:grid;place-items:center;"
-    "min-height:95vh;margin:0}form{display:grid;gap:10px;width:280px}h1{font-size:20px;font-weight:600;margin:0 0 8px}"
-    "label{display:grid;gap:4px;color:#a8adb5}input{font:inherit;padding:8px;border:1px solid #4a4f57;"
-    "border-radius:4px;background:#15171a;color:inherit}button{font:inherit;padding:9px;border:0;border-radius:4px;background:#3b82c4;"
-    "color:#fff;margin-top:6px}:focus-visible{outline:2px solid #7db7ea;outline-offset:1px}p{color:#f0a35e;margin:0}"
-)
-_STYLE_HASH = hashlib.sha256(_STYLE.encode()).digest()
-
-
-def _page(wanted: str, wrong: str, status: int = 200) -> web.Response:
-    import base64
-
-    said = f'<p role="alert">{html.escape(wrong)}</p>' if wrong else ""
+def _page(sheets: Sequence[str], wanted: str, wrong: str, status: int = 200) -> web.Response:
+    said = f'<p class="said t-bad" role="alert">{html.escape(wrong)}</p>' if wrong else ""
+    loaded = "".join(f'<link rel="stylesheet" href="{html.escape(sheet)}">' for sheet in sheets)
     text = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in</title>'
-        '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style>"
-        '<form method="post" action="/login"><h1>Sign in to the farm</h1>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">{loaded}</head><body class="door"><main>'
+        '<form method="post" action="/login" class="card"><h1>Sign in to the farm</h1>'
         f'{said}<input type="hidden" name="next" value="{html.escape(wanted)}">'
         '<label>Name<input name="name" autocomplete="username" autofocus required></label>'
         '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
-        "<button>Sign in</button></form></html>"
+        '<button class="act first">Sign in</button></form></main></body></html>'
     )
-    policy = (
-        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
-        f"style-src 'sha256-{base64.b64encode(_STYLE_HASH).decode()}'"
-    )
+    policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)

@@ -70,7 +70,7 @@ def test_the_form_leads_back_to_this_server_only(farm: FarmProcess) -> None:
     status, headers, page = ask(farm, "GET", "/login?next=/jobs")
     assert status == 200 and b'value="/jobs"' in page and b"<script" not in page
     policy = headers["content-security-policy"]
-    assert "default-src 'none'" in policy and "sha256-" in policy
+    assert "default-src 'none'" in policy and "style-src 'self'" in policy
     for wanted, leads in (("/jobs", "/jobs"), ("//evil.example/", "/"), ("/\\evil.example", "/"), ("http://x/", "/")):
         form = urllib.parse.urlencode({"name": "ann", "password": PASSWORD, "next": wanted}).encode()
         status, headers, _ = ask(farm, "POST", "/login", form)

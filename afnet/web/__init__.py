@@ -1,0 +1,1 @@
+"""The web pages as text: rows and figures in, HTML and pictures out; nothing here waits or knows HTTP."""

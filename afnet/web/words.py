@@ -1,0 +1,178 @@
+"""Numbers, times and states as the pages say them; the time and its zone are arguments.
+
+Rules of this file:
+- Zero is a dot, unknown is a dash; thousands stand apart by a thin space; a unit always follows.
+"""
+
+from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
+
+from afcore.rows import JobRow, RenderRow
+from afcore.states import TaskState
+
+__all__ = [
+    "DOT", "UNKNOWN", "Standing", "clock", "count", "duration", "job_reason", "job_state", "memory", "number", "plural",
+    "render_state", "share", "short",
+]  # fmt: skip
+
+DOT = "·"
+UNKNOWN = "—"
+_THIN = "\u2009"
+
+
+def number(value: float) -> str:
+    """Return a whole number with thin spaces between thousands."""
+    return f"{round(value):,}".replace(",", _THIN)
+
+
+def count(value: int) -> str:
+    """Return a number, a dot for zero."""
+    return number(value) if value else DOT
+
+
+def short(value: float) -> str:
+    """Return a number of an axis in few signs: 950, 1.2k, 3M."""
+    for size, word in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{word}"
+    return f"{value:.3g}"
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """Return ``3 jobs``, ``1 job``."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def share(value: float) -> str:
+    """Return a share (0 to 1) in percent, a dot for none."""
+    return DOT if not value else f"{value * 100:.1f} %" if value < 0.1 else f"{value * 100:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two greatest units: ``3.1 s``, ``1 m 24 s``, ``3 h 02 m``, ``2 d 4 h``."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+    return f"{number(whole // 86400)} d {whole % 86400 // 3600} h"
+
+
+def clock(at: float, now: float, zone: tzinfo | None = None) -> str:
+    """Return a clock time for today, ``yesterday 22:10``, else ``19 Nov 22:10``; a dash for never."""
+    if at <= 0:
+        return UNKNOWN
+    there, here = datetime.fromtimestamp(at).astimezone(zone), datetime.fromtimestamp(now).astimezone(zone)
+    if there.date() == here.date():
+        return there.strftime("%H:%M:%S")
+    if there.date() == here.date() - timedelta(days=1):
+        return there.strftime("yesterday %H:%M")
+    return f"{there.day} {there.strftime('%b %H:%M' if there.year == here.year else '%b %Y')}"
+
+
+def memory(mib: float) -> str:
+    """Return memory, given in MiB, in the unit that suits it."""
+    if mib >= 1024:
+        return f"{mib / 1024:.0f} GB" if mib >= 10240 else f"{mib / 1024:.1f} GB"
+    return f"{mib:.0f} MB"
+
+
+class Standing(Protocol):
+    """What of a job decides its state."""
+
+    @property
+    def counts(self) -> list[int]:
+        """Tasks in each TaskState."""
+
+    @property
+    def state(self) -> str:
+        """Its state in one word."""
+
+    @property
+    def offline(self) -> bool:
+        """It is paused."""
+
+    @property
+    def ppa(self) -> bool:
+        """It waits for an approval."""
+
+    @property
+    def time_wait(self) -> int:
+        """It waits until then, unix seconds."""
+
+
+def job_state(row: Standing, now: float) -> str:
+    """Return the state that a job is shown in (a name of the look): what needs somebody comes first."""
+    counts = row.counts
+    if row.state == "done":
+        return "DONE"
+    if row.offline:
+        return "PAUSED"
+    if counts[TaskState.ERROR]:
+        return "ERROR"
+    if row.ppa:
+        return "NEEDS_APPROVAL"
+    if counts[TaskState.RUNNING] or counts[TaskState.WAIT_RECONNECT]:
+        return "RUNNING"
+    if row.time_wait > now:
+        return "WAIT_TIME"
+    if row.state == "ready":
+        return "READY"
+    return "SUSPENDED" if counts[TaskState.SUSPENDED] else "WAIT_DEP"
+
+
+def job_reason(row: JobRow, state: str, now: float) -> str:
+    """Return what the column *Remaining, or why not* says."""
+    counts = row.counts
+    errors = counts[TaskState.ERROR]
+    if row.state == "deleting":
+        return "Is being deleted"
+    if state == "DONE":
+        return f"Took {duration(row.time_done - row.time_started)}" if row.time_started else "Nothing to do"
+    if state == "ERROR":
+        left = counts[TaskState.READY] + counts[TaskState.RUNNING] + counts[TaskState.WAIT_RECONNECT]
+        said = plural(errors, "error")
+        return f"{said}, {number(left)} to go" if left else f"Blocked by {said}"
+    if state == "WAIT_DEP":
+        names = ", ".join(f"job {id}" for id in row.waits_for[:3])
+        return f"After {names or 'other tasks'}"
+    if state == "RUNNING":
+        return _remaining(row)
+    return {
+        "PAUSED": "Paused by a person",
+        "WAIT_TIME": f"In {duration(row.time_wait - now)}",
+        "SUSPENDED": f"{number(counts[TaskState.SUSPENDED])} of {plural(sum(counts), 'task')} suspended",
+        "READY": "Next in line",
+        "NEEDS_APPROVAL": "Look at its first frames",
+    }.get(state, "")
+
+
+def _remaining(row: JobRow) -> str:
+    """Return a range for what is left, from what the done tasks took."""
+    over = row.counts[TaskState.DONE]
+    spent = sum(block.run_time_sum_ms for block in row.blocks) / 1000
+    if not over or not row.running:
+        return "Measuring"
+    left = sum(row.counts) - over - row.counts[TaskState.SKIPPED]
+    guess = spent / over * left / row.running
+    return "Under 1 min" if guess < 60 else f"{_about(guess * 0.8)} – {_about(guess * 1.25)}"
+
+
+def _about(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.0f} h"
+
+
+def render_state(row: RenderRow) -> str:
+    """Return the state that a render is shown in (a name of the look)."""
+    for word, state in (
+        ("sick", "SICK"), ("sleeping", "ASLEEP"), ("falling asleep", "FALLING_ASLEEP"), ("waking up", "WAKING"),
+        ("offline", "OFFLINE"), ("paused", "PAUSED"), ("NIMBY", "NIMBY_ALL"), ("nimby", "NIMBY_OWN"),
+    ):  # fmt: skip
+        if word in row.words:
+            return state
+    return "BUSY" if row.running else "FREE"

@@ -1,0 +1,124 @@
+"""What goes on now, in a real browser: sign-in, live rows, order, keys, contrast, and no script at all."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.processes import FarmProcess
+from tests.web.looking import PASSWORD, WAIT, looking, reads_well
+
+pytestmark = [pytest.mark.e2e]
+
+WAITS = {"numeric": True, "frame_first": 1, "frame_last": 4, "command": "true"}
+
+
+def submit(farm: FarmProcess, name: str, *, user: str = "ann", **job: object) -> int:
+    """Submit a paused job of four tasks."""
+    block = {"frame_first": 1, "frame_last": 4, "command": "echo frame @#@"}
+    return farm.submit(block, name=name, user_name=user, **{"offline": True, **job})
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("html[data-live=on]")).to_be_attached(timeout=WAIT)
+
+
+def test_who_is_not_known_is_led_to_the_form_and_back(chromium: Browser, farm: FarmProcess) -> None:
+    with looking(chromium, farm.port, name="") as page:
+        page.goto("/login?next=/farm%3Ffirst=0")
+        reads_well(page)
+        page.get_by_label("Name").fill("ann")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/farm?first=0")
+        expect(page.get_by_text("USER", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/login")
+
+
+def test_rows_change_by_themselves_and_stay_the_same_elements(chromium: Browser, farm: FarmProcess) -> None:
+    job = submit(farm, "<b>shot</b> & light")
+    with looking(chromium, farm.port) as page:
+        page.goto("/")
+        row = page.locator(f"#job-{job}")
+        expect(row).to_contain_text("<b>shot</b> & light")
+        expect(row).to_contain_text("Paused")
+        is_live(page)
+        row.evaluate("row => row.mine = true")
+        row.get_by_role("link", name="shot").focus()
+        farm.ask("job.start", ids=[job])
+        expect(row).to_contain_text("Done", timeout=WAIT)
+        expect(row).to_contain_text("100 %")
+        assert row.evaluate("row => row.mine === true && row.contains(document.activeElement)")
+        new = submit(farm, "came later")
+        expect(page.locator(f"#job-{new}")).to_contain_text("came later", timeout=WAIT)
+        farm.ask("job.delete", ids=[new])
+        expect(page.locator(f"#job-{new}:not(.gone)")).to_have_count(0, timeout=WAIT)
+        expect(page.locator("[data-rows=cells] li")).to_have_count(1)
+
+
+def test_nothing_moves_under_the_pointer(chromium: Browser, farm: FarmProcess) -> None:
+    low, high = submit(farm, "low", priority=10), submit(farm, "high", priority=200)
+    with looking(chromium, farm.port) as page:
+        page.goto("/?q=ann")
+        is_live(page)
+        page.locator("tbody[data-rows=jobs] tr").first.hover()
+        farm.ask("job.set", ids=[low], parameters={"priority": 250})
+        button = page.locator("#sort")
+        expect(button).to_contain_text("moved", timeout=WAIT)
+        places = page.locator("tbody[data-rows=jobs] tr").evaluate_all("rows => rows.map(row => row.id)")
+        assert places.index(f"job-{high}") < places.index(f"job-{low}")
+        button.click()
+        expect(button).to_be_hidden()
+        places = page.locator("tbody[data-rows=jobs] tr").evaluate_all("rows => rows.map(row => row.id)")
+        assert places.index(f"job-{low}") < places.index(f"job-{high}")
+
+
+def test_jobs_are_found_by_state_user_and_words(chromium: Browser, farm: FarmProcess) -> None:
+    submit(farm, "nova beauty", user="jo")
+    mine = submit(farm, "nova comp")
+    with looking(chromium, farm.port) as page:
+        page.goto("/jobs")
+        page.keyboard.press("/")
+        page.keyboard.type("nova")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/jobs?q=nova")
+        expect(page.locator("tbody[data-rows=jobs] tr")).to_have_count(2)
+        page.goto("/mine?q=nova")
+        expect(page.locator("tbody[data-rows=jobs] tr")).to_have_count(1)
+        page.get_by_role("link", name="Paused").first.click()
+        expect(page.locator(f"#job-{mine}")).to_be_visible()
+        page.goto("/jobs?q=nothing-like-it")
+        expect(page.get_by_text("No job matches")).to_be_visible()
+        page.get_by_role("link", name="Clear filter").click()
+        page.wait_for_url("**/jobs")
+
+
+@pytest.mark.parametrize(("phone", "dark"), [(False, True), (True, False)])
+def test_every_page_reads_well(chromium: Browser, farm: FarmProcess, phone: bool, dark: bool) -> None:
+    submit(farm, "a name " * 12)
+    with looking(chromium, farm.port, phone=phone, dark=dark) as page:
+        for path in ("/", "/mine", "/farm"):
+            page.goto(path)
+            is_live(page)
+            reads_well(page)
+
+
+def test_it_reads_without_a_script(chromium: Browser, farm: FarmProcess) -> None:
+    job = submit(farm, "plain")
+    with looking(chromium, farm.port, script=False, fresh=True) as page:
+        page.goto("/now")
+        expect(page.locator(f"#job-{job}")).to_contain_text("plain")
+        page.get_by_role("link", name="Look: as system").click()
+        expect(page.locator("html[data-theme=light]")).to_be_attached()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/login")
+
+
+def test_a_sign_in_that_was_revoked_ends_an_open_page(chromium: Browser, farm: FarmProcess) -> None:
+    with looking(chromium, farm.port, name="kim", fresh=True) as page:
+        page.goto("/")
+        is_live(page)
+        for token in farm.ask("token.list", account="kim")["rows"]:
+            farm.ask("token.revoke", id=token["id"])
+        page.wait_for_url("**/login?next=%2F", timeout=WAIT)
