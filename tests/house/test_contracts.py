@@ -29,6 +29,7 @@ CROSSINGS = [
     ("afcore.frames", "afcore.model", "submit-slice-is-alone"),
     ("afcore.store.journal", "afcore.schedule", "store-keeps-and-does-not-decide"),
     ("afnet.wire.codec", "asyncio", "wire-is-sans-io"),
+    ("afnet.web.now", "afnet.server.app", "pages-are-text"),
     ("afnet.registry", "aiohttp", "registry-is-data"),
     ("afnet.server.app", "PySide6", "net-has-no-window"),
     ("afnet.client.link", "afnet.server.app", "clients-do-not-hold-the-farm"),
@@ -56,7 +57,7 @@ def plant(tree: Path, imports: list[tuple[str, str]]) -> None:
         lines[tree / package / "__init__.py"] = []
     settings = load_settings()
     names = {name for contract in settings["contracts"] for name in contract.get("source_modules", [])}
-    packages = ("model", "rules", "evolve", "schedule", "store", "wire", "client", "server", "tray")
+    packages = ("model", "rules", "evolve", "schedule", "store", "wire", "client", "server", "tray", "web")
     for module in sorted(names | {m for m, _ in imports} | {i for _, i in imports if i.split(".")[0] in own}):
         place = tree.joinpath(*module.split("."))
         for parent in place.relative_to(tree).parents:
