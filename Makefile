@@ -31,6 +31,9 @@ BENCH_ARGS ?=
 SIM_FARMS ?= 10000
 SIM_SEEDS ?= 0:10000
 
+# Tests start hundreds of processes of the farm: whatever the shell says of it, byte code is kept and not made anew in each.
+test test-apps coverage demo: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup check house test test-apps coverage bench sim demo clean
 
 help:

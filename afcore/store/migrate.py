@@ -2,8 +2,9 @@
 
 Rules of this file:
 - Everything happens in the caller's transaction: a migration is done or not begun.
-- A fresh database gets every half at once. An older one gets its *before* halves now, which an older program still
-  can work with, and the newest *after* half at the next start; until then going back is possible.
+- A fresh database gets the tables as ``tables`` says them, without a walk through history; a test holds them against
+  what the scripts make. An older one gets its *before* halves now, which an older program still can work with, and the
+  newest *after* half at the next start; until then going back is possible.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from afcore.errors import Corrupt, TooNew
+from afcore.store.tables import metadata
 
 __all__ = ["FORMAT", "HEAD", "SCRIPTS", "migrate", "read_meta", "write_meta"]
 
@@ -48,7 +50,10 @@ def migrate(connection: Connection, place: str, *, scripts: Path = SCRIPTS, vers
     names = set(inspect(connection).get_table_names())
     if "af_meta" not in names:
         _refuse_foreign(names, place, whole=connection.dialect.name == "sqlite")
-        _upgrade(connection, scripts, "head")
+        if scripts == SCRIPTS and version == FORMAT:
+            _make(connection)
+        else:
+            _upgrade(connection, scripts, "head")
         write_meta(connection, format=version, needs=version)
         return
     needs = int(read_meta(connection, "needs") or 0)
@@ -78,8 +83,15 @@ def _refuse_foreign(names: set[str], place: str, *, whole: bool) -> None:
         )
 
 
+def _make(connection: Connection) -> None:
+    """Make the tables of this version at once."""
+    metadata.create_all(connection)
+    connection.execute(text("CREATE TABLE af_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO af_version (version_num) VALUES (:head)"), {"head": HEAD})
+
+
 def _upgrade(connection: Connection, scripts: Path, target: str) -> None:
-    from alembic import command  # late: a database that is up to date, which is the rule, never needs it
+    from alembic import command  # late: a database that is new or up to date, which is the rule, never needs it
     from alembic.config import Config
 
     config = Config()

@@ -131,10 +131,53 @@ def test_a_migration_that_fails_has_not_begun(database: Database, tmp_path: Path
     store.close()
 
 
-def test_scripts_make_the_tables_of_this_version(database: Database) -> None:
+def shape(engine: Engine) -> dict[str, object]:
+    """Return everything the database says of its tables: columns, keys, defaults, indexes."""
+    with engine.connect() as connection:
+        found = inspect(connection)
+        tables = {
+            name: (
+                sorted(
+                    (each["name"], str(each["type"]), each["nullable"], each["default"])
+                    for each in found.get_columns(name)
+                ),
+                found.get_pk_constraint(name)["constrained_columns"],
+                sorted((each["name"], tuple(each["column_names"]), each["unique"]) for each in found.get_indexes(name)),
+            )
+            for name in found.get_table_names()
+        }
+        meta = sorted(connection.exec_driver_sql("SELECT key, value FROM af_meta WHERE key IN ('format', 'needs')"))
+        revision = connection.exec_driver_sql("SELECT version_num FROM af_version").scalar()
+    engine.dispose()
+    return {"tables": tables, "meta": [tuple(row) for row in meta], "revision": revision}
+
+
+def by_scripts(folder: Path) -> partial[None]:
+    """Return a ``migrate`` that walks through every script from the first, as a database of long ago did."""
+    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return partial(migrate, scripts=folder)
+
+
+def test_a_fresh_database_is_what_the_scripts_make(database: Database, tmp_path: Path) -> None:
+    fresh: Database = SqliteDatabase(tmp_path / "fresh.db")
+    if isinstance(database, PostgresDatabase):
+        SqlStore(database, now=1.0).close()
+        made = shape(database.reader())
+        with database.connect() as connection, connection.begin():
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+    else:
+        SqlStore(fresh, now=1.0).close()
+        made = shape(fresh.reader())
+        fresh.close()
+    SqlStore(database, now=1.0, migrating=by_scripts(tmp_path / "scripts")).close()
+    assert made == shape(database.reader())
+
+
+def test_scripts_make_the_tables_of_this_version(database: Database, tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
 
-    SqlStore(database, now=1.0).close()
+    SqlStore(database, now=1.0, migrating=by_scripts(tmp_path / "scripts")).close()
     engine = database.reader()
 
     def ours(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
