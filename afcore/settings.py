@@ -78,6 +78,11 @@ _ALL = (
         "foreign_addresses", "texts", (),
         "addresses of this machine whose callers count as from another one: a tunnel or proxy ends there",
     ),
+    Setting(
+        "nearby", "bool", True,
+        "announce a server that other machines reach on their networks, and look for one there when none is named",
+    ),
+    Setting("nearby_networks", "texts", (), "addresses of this machine on whose networks; empty is all but loopback"),
     Setting("af_http_serve_dir", "text", "", "folder with the classic browser interface; empty is none"),
     Setting("classic_front_page", "bool", False, "the classic browser interface is the page at /"),
     # Jobs, when they say nothing else.

@@ -19,7 +19,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from afrender.host.mustdie import WindowCloser
 from afrender.host.overload import OverloadWatch
 from afrender.host.probe import HostProbe
 from afrender.instructions import carry_out
+from afrender.joining import ask_person, find_farm
 from afrender.loop import AgentLoop, LoopSettings
 from afrender.nimby.rules import read_rules
 from afrender.pairing import Credential, announce, needs_pairing, pair
@@ -72,6 +73,8 @@ class Options:
     user: str
     folder: Path
     servers: Sequence[Address]
+    named: bool
+    """Somebody said which servers these are."""
     config: Config
     nimby: str = ""
     headless: bool = False
@@ -98,7 +101,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except AfError as error:
         return _complain(error)
     try:
-        _enrol(options, folder)
+        options = _enrol(options, folder)
         # Tasks get the agent's environment, and nothing that the agent is recognised by.
         os.environ.pop("AF_TOKEN", None)
         code, told = asyncio.run(_run(options, folder))
@@ -111,13 +114,25 @@ def main(words: Sequence[str] | None = None) -> int:
     return carry_out(told, _machine_settings(options.config)) if told and not code else code
 
 
-def _enrol(options: Options, folder: AgentFolder) -> None:
+def _enrol(options: Options, folder: AgentFolder) -> Options:
     """Pair this agent where it was told to, or let it wait to be approved by a farm that is elsewhere."""
     credential = Credential(folder.path)
+    if not options.named and (options.code or credential.exists or not _answers(options.servers[0])):
+        ask = None if options.code else ask_person
+        servers = find_farm(options.config, credential, options.code, default=options.servers, ask=ask)
+        options = replace(options, servers=servers)
     if options.code:
         pair(options.servers, options.code, options.name, credential)
-    elif not credential.exists and (options.announce or needs_pairing(options.servers)):
+    elif not credential.exists and (options.announce or credential.expected or needs_pairing(options.servers)):
         announce(options.servers, options.name, credential)
+    return options
+
+
+def _answers(server: Address) -> bool:
+    """Say whether somebody serves there already."""
+    with contextlib.suppress(OSError), socket.create_connection(server, timeout=0.5):
+        return True
+    return False
 
 
 def render_name(environment: Mapping[str, str], host: str, *, cut_domain: bool = True) -> str:
@@ -166,6 +181,8 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> O
         user=environment.get("AF_USERNAME", ""),
         folder=folder or AgentFolder.usual(Path(platformdirs.user_data_dir("afwatch")), name),
         servers=find_servers(arguments.server, environment, configured),
+        named=arguments.server is not None or bool(environment.get("AF_SERVER", "").strip())
+        or not config.source("servers") == config.source("af_servername") == "default",
         config=config,
         nimby=arguments.nimby or "",
         headless=arguments.headless,

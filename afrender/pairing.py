@@ -9,6 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import logging
@@ -23,7 +24,7 @@ from afcore.errors import AfError, ConfigError, ConnectionLost, NotAllowed, Reje
 from afnet.api.trust import context_of, fetch_authority, fingerprint_of, is_here, shown_fingerprint, why_not
 from afnet.client.servers import Address
 
-__all__ = ["Credential", "announce", "needs_pairing", "pair"]
+__all__ = ["Credential", "announce", "is_of", "needs_pairing", "pair"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Credential:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "credential"
         """Authority, key and certificate."""
+        self.expected = ""
+        """Fingerprint of the only authority that may be pinned, when a person has seen it; empty: the first one."""
 
     @property
     def exists(self) -> bool:
@@ -62,16 +65,37 @@ class Credential:
         return context
 
     def pin(self, authority: str) -> None:
-        """Keep the authority, and make the key if there is none."""
+        """Keep the authority. Raises NotAllowed when another one is expected."""
+        if self.expected and fingerprint_of(authority) != self.expected:
+            raise NotAllowed(
+                "What answers now is not the farm that was chosen: its authority has the fingerprint "
+                f"{shown_fingerprint(fingerprint_of(authority))}.",
+                hint="Somebody may be between you and the farm.",
+            )
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write("authority.pem", authority)
         except OSError as error:
             raise ConfigError(str(self.folder), "", f"can not be written: {error.strerror or error}") from None
 
-    def keep(self, certificate: str) -> None:
-        """Keep the certificate: from now on this agent is paired."""
+    def keep(self, certificate: str, server: Address) -> None:
+        """Keep the certificate, and where the farm is: from now on this agent is paired."""
+        self._write("server", f"{server}\n")
         self._write("node.pem", certificate)
+
+    @property
+    def server(self) -> str:
+        """Where the farm was when this agent was paired; empty when it never was."""
+        with contextlib.suppress(OSError, ValueError):
+            return (self.folder / "server").read_text(encoding="ascii").strip()
+        return ""
+
+    @property
+    def authority(self) -> str:
+        """Fingerprint of the authority that is pinned; empty for none."""
+        with contextlib.suppress(OSError, ValueError):
+            return fingerprint_of((self.folder / "authority.pem").read_text(encoding="ascii"))
+        return ""
 
     def forget(self) -> None:
         """Forget certificate and key; a new pairing begins with a new key."""
@@ -128,28 +152,24 @@ def _parts(code: str) -> tuple[str, str]:
 def pair(servers: Sequence[Address], code: str, name: str, credential: Credential) -> None:
     """Become the node ``name`` of the farm that made the code. Raises an AfError with the sentence for a person."""
     secret, pinned = _parts(code)
-    trouble: AfError | None = None
-    for server in servers:
-        try:
-            authority = fetch_authority(server.host, server.port)
-        except AfError as error:
-            trouble = trouble or error
-            continue
-        if not fingerprint_of(authority).startswith(pinned):
-            raise NotAllowed(
-                f"The server at {server} is not of the farm that made this pairing code: its authority has the "
-                f"fingerprint {shown_fingerprint(fingerprint_of(authority))}.",
-                hint="Check the address; if it is right, somebody may be between you and the farm.",
-            )
-        credential.pin(authority)
-        credential.forget()
-        request, _ = credential.request(name)
-        said = _post(server, credential, "/api/pair", {"name": name, "request": request, "secret": secret}, _TIME)
-        credential.keep(str(said["certificate"]))
-        log.info("This agent belongs to the farm at %s now, as the node %s.", server, name)
-        return
-    assert trouble is not None
-    raise trouble
+    server, authority = _first(servers)
+    if not fingerprint_of(authority).startswith(pinned):
+        raise NotAllowed(
+            f"The server at {server} is not of the farm that made this pairing code: its authority has the "
+            f"fingerprint {shown_fingerprint(fingerprint_of(authority))}.",
+            hint="Check the address; if it is right, somebody may be between you and the farm.",
+        )
+    credential.pin(authority)
+    credential.forget()
+    request, _ = credential.request(name)
+    said = _post(server, credential, "/api/pair", {"name": name, "request": request, "secret": secret}, _TIME)
+    credential.keep(str(said["certificate"]), server)
+    log.info("This agent belongs to the farm at %s now, as the node %s.", server, name)
+
+
+def is_of(code: str, fingerprint: str) -> bool:
+    """Say whether a pairing code was made by the farm whose authority has a fingerprint; ConfigError as pairing."""
+    return fingerprint.startswith(_parts(code)[1])
 
 
 def announce(
@@ -159,18 +179,20 @@ def announce(
     told = ""
     while True:
         try:
-            server = _first(servers, credential)
+            server, authority = _first(servers)
+            if not credential.authority:
+                credential.pin(authority)
             request, key = credential.request(name)
             if not told:
                 log.info(
                     "This agent waits to be approved: `afcmd node list` at the farm must show the key %s, "
                     "then `afcmd node approve %s`. The farm's authority has the fingerprint %s.",
-                    key[:32], name, shown_fingerprint(fingerprint_of(_read(credential.folder / "authority.pem"))),
+                    key[:32], name, shown_fingerprint(credential.authority),
                 )  # fmt: skip
             told = told or "waits"
             said = _post(server, credential, "/api/announce", {"name": name, "request": request}, _HELD)
             if said.get("state") == "paired":
-                credential.keep(str(said["certificate"]))
+                credential.keep(str(said["certificate"]), server)
                 log.info("An administrator has approved this agent: it is the node %s now.", name)
                 return
         except ConnectionLost as error:
@@ -180,24 +202,19 @@ def announce(
             rest(_AGAIN)
 
 
-def _first(servers: Sequence[Address], credential: Credential) -> Address:
-    """Return the first server that answers; its authority is pinned if none is yet."""
+def _first(servers: Sequence[Address]) -> tuple[Address, str]:
+    """Return the first server that answers and the certificate of its authority; raises what was wrong with the first.
+
+    Whether the authority is the farm's is open.
+    """
     trouble: AfError | None = None
     for server in servers:
         try:
-            authority = fetch_authority(server.host, server.port)
+            return server, fetch_authority(server.host, server.port)
         except AfError as error:
             trouble = trouble or error
-            continue
-        if not (credential.folder / "authority.pem").exists():
-            credential.pin(authority)
-        return server
     assert trouble is not None
     raise trouble
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="ascii")
 
 
 def _post(server: Address, credential: Credential, path: str, body: dict[str, str], seconds: float) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from afcore.store.ledger import AuditRow
 from afcore.store.writer import Writer, WriterState
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.client.servers import Address
+from afnet.server.announcing import Announcer
 from afnet.server.audit import Audit
 from afnet.server.board import Board
 from afnet.server.budgets import RequestBudget
@@ -177,6 +178,10 @@ class FarmServer:
             config, data, listen, recovered.kept, self.runner, self.reception.auditor, now=clock.now
         )
         self.secured.nodes.on_ended = self._rights_ended
+        authority = self.secured.authority
+        self._announcer = Announcer(
+            config, fingerprint=authority.fingerprint if authority else "", foreign=config["foreign_addresses"]
+        )
         self.keeper = Keeper(
             core,
             self.runner,
@@ -305,6 +310,7 @@ class FarmServer:
         self.door.on_http = self.http
         await self.door.open()
         self.http.start()
+        self._announcer.start(self.door.addresses)
         # Callers are not kept waiting for it, and it is true at any moment.
         self._checking = self._loop.call_later(_CHECK_AFTER, self._check)
 
@@ -354,6 +360,7 @@ class FarmServer:
         """Stop in order: nothing that was acknowledged is lost, nothing new is taken."""
         if self._checking is not None:
             self._checking.cancel()
+        await self._loop.run_in_executor(None, self._announcer.stop)
         await self.door.close()
         await self.reception.close()
         self.classic.monitors.close()

@@ -36,6 +36,7 @@ class FarmProcess:
             "XDG_DATA_HOME": str(folder / "share"),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "AF_SERVER": f"127.0.0.1:{self.port}",
+            "AF_NEARBY": "false",
         }
         self.server: subprocess.Popen[str] | None = None
         self.agents: dict[str, subprocess.Popen[str]] = {}

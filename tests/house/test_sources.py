@@ -23,6 +23,7 @@ PARTS: dict[str, list[str]] = {
     "prometheus_client": ["afnet.server.metrics"],
     "alembic": ["afcore.store"],
     "cryptography": ["afnet.server", "afrender.pairing"],
+    "ifaddr": ["afnet.client.nearby"],
     "jeepney": ["afrender.nimby"],
     "wakeonlan": ["afrender.wake"],
     "apprise": ["afrender.notify"],
@@ -36,6 +37,7 @@ PARTS: dict[str, list[str]] = {
     "rich": ["afnet.cli", "afnet.demo"],
     "sqlalchemy": ["afcore.store"],
     "uvloop": ["afnet.server.main"],
+    "zeroconf": ["afnet.client.nearby", "afnet.server.announcing"],
 }
 # Where a person reads what is printed.
 PRINTERS = (
