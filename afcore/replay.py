@@ -41,7 +41,7 @@ from afcore.outcome import Entry
 from afcore.recount import recount
 from afcore.states import Role, TaskState
 
-__all__ = ["Replay", "recover"]
+__all__ = ["PastFarm", "Replay", "farm_then", "recover"]
 
 _BlockKey = tuple[int, int]
 _Begun = dict[int, tuple[RunStarted, float]]
@@ -303,6 +303,39 @@ class Replay:
         for job in self.farm.jobs.values():
             job.version = max(job.version, max((block.version for block in job.blocks), default=0))
         recount(self.farm)
+
+
+class PastFarm(NamedTuple):
+    """A farm as it was at an instant: to be read, never given a command."""
+
+    farm: Farm
+    changed: float
+    """When the last thing happened that is in it, unix seconds; 0 when that is not known."""
+
+
+def farm_then(
+    stored: Stored | None, bodies: Iterable[bytes], open: Iterable[Entry] = (), *, defaults: Defaults | None = None
+) -> PastFarm:
+    """Return the farm that an image, the bodies of the batches after it and some entries of an open batch made.
+
+    ``defaults``: the studio's settings, which are today's.  Nothing restarts: what ran then runs.
+    """
+    farm = Farm() if stored is None else load_farm(stored)
+    if defaults is not None:
+        farm.defaults = defaults
+    replay = Replay(farm)
+    changed = 0.0
+    for body in bodies:
+        entries = decode_entries(body)
+        replay.entries(entries)
+        if entries:
+            changed = entries[-1].at
+    rest = list(open)
+    if rest:
+        replay.entries(rest)
+        changed = rest[-1].at
+    replay.finish()
+    return PastFarm(farm, changed)
 
 
 def recover(

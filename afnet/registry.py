@@ -20,7 +20,7 @@ from afnet.operations import command as _command
 from afnet.operations import query as _query
 from afnet.operations import server as _server
 
-__all__ = ["OPERATIONS", "Operation", "find_operation"]
+__all__ = ["OPERATIONS", "PAST_VIEWS", "Operation", "find_operation"]
 
 
 def find_operation(name: str) -> Operation:
@@ -211,6 +211,13 @@ def _pool_ticket(bound: dict[str, Any]) -> commands.SetPools:
 def _render_ticket(bound: dict[str, Any]) -> commands.SetRenders:
     return commands.SetRenders([bound["name"]], {"tickets_host": {bound["ticket"]: bound["count"]}})
 
+
+PAST_VIEWS = (
+    "job.list", "job.show", "job.spec", "job.tasks", "job.why", "job.error-hosts", "task.list", "task.show",
+    "render.list", "render.show", "run.list", "user.list", "user.show", "pool.list", "pool.show", "pool.tickets",
+    "pool.members", "branch.list", "branch.show", "parameters.show", "farm.export", "farm.check",
+)  # fmt: skip
+"""Operations that can be asked of the past: what a farm alone answers."""
 
 _OPERATIONS: Iterable[Operation] = (
     # Jobs
@@ -417,6 +424,25 @@ _OPERATIONS: Iterable[Operation] = (
                     help="job, block, render, user, pool or branch."),
            Argument(name="things", kind="names", positional=True, required=True,
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
+    # The past
+    _server("past.show", "Show a view of the farm as it was at an instant.",
+            Argument(name="at", kind="number", required=True, least=0, help="The instant (unix seconds)."),
+            Argument(name="view", kind="text", default="job.list", choices=PAST_VIEWS,
+                     help="The operation that shows it: job.list, render.list, job.show, ..."),
+            Argument(name="arguments", kind="parameters", default={}, help="The arguments of that operation."),
+            role=Role.USER, owner="any", audited=False),
+    _server("past.span", "Show which part of the farm's past is kept.", role=Role.USER, owner="any", audited=False),
+    _server("past.changes", "List who changed what between two times, newest first.",
+            Argument(name="since", kind="number", default=0, least=0, help="From this time (unix seconds)."),
+            Argument(name="until", kind="number", default=0, least=0, help="Before this time (unix seconds); now."),
+            Argument(name="who", kind="text", default="", help="Only what this user did."),
+            Argument(name="action", kind="text", default="", help="Only this operation, or those that begin so: job."),
+            Argument(name="text", kind="text", default="", help="Only changes whose words hold this."),
+            Argument(name="job", kind="integer", default=0, least=0, help="Only what was done to this job."),
+            Argument(name="render", kind="text", default="", help="Only what was done to this render."),
+            Argument(name="nodes", kind="flag", default=False, help="Also what render nodes did."),
+            _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number."),
+            role=Role.USER, owner="any", audited=False),
     # Statistics
     _query("statistics.show", "Show figures of the past: finished runs and deleted jobs, by name and by time.",
            Argument(name="by", kind="text", default="total",

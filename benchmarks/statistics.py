@@ -98,7 +98,7 @@ CHARTS: dict[str, tuple[tuple[int, int], dict[str, object]]] = {
     "the 100 jobs of most time, a year": (WHOLE, {"by": "job", "order": "run_seconds"}),
     "one user by day, a year": (WHOLE, {"where": {"user": "user07"}, "per": "day"}),
     "hosts of one user and service, a day": (
-        (MONTH[0], MONTH[0] + 86_400), {"by": "host", "where": {"user": "user07", "service": "generic"}},
+        (MONTH[0], MONTH[0] + 86_400), {"by": "host", "where": {"user": "user07", "service": SERVICES[7]}},
     ),
 }  # fmt: skip
 OF_ROWS = ("hosts of one user and service, a day", "host by errors, a month")

@@ -251,6 +251,8 @@ class Store(Protocol):
 
     epoch: int
     """Epoch of this leader."""
+    address: str
+    """How ``opening.open_past`` finds its past from another process, maybe with a password; empty when it cannot."""
     last_seq: int
     """Number of the newest committed batch."""
 

@@ -24,6 +24,10 @@ class Database(Protocol):
 
     place: str
     """The database in words a person knows, without a password."""
+    address: str
+    """How ``opening.open_past`` finds it from another process; it may hold a password."""
+    one_view: str
+    """The statement after which a reader's connection sees the database as it is now, until COMMIT."""
     errors: tuple[type[Exception], ...]
     """What the driver and SQLAlchemy raise."""
 

@@ -64,13 +64,16 @@ _APPEND = text(
     "INSERT INTO af_journal (seq, at, epoch, format, body, total, last_run, last_job)"
     " VALUES (:seq, :at, :epoch, :format, :body, :total, :last_run, :last_job)"
 )
-_READ = text("SELECT seq, at, epoch, format, body FROM af_journal WHERE seq > :seq ORDER BY seq LIMIT :limit")
+_READ = text(
+    "SELECT seq, at, epoch, format, body FROM af_journal"
+    " WHERE seq > :seq AND seq <= :last ORDER BY seq LIMIT :limit"
+)
 
 
 def read_after(query: Callable[..., Sequence[Sequence[object]]], seq: int, last: int) -> Iterator[JournalBatch]:
     """Yield the batches after ``seq`` up to ``last``, none missing, each checked; ``query`` runs one statement."""
     while seq < last:
-        rows = query(_READ, {"seq": seq, "limit": _READ_AT_ONCE})
+        rows = query(_READ, {"seq": seq, "last": last, "limit": _READ_AT_ONCE})
         if not rows:
             check_follows(last + 1, seq)
         for number, at, epoch, written, body in rows:

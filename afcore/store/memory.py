@@ -49,6 +49,8 @@ class _Disk:
 class MemoryStore:
     """A Store without a disk. ``fail`` plays a broken one: while set, every write raises it."""
 
+    address = ""
+
     def __init__(self, *, created: float = 0.0) -> None:
         self._disk = _Disk(created)
         self._open()

@@ -13,8 +13,9 @@ from afcore.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from afcore.store.database import Database
+    from afcore.store.past import SqlPast
 
-__all__ = ["DATABASE_NAME", "open_store"]
+__all__ = ["DATABASE_NAME", "open_past", "open_store"]
 
 DATABASE_NAME = "afwatch.db"
 """Name of the SQLite file in the data folder."""
@@ -52,6 +53,19 @@ def open_store(database: str = "", *, data: Path | None = None, now: float = 0.0
         from afcore.store.sqlite import SqliteDatabase
 
         return _open(SqliteDatabase(path), now, held.pop_all())
+
+
+def open_past(address: str) -> "SqlPast":
+    """Open the past of a farm for reading, beside its server: ``address`` is its store's."""
+    from afcore.store.past import SqlPast
+
+    if address.startswith("postgresql:"):
+        from afcore.store.postgres import PostgresDatabase
+
+        return SqlPast(PostgresDatabase(address))
+    from afcore.store.sqlite import SqliteDatabase
+
+    return SqlPast(SqliteDatabase(_sqlite_path(address, None)))
 
 
 def _plain(address: str) -> str:

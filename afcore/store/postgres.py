@@ -73,6 +73,7 @@ class PostgresDatabase:
     """The farm's database behind ``address`` (``postgresql://user:password@host/name``)."""
 
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, psycopg2.Error)
+    one_view = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, address: str) -> None:
         try:
@@ -82,6 +83,7 @@ class PostgresDatabase:
                 "", "database", "the address is not one", hint="write postgresql://user:password@host/name"
             ) from error
         self._url: URL = url.set(drivername="postgresql+psycopg2")
+        self.address = "postgresql:" + self._url.render_as_string(hide_password=False).partition(":")[2]
         host = url.host or url.query.get("host") or "this machine"
         self.place = f"the PostgreSQL database {url.database or url.username or ''} at {host}"
         if url.port is not None:

@@ -107,10 +107,14 @@ def manifests(connection: Connection) -> list[Manifest]:
     return [Manifest(seq=seq, at=at, size=size, journal=total) for seq, at, size, total in rows]
 
 
-def read_newest(connection: Connection) -> Snapshot | None:
-    """Return the newest complete state, put together from every snapshot that holds a part of it."""
+def read_newest(connection: Connection, until: int | None = None) -> Snapshot | None:
+    """Return the newest complete state, put together from every snapshot that holds a part of it.
+
+    With ``until`` the newest of those up to that batch: the past.
+    """
     newest = connection.execute(
-        text("SELECT seq, at, format FROM af_snapshot WHERE complete ORDER BY seq DESC LIMIT 1")
+        text("SELECT seq, at, format FROM af_snapshot WHERE complete AND seq <= :until ORDER BY seq DESC LIMIT 1"),
+        {"until": _LAST if until is None else until},
     ).first()
     if newest is None:
         return None
@@ -147,6 +151,8 @@ def read_newest(connection: Connection) -> Snapshot | None:
     )
 
 
+_LAST = 2**63 - 1
+"""No batch has a greater number."""
 _ADVICE = "put back the newest copy of the data folder"
 _NEWEST_JOBS = text(
     "SELECT s.job, s.part, s.body FROM af_snapshot_job s JOIN"

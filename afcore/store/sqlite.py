@@ -47,10 +47,12 @@ class SqliteDatabase:
     """The farm's database in the file ``path``. ``settings`` are for tests that show what they are good for."""
 
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
+    one_view = "BEGIN"
 
     def __init__(self, path: Path, *, settings: Sequence[str] = ()) -> None:
         self.path = path
         self.place = f"the database file {path}"
+        self.address = f"sqlite:///{path}"
         self._settings = (*_SETTINGS, *settings)
         self._engine: Engine | None = None
         self._inserts: dict[tuple[str, int], str] = {}

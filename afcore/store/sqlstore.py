@@ -51,6 +51,7 @@ class SqlStore:
         migrating: Callable[[Connection, str], None] = migrate,
     ) -> None:
         self._database = database
+        self.address = database.address
         self._on_close = on_close
         self._connection: Connection | None = None
         self._unsure = False

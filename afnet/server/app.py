@@ -59,6 +59,7 @@ from afnet.server.metrics import Figures
 from afnet.server.networks import read_networks
 from afnet.server.notices import Notices
 from afnet.server.pages import ClassicPages
+from afnet.server.past import Past
 from afnet.server.quarantine import Quarantine, put_offline
 from afnet.server.queries import Queries
 from afnet.server.reception import Reception
@@ -213,6 +214,10 @@ class FarmServer:
             config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board,
             noted=self.reception.noted, now=clock.now, loop=loop,
         )  # fmt: skip
+        self.past = Past(
+            farm, store, defaults=lambda: defaults_of(self._config), keep=self._past_kept, settled=self._settled,
+            now=clock.now, loop=loop,
+        )  # fmt: skip
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
             farm,
@@ -237,6 +242,7 @@ class FarmServer:
             **self.reception.accounts.operations,
             **self.statistics.operations,
             **self.secured.operations,
+            **self.past.operations,
         }
         self.renders = Renders(farm, self.runner, remove_files=self.files.remove_job, coming=coming, loop=loop)
         self.requests.seats = self.renders.at
@@ -371,6 +377,7 @@ class FarmServer:
         await self.statistics.stop()
         self.runner.stop()
         self.resources.cancel()
+        await self._loop.run_in_executor(None, self.past.stop)
         await self._loop.run_in_executor(None, self.resources.stop)
         await self._loop.run_in_executor(None, self.writer.stop)
         await self._loop.run_in_executor(None, self.files.stop)
@@ -472,6 +479,16 @@ class FarmServer:
         if away is not None:
             notices.append(NoticeRow(2, f"{away.sentence}; until it is back nothing new starts.", away.hint))
         return notices
+
+    def _settled(self, function: Callable[[], None]) -> None:
+        """Call ``function`` when what was applied so far is durable; at once while the database is away."""
+        if self.runner.away is None:
+            self.runner.after_commit(function)
+        else:
+            function()
+
+    def _past_kept(self) -> dict[str, Any]:
+        return {"keep_days": self._config["journal_keep_days"], "keep_bytes": self._config["journal_keep_bytes"]}
 
     def _farm_loaded(self, reply: Any, error: AfError | None) -> None:
         if error is not None:

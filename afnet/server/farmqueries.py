@@ -87,6 +87,11 @@ class FarmQueries:
         handler = self._handlers.get(name)
         return self._slow_handlers[name](arguments)() if handler is None else handler(arguments)
 
+    def forget(self) -> None:
+        """Answer nothing more and let go of the farm."""
+        self._handlers.clear()
+        self._slow_handlers.clear()
+
     @property
     def names(self) -> frozenset[str]:
         """Every operation that is answered here."""

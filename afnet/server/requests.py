@@ -22,7 +22,7 @@ from afnet.server.people import SIGN_IN
 from afnet.server.queries import Queries
 from afnet.server.runner import Answer, Runner
 
-__all__ = ["Requests", "describe_error"]
+__all__ = ["Requests", "describe_error", "without_system"]
 
 NODE_OPERATIONS = frozenset({"render.set"})
 """What an agent asks for the person at its desk: nimby. The rule of access lets it say no more, and of itself alone."""
@@ -74,7 +74,7 @@ class Requests:
             elif operation.kind == "query":
                 bound = operation.bind(arguments)
                 if principal.role < Role.GOD:
-                    answer = _without_system(name, bound, answer)
+                    answer = without_system(name, bound, answer)
                 self._query(name, bound, self._with_warning(answer))
             elif operation.kind == "server":
                 self.own[name](operation.bind(arguments), principal, answer)
@@ -127,7 +127,7 @@ class Requests:
         self._runner.post(command, principal, answer, operation=operation, initiator=initiator, action=action)
 
 
-def _without_system(name: str, arguments: dict[str, Any], answer: Answer) -> Answer:
+def without_system(name: str, arguments: dict[str, Any], answer: Answer) -> Answer:
     """Return what answers without the system job.  Raises NotFound when it is asked for by its number."""
     if arguments.get("job") == SYSTEM_JOB and not name.startswith("history."):
         raise NotFound(f"There is no job {SYSTEM_JOB}.", hint="The system job is shown to administrators.")

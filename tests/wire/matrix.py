@@ -103,6 +103,9 @@ server.status             -     -    +     +      +    +     -       -
 server.resume             -     -    -     -      -    +     -       -
 server.traffic            -     -    +     +      +    +     -       -
 config.show               -     -    -     -      -    +     -       -
+past.show                 -     -    +     +      +    +     -       -
+past.span                 -     -    +     +      +    +     -       -
+past.changes              -     -    +     +      +    +     -       -
 statistics.show           -     -    +     +      +    +     -       -
 statistics.delete         -     -    -     -      -    +     -       -
 statistics.check          -     -    -     -      -    +     -       -
