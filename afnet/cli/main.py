@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from afnet.client.blocking import BlockingClient
     from afnet.client.servers import Address
 
-__all__ = ["main", "open_client"]
+__all__ = ["do_operation", "main", "open_client"]
 
 _LOG_PIECE = 262_144
 
@@ -43,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             from afnet.cli.scene import submit_scene
 
             return submit_scene(words[1:])
+        if "at" in words:
+            from afnet.cli.past import show_past, wants_past
+
+            if wants_past(words):
+                return show_past(words)
         return _run(parse(words))
     except UsageError as error:
         _complain(str(error))
@@ -88,7 +93,7 @@ def _old_verb(words: Sequence[str]) -> int | None:
 
             return show_resources(client, given[0] if given else "", json=getattr(options, "json", False))
         arguments = arguments_of(client, verb, given)
-        return _do(client, verb.alias, arguments, options)
+        return do_operation(client, verb.alias, arguments, options)
 
 
 def _complain(sentence: str) -> None:
@@ -134,6 +139,11 @@ def _run(options: "argparse.Namespace") -> int:
         return show_path(config, options.text, json=getattr(options, "json", False))
     if options.thing == "config" and options.where is None:
         return _show_config(config, options)
+    if options.thing == "changes":
+        from afnet.cli.past import show_changes
+
+        with _client(config, options) as client:
+            return show_changes(client, options)
     name = f"config.{options.where}" if options.thing == "config" else options.operation
     operation = OPERATIONS[name]
     given = {} if options.thing == "config" else given_arguments(operation, options)
@@ -143,7 +153,7 @@ def _run(options: "argparse.Namespace") -> int:
         given = ask_secrets(operation, given)
     operation.bind(given)
     with _client(config, options) as client:
-        return _do(client, name, given, options)
+        return do_operation(client, name, given, options)
 
 
 def _config(options: "argparse.Namespace") -> "Config":
@@ -180,7 +190,7 @@ def _user() -> str:
         return ""
 
 
-def _do(client: "BlockingClient", name: str, given: dict[str, Any], options: "argparse.Namespace") -> int:
+def do_operation(client: "BlockingClient", name: str, given: dict[str, Any], options: "argparse.Namespace") -> int:
     """Do one operation and print its answer."""
     json = getattr(options, "json", False)
     if name == "job.watch":

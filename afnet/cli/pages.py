@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_pages"]
 
-_CONTINUE = {"history.runs": "before", "audit.list": "before"}
+_CONTINUE = {"history.runs": "before", "audit.list": "before", "past.changes": "before"}
 """The argument that continues a listing, where it is not ``after``."""
 
 
@@ -31,7 +31,7 @@ def print_pages(client: "BlockingClient", name: str, given: dict[str, Any], *, j
         while not single and reply["next"] is not None:
             reply = ask(client, name, {**given, argument: reply["next"]})
             rows += reply["rows"]
-        print(as_json({"rows": rows, "next": reply["next"]}))
+        print(as_json({**reply, "rows": rows, "next": reply["next"]}))
         return 0
     lines = _lines(client, name, given, argument, single)
     height = terminal_height()

@@ -19,6 +19,8 @@ _OWN = {
     "traffic": "messages and bytes by kind and peer",
     "submit-scene": "submit a scene of Blender, Nuke, Houdini, Maya, …: SCENE FIRST LAST",
     "why": "say why a job, block or task does not start, and what would start it",
+    "at": "show a view of the farm as it was: WHEN jobs, renders, users, pools, job show ID, ...",
+    "changes": "list who changed what between two times",
     "config": "print every setting of this machine and where it came from",
     "login": "sign in at the server; the sign-in is kept for this user alone",
     "logout": "end the sign-in at the server and forget it",
@@ -122,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     groups: dict[str, Any] = {}
     for operation in OPERATIONS.values():
         thing, word = operation.words
-        if thing == "config" or operation.name == "session.login":
+        if thing in ("config", "past") or operation.name == "session.login":
             continue
         if thing not in groups:
             group = things.add_parser(thing, help=_GROUPS.get(thing, thing), parents=[common])
@@ -138,6 +140,15 @@ def build_parser() -> argparse.ArgumentParser:
     why = things.add_parser("why", help=_OWN["why"], description=OPERATIONS["job.why"].help, parents=[common])
     why.add_argument("what", metavar="JOB[/BLOCK[/TASK]]", help="ids, as in 5, 5/0 or 5/0/12")
     why.set_defaults(operation="job.why", leaf=why)
+    at = things.add_parser("at", help=_OWN["at"], description=_OWN["at"], parents=[common])
+    at.add_argument("when", metavar="WHEN", help='"2026-01-31 03:12", 03:12, "yesterday 18:00", 20min, 2h, 3d (ago)')
+    at.add_argument("view", nargs="*", metavar="VIEW", help="what to show, as without `at WHEN`; jobs by default")
+    changes = things.add_parser("changes", help=_OWN["changes"], description=_OWN["changes"], parents=[common])
+    changes.add_argument("since", metavar="FROM", help='a time: "2026-01-31 03:12", 03:12, yesterday, 2h (ago)')
+    changes.add_argument("until", metavar="TO", nargs="?", help="another; now by default")
+    for argument in OPERATIONS["past.changes"].arguments:
+        if argument.name not in ("since", "until"):
+            _add_option(changes, argument)
     config = things.add_parser("config", help=_OWN["config"], parents=[common])
     config.add_argument(
         "where", nargs="?", choices=("show", "reload"),

@@ -207,7 +207,14 @@ _WEIGHT: tuple[Column, ...] = (
     ("PROGRESS", lambda row: row["progress"]),
     ("TEXTS", lambda row: row["texts"]),
 )
+_CHANGE: tuple[Column, ...] = (
+    ("WHEN", lambda row: Moment(row["at"])),
+    ("WHO", lambda row: row["who"]),
+    ("ACTION", lambda row: row["action"]),
+    ("WHAT", lambda row: row["what"]),
+)
 TABLES: dict[str, tuple[Column, ...]] = {
+    "past.changes": _CHANGE,
     "job.list": _JOB,
     "blocks": _BLOCK,
     "task.list": _TASK,
@@ -284,6 +291,7 @@ _EMPTY = {
     "node.list": "No node was paired: renders of this machine need none. `afcmd node code` makes a pairing code.",
     "token.list": "There are no tokens.",
     "audit.list": "Nobody has done anything yet.",
+    "past.changes": "Nobody changed anything then.",
 }
 
 _DID = {
@@ -312,6 +320,8 @@ def table_for(name: str, rows: Sequence[dict[str, Any]], *, header: bool = True,
 def empty_sentence(name: str, given: Mapping[str, Any]) -> str:
     """Return what to say instead of an empty table: that there is nothing, or nothing like what was ``given``."""
     asked = [word for word in given if word not in ("limit", "after", "before", "job", "block")]
+    if name == "past.changes":
+        return _EMPTY[name]
     if name == "history.runs" and "job" in given:
         asked.append("job")
     if asked:
