@@ -212,6 +212,9 @@ def _render_ticket(bound: dict[str, Any]) -> commands.SetRenders:
     return commands.SetRenders([bound["name"]], {"tickets_host": {bound["ticket"]: bound["count"]}})
 
 
+_LATEST = 253_402_300_799
+"""Unix seconds of the last second that has a date."""
+
 PAST_VIEWS = (
     "job.list", "job.show", "job.spec", "job.tasks", "job.why", "job.error-hosts", "task.list", "task.show",
     "render.list", "render.show", "run.list", "user.list", "user.show", "pool.list", "pool.show", "pool.tickets",
@@ -426,15 +429,17 @@ _OPERATIONS: Iterable[Operation] = (
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
     # The past
     _server("past.show", "Show a view of the farm as it was at an instant.",
-            Argument(name="at", kind="number", required=True, least=0, help="The instant (unix seconds)."),
+            Argument(name="at", kind="number", required=True, least=0, most=_LATEST, help="The instant (unix seconds)."),
             Argument(name="view", kind="text", default="job.list", choices=PAST_VIEWS,
                      help="The operation that shows it: job.list, render.list, job.show, ..."),
             Argument(name="arguments", kind="parameters", default={}, help="The arguments of that operation."),
             role=Role.USER, owner="any", audited=False),
     _server("past.span", "Show which part of the farm's past is kept.", role=Role.USER, owner="any", audited=False),
     _server("past.changes", "List who changed what between two times, newest first.",
-            Argument(name="since", kind="number", default=0, least=0, help="From this time (unix seconds)."),
-            Argument(name="until", kind="number", default=0, least=0, help="Before this time (unix seconds); now."),
+            Argument(name="since", kind="number", default=0, least=0, most=_LATEST,
+                     help="From this time (unix seconds)."),
+            Argument(name="until", kind="number", default=0, least=0, most=_LATEST,
+                     help="Before this time (unix seconds); now."),
             Argument(name="who", kind="text", default="", help="Only what this user did."),
             Argument(name="action", kind="text", default="", help="Only this operation, or those that begin so: job."),
             Argument(name="text", kind="text", default="", help="Only changes whose words hold this."),

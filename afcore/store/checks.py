@@ -61,20 +61,19 @@ def check_format(written: int, what: str, *, newest: int = BODY_FORMAT) -> None:
 
 
 def choose_base(manifests: Sequence[Manifest], retention: Retention, *, now: float, journal: int) -> int:
-    """Return the number of the snapshot up to which the past may be dropped; 0 when there is none.
+    """Return the number of the snapshot up to which the past may be dropped; 0 when nothing is to be.
 
     ``manifests`` are the complete snapshots, oldest first; ``journal`` is the bytes of journal ever written. The base
-    is the newest snapshot that is old enough, or one so new that what is left fits the size; it is itself kept.
+    is the newest snapshot that is old enough, or one so new that what is left fits the size; it is itself kept. While
+    the oldest snapshot is neither, the journal before it is kept too: it is the past that was asked for.
     """
-    if not manifests:
-        return 0
-    base = 0
+    base = -1
     for place, manifest in enumerate(manifests):
         if manifest.at <= now - retention.days * DAY:
             base = place
-    for place in range(base, len(manifests)):
-        base = place
-        kept = journal - manifests[place].journal + sum(later.size for later in manifests[place:])
-        if kept <= retention.size:
+    while base < len(manifests) - 1:
+        before = manifests[base].journal if base >= 0 else 0
+        if journal - before + sum(later.size for later in manifests[max(base, 0) :]) <= retention.size:
             break
-    return manifests[base].seq
+        base += 1
+    return manifests[base].seq if base >= 0 else 0

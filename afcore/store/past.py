@@ -22,7 +22,7 @@ from afcore.store.database import Database
 from afcore.store.packing import unpack
 from afcore.store.snapshot import read_newest
 
-__all__ = ["Kept", "Moment", "SqlPast"]
+__all__ = ["Kept", "Moment", "SqlPast", "View"]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
