@@ -429,7 +429,8 @@ _OPERATIONS: Iterable[Operation] = (
                     help="Ids of jobs, JOB.BLOCK of blocks, names of renders and users, paths of pools and branches.")),
     # The past
     _server("past.show", "Show a view of the farm as it was at an instant.",
-            Argument(name="at", kind="number", required=True, least=0, most=_LATEST, help="The instant (unix seconds)."),
+            Argument(name="at", kind="number", required=True, least=0, most=_LATEST,
+                     help="The instant (unix seconds)."),
             Argument(name="view", kind="text", default="job.list", choices=PAST_VIEWS,
                      help="The operation that shows it: job.list, render.list, job.show, ..."),
             Argument(name="arguments", kind="parameters", default={}, help="The arguments of that operation."),

@@ -15,7 +15,10 @@ SNAPSHOTS = [Manifest(seq=10 * day, at=DAY * day, size=100, journal=1000 * day) 
 @pytest.mark.parametrize(
     ("retention", "base"),
     [
-        (Retention(), 10),
+        (Retention(), 0),
+        (Retention(days=4.0), 10),
+        (Retention(size=5400), 0),
+        (Retention(size=5399), 10),
         (Retention(days=2.5), 20),
         (Retention(days=0), 40),
         (Retention(size=4400), 10),
