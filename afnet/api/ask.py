@@ -1,16 +1,22 @@
 """Asks the farm in its JSON dialect, one short connection each: standard library only.
 
-A server that cannot be reached is passed over; one that was reached and then lost may have done what was asked.
+A server that cannot be reached is passed over; one that was reached and then lost may have done what was asked. One
+whose authority is known is asked over TLS. Who has a token shows it, over TLS and on this machine only, as HTTP: the
+other framing has no room for one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from afcore.errors import ConnectionLost, TheirFault, TimedOut
+from afcore.errors import ConfigError, ConnectionLost, TheirFault, TimedOut
+from afnet.api.credentials import find_token
+from afnet.api.trust import client_context, why_not
 
 __all__ = ["ask_farm", "exchange"]
 
@@ -58,11 +64,39 @@ def exchange(
             continue
         with connection:
             connection.settimeout(answer_timeout)
-            return _exchange(connection, data, server, answer_timeout, expect_answer)
+            try:
+                connection, token = _secured(connection, server)
+            except ssl.SSLError as error:
+                tried.append(str(why_not(f"{server[0]}:{server[1]}", error)))
+                continue
+            with connection:
+                whole = _with_token(data, server, token) if token and data.startswith(b"AFANASY") else data
+                return _exchange(connection, whole, server, answer_timeout, expect_answer)
     raise ConnectionLost(
         "No farm server answers at " + (", ".join(tried) or "any address: none is configured") + ".",
         hint="is afserver running there, and do servers or af_servername name it?",
     )
+
+
+def _secured(connection: socket.socket, server: tuple[str, int]) -> tuple[socket.socket, str]:
+    """Return the connection to speak over, TLS where the server's authority is known, and the token to show there."""
+    try:
+        context = client_context(*server)
+    except ConfigError:
+        return connection, ""  # a server of the old system, or one that lists this network: it is shown nothing
+    token = find_token(*server)
+    return (connection if context is None else context.wrap_socket(connection)), token
+
+
+def _with_token(data: bytes, server: tuple[str, int], token: str) -> bytes:
+    """Return a text message of the dialect as an HTTP request that shows a token."""
+    body = data[data.index(b"JSON") + 4 :]
+    host = f"[{server[0]}]" if ":" in server[0] else server[0]
+    head = (
+        f"POST / HTTP/1.1\r\nHost: {host}:{server[1]}\r\nAFANASY: {len(body)}\r\nContent-Length: {len(body)}\r\n"
+        f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("latin-1", "replace") + body
 
 
 def _exchange(
@@ -96,7 +130,12 @@ def _read(connection: socket.socket) -> bytes:
         if not piece:
             break
         data += piece
-        if size < 0:
+        if size < 0 and data.startswith(b"HTTP/"):
+            end = data.find(b"\r\n\r\n")
+            found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", data[:end]) if end >= 0 else None
+            if found is not None:
+                start, size = end + 4, int(found.group(1))
+        elif size < 0:
             word = data.find(b"JSON", 0, _MOST_HEADER)
             words = bytes(data[:word]).split()
             if word >= 0 and len(words) == 2 and words[1].isdigit():

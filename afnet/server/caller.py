@@ -308,6 +308,8 @@ class Caller(asyncio.Protocol):
         who: Principal | NotAllowed | None = self._refusal or self._principal
         if self._node:
             who = NotAllowed(_NODES_ONLY)
+        elif head is not None and "authorization" in head.headers and (self._secure or not self._distant):
+            who = self._shown(head.headers["authorization"])
         elif self._refusal is not None and not self._full:
             who = self._door.guests(self.host) or self._refusal
         assert who is not None
@@ -321,6 +323,17 @@ class Caller(asyncio.Protocol):
         # It stays a stranger until its request is whole: who sends slowly is the first to go when there is no room.
         whole = partial(self._door.settled, self)
         self._hand_over(ClassicConnection(self._door.on_classic, who, head=head, count=count, on_whole=whole))
+
+    def _shown(self, authorization: str) -> Principal | NotAllowed:
+        """Return who shows a token in the head of a classic request: whom it stands for, no more and no less."""
+        kind, _, token = authorization.partition(" ")
+        recognise = self._door.peers.recognise
+        if kind.lower() != "bearer" or recognise is None or self._full:
+            return self._refusal or NotAllowed("This kind of authorization is not known here.", hint="Show a token.")
+        try:
+            return recognise(token.strip(), self.host)[0]
+        except NotAllowed as refused:
+            return refused
 
     def _hand_over(self, inner: asyncio.Protocol) -> None:
         """Give everything that came, from the first byte on, to the protocol that speaks this language."""

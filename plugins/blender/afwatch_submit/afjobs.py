@@ -9,11 +9,15 @@ import json
 import os
 import re
 import socket
+import ssl
+import sys
 import urllib.error
 import urllib.request
 
-__all__ = ["SubmitError", "blender_block", "frame_pattern", "fusion_block", "make_job", "natron_block", "quoted",
-           "read_pools", "send_job", "server_address"]  # fmt: skip
+__all__ = [
+    "SubmitError", "blender_block", "find_authority", "find_token", "frame_pattern", "fusion_block", "make_job",
+    "natron_block", "quoted", "read_pools", "send_job", "server_address",
+]  # fmt: skip
 
 DEFAULT_SERVER = "127.0.0.1:51000"
 _TIMEOUT = 20.0
@@ -29,13 +33,93 @@ def server_address(text=""):
     return found if ":" in found else found + ":51000"
 
 
+def _is_here(host):
+    return host == "localhost" or host == "[::1]" or host.startswith("127.")
+
+
+def _folder(share):
+    """Return the folder of this user's sign-ins, or of the secrets that servers of this user leave (``share``)."""
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA") or home, "afwatch", "afwatch")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Application Support", "afwatch")
+    if share:
+        return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "afwatch")
+    return os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "afwatch")
+
+
+def _private(path):
+    """Return the object in a file that only its owner may read; empty when there is none, or others may."""
+    try:
+        with open(path, "rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+                return {}
+            found = json.loads(file.read().decode("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def find_token(address):
+    """Return what to show the server at ``HOST:PORT``, as every program of the farm finds it; empty for nothing."""
+    given = os.environ.get("AF_TOKEN", "").strip()
+    if given:
+        return given
+    signed = _private(os.path.join(_folder(False), "tokens.json")).get(address)
+    if isinstance(signed, dict):
+        return str(signed.get("token", ""))
+    host, _, port = address.rpartition(":")
+    name = "%s-%s.json" % (socket.gethostname().lower(), port)
+    said = _private(os.path.join(_folder(True), "secrets", name)) if _is_here(host) else {}
+    # Only the very address that the server named: another program may listen at another one.
+    return str(said.get("secret", "")) if address in said.get("addresses", ()) else ""
+
+
+def find_authority(address):
+    """Return the file of the authority that the server at ``HOST:PORT`` must have; empty for none."""
+    host, _, port = address.rpartition(":")
+    plain = host.strip("[]").lower()
+    kept = os.path.join(_folder(False), "authorities", "%s-%s.pem" % (re.sub("[^A-Za-z0-9._-]", "_", plain), port))
+    if os.path.exists(kept):
+        return kept
+    return "" if _is_here(host) else os.environ.get("AF_AUTHORITY", "").strip()
+
+
+def _context(address):
+    """Return how to speak TLS with a server; None for plain, on this machine. Raises SubmitError."""
+    authority = find_authority(address)
+    if not authority:
+        if _is_here(address.rpartition(":")[0]):
+            return None
+        raise SubmitError(
+            "The farm at %s is on another machine, and its certificate authority is not known here: run "
+            "`afcmd --server %s trust`, or name its file in AF_AUTHORITY." % (address, address)
+        )
+    # The authority signs for one farm and for nobody else's servers, so the name in the certificate does not matter.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    try:
+        context.load_verify_locations(cafile=authority)
+    except (OSError, ssl.SSLError) as error:
+        raise SubmitError("%s can not be read as a certificate authority: %s" % (authority, error)) from None
+    return context
+
+
 def _ask(server, path, body=None):
     data = None if body is None else json.dumps(body).encode("utf-8")
-    request = urllib.request.Request("http://" + server_address(server) + path, data=data)
+    address = server_address(server)
+    context = _context(address)
+    request = urllib.request.Request(("https://" if context else "http://") + address + path, data=data)
     if data is not None:
         request.add_header("Content-Type", "application/json")
+    token = find_token(address)
+    if token:
+        request.add_unredirected_header("Authorization", "Bearer " + token)
+    # A proxy of the network has no business between a program and its farm.
+    handlers = [urllib.request.ProxyHandler({})] + ([urllib.request.HTTPSHandler(context=context)] if context else [])
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT) as answer:
             return json.loads(answer.read().decode("utf-8"))
     except urllib.error.HTTPError as error:
         raise SubmitError(_refusal(error.read(), error.code)) from None
