@@ -1,8 +1,9 @@
 """Reading finished runs from a database, on a connection that never writes."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Row, Select, select
 
 from afcore.store import sqlledger
 from afcore.store.base import JobRow, RunPage, RunQuery, RunRow
@@ -44,18 +45,20 @@ class SqlHistory:
             wanted = wanted.where(tasks.c.error != 0)
         if before is not None:
             wanted = wanted.where(tasks.c.seq < before)
-        rows = self._ask(RunRow, wanted)
+        rows = self._ask(RunRow, RUN_ROWS, wanted)
         more = len(rows) > limit
         rows = rows[:limit]
         return RunPage(rows=rows, next=rows[-1].seq if more and rows else None)
 
     def rows_after(self, seq: int, limit: int = 1000) -> list[RunRow]:
         """As ``History.rows_after``."""
-        return self._ask(RunRow, _columns(RUN_ROWS).where(tasks.c.seq > seq).order_by(tasks.c.seq).limit(limit))
+        wanted = _columns(RUN_ROWS).where(tasks.c.seq > seq).order_by(tasks.c.seq).limit(limit)
+        return self._ask(RunRow, RUN_ROWS, wanted)
 
     def jobs_after(self, seq: int, limit: int = 1000) -> list[JobRow]:
         """As ``History.jobs_after``."""
-        return self._ask(JobRow, _columns(JOB_ROWS).where(jobs.c.seq > seq).order_by(jobs.c.seq).limit(limit))
+        wanted = _columns(JOB_ROWS).where(jobs.c.seq > seq).order_by(jobs.c.seq).limit(limit)
+        return self._ask(JobRow, JOB_ROWS, wanted)
 
     def audit(self, query: AuditQuery, *, before: int | None = None, limit: int = 100) -> AuditPage:
         """As ``History.audit``."""
@@ -67,15 +70,19 @@ class SqlHistory:
         """As ``History.audit_after``."""
         return [sqlledger.audit_row(row) for row in self._read(sqlledger.audit_after(seq, limit))]
 
-    def _ask(self, kind: type[_Row], wanted: Select[Any]) -> list[_Row]:
-        return [kind(**row) for row in self._read(wanted)]
+    def _ask(self, kind: type[_Row], rows: RowTable, wanted: Select[Any]) -> list[_Row]:
+        fields = rows.fields  # in the order of ``_columns``
+        return [kind(**dict(zip(fields, row))) for row in self._fetch(wanted)]
 
     def _read(self, wanted: Select[Any]) -> list[Any]:
+        return [row._mapping for row in self._fetch(wanted)]
+
+    def _fetch(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
             with self._connection.begin():
-                return list(self._connection.execute(wanted).mappings())
+                return self._connection.execute(wanted).all()
         except self._database.errors as error:
             self._drop()
             raise self._database.explain(error) from error

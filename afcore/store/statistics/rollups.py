@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from afcore.store.statistics.many import execute_many
 from afcore.store.statistics.tables import MEASURES, af_names, af_rollup
 
 __all__ = [
@@ -225,7 +226,7 @@ def add_sums(connection: Connection, sums: Sums, names: Names) -> None:
     rows = rollup_rows(connection, sums, names)
     statement = _adding(connection.dialect.name)
     for first in range(0, len(rows), _AT_ONCE):
-        connection.execute(statement, rows[first : first + _AT_ONCE])
+        execute_many(connection, statement, rows[first : first + _AT_ONCE])
 
 
 def rollup_rows(connection: Connection, sums: Sums, names: Names) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Column, Connection, Integer, Table, func, select
 
 from afcore.store.base import JobRow, RunRow
+from afcore.store.statistics.many import execute_many
 from afcore.store.statistics.rollups import Names, Sums, add_sums, fold_jobs, fold_runs
 from afcore.store.statistics.tables import FARM_TABLES, af_farms, jobs, tasks
 from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable
@@ -93,7 +94,7 @@ def _write_jobs(connection: Connection, farm: int, rows: Sequence[JobRow], zone:
 
 
 def _as_dict(row: RunRow | JobRow, farm: int, rows: RowTable) -> dict[str, Any]:
-    found = {name: getattr(row, name) for name in rows.fields}
+    found = msgspec.structs.asdict(row)
     found["farm"] = farm
     for name, source in rows.seconds:
         found[name] = found[source] // 1000
@@ -103,7 +104,7 @@ def _as_dict(row: RunRow | JobRow, farm: int, rows: RowTable) -> dict[str, Any]:
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, on PostgreSQL by one COPY. Raises ValueError or a driver's error for what cannot be held."""
     if connection.dialect.name != "postgresql":
-        connection.execute(table.insert(), rows)
+        execute_many(connection, table.insert(), rows)
         return
     names = [column.name for column in table.columns]
     lines = []
