@@ -233,7 +233,7 @@ class FarmServer:
             why=self._why,
             resources=self.resources.answer,
         )
-        self.queries.offer("statistics.show", self.statistics.show)
+        self.queries.offer("statistics.show", self.statistics.show, self.statistics.readers)
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
         self.requests.own = {
             "farm.reload": self._reload_farm,

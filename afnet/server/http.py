@@ -106,9 +106,12 @@ def build_http(
     if classic_pages is not None:
         add_classic_pages(app, classic_pages, lambda request: guests(request.remote or "") or sessions.who(request))
     if web_pages is not None:
+        from afnet.server.webhistory import add_history
         from afnet.server.webpages import WebPages
 
-        WebPages(web_pages, sessions, pages.ask, assets).add_to(app)
+        screens = WebPages(web_pages, sessions, pages.ask, assets)
+        screens.add_to(app)
+        add_history(app, screens)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 

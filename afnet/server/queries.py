@@ -9,6 +9,7 @@ Rules of this file:
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from afcore.errors import AfError, NotFound, Rejected, Unavailable
@@ -65,6 +66,7 @@ class Queries(FarmQueries):
         self._traffic = traffic
         self._settings = settings
         self._loop = loop
+        self._threads: dict[str, Executor | None] = {}
         self._handlers |= {
             "server.status": lambda arguments: self._status(),
             "server.traffic": lambda arguments: {"rows": self._traffic(), "next": None},
@@ -84,9 +86,12 @@ class Queries(FarmQueries):
             "audit.verify": lambda arguments: check_chain(self._store, arguments["known"]),
         }
 
-    def offer(self, name: str, handler: Callable[[dict[str, Any]], Callable[[], Any]]) -> None:
-        """Let a query be answered by what ``handler`` returns, which is called in a thread."""
+    def offer(
+        self, name: str, handler: Callable[[dict[str, Any]], Callable[[], Any]], threads: Executor | None = None
+    ) -> None:
+        """Let a query be answered by what ``handler`` returns, which is called in a thread (of ``threads``)."""
         self._slow_handlers[name] = handler
+        self._threads[name] = threads
 
     @property
     def kept(self) -> frozenset[str]:
@@ -106,7 +111,7 @@ class Queries(FarmQueries):
         except Rejected as error:
             answer(None, error)
             return
-        future = self._loop.run_in_executor(None, work)
+        future = self._loop.run_in_executor(self._threads.get(name), work)
         future.add_done_callback(lambda done: _finish(done, name, answer))
 
     # Jobs

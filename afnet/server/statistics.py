@@ -8,6 +8,7 @@ Rules of this file:
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ __all__ = ["Statistics"]
 _log = logging.getLogger(__name__)
 
 _Own = Callable[[dict[str, Any], Principal, Answer], None]
+_READERS = 2
+_WAITING_MOST = 40
+_READING_TIME = 20.0
+"""Seconds after which the database breaks off a question."""
 NOTHING = Lag(rows=0, seconds=0.0, trouble="", hint="")
 
 
@@ -58,6 +63,9 @@ class Statistics:
         self._noted = noted
         self._now = now
         self._loop = loop
+        self.readers = ThreadPoolExecutor(_READERS, "statistics-question")
+        """Threads in which questions are answered: few, so that many heavy ones hold nothing else up."""
+        self._waiting = 0
         self._zone: str = config["statistics_zone"]
         self._rows = False
         self.target: Target | None = None
@@ -104,6 +112,7 @@ class Statistics:
 
     async def stop(self) -> None:
         """Follow no more; what is not there yet follows after the next start."""
+        self.readers.shutdown(wait=False, cancel_futures=True)
         if self._follower is not None and self._feed is not None:
             self._feed.stop()
             await self._loop.run_in_executor(None, self._follower.stop)
@@ -209,12 +218,22 @@ class Statistics:
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-        """Return what answers ``statistics.show``, to be called in a thread."""
+        """Return what answers ``statistics.show``, to be called in a thread of ``readers``."""
         target, _ = self._known()
         now = self._now()
+        if self._waiting >= _WAITING_MOST:
+            sentence = "Too many questions about the past wait for their answers."
+            raise Rejected(sentence, hint="Ask again in a moment.", code="unavailable")
+        self._waiting += 1
 
         def work() -> dict[str, Any]:
-            with target.connected(reading=True) as connection:
+            try:
+                return read()
+            finally:
+                self._on_loop(self._answered)
+
+        def read() -> dict[str, Any]:
+            with target.connected(reading=True, seconds=_READING_TIME) as connection:
                 with connection.begin():
                     zone = zone_of(connection)
                 question = Question(
@@ -234,6 +253,9 @@ class Statistics:
             }  # fmt: skip
 
         return work
+
+    def _answered(self) -> None:
+        self._waiting -= 1
 
     def _in_thread(self, work: Callable[[], Any], answer: Answer) -> None:
         """Do something that only reads, in a thread of its own."""

@@ -82,6 +82,8 @@ class WebPages:
         self.index = JobIndex(self.farm, self.look.need, self.now)
         self.figures = FarmFigures(self.farm, sources.resources, self.now)
         self.live = LivePages(sources.fanout, self._viewer)
+        self.forget: Callable[[], None] = lambda: None
+        """Called after something was done that makes kept answers about the past wrong."""
         self.views: dict[str, Callable[[web.Request], View]] = {"now": self._now_view, "jobs": self._jobs_view,
                                                                 "farm": self._farm_view}  # fmt: skip
 
@@ -328,6 +330,7 @@ class WebPages:
         if asked is None or asked.kind not in ("command", "server") or asked.role is Role.NOBODY:
             raise NotFound(f'There is no deed "{name}".')
         await self.ask(name, arguments, principal)
+        self.forget()
         path, _, query = next_of(fields.get("next", "/")).partition("?")
         kept = {key: values[-1] for key, values in parse_qs(query).items() if key not in ("said", "ask")}
         raise web.HTTPSeeOther(f"{path}?{urlencode({**kept, 'said': 'Done.'})}")

@@ -6,13 +6,14 @@ Rules of this file:
 
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
+from urllib.parse import quote
 
 from afcore.rows import JobRow, RenderRow
 from afcore.states import TaskState
 
 __all__ = [
     "DOT", "UNKNOWN", "Standing", "clock", "count", "duration", "job_reason", "job_state", "memory", "number", "plural",
-    "render_state", "share", "short",
+    "quoted", "render_state", "share", "short",
 ]  # fmt: skip
 
 DOT = "·"
@@ -72,6 +73,11 @@ def clock(at: float, now: float, zone: tzinfo | None = None) -> str:
     if there.date() == here.date() - timedelta(days=1):
         return there.strftime("yesterday %H:%M")
     return f"{there.day} {there.strftime('%b %H:%M' if there.year == here.year else '%b %Y')}"
+
+
+def quoted(name: str) -> str:
+    """Return a name as a part of an address."""
+    return quote(name, safe="")
 
 
 def memory(mib: float) -> str:

@@ -15,7 +15,7 @@ from tests.house.files import PACKAGES, ROOT, SLICE, documents, module_name, par
 # imported nowhere in the packages.
 PARTS: dict[str, list[str]] = {
     "OpenImageIO": ["afrender.helper"],
-    "PIL": ["afrender.demo", "afrender.helper"],
+    "PIL": ["afnet.web.png", "afrender.demo", "afrender.helper"],
     "PySide6": ["afrender.tray", "afwatch"],
     "shiboken6": ["afwatch"],
     "argon2": ["afnet.server.passwords"],

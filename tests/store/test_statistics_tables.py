@@ -202,3 +202,15 @@ def test_the_drivers_that_are_here_are_told() -> None:
     assert [(row["database"], row["available"]) for row in drivers()] == [
         ("SQLite", True), ("PostgreSQL", True), ("MariaDB", True),
     ]  # fmt: skip
+
+
+def test_a_question_that_takes_too_long_is_broken_off(statistics: str) -> None:
+    place = target(statistics)
+    counting = "SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000"
+    endless = f"WITH RECURSIVE n(i) AS ({counting}) SELECT count(*) FROM n"
+    if place.kind == "mysql":
+        endless = "SELECT sum(length(md5(seq))) FROM seq_1_to_2000000000"
+    with pytest.raises(StoreError, match="took too long") as told:
+        with place.connected(reading=True, seconds=0.2) as connection, connection.begin():
+            connection.execute(text(endless))
+    assert "shorter span" in told.value.hint

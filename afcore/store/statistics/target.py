@@ -8,6 +8,7 @@ Rules of this file:
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -29,6 +30,8 @@ STATISTICS_NAME = "statistics.db"
 """Name of the SQLite file in the server's data folder."""
 
 _HINT = "write postgresql://user:password@host/name, mysql://user:password@host/name or the path of a file"
+_SLOW = "the question took too long"
+_SHORTER = "ask about a shorter span, or about one name"
 _AGAIN = "the farm goes on; the server tries again by itself"
 
 _LITE = (
@@ -149,16 +152,36 @@ class Target:
         return engine
 
     @contextmanager
-    def connected(self, *, reading: bool = False) -> Iterator[Connection]:
-        """Yield a connection; what goes wrong is raised as a StoreError with a sentence."""
+    def connected(self, *, reading: bool = False, seconds: float = 0.0) -> Iterator[Connection]:
+        """Yield a connection; what goes wrong is raised as a StoreError with a sentence.
+
+        With ``seconds`` what is asked over it is broken off after so long.
+        """
         with self.explained():
             connection = self._made().connect()
             try:
                 if reading:
                     connection.info["reading"] = True
+                if seconds:
+                    self._break_off(connection, seconds)
                 yield connection
             finally:
                 connection.close()
+
+    def _break_off(self, connection: Connection, seconds: float) -> None:
+        """Let the database itself end a statement that takes longer."""
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        if self.kind == "sqlite":
+            end = time.monotonic() + seconds
+            driver.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+            return
+        words = {"postgresql": f"SET statement_timeout = {round(seconds * 1000)}",
+                 "mysql": f"SET SESSION max_statement_time = {seconds:g}"}  # fmt: skip
+        cursor = driver.cursor()
+        cursor.execute(words[self.kind])
+        cursor.close()
+        driver.commit()
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -198,6 +221,7 @@ def _sqlite(target: Target, cause: Exception, words: str) -> tuple[str, str]:
         "NOTADB": ("it is no database", "name another file in statistics_database"),
         "BUSY": ("another program writes it", _AGAIN),
         "LOCKED": ("another program writes it", _AGAIN),
+        "INTERRUPT": (_SLOW, _SHORTER),
         "IOERR": (f"it cannot be read or written ({name})", "check the disk"),
     }
     if kind in known:
@@ -241,6 +265,7 @@ def _postgresql(target: Target, cause: Exception, words: str) -> tuple[str, str]
         "42703": (f"a column is missing: {words}", "make it with: afcmd db_updatetables"),
         "53100": ("its disk is full", f"make room; {_AGAIN}"),
         "53300": ("it has too many connections", "raise max_connections, or close other programs"),
+        "57014": (_SLOW, _SHORTER),
         "25006": ("it is read-only", "give the address of the primary server"),
     }
     classes = {
@@ -271,6 +296,7 @@ def _mysql(target: Target, cause: Exception, words: str) -> tuple[str, str]:
         1114: ("its disk is full", f"make room; {_AGAIN}"),
         1205: ("another program holds the tables", _AGAIN),
         1213: ("another program was in the way", _AGAIN),
+        1969: (_SLOW, _SHORTER),
         1053: ("it is shutting down", _AGAIN),
         2003: (f"host {target.host} does not answer", "check that MariaDB runs there, and host and port"),
         2006: ("the connection was lost", _AGAIN),

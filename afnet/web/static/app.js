@@ -191,7 +191,7 @@
       const format = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
       const old = holder.querySelector(".uplot");
       const series = found.series.map((one) => ({
-        label: one.name, stroke: colour(one.ink), width: 1.5, points: { show: found.times.length < 40 },
+        label: one.name, stroke: colour(one.ink), width: 1.5, points: { show: found.series.length === 1 && found.times.length < 40 },
         fill: found.series.length < 3 ? colour(one.ink) + "33" : undefined,
         paths: found.steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
         value: (self, value) => (value == null ? "—" : new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 }).format(value)),
@@ -200,7 +200,9 @@
         width: Math.max(260, holder.clientWidth - 32), height: found.height || 260, cursor: { sync: { key: "time" }, drag: { x: true, y: false } },
         scales: { y: { range: (self, least, most) => [Math.min(0, least || 0), found.top || (most > 0 ? most * 1.05 : 1)] } },
         axes: [
-          { stroke: ink, grid, ticks: grid },
+          { stroke: ink, grid, ticks: grid, space: 80, values: (self, values, axis, space, step) => values.map((value) => (step >= 86400
+            ? new Date(value * 1000).toLocaleDateString([], { day: "numeric", month: "short" })
+            : new Date(value * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }))) },
           { stroke: ink, grid, ticks: grid, size: 56, values: (self, values) => values.map((value) => format.format(value)), label: found.unit, labelSize: 18 },
         ],
         series: [{ value: (self, value) => (value == null ? "—" : new Date(value * 1000).toLocaleString()) }, ...series],
