@@ -34,7 +34,7 @@ SIM_SEEDS ?= 0:10000
 # Tests start hundreds of processes of the farm: whatever the shell says of it, byte code is kept and not made anew in each.
 test test-apps coverage demo: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup check house test test-apps coverage bench sim demo clean
+.PHONY: help setup check style house collect test test-apps coverage bench sim demo clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -45,17 +45,26 @@ $(STAMP): pyproject.toml tools/make-venv
 	@tools/make-venv "$(VENV)" "$(AF_PYTHON)"
 	@touch $@
 
-check: setup
+check: style house
+
+style: setup
 	@echo "ruff"
 	@$(BIN)/ruff check --quiet .
 	@echo "mypy"
 	@$(BIN)/mypy
+
+house: setup
 	@echo "import contracts and house rules"
 	@$(BIN)/python -m pytest -q tests/house
 
+# Looks at every test file once: what each of the workers would compile again is there when they begin.
+collect: setup
+	@$(BIN)/python -m pytest -q --collect-only $(PYTEST_ARGS) >/dev/null || $(BIN)/python -m pytest -q --collect-only $(PYTEST_ARGS)
+
+# mypy keeps one core busy and collecting another.  The house rules are in the suite, as all tests are.
 test: setup
 	@tools/system-packages
-	@$(MAKE) check
+	@$(MAKE) -j2 -Otarget style collect
 	@echo "the whole suite"
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

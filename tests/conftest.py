@@ -4,6 +4,8 @@ Rules of this file:
 - warnings are errors (pyproject.toml); a record at WARNING or above fails its test unless ``expected_logs`` names it;
 - a thread, child process or socket that a test leaves behind fails it;
 - settings of the person who runs the suite (``AF_…``, user folders) do not reach it; ``AF_TEST_…`` does;
+- the machine's certificate authorities count for nothing: no test talks to a stranger, and reading them would be a
+  tenth of what each start of a server costs;
 - under tests/unit and tests/sim ``time.sleep`` and real sockets are refused.
 """
 
@@ -43,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_folder] = folder = tempfile.TemporaryDirectory(prefix="afwatch-tests-")
     for name in ("DATA", "CONFIG", "CACHE", "STATE"):
         os.environ[f"XDG_{name}_HOME"] = f"{folder.name}/{name.lower()}"
+    os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
