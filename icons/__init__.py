@@ -15,15 +15,20 @@ __all__ = ["names", "path", "tokens"]
 _FOLDER = Path(__file__).resolve().parent
 
 
+@cache
+def _names() -> dict[str, None]:
+    return dict.fromkeys(sorted(file.stem for file in _FOLDER.glob("*.svg")))
+
+
 def names() -> list[str]:
     """Return the names of all icons, sorted."""
-    return sorted(file.stem for file in _FOLDER.glob("*.svg"))
+    return list(_names())
 
 
 def path(name: str) -> Path:
     """Return the SVG file of the icon; raise KeyError, naming what there is, when there is none of that name."""
     file = _FOLDER / f"{name}.svg"
-    if name not in names():
+    if name not in _names():
         raise KeyError(f"there is no icon {name!r}; there are: {', '.join(names())}")
     return file
 

@@ -12,7 +12,7 @@ FARMS = 100
 
 @pytest.mark.timeout(900)
 def test_every_waiting_task_gets_an_answer_that_holds() -> None:
-    """Ask about every waiting task of a hundred farms (``make sim`` plays ten thousand); a failure names the line that plays it again."""
+    """A failure names the line that plays its farm again; ``make sim`` plays ten thousand."""
     tally = Tally()
     for seed in range(FARMS):
         try:

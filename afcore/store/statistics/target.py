@@ -15,8 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-from psycopg2.extensions import parse_dsn
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -78,9 +76,12 @@ def parse_address(address: str, data: Path | None = None) -> URL:
             raise wrong
         return URL.create("sqlite", database=str(data / STATISTICS_NAME))
     if re.match(r"\s*\w+\s*=", address):
+        from psycopg2 import ProgrammingError  # late: a farm on SQLite needs no driver
+        from psycopg2.extensions import parse_dsn
+
         try:
             words = parse_dsn(address)
-        except psycopg2.ProgrammingError:
+        except ProgrammingError:
             raise wrong from None
         known = {"user": "username", "password": "password", "host": "host", "port": "port", "dbname": "database"}
         main = {known[word]: value for word, value in words.items() if word in known}
@@ -188,7 +189,7 @@ class Target:
         """Raise what the driver complains about as a StoreError."""
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error, psycopg2.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, *_raised_by(self.kind)) as error:
             raise self.explain(error) from error
 
     def explain(self, error: Exception) -> StoreError:
@@ -207,6 +208,15 @@ class Target:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+
+def _raised_by(kind: str) -> tuple[type[Exception], ...]:
+    """Return what the driver of a kind of database raises where SQLAlchemy does not stand between."""
+    if kind != "postgresql":
+        return ()
+    from psycopg2 import Error
+
+    return (Error,)
 
 
 def _sqlite(target: Target, cause: Exception, words: str) -> tuple[str, str]:
