@@ -189,7 +189,7 @@ class Target:
         """Raise what the driver complains about as a StoreError."""
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error, *_raised_by(self.kind)) as error:
+        except _raised_by(self.kind) as error:
             raise self.explain(error) from error
 
     def explain(self, error: Exception) -> StoreError:
@@ -211,12 +211,12 @@ class Target:
 
 
 def _raised_by(kind: str) -> tuple[type[Exception], ...]:
-    """Return what the driver of a kind of database raises where SQLAlchemy does not stand between."""
+    """Return what talking to a kind of database raises, with what its driver does where SQLAlchemy is not between."""
     if kind != "postgresql":
-        return ()
+        return (SQLAlchemyError, sqlite3.Error)
     from psycopg2 import Error
 
-    return (Error,)
+    return (SQLAlchemyError, Error)
 
 
 def _sqlite(target: Target, cause: Exception, words: str) -> tuple[str, str]:
