@@ -22,7 +22,7 @@ def holds_within(seconds: float, condition: Callable[[], object]) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], object], *, what: str, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], *, what: str, seconds: float = 60.0) -> None:
     """Wait until ``condition`` is true; fail the test with ``what`` (a phrase: "the job to be done") when it is not."""
     if not holds_within(seconds, condition):
         raise AssertionError(f"waited {seconds:g} s for {what}")

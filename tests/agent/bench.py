@@ -16,7 +16,7 @@ TOKEN = secrets.token_hex(8)
 """New for each run of the suite: two runs on one machine must not end each other's processes."""
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0, what: str = "") -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "") -> None:
     """Wait until ``condition()`` is true; fail when it is not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -52,7 +52,7 @@ class Seen:
         self.end = end
         self.over.set()
 
-    async def finish(self, seconds: float = 20.0) -> Exit:
+    async def finish(self, seconds: float = 60.0) -> Exit:
         await asyncio.wait_for(self.over.wait(), seconds)
         assert self.end is not None
         return self.end

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from aiosmtpd.smtp import AuthResult
 from afrender.reader import Applications, Reader
 from afrender.services.base import Plan
 from tests.agent.farm import spec
+from tests.ports import free_port
 
 
 class Mailbox:
@@ -46,9 +46,7 @@ class Mailbox:
 def mailbox() -> Iterator[tuple[Mailbox, str]]:
     """A mail server on a free port."""
     box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = Controller(
         box,
         hostname="127.0.0.1",
@@ -56,7 +54,7 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
         authenticator=box.authenticate,
         auth_require_tls=False,
         auth_exclude_mechanism=["LOGIN"],
-        ready_timeout=20,
+        ready_timeout=60,
     )
     # It warns of a field of its own that it fills itself.
     log = logging.getLogger("mail.log")

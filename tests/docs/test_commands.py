@@ -24,6 +24,7 @@ import pytest
 
 from tests.docs.markdown import Block, blocks, commands
 from tests.house.files import ROOT, documents
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 MARKS = ("run", "farm", "show")
@@ -91,13 +92,6 @@ def test_commands_succeed(programs: Path, tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         do(block, folder, environment(programs, folder))
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def answers(port: int) -> bool:

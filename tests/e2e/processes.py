@@ -13,7 +13,8 @@ from typing import Any
 
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
-from tests.waiting import wait_for
+from tests.ports import free_port
+from tests.waiting import holds_within, wait_for
 
 __all__ = ["FarmProcess"]
 
@@ -29,7 +30,7 @@ class FarmProcess:
         self.marks = folder / "marks"
         """Where tasks leave what the test counts."""
         self.marks.mkdir(parents=True)
-        self.port = _free_port()
+        self.port = free_port()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AF_")},
             "PYTHONPATH": str(ROOT),
@@ -64,8 +65,8 @@ class FarmProcess:
             "server.log", "afnet.server.main", "--headless", "--listen", f"127.0.0.1:{self.port}",
             "--data", str(self.data), *arguments,
         )  # fmt: skip
-        if ready:
-            wait_for(self.answers, what=f"the server to answer: {self.log('server.log')}", seconds=30)
+        if ready and not holds_within(60, self.answers):
+            raise AssertionError(f"the server does not answer: {self.log('server.log')}")
 
     def answers(self) -> bool:
         """Say whether the server takes connections."""
@@ -95,7 +96,7 @@ class FarmProcess:
         assert self.server is not None
         self.forget_client()
         self.server.send_signal(signal.SIGTERM)
-        code = self.server.wait(timeout=30)
+        code = self.server.wait(timeout=60)
         self.server = None
         return code
 
@@ -119,7 +120,7 @@ class FarmProcess:
         for process in (*self.agents.values(), self.server):
             if process is not None:
                 try:
-                    process.wait(timeout=20)
+                    process.wait(timeout=60)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -130,7 +131,7 @@ class FarmProcess:
         """Run afcmd and return what it said."""
         return subprocess.run(
             [sys.executable, "-m", "afnet.cli.main", *arguments],
-            env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, input=stdin,
+            env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120, input=stdin,
         )  # fmt: skip
 
     def forget_client(self) -> None:
@@ -184,10 +185,3 @@ class FarmProcess:
         path = self.folder / name
         path.write_text(json.dumps(job))
         return path
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

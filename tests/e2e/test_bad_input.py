@@ -126,7 +126,7 @@ def test_no_server_is_a_sentence(farm: FarmProcess) -> None:
 
 
 def exchange(farm: FarmProcess, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", farm.port), timeout=20) as caller:
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=60) as caller:
         caller.sendall(data)
         caller.shutdown(socket.SHUT_WR)
         got = b""
@@ -156,7 +156,7 @@ def test_bytes_that_are_wrong_leave_the_server_well(farm: FarmProcess, data: byt
 
 def test_a_body_that_is_too_large_is_413(farm: FarmProcess) -> None:
     head = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", farm.port), timeout=20) as caller:
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=60) as caller:
         caller.sendall(head)
         answer = caller.recv(65536)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -166,7 +166,7 @@ def test_a_body_that_is_too_large_is_413(farm: FarmProcess) -> None:
 def refused(farm: FarmProcess) -> str:
     """Wait for a server that must not start; return what it said."""
     assert farm.server is not None
-    assert farm.server.wait(timeout=30) == 1, farm.log("server.log")
+    assert farm.server.wait(timeout=60) == 1, farm.log("server.log")
     farm.server = None
     text = farm.log("server.log")
     return one_sentence(text)
@@ -252,7 +252,7 @@ def test_two_agents_with_one_name(farm_process: FarmProcess, tmp_path: Path) -> 
         assert farm.ask("render.show", name="twin")["row"]["words"] == ["online"]
     finally:
         second.terminate()
-        second.wait(timeout=20)
+        second.wait(timeout=60)
 
 
 def test_tasks_that_misbehave_are_failures_of_their_own(farm_process: FarmProcess) -> None:

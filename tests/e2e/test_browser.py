@@ -22,7 +22,7 @@ def ask(
     farm: FarmProcess, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=60)
     with contextlib.closing(connection):
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -107,7 +107,7 @@ def test_every_page_checks_host_and_origin_and_is_protected(
 def test_a_page_of_a_stranger_is_no_classic_client(farm: FarmProcess, header: str) -> None:
     body = b'{"get":{"type":"jobs"}}'
     for start in (b"POST / HTTP/1.1", b"GET / HTTP/1.1"):
-        with socket.create_connection(("127.0.0.1", farm.port), timeout=20) as one:
+        with socket.create_connection(("127.0.0.1", farm.port), timeout=60) as one:
             said = (start, header.encode(), len(body), len(body), body)
             one.sendall(b"%s\r\n%s\r\nAFANASY: %d\r\nContent-Length: %d\r\n\r\n%s" % said)
             assert one.recv(65536).startswith(b"HTTP/1.1 403")

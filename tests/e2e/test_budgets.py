@@ -91,12 +91,12 @@ def test_each_refusal_says_which_budget(farm_process: FarmProcess) -> None:
         for _ in range(60):
             farm.ask("server.status")
 
-    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=60)
     with contextlib.closing(connection):
         connection.request("POST", "/api/jobs", b"x" * 70_000)
         answer = connection.getresponse()
         assert answer.status == 413 and b"larger than 65536 bytes" in answer.read()
-    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=60)
     with contextlib.closing(connection):
         for _ in range(60):
             connection.request("GET", "/api/status")

@@ -97,7 +97,7 @@ def test_a_day_of_a_classic_client(farm_process: FarmProcess) -> None:
     def first_task() -> Any:
         return client.ask({"get": {"type": "jobs", "ids": [id], "mode": "progress"}})["job_progress"]["progress"][0][0]
 
-    wait_for(lambda: " RUN" in first_task()["state"], what="the first task to run", seconds=40)
+    wait_for(lambda: " RUN" in first_task()["state"], what="the first task to run")
     # Its output: asked for once, and listened to.
     task = {"type": "jobs", "ids": [id], "block_ids": [0], "task_ids": [0]}
     plain = client.ask({"get": {**task, "mode": "output"}})["task"]

@@ -108,7 +108,7 @@ def test_a_running_farm_of_many_machines_is_asked(new_farm: NewFarm) -> None:
     many.start()
     farm = many.farm
     farm.start_agent("r5", "--server", str(many.away), "--announce")
-    wait_for(lambda: farm.ask("node.list")["rows"], what="the agent to announce itself", seconds=40)
+    wait_for(lambda: farm.ask("node.list")["rows"], what="the agent to announce itself")
     found = findings(farm)
     assert f"listens at {many.away}" in said(found, "addresses")
     assert "administrators: boss" in said(found, "server")

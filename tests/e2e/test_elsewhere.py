@@ -109,7 +109,7 @@ def test_a_request_of_a_web_page_gets_no_further_with_a_token(away: ManyMachines
         "context = ssl.create_default_context(cafile=sys.argv[1])\n"
         "body = json.dumps({'get': {'type': 'jobs'}})\n"
         "for more in ({}, {'Origin': 'https://evil.example'}, {'Host': 'evil.example'}):\n"
-        "    c = http.client.HTTPSConnection(sys.argv[2], int(sys.argv[3]), context=context, timeout=20)\n"
+        "    c = http.client.HTTPSConnection(sys.argv[2], int(sys.argv[3]), context=context, timeout=60)\n"
         "    c.request('POST', '/', body, {'AFANASY': str(len(body)), 'Authorization': 'Bearer ' + sys.argv[4],\n"
         "        **more})\n"
         "    a = c.getresponse(); print(a.status, b'jobs' in a.read())\n"

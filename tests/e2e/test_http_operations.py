@@ -20,7 +20,7 @@ from tests.e2e.processes import FarmProcess, wait_for
 
 
 def get(farm: FarmProcess, path: str) -> tuple[int, str, bytes]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{farm.port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{farm.port}{path}", timeout=60) as answer:
         return answer.status, answer.headers["Content-Type"], answer.read()
 
 

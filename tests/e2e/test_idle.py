@@ -56,7 +56,7 @@ def test_ten_idle_seconds(farm_process: FarmProcess) -> None:
     threading.Event().wait(SECONDS)
     for _, watcher in watchers:
         watcher.send_signal(signal.SIGINT)
-        watcher.wait(timeout=20)
+        watcher.wait(timeout=60)
     for name, pids in watched.items():
         made: dict[str, int] = {}
         for pid in pids:

@@ -44,7 +44,7 @@ class Agent:
     """A native conversation as an agent has it, from an address of choice."""
 
     def __init__(self, port: int, source: str, token: str = "") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0))
         key = os.urandom(16)
         self._socket.sendall(request_upgrade(f"127.0.0.1:{port}", key))
         data = bytearray()
@@ -155,7 +155,7 @@ class World:
     def http_connection(self, who: str) -> http.client.HTTPConnection:
         """Return a connection over which somebody will ask."""
         source = (self.here, 0) if who == "nobody" else None
-        return http.client.HTTPConnection("127.0.0.1", self.farm.port, timeout=20, source_address=source)
+        return http.client.HTTPConnection("127.0.0.1", self.farm.port, timeout=60, source_address=source)
 
     def http(self, connection: http.client.HTTPConnection, who: str, operation: str, arguments: dict[str, Any]) -> str:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who in self.tokens else {}
@@ -166,7 +166,7 @@ class World:
 
     def classic(self, source: str, request: dict[str, Any]) -> str:
         body = json.dumps(request).encode()
-        with socket.create_connection(("127.0.0.1", self.farm.port), timeout=20, source_address=(source, 0)) as one:
+        with socket.create_connection(("127.0.0.1", self.farm.port), timeout=60, source_address=(source, 0)) as one:
             one.sendall(b"AFANASY %d JSON" % len(body) + body)
             data = b""
             while b"JSON" not in data or len(data) < data.index(b"JSON") + 4 + int(data.split()[1]):

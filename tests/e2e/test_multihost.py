@@ -72,7 +72,7 @@ def test_a_task_has_three_hosts_over_a_restart_and_a_lost_service(farm_process: 
     # An agent is killed with its service: the task begins anew when the third host is back.
     lost = names[0]
     farm.agents[lost].send_signal(signal.SIGTERM)
-    farm.agents.pop(lost).wait(timeout=30)
+    farm.agents.pop(lost).wait(timeout=60)
     wait_for(lambda: not any(map(is_alive, pids(farm))), what="both services to end")
     assert len(told(farm)) == 1, "two hosts are too few"
     farm.start_agent(lost)

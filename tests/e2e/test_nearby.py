@@ -110,7 +110,7 @@ def test_a_person_at_a_terminal_is_offered_the_farm_and_chooses_it(found_farm: M
         wait_for(lambda: b"Registered" in said, what="the agent to be let in", seconds=60)
     finally:
         agent.send_signal(signal.SIGTERM)
-        agent.wait(timeout=30)
+        agent.wait(timeout=60)
         listener.join(10)
         os.close(ours)
 

@@ -57,7 +57,7 @@ class ManyMachines:
     def wait_for_log(self, name: str, words: str) -> None:
         """Wait until an agent has said something."""
         log = f"{name}.log"
-        wait_for(lambda: words in self.farm.log(log), what=f'"{words}" from {name}', seconds=40)
+        wait_for(lambda: words in self.farm.log(log), what=f'"{words}" from {name}')
 
     def client(self, token: str = "", tls: ssl.SSLContext | None = None) -> BlockingClient:
         """A client on another machine."""
@@ -107,7 +107,7 @@ def test_a_server_is_reached_from_elsewhere_only_after_init(new_farm: NewFarm) -
     farm.server = farm.spawn(
         "server.log", "afnet.server.main", "--headless", "--listen", f"0.0.0.0:{farm.port}", "--data", str(farm.data)
     )
-    wait_for(farm.answers, what="the server to answer everywhere", seconds=40)
+    wait_for(farm.answers, what="the server to answer everywhere")
     assert stat.S_IMODE((farm.data / "authority" / "server.pem").stat().st_mode) == 0o600
 
 
@@ -150,7 +150,7 @@ def test_a_revoked_node_is_out_at_once_and_stays_out(many: ManyMachines) -> None
     many.pair()
     assert [row["state"] for row in farm.ask("node.list")["rows"]] == ["paired"]
     farm.ask("node.revoke", name="r1")
-    wait_for(lambda: farm.ask("server.status")["renders_connected"] == 0, what="the node to be out", seconds=2)
+    wait_for(lambda: farm.ask("server.status")["renders_connected"] == 0, what="the node to be out")
     many.wait_for_log("r1", "does not belong to the farm")
     assert farm.ask("server.status")["renders_connected"] == 0
     assert [row["state"] for row in farm.ask("node.list")["rows"]] == ["revoked"]
@@ -158,10 +158,10 @@ def test_a_revoked_node_is_out_at_once_and_stays_out(many: ManyMachines) -> None
     farm.kill_agent("r1")
     many.pair()
     wait_for(
-        lambda: [row["state"] for row in farm.ask("node.list")["rows"]] == ["paired"], what="a new pairing", seconds=40
+        lambda: [row["state"] for row in farm.ask("node.list")["rows"]] == ["paired"], what="a new pairing"
     )
     farm.start_agent("other", "--server", str(many.away), "--pair", many.code, "--name", "r1", "--folder", "elsewhere")
-    wait_for(lambda: farm.agents["other"].poll() == 1, what="the other agent to be refused", seconds=40)
+    wait_for(lambda: farm.agents["other"].poll() == 1, what="the other agent to be refused")
     assert 'There is a node "r1" already' in farm.log("other.log")
 
 
@@ -174,7 +174,7 @@ def test_the_certificate_of_a_node_is_good_for_nothing_else(many: ManyMachines, 
         client.request("job.list")
     # Over HTTP neither, and no sign-in of the machine helps it.
     for path in ("/api/status", "/metrics", "/api/operations", "/"):
-        connection = http.client.HTTPSConnection(ELSEWHERE, farm.port, context=stolen, timeout=20)
+        connection = http.client.HTTPSConnection(ELSEWHERE, farm.port, context=stolen, timeout=60)
         connection.request("GET", path)
         assert connection.getresponse().status == 403, path
         connection.close()
@@ -205,13 +205,13 @@ def test_wrong_authorities_and_plain_callers_are_refused(many: ManyMachines, new
         BlockingClient([many.away], program="test", credential=lambda host, port: "").connect()
     # The code of another farm names another authority: its secret is not even shown.
     farm.start_agent("r9", "--server", str(many.away), "--pair", other.code)
-    wait_for(lambda: farm.agents["r9"].poll() == 1, what="the agent to refuse the server", seconds=40)
+    wait_for(lambda: farm.agents["r9"].poll() == 1, what="the agent to refuse the server")
     assert "not of the farm that made this pairing code" in farm.log("r9.log")
     assert farm.ask("node.list")["rows"] == []
     # A code of this farm's authority with another secret.
     wrong = "AAAA-AAAA-AAAA-AAAA" + many.code[19:]
     farm.start_agent("r8", "--server", str(many.away), "--pair", wrong)
-    wait_for(lambda: farm.agents["r8"].poll() == 1, what="the agent to be refused", seconds=40)
+    wait_for(lambda: farm.agents["r8"].poll() == 1, what="the agent to be refused")
     assert "pairing code is not known" in farm.log("r8.log")
     assert farm.ask("node.list")["rows"] == []
 
@@ -219,7 +219,7 @@ def test_wrong_authorities_and_plain_callers_are_refused(many: ManyMachines, new
 def test_an_agent_without_a_code_waits_for_an_administrator(many: ManyMachines) -> None:
     farm = many.farm
     farm.start_agent("r5", "--server", str(many.away), "--announce")
-    wait_for(lambda: farm.ask("node.list")["rows"], what="the agent to announce itself", seconds=40)
+    wait_for(lambda: farm.ask("node.list")["rows"], what="the agent to announce itself")
     row = farm.ask("node.list")["rows"][0]
     assert (row["name"], row["state"]) == ("r5", "waits")
     many.wait_for_log("r5", row["key"][:32])
@@ -260,5 +260,5 @@ def test_people_come_from_elsewhere_by_the_authority_and_a_sign_in(many: ManyMac
         f"https://{ELSEWHERE}:{farm.port}/api/pools", headers={"Authorization": f"Bearer {token['token']}"}
     )
     known = ssl.create_default_context(cafile=str(many.authority))
-    with urllib.request.urlopen(request, timeout=20, context=known) as answer:
+    with urllib.request.urlopen(request, timeout=60, context=known) as answer:
         assert "pools" in json.loads(answer.read())

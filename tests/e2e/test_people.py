@@ -34,7 +34,7 @@ def ask_http(farm: FarmProcess, operation: str, token: str = "", **arguments: ob
     url = f"http://127.0.0.1:{farm.port}/api/op/{operation}"
     request = urllib.request.Request(url, json.dumps(arguments).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             found: dict[str, object] = json.loads(answer.read())
             return found
     except urllib.error.HTTPError as error:

@@ -88,7 +88,7 @@ def test_without_headless_the_server_says_where_the_window_is(new_farm: type[Far
     farm.server = farm.spawn(
         "server.log", "afnet.server.main", "--listen", f"127.0.0.1:{farm.port}", "--data", str(farm.data)
     )
-    assert farm.server.wait(timeout=30) == 2
+    assert farm.server.wait(timeout=60) == 2
     assert "there is no display for its window; `afserver --headless` runs without" in farm.log("server.log")
     farm.server = None
 
@@ -247,7 +247,7 @@ def test_a_database_that_cannot_be_used_is_left_as_it_is(new_farm: type[FarmProc
         data[4096:] = b"\xff" * (len(data) - 4096)
         database.write_bytes(data)
     farm.start_server(ready=False)
-    assert farm.server is not None and farm.server.wait(timeout=30) in (1, 4)
+    assert farm.server is not None and farm.server.wait(timeout=60) in (1, 4)
     farm.server = None
     text = farm.log("server.log")
     assert "Traceback" not in text and str(database) in text, text

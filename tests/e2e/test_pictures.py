@@ -30,7 +30,7 @@ def test_thumbnails_come_to_the_server_and_go_with_their_job(farm_process: FarmP
     data = farm.ask("file.read", id=row["id"])["data"]
     assert len(data) == row["size"] and data[:2] == b"\xff\xd8"
     address = f"http://127.0.0.1:{farm.port}/api/files/{row['id']}"
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         assert answer.read() == data
         assert answer.headers["Content-Type"] == "image/jpeg"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -43,7 +43,7 @@ def test_thumbnails_come_to_the_server_and_go_with_their_job(farm_process: FarmP
 
     def gone() -> bool:
         try:
-            urllib.request.urlopen(address, timeout=20).close()
+            urllib.request.urlopen(address, timeout=60).close()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code == 404 and json.load(error)["error"]["code"] == "not_found"

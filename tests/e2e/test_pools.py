@@ -31,7 +31,7 @@ def test_a_job_for_a_pool_of_two_runs_there_alone_by_mask_and_by_pool(farm_proce
     farm.ask("render.move", names=["pc-01", "pc-03"], path="/pair")
     farm.ask("pool.set", paths=["/"], parameters={"max_tasks_host": 1})
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{farm.port}/api/pools", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{farm.port}/api/pools", timeout=60) as answer:
         pools = {row["path"]: row["renders"] for row in json.load(answer)["pools"]}
     assert pools == {"/": ["pc-02", "pc-04", "pc-05"], "/pair": ["pc-01", "pc-03"]}
     assert af.pool_hosts(f"127.0.0.1:{farm.port}") == pools

@@ -43,7 +43,7 @@ def test_running_work_goes_on_and_nothing_is_promised_while_it_is_away(
     cluster.stop("immediate")
     gate.touch()
     wait_for(lambda: sum(farm.counts("end").values()) == 2, what="the running tasks to end")
-    wait_for(lambda: farm.ask("server.status")["trouble"], what="the server to notice", seconds=30)
+    wait_for(lambda: farm.ask("server.status")["trouble"], what="the server to notice")
     with pytest.raises(Rejected) as refused:
         farm.ask("job.pause", ids=[id])
     assert refused.value.code == "unavailable" and refused.value.sentence

@@ -22,13 +22,13 @@ def start(farm: FarmProcess, where: str) -> None:
         "server.log", "tests.e2e.planted", where, "--headless", "--listen", f"127.0.0.1:{farm.port}",
         "--data", str(farm.data),
     )  # fmt: skip
-    wait_for(farm.answers, what=f"the server to answer: {farm.log('server.log')}", seconds=30)
+    wait_for(farm.answers, what=f"the server to answer: {farm.log('server.log')}")
 
 
 def ends(farm: FarmProcess) -> None:
     """The server stops by itself, and says so by its exit code."""
     assert farm.server is not None
-    assert farm.server.wait(timeout=30) == 3, farm.log("server.log")
+    assert farm.server.wait(timeout=60) == 3, farm.log("server.log")
     farm.forget_client()
 
 
@@ -94,7 +94,7 @@ def test_the_run_whose_report_stopped_the_server_is_given_back(new_farm: Callabl
     cursed = farm.submit({"frame_first": 1, "frame_last": 1, "command": "true"}, name="cursed")
     ends(farm)
     start(farm, "report")
-    wait_for(lambda: farm.job(cursed)["counts"][TaskState.READY] == 1, what="the task to be ready again", seconds=30)
+    wait_for(lambda: farm.job(cursed)["counts"][TaskState.READY] == 1, what="the task to be ready again")
     row = farm.job(cursed)
     assert row["offline"] and "stopped the server" in row["annotation"]
     assert farm.ask("server.status")["renders_connected"] == 1

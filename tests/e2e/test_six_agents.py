@@ -72,7 +72,7 @@ def test_six_agents_share_what_there_is_and_one_is_woken_for_a_wide_task(farm_pr
         farm.environment.update(AF_RENDER_CMD_WOLSLEEP=f"{sys.executable} {sleep}", AF_RENDER_CMD_WOLWAKE=wake)
         for name in AGENTS:
             farm.start_agent(name, *machine(farm, name))
-        wait_for(lambda: len(farm.ask("render.list")["rows"]) == len(AGENTS), what="six agents", seconds=40)
+        wait_for(lambda: len(farm.ask("render.list")["rows"]) == len(AGENTS), what="six agents")
         pools = {row["name"]: row["pool"] for row in farm.ask("render.list")["rows"]}
         assert pools == {name: "/" + name.rstrip("123") for name in AGENTS}, "each came into its pool by its name"
         farm.ask("render.set", names=["sim1"], parameters={"tickets_host": {"MEM": 64}})
@@ -80,9 +80,9 @@ def test_six_agents_share_what_there_is_and_one_is_woken_for_a_wide_task(farm_pr
         # One machine goes to sleep.
         done = farm.afcmd("render", "sleep", "wide3")
         assert done.returncode == 0, done.stderr
-        wait_for(slept.exists, what="the sleep command", seconds=30)
+        wait_for(slept.exists, what="the sleep command")
         farm.kill_agent("wide3")
-        wait_for(lambda: words(farm, "wide3") == ["OFF", "WSL"], what="the render to sleep", seconds=30)
+        wait_for(lambda: words(farm, "wide3") == ["OFF", "WSL"], what="the render to sleep")
 
         # Work for all of them at once: what only comp can do, what fits twice on sim1, and what needs all of wide.
         frames = {"frame_first": 1, "frame_last": 4}
@@ -107,7 +107,7 @@ def test_six_agents_share_what_there_is_and_one_is_woken_for_a_wide_task(farm_pr
     assert not (book / "told").exists() and farm.job(wide)["state"] == "ready", "two hosts are too few"
 
     farm.start_agent("wide3", *machine(farm, "wide3"))
-    wait_for((book / "told").exists, what="the master on three hosts", seconds=30)
+    wait_for((book / "told").exists, what="the master on three hosts")
     wait_for(lambda: farm.job(wide)["running"] == 1, what="the wide task")
     running = {row["name"]: row["running"] for row in farm.ask("render.list")["rows"]}
     assert running == {name: int(name.startswith("wide")) for name in AGENTS}

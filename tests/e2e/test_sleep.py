@@ -49,20 +49,20 @@ def test_a_render_sleeps_and_another_one_wakes_it(farm_process: FarmProcess) -> 
         farm.ask("pool.set", paths=["/"], parameters={"zombie_time": 1})
         farm.start_agent("sleeper", *machine(farm, "sleeper", "00:11:22:33:44:55"))
         farm.start_agent("other", *machine(farm, "other", "00:11:22:33:44:66"))
-        wait_for(lambda: len(farm.ask("render.list", limit=9, after=0)["rows"]) == 2, what="the renders", seconds=30)
+        wait_for(lambda: len(farm.ask("render.list", limit=9, after=0)["rows"]) == 2, what="the renders")
         done = farm.afcmd("render", "sleep", "sleeper")
         assert done.returncode == 0, done.stderr
-        wait_for(slept.exists, what="the sleep command", seconds=30)
+        wait_for(slept.exists, what="the sleep command")
         assert slept.read_text().endswith("--hostname sleeper 001122334455\n")
         assert words(farm, "sleeper") == ["ONL", "WFL"]
         farm.kill_agent("sleeper")  # as a machine that sleeps: it says nothing more
-        wait_for(lambda: words(farm, "sleeper") == ["OFF", "WSL"], what="the render to sleep", seconds=30)
+        wait_for(lambda: words(farm, "sleeper") == ["OFF", "WSL"], what="the render to sleep")
         done = farm.afcmd("render", "wake", "sleeper")
         assert done.returncode == 0, done.stderr
         assert listener.recv(200) == b"\xff" * 6 + bytes.fromhex("001122334455") * 16
         assert words(farm, "sleeper") == ["OFF", "WSL", "WWK"]
     farm.start_agent("sleeper", *machine(farm, "sleeper", "00:11:22:33:44:55"))
-    wait_for(lambda: words(farm, "sleeper") == ["ONL"], what="the render to be awake", seconds=30)
+    wait_for(lambda: words(farm, "sleeper") == ["ONL"], what="the render to be awake")
     assert farm.afcmd("render", "wake", "sleeper").returncode != 0
 
 
@@ -71,9 +71,9 @@ def test_agents_exit_start_anew_and_reboot_by_their_own_command(farm_process: Fa
     reboot, rebooted = stub(farm, "reboot")
     farm.environment.update(AF_RENDER_CMD_REBOOT=reboot)
     farm.start_agent("r1")
-    wait_for(lambda: farm.ask("render.list", limit=9, after=0)["rows"], what="the render", seconds=30)
+    wait_for(lambda: farm.ask("render.list", limit=9, after=0)["rows"], what="the render")
     job = farm.submit({"command": "sleep 60", "frame_first": 1, "frame_last": 1})
-    wait_for(lambda: farm.job(job)["state"] == "running", what="the task", seconds=30)
+    wait_for(lambda: farm.job(job)["state"] == "running", what="the task")
     registered = farm.ask("render.show", name="r1")["row"]["registered"]
     assert farm.afcmd("render", "restart", "r1").returncode == 0
 
@@ -81,12 +81,12 @@ def test_agents_exit_start_anew_and_reboot_by_their_own_command(farm_process: Fa
         row = farm.ask("render.show", name="r1")["row"]
         return "ONL" in row["short"] and row["registered"] > registered
 
-    wait_for(came_back, what="the agent to start anew", seconds=30)
+    wait_for(came_back, what="the agent to start anew")
     assert farm.agents["r1"].poll() is None, "it is the same process"
     assert "ended" not in farm.log("r1.log").split("Starting anew")[1]
     farm.ask("job.delete", ids=[job])
     assert farm.afcmd("render", "reboot", "r1").returncode == 0
     agent = farm.agents.pop("r1")
-    assert agent.wait(timeout=30) == 0 and rebooted.exists()
-    wait_for(lambda: words(farm, "r1") == ["OFF"], what="the render to be offline", seconds=30)
+    assert agent.wait(timeout=60) == 0 and rebooted.exists()
+    wait_for(lambda: words(farm, "r1") == ["OFF"], what="the render to be offline")
     assert farm.afcmd("render", "exit", "r1").returncode != 0, "it is offline"

@@ -84,7 +84,7 @@ def stalls(application: QApplication) -> Iterator[StallRecorder]:
 def spin(application: QApplication, stalls: StallRecorder) -> Spin:
     """Return a function that lets Qt work until a condition holds; what holds its thread too long fails the test."""
 
-    def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         pause = threading.Event()
         while not condition():

@@ -93,7 +93,7 @@ def test_keep_running_hands_the_farm_to_a_server_without_a_window(
     gate = tmp_path / "gate"
     command = f"echo begun >> {farm.marks}/@#@; until test -e {gate}; do sleep 0.05; done"
     id = farm.submit({**BLOCK, "frame_last": 1, "command": command})
-    wait_for(lambda: (farm.marks / "1").exists(), what="the task to run", seconds=30)
+    wait_for(lambda: (farm.marks / "1").exists(), what="the task to run")
     spin(lambda: watch.session.state.connected, "the monitor to join", 60)
     assert window.tell("cancel") == "open"
     farm.forget_client()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 __all__ = ["MariaDb", "has_mariadb"]
@@ -39,9 +40,7 @@ class MariaDb:
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.start()
         self.execute(
             "CREATE DATABASE farm",

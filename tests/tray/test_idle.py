@@ -85,7 +85,7 @@ class Desktop:
         self.hint: tuple[bool, int] = (False, 0)
         self._connection = open_dbus_connection(bus=address)
         for name in names:
-            self._connection.send_and_get_reply(message_bus.RequestName(name), timeout=5)
+            self._connection.send_and_get_reply(message_bus.RequestName(name), timeout=60)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -112,7 +112,7 @@ class Desktop:
     def end(self, address: str) -> None:
         with open_dbus_connection(bus=address) as caller:
             name = self._connection.unique_name
-            caller.send_and_get_reply(new_method_call(DBusAddress("/", name, "x.y"), "End"), timeout=5)
+            caller.send_and_get_reply(new_method_call(DBusAddress("/", name, "x.y"), "End"), timeout=60)
         self._thread.join(5)
         self._connection.close()
 

@@ -197,11 +197,11 @@ def test_files_of_a_run_have_its_name_are_resumed_and_go_with_the_job(tmp_path: 
     store.start([2])
     try:
         store.keep(1, FileChunk(2, 0, 5, 3, "log", 0, zlib.compress(b"begin "), compressed=True))
-        ((_, accepted),) = answers.get(timeout=10)
+        ((_, accepted),) = answers.get(timeout=60)
         assert (accepted.job, accepted.block, accepted.task, accepted.run) == (2, 0, 5, 3)
         assert (accepted.offset, accepted.done) == (6, False), "the next piece begins here, whoever asks"
         store.keep(1, FileChunk(2, 0, 5, 3, "log", 6, b"end", last=True))
-        ((_, accepted),) = answers.get(timeout=10)
+        ((_, accepted),) = answers.get(timeout=60)
         assert accepted.done
         assert store.read(2, 0, 5, run=3).data == b"begin end"
         store.remove_job(2)

@@ -49,7 +49,7 @@ class Served:
 
     async def get(self, address: str) -> tuple[int, dict[str, str], bytes]:
         def read() -> tuple[int, dict[str, str], bytes]:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
             connection.request("GET", address)
             answer = connection.getresponse()
             found = (answer.status, dict(answer.getheaders()), answer.read())

@@ -38,7 +38,7 @@ class Kept:
             self.store.keep(7, chunk)
         got: list[FileAccepted] = []
         while len(got) < len(chunks):
-            for session, answer in self.answers.get(timeout=10):
+            for session, answer in self.answers.get(timeout=60):
                 assert session == 7
                 got.append(answer)
         return got
