@@ -18,7 +18,6 @@ from afcore.rows import JobRow, RenderRow
 from afwatch import words
 from afwatch.delegates.strip import StripPainter
 from afwatch.models.columns import Column
-from afwatch.models.rows import ROW_ROLE, STATE_ROLE
 from afwatch.texts import tr
 from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
@@ -152,11 +151,13 @@ class CellDelegate(GroundDelegate):
 
     def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
         """Paint by the kind of the column."""
-        row = index.data(ROW_ROLE)
+        # Asked without Qt in between: a screenful has hundreds of cells.
+        model: Any = index.model()
+        row = model.row_at(index.row())
         if row is None:
             return
         column = self._columns[index.column()]
-        self._painters[column.kind](painter, rect, column, row, index.data(STATE_ROLE))
+        self._painters[column.kind](painter, rect, column, row, model.shown.state(row, self._clock()))
 
     def _say(self, column: Column, row: Any) -> tuple[str, str]:
         now = self._clock()

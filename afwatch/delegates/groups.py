@@ -9,7 +9,6 @@ from PySide6.QtGui import QPainter
 
 from afwatch.delegates.cells import CellDelegate, draw_text
 from afwatch.models.grouped import GroupedModel
-from afwatch.models.rows import ROW_ROLE
 from afwatch.theme.paint import draw_icon
 
 __all__ = ["GroupDelegate"]
@@ -29,7 +28,7 @@ class GroupDelegate(CellDelegate):
         if not model.is_group(index.row()):
             super().content(painter, rect.adjusted(indent, 0, 0, 0), index)
             return
-        row = index.data(ROW_ROLE)
+        row = model.row_at(index.row())
         look = self.theme.look
         column = model.shown.columns[index.column()]
         if first:

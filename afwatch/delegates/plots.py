@@ -2,6 +2,8 @@
 
 Rules of this file:
 - A picture is made when its render has a newer reading or the look changes, else shown again; there is no widget.
+- Pictures are made for a few milliseconds in one turn of the window; where more are due, cells show their older one or
+  their ground until the next turn, so that scrolling past a thousand renders never holds a key press.
 - A row's height is ours: a meter of the studio's own has its colours and its wished size within it.
 - Networks and disks are drawn to the largest of the view, so that rows compare.
 """
@@ -9,11 +11,15 @@ Rules of this file:
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy
-from PySide6.QtCore import QPoint, QRect
-from PySide6.QtGui import QFont, QFontMetrics, QImage, QPainter
+from PySide6.QtCore import QPoint, QRect, QTimer
+from PySide6.QtGui import QFont, QFontMetrics, QImage, QPainter, QRegion
+from PySide6.QtWidgets import QWidget
 
 from afcore.rows import RenderRow
 from afwatch.delegates.cells import draw_text
@@ -28,6 +34,8 @@ __all__ = ["PlotCells", "layers_of"]
 
 _HEIGHT = 34
 _KEPT = 1500
+_BUDGET_S = 0.01
+"""Seconds for which pictures are made in one turn of the window."""
 _FILL, _SECOND = 0.32, 0.5
 _METER_LEAST, _METER_MOST, _METER_WIDTH = 36, 160, 74
 _FULL = 0.95
@@ -99,11 +107,50 @@ _EDGED = ("cpu_user", "cpu_system", "mem_used")
 class PlotCells:
     """Paints cells of the kinds ``plot`` and ``now``."""
 
-    def __init__(self, theme: Theme, rings: LiveRings) -> None:
-        self._theme, self._rings = theme, rings
+    def __init__(self, theme: Theme, rings: LiveRings, canvas: QWidget) -> None:
+        """``canvas`` is what they are painted on."""
+        self._theme, self._rings, self._canvas = theme, rings, canvas
         self._pictures: dict[tuple[int, str], tuple[Any, QImage]] = {}
         self.drawn = 0
         """Pictures made so far."""
+        self._due = QRegion()
+        """Cells whose picture is due and was not made in this turn."""
+        self._spent = 0.0
+        self._turn = QTimer(canvas)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._on_turn)
+
+    def _on_turn(self) -> None:
+        """Another turn has begun."""
+        self._spent = 0.0
+        due, self._due = self._due, QRegion()
+        if not due.isEmpty():
+            self._canvas.repaint(due)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether pictures are due that were not made in this turn."""
+        return not self._due.isEmpty()
+
+    def _make(self, key: tuple[int, str], rect: QRect, stamp: Any, draw: Callable[[], QImage]) -> QImage | None:
+        """Return the picture of a cell, made anew when it is due and there is time; None when there is none yet."""
+        known = self._pictures.get(key)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        if self._spent > _BUDGET_S:
+            self._due = self._due.united(rect)
+            # What is a little old is better than nothing, unless it has another size.
+            return known[1] if known is not None and known[0][1:5] == stamp[1:5] else None
+        if not self._turn.isActive():
+            self._turn.start()
+        if len(self._pictures) > _KEPT:
+            self._pictures.clear()
+        begun = time.perf_counter()
+        picture = draw()
+        self._spent += time.perf_counter() - begun
+        self._pictures[key] = (stamp, picture)
+        self.drawn += 1
+        return picture
 
     def paint(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:
         """Paint a plot."""
@@ -121,24 +168,22 @@ class PlotCells:
         ratio = painter.device().devicePixelRatioF()
         scale = self._rings.largest("net_recv", "net_send", "disk_read", "disk_write") if column.rank in (2, 3) else 0
         stamp = (self._rings.stamp(row.id), rect.width(), height, ratio, look.name, scale)
-        picture = self._picture(row.id, column.key, stamp, rect.width(), height, ratio)
-        painter.drawImage(QPoint(rect.left(), top), picture)
+        picture = self._make(
+            (row.id, column.key), rect, stamp,
+            partial(self._picture, row.id, column.key, rect.width(), height, ratio),
+        )
+        if picture is not None:
+            painter.drawImage(QPoint(rect.left(), top), picture)
+        else:
+            painter.fillRect(rect.left(), top, rect.width(), height, colour(look.plot_ground))
         if column.key == "disk":
             self._paint_space(painter, QRect(rect.right() - 4, top, 4, height), row)
 
-    def _picture(self, id: int, key: str, stamp: Any, width: int, height: int, ratio: float) -> QImage:
-        known = self._pictures.get((id, key))
-        if known is not None and known[0] == stamp:
-            return known[1]
-        if len(self._pictures) > _KEPT:
-            self._pictures.clear()
+    def _picture(self, id: int, key: str, width: int, height: int, ratio: float) -> QImage:
         look = self._theme.look
-        layers = layers_of(key, id, self._rings, look)
         drawn = width - 7 if key == "disk" else width
-        picture = draw_plot(drawn, height, look.plot_ground, layers, gap=look.line2, ratio=ratio)
-        self._pictures[id, key] = (stamp, picture)
-        self.drawn += 1
-        return picture
+        layers = layers_of(key, id, self._rings, look)
+        return draw_plot(drawn, height, look.plot_ground, layers, gap=look.line2, ratio=ratio)
 
     def _paint_space(self, painter: QPainter, rect: QRect, row: RenderRow) -> None:
         """Paint how full the disk is."""
@@ -171,26 +216,22 @@ class PlotCells:
                     return
             top = rect.top() + (rect.height() - height) // 2
             stamp = (self._rings.stamp(row.id), width, height, ratio, self._theme.look.name, str(told))
-            painter.drawImage(left, top, self._meter_picture(row.id, told, values, stamp, width, height, ratio))
+            draw = partial(self._meter_picture, told, values, width, height, ratio)
+            picture = self._make((row.id, f"meter.{told['name']}"), rect, stamp, draw)
+            if picture is not None:
+                painter.drawImage(left, top, picture)
+            else:
+                painter.fillRect(left, top, width, height, colour(self._theme.look.plot_ground))
             self._paint_label(painter, QRect(left + 3, top, width - 6, height), told)
             left += width + 4
 
-    def _meter_picture(
-        self, id: int, told: Any, values: Any, stamp: Any, width: int, height: int, ratio: float
-    ) -> QImage:
-        key = (id, f"meter.{told['name']}")
-        known = self._pictures.get(key)
-        if known is not None and known[0] == stamp:
-            return known[1]
+    def _meter_picture(self, told: Any, values: Any, width: int, height: int, ratio: float) -> QImage:
         look = self._theme.look
         ink = readable(_told_colour(told, "graph_clr", look.plots["custom"]), look.plot_ground, 3.0)
         top = told.get("value_max")
         shares = values / (top if isinstance(top, int | float) and top > 0 else 100)
         layers: list[Area | Line] = [Area(shares, blend(ink, look.plot_ground, _FILL), ink)]
-        picture = draw_plot(width, height, look.plot_ground, layers, gap=look.line2, ratio=ratio)
-        self._pictures[key] = (stamp, picture)
-        self.drawn += 1
-        return picture
+        return draw_plot(width, height, look.plot_ground, layers, gap=look.line2, ratio=ratio)
 
     def _paint_label(self, painter: QPainter, rect: QRect, told: Any) -> None:
         """Paint a meter's label in its colour and size, as far as they can be read and fit."""

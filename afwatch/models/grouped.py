@@ -16,7 +16,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 
 from afwatch.changes import ChangeSet
 from afwatch.models.columns import Shown
-from afwatch.models.rows import ROW_ROLE, STATE_ROLE, RowModel
+from afwatch.models.rows import RowModel
 
 __all__ = ["GROUP_STATE", "GroupedModel", "Groups", "parents_of"]
 
@@ -91,7 +91,7 @@ class GroupedModel(RowModel):
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """The texts of a cell; a group has its own."""
-        if not self.is_group(index.row()) or role in (ROW_ROLE, STATE_ROLE):
+        if not self.is_group(index.row()):
             return super().data(index, role)
         row, column = self.row_at(index.row()), self.shown.columns[index.column()]
         if row is None:

@@ -22,12 +22,7 @@ from afwatch.changes import ChangeSet
 from afwatch.models.columns import Column, Shown
 from afwatch.models.filters import Query, test_of
 
-__all__ = ["ROW_ROLE", "STATE_ROLE", "RowModel"]
-
-ROW_ROLE = int(Qt.ItemDataRole.UserRole) + 1
-"""The row itself."""
-STATE_ROLE = ROW_ROLE + 1
-"""The state it is shown in, a name of the look."""
+__all__ = ["RowModel"]
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -92,14 +87,10 @@ class RowModel(QAbstractTableModel):
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """The texts of a cell, and the row behind it."""
+        """The texts of a cell."""
         row = self.row_at(index.row())
         if row is None:
             return None
-        if role == ROW_ROLE:
-            return row
-        if role == STATE_ROLE:
-            return self.shown.state(row, self._clock())
         column = self.shown.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row, self._clock())

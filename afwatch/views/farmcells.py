@@ -17,7 +17,7 @@ _METERS = "meters"
 
 def show_plots(pane: ListPane, rings: LiveRings) -> PlotCells:
     """Let a pane of renders paint what they measure."""
-    cells = PlotCells(pane.theme, rings)
+    cells = PlotCells(pane.theme, rings, pane.table.viewport())
     delegate: Any = pane.table.itemDelegate()
     assert isinstance(delegate, CellDelegate)
     delegate.add_kind("plot", cells.paint)

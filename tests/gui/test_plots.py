@@ -18,6 +18,7 @@ from afcore.rows import PoolRow
 from afcore.states import Role
 from afwatch.app import Watch
 from afwatch.changes import RowsCame
+from afwatch.delegates import plots
 from afwatch.models.columns import Column
 from afwatch.plots.lanes import Span, arrange
 from afwatch.plots.raster import Area, Line, draw_plot
@@ -99,12 +100,30 @@ def test_rows_are_painted_without_a_widget_each(alone: Watch, spin: Spin) -> Non
     assert len(pane.findChildren(QWidget)) == widgets
     cells = pane.table.itemDelegate()._painters["plot"].__self__
     pane.table.viewport().repaint()
+    spin(lambda: not cells.is_behind, "every plot in sight")
     drawn = cells.drawn
     assert drawn
     pane.table.viewport().repaint()
     assert cells.drawn == drawn, "nothing is drawn anew while nothing is new"
     give(alone, 1200, 2)
     spin(lambda: cells.drawn > drawn, "newer plots")
+
+
+def test_plots_are_made_a_few_in_a_turn(alone: Watch, spin: Spin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "_BUDGET_S", 0.0)
+    pane = alone.window.pane("farm")
+    alone.session.receive([RowsCame(4, 1, [PoolRow(1, 1, "/", 99, 0, 0, 0, 0, 0)], [], True, [])])
+    alone.window.go("farm")
+    give(alone, 20, 0)
+    spin(lambda: pane.model.rowCount() == 21, "20 renders under their pool")
+    cells = pane.table.itemDelegate()._painters["plot"].__self__
+    spin(lambda: cells.drawn and not cells.is_behind, "the first plots")
+    drawn = cells.drawn
+    give(alone, 20, 1)
+    pane.table.viewport().repaint()
+    assert cells.drawn <= drawn + 1 and cells.is_behind, "no more than there is time for"
+    spin(lambda: not cells.is_behind, "the others, turn by turn")
+    assert cells.drawn > drawn + 20
 
 
 def test_a_cell_says_what_it_shows(alone: Watch, spin: Spin) -> None:
