@@ -27,6 +27,7 @@ CODE_HOURS = 24.0
 """Hours that a pairing code counts when nobody says another time."""
 
 _WAITING_MOST = 500
+_REFUSED_MOST = 10_000
 _WAITING_OF_ADDRESS = 8
 _NODES_MOST = 100_000
 _CODES_MOST = 100
@@ -92,6 +93,8 @@ class Nodes:
         self._by_fingerprint: dict[str, Node] = {}
         self._codes: dict[str, Code] = {}
         self._waiting: dict[str, Waiting] = {}
+        self._refused: dict[str, None] = {}
+        """Keys of agents that were sent away, the oldest first; forgotten with the server's process."""
         self.on_ended: Callable[[Callable[[str, str], bool], str], None] | None = None
         """Told with a test of (name, token) and a sentence when a node's right ends."""
         for row in kept:
@@ -217,6 +220,11 @@ class Nodes:
     def announce(self, name: str, request: str, key: str, address: str) -> Waiting:
         """Note an agent that would like to belong to the farm; it comes again until it does."""
         self.check_free(name)
+        if key in self._refused:
+            raise NotAllowed(
+                "An administrator of the farm sent this agent away.",
+                hint="A pairing code (`afcmd node code`) lets it in all the same.",
+            )
         known = self._waiting.get(name)
         if known is not None and known.key != key:
             raise Conflict(
@@ -243,11 +251,15 @@ class Nodes:
         return found
 
     def forget_waiting(self, name: str) -> None:
-        """An agent waits no more."""
-        self._waiting.pop(name, None)
+        """An agent was sent away: it waits no more, and does not get to by asking again."""
+        found = self._waiting.pop(name, None)
+        if found is not None:
+            self._refused[found.key] = None
+            while len(self._refused) > _REFUSED_MOST:
+                self._refused.pop(next(iter(self._refused)))
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return every node and who waits, for people to read."""
+    def rows(self, state: str = "") -> list[dict[str, Any]]:
+        """Return every node and who waits, for people to read; or those in one state."""
         now = self._now()
         found = [
             {
@@ -263,6 +275,7 @@ class Nodes:
             }
             for each in self._waiting.values()
         ]  # fmt: skip
+        found = [row for row in found if state in ("", row["state"])]
         return sorted(found, key=lambda row: (row["state"] != "waits", row["name"]))
 
 

@@ -45,7 +45,7 @@ class Pairing:
         """Certificates of approved agents that have not come for them yet, with the key's fingerprint."""
         self._asking: dict[str, set[asyncio.Future[None]]] = {}
         self.operations: dict[str, Callable[[dict[str, Any], Principal, Answer], None]] = {
-            "node.list": lambda given, who, answer: answer({"rows": nodes.rows(), "next": None}, None),
+            "node.list": lambda given, who, answer: answer({"rows": nodes.rows(given["state"]), "next": None}, None),
             "node.code": self._code,
             "node.approve": self._approve,
             "node.revoke": self._revoke,

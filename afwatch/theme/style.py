@@ -81,7 +81,7 @@ QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {acce
 QCheckBox::indicator:focus {{ border: 2px solid {focus}; }}
 QTableWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QListWidget {{ background: {bg1}; border: 1px solid {line2}; }}
-#band {{ background: {wait_tint}; border-bottom: 1px solid {line2}; }}
+#band, #approvals {{ background: {wait_tint}; border-bottom: 1px solid {line2}; }}
 QCheckBox {{ color: {text1}; spacing: 8px; }}
 QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}
 QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: 4px; min-height: 18px; }}

@@ -17,6 +17,7 @@ from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.approval import Approvals
 from afwatch.views.farmcells import show_plots
 from afwatch.views.pane import ListPane
 
@@ -55,6 +56,9 @@ def _farm(window: Asking, theme: Theme) -> QWidget:
         row_height=measures.row_render, lines=2, groups=POOLS,
     )  # fmt: skip
     show_plots(pane, window.session.rings)
+    approvals = Approvals(window, theme)
+    pane.add_strip(approvals)
+    pane.seen.connect(approvals.place_seen)
     return pane
 
 

@@ -50,6 +50,8 @@ class ListPane(QWidget):
     """A row was opened."""
     told = Signal(str)
     """Something for the status bar."""
+    seen = Signal(bool)
+    """The pane is shown, or hidden."""
 
     def __init__(
         self,
@@ -347,6 +349,17 @@ class ListPane(QWidget):
         """Catch up with what changed while hidden."""
         super().showEvent(event)
         self._refresh()
+        self.seen.emit(True)
+
+    def hideEvent(self, event: Any) -> None:
+        """Tell who works for what is seen."""
+        super().hideEvent(event)
+        self.seen.emit(False)
+
+    def add_strip(self, strip: QWidget) -> None:
+        """Put something between the header and the search line."""
+        layout: Any = self.layout()
+        layout.insertWidget(1, strip)
 
     def _refresh(self) -> None:
         changes, self._pending = self._pending, ChangeSet()

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from afcore.states import Role
 from afwatch.acts.renders import take_names
 from afwatch.app import Watch
 from afwatch.theme.tokens import choose_level, state_look
+from afwatch.views.approval import Approvals
 from afwatch.views.dragging import carry
 from afwatch.views.findmachines import FindMachines
+from afwatch.views.window import MainWindow
 from tests.e2e.processes import FarmProcess
+from tests.e2e.test_nodes import ManyMachines
 from tests.gui.conftest import Spin
+from tests.waiting import wait_for
 
 BLOCK = {"name": "beauty", "service": "generic", "frame_first": 1, "frame_last": 20, "command": "echo frame @#@"}
 
@@ -135,3 +139,35 @@ def test_states_are_said_in_three_levels(brief: None) -> None:
         said.append(look.word)
     assert said == [look.full, look.brief, look.abbreviated, look.abbreviated]
     assert len(set(said)) == 3
+
+
+def test_agents_that_wait_are_approved_and_refused_above_the_farm(
+    farm: FarmProcess, watch: Watch, spin: Spin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = ManyMachines(farm)
+    many.start()
+    spin(lambda: watch.session.state.connected, "the farm", seconds=40)
+    window = watch.window
+    window.go("farm")
+    strip = window.pane("farm").findChild(Approvals)
+    strip._timer.setInterval(200)
+    farm.start_agent("r5", "--server", str(many.away), "--announce")
+    farm.start_agent("r6", "--server", str(many.away), "--announce")
+    wait_for(lambda: len(farm.ask("node.list", state="waits")["rows"]) == 2, what="two that wait", seconds=60)
+    assert farm.ask("node.list", state="paired")["rows"] == []
+    spin(lambda: watch.session.state.connected, "the farm, still")
+    assert not strip.isVisible(), "who may not decide is not asked"
+    watch.session.choose_mode(Role.GOD)
+    spin(lambda: strip.isVisible() and len(strip.waiting) == 2, "both above the farm")
+    told: list[list[str]] = []
+    monkeypatch.setattr(MainWindow, "confirm", lambda self, deed, names, *rest: told.append(names) or True)
+    buttons = {made.accessibleName(): made for made in strip.findChildren(QAbstractButton)}
+    key = next(row["key"] for row in strip.waiting if row["name"] == "r5")
+    buttons["Approve r5"].click()
+    spin(lambda: [row["name"] for row in strip.waiting] == ["r6"], "one to be decided")
+    assert told == [[f"key {key}", next(name for name in told[0] if name.startswith("address"))]]
+    spin(lambda: [row.name for row in watch.session.state.renders.values()] == ["r5"], "r5 to belong to it", seconds=60)
+    {made.accessibleName(): made for made in strip.findChildren(QAbstractButton)}["Refuse r6"].click()
+    spin(lambda: "Sent r6 away." in window.messages.toPlainText(), "the word of it")
+    wait_for(lambda: "sent this agent away" in farm.log("r6.log"), what="the agent to be told", seconds=60)
+    spin(lambda: not strip.isVisible(), "nobody to wait any more")
