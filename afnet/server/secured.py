@@ -46,7 +46,9 @@ class Secured:
         self.context: ssl.SSLContext | None = None
         self.pairing: Pairing | None = None
         self.operations: dict[str, Callable[[dict[str, Any], Principal, Answer], None]] = {
-            "node.list": lambda given, who, answer: answer({"rows": self.nodes.rows(given["state"]), "next": None}, None),
+            "node.list": lambda given, who, answer: answer(
+                {"rows": self.nodes.rows(given["state"]), "next": None}, None
+            ),
             **dict.fromkeys(_OPERATIONS, _refuse),
         }
         """What the registry calls ``node``; those that need an authority are refused without one."""
