@@ -24,6 +24,7 @@ __all__ = [
     "number",
     "plural",
     "render_state",
+    "short_number",
 ]
 
 DOT = "·"
@@ -34,6 +35,14 @@ _THIN = "\u2009"
 def number(value: int) -> str:
     """Return a whole number with thin spaces between thousands."""
     return f"{value:,}".replace(",", _THIN)
+
+
+def short_number(value: int) -> str:
+    """Return a whole number in at most four letters: 950, 12k, 3M; rounded down."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value // size}{letter}"
+    return str(value)
 
 
 def count(value: int) -> str:

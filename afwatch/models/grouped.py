@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
@@ -79,7 +80,11 @@ class GroupedModel(RowModel):
         items: dict[int, Any],
         group_rows: dict[int, Any],
         clock: Callable[[], float],
+        *,
+        base: Callable[[Any], bool] | None = None,
+        column: int = 0,
     ) -> None:
+        """As RowModel, with the groups' own rows."""
         self.groups = groups
         self.folded: set[str] = set()
         """Paths of groups that hide what is below them."""
@@ -87,7 +92,8 @@ class GroupedModel(RowModel):
         self._living: set[str] | None = None
         state, row_type = shown.state, groups.row
         told = replace(shown, state=lambda row, now: GROUP_STATE if isinstance(row, row_type) else state(row, now))
-        super().__init__(told, _Merged(items, group_rows), clock)  # type: ignore[arg-type]
+        merged: Any = _Merged(items, group_rows)
+        super().__init__(told, merged, clock, base=base, column=column)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """The texts of a cell; a group has its own."""
@@ -216,5 +222,6 @@ class GroupedModel(RowModel):
         return found
 
 
+@lru_cache(maxsize=10_000)
 def _parts(path: str) -> list[str]:
     return path.split("/") if path != "/" else [""]

@@ -34,7 +34,11 @@ class RowModel(QAbstractTableModel):
     counted = Signal()
     """Counts over all rows, shown or not, changed."""
 
-    def __init__(self, shown: Shown, source: dict[int, Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, shown: Shown, source: dict[int, Any], clock: Callable[[], float], *,
+        base: Callable[[Any], bool] | None = None, column: int = 0,
+    ) -> None:  # fmt: skip
+        """``base`` restricts the view itself (my jobs); ``column`` is what it is ordered by at first."""
         super().__init__()
         self.shown = shown
         self.ids: list[int] = []
@@ -55,11 +59,11 @@ class RowModel(QAbstractTableModel):
         self._keys: dict[int, Any] = {}
         self._states: dict[int, str] = {}
         self._tally: Counter[str] = Counter()
-        self._column = shown.columns[0]
+        self._column = shown.columns[column]
         self._descending = False
         self._test: Callable[[Any], bool] | None = None
         self._only: frozenset[str] = frozenset()
-        self._base: Callable[[Any], bool] | None = None
+        self._base = base
         self.reload()
 
     # What Qt asks
@@ -102,8 +106,10 @@ class RowModel(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Order by a column from now on."""
-        self._column = self.shown.columns[column]
-        self._descending = order is Qt.SortOrder.DescendingOrder
+        wanted, descending = self.shown.columns[column], order is Qt.SortOrder.DescendingOrder
+        if wanted is self._column and descending == self._descending and self._sorted and not self.held:
+            return
+        self._column, self._descending = wanted, descending
         self._keys = {}
         self.release()
 
@@ -146,11 +152,6 @@ class RowModel(QAbstractTableModel):
     def items_shown(self) -> int:
         """Rows that the person's filters let through."""
         return len(self.ids)
-
-    def set_base(self, test: Callable[[Any], bool] | None) -> None:
-        """Restrict the view itself (my jobs)."""
-        self._base = test
-        self.reload()
 
     def set_filter(self, query: Query, only: Iterable[str] = ()) -> None:
         """Show rows that a search line lets through, in one of the states ``only`` (all when empty)."""

@@ -103,14 +103,21 @@ class _PlaceDelegate(QStyledItemDelegate):
         draw_icon(painter, place.icon, ink, rect.left() + 8, rect.center().y() - 7, 16)
         inner = rect.adjusted(34, 0, -8, 0)
         font = self._theme.font("strong" if selected else "body")
-        count = words.number(place.count) if place.count >= 0 else ""
-        width = draw_text(painter, inner, count, self._theme.font(), look.text3, right=True)
-        if place.trouble:
+        body, strong = self._theme.font(), self._theme.font("strong")
+        room = inner.width() - font.width_of(place.title)
+        # The name first: figures are said in short, or the lesser one not at all, before it is cut.
+        count, trouble, width = "", "", room + 1
+        for say, counted in ((words.number, True), (words.short_number, True), (words.short_number, False)):
+            if width + 8 > room:
+                count = say(place.count) if counted and place.count >= 0 else ""
+                trouble = say(place.trouble) if place.trouble else ""
+                width = body.width_of(count) + (strong.width_of(trouble) + 28 if trouble else 0)
+        wide = draw_text(painter, inner, count, body, look.text3, right=True)
+        if trouble:
             bad = look.families["bad"].ink
-            right = inner.adjusted(0, 0, -width - 10, 0)
-            wide = draw_text(painter, right, str(place.trouble), self._theme.font("strong"), bad, right=True)
+            right = inner.adjusted(0, 0, -wide - 10 if wide else 0, 0)
+            wide = draw_text(painter, right, trouble, strong, bad, right=True)
             draw_icon(painter, "glyph-octagon-cross", bad, right.right() - wide - 16, rect.center().y() - 5, 12)
-            width += wide + 28
         draw_text(painter, inner.adjusted(0, 0, -width - 8, 0), place.title, font, ink)
         painter.restore()
 
@@ -146,12 +153,16 @@ class _Slots(QFrame):
         if slots:
             width = round((right - left) * min(1, used / slots))
             painter.fillRect(left, 33, width, 6, colour(look.families["live"].fill))
+        small = self._theme.font("small")
+        parts = (("BUSY", busy, tr("busy")), ("FREE", free, tr("free")), ("OFFLINE", off, tr("off")))
+        texts = [f"{value} {word}" for _, value, word in parts]
+        if sum(22 + small.width_of(text) for text in texts) - 8 > right - left:
+            texts = [words.short_number(value) for _, value, _ in parts]
         x = left
-        for state, value, word in (("BUSY", busy, "busy"), ("FREE", free, "free"), ("OFFLINE", off, "off")):
+        for (state, _, _), text in zip(parts, texts):
             shown, ink = self._theme.state("render", state)
             draw_icon(painter, shown.glyph, ink, x, 51, 10)
-            text = QRect(x + 14, 46, 60, 20)
-            x += 22 + draw_text(painter, text, f"{value} {word}", self._theme.font("small"), look.text2)
+            x += 22 + draw_text(painter, QRect(x + 14, 46, max(0, right - x - 14), 20), text, small, look.text2)
         painter.end()
 
 

@@ -7,11 +7,21 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from afcore.rows import JobRow, MonitorRow, RenderRow
 from afcore.states import TaskState
@@ -29,12 +39,19 @@ from afwatch.views.parts import Glyph, Shrinking, button, label
 __all__ = ["Overview"]
 
 
+_ENDLESS = re.compile(r"\S{17,}")
+_BESIDE = 250
+"""Pixels within which two buttons of a card stand beside each other."""
+
+
 def _line(text: str) -> Shrinking:
     """Return a line that gives way to what stands at its right."""
-    made = Shrinking()
-    made.setProperty("tone", "")
-    made.setText(text)
-    return made
+    return Shrinking(text, tone="")
+
+
+def _breakable(text: str) -> str:
+    """Let a long name without spaces be broken anywhere: the marks for it are invisible and only on the screen."""
+    return _ENDLESS.sub(lambda found: "\u200b".join(re.findall(".{1,12}", found.group())), text)
 
 
 class _Strip(QWidget):
@@ -120,14 +137,15 @@ class Overview(QFrame):
         self._column.addStretch(1)
 
     def _several(self) -> None:
-        self._title(tr("{0} selected", words.plural(len(self._rows), self._noun)), "", "")
+        alike = len({type(row) for row in self._rows}) == 1
+        count = words.plural(len(self._rows), self._noun) if alike else words.number(len(self._rows))
+        self._title(tr("{0} selected", count), "", "")
         if isinstance(self._rows[0], JobRow):
             counts = [sum(row.counts[state] for row in self._rows) for state in range(len(TaskState))]
             self._progress([counts], counts)
 
     def _title(self, text: str, kind: str, state: str, more: str = "") -> None:
-        # A long name without spaces is broken anywhere: the marks for it are invisible and only on the screen.
-        title = label("\u200b".join(text[at : at + 12] for at in range(0, len(text), 12)))
+        title = label(_breakable(text))
         title.setFont(self._theme.font("title3"))
         title.setWordWrap(True)
         title.setToolTip(text)
@@ -151,8 +169,7 @@ class Overview(QFrame):
         word.setFont(self._theme.font("strong"))
         inner.addWidget(word)
         row.addWidget(pill)
-        row.addWidget(label(more, tone="quiet"))
-        row.addStretch(1)
+        row.addWidget(Shrinking(more, tone="quiet"), 1)
         self._column.addLayout(row)
 
     def _heading(self, text: str, right: str = "") -> None:
@@ -174,7 +191,7 @@ class Overview(QFrame):
         for name, value in facts:
             if value:
                 grid.addWidget(label(name, tone="quiet"), place, 0, Qt.AlignmentFlag.AlignTop)
-                text = label(value)
+                text = label(_breakable(value))
                 text.setWordWrap(True)
                 text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 grid.addWidget(text, place, 1)
@@ -272,13 +289,13 @@ class Overview(QFrame):
         avoided = max((block.avoided_hosts for block in row.blocks), default=0)
         column.addWidget(_line(tr("In {0}.", where) + (tr(" {0} avoided.", words.plural(avoided,
                                                                                         'host')) if avoided else "")))
-        buttons = QHBoxLayout()
-        buttons.addWidget(
-            button(tr("Retry {0}", words.plural(errors, 'task')), self.retry.emit, icon=self._theme.icon("retry"))
-        )
-        buttons.addWidget(
-            button(tr("Show them"), lambda: self.open_job.emit(row.id), icon=self._theme.icon("output"))
-        )
+        retry = button(tr("Retry {0}", words.plural(errors, 'task')), self.retry.emit, icon=self._theme.icon("retry"))
+        look = button(tr("Show them"), lambda: self.open_job.emit(row.id), icon=self._theme.icon("output"))
+        # Beside each other where there is room, in large letters one under the other.
+        beside = retry.sizeHint().width() + look.sizeHint().width() < _BESIDE
+        buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
+        for made in (retry, look):
+            buttons.addWidget(made, 0, Qt.AlignmentFlag.AlignLeft)
         buttons.addStretch(1)
         column.addLayout(buttons)
         self._column.addWidget(card)

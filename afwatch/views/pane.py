@@ -29,9 +29,10 @@ from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.chips import Chip, ChipRow
 from afwatch.views.dragging import carried, carry, drop, reason_against_drop
 from afwatch.views.nothing import CLEAR, words_of_nothing
-from afwatch.views.parts import Chip, Empty, Shrinking, button, label
+from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
 from afwatch.views.viewmenu import view_menu
@@ -39,6 +40,8 @@ from afwatch.views.viewmenu import view_menu
 __all__ = ["ListPane"]
 
 _REFRESH_MS = 100
+_LEAST_NAME = 160
+"""Pixels that the column of names keeps, however narrow the table."""
 
 
 class ListPane(QWidget):
@@ -91,20 +94,19 @@ class ListPane(QWidget):
         """Keys of columns that the person does not want."""
         state = self.session.state
         self.model: RowModel
+        first = 1 if shown.kind == "renders" else 0
         if groups is not None:
             self.model = GroupedModel(shown, groups, state.rows(groups.item_kind), state.rows(groups.kind),
-                                      self.session.clock)  # fmt: skip
+                                      self.session.clock, base=base, column=first)  # fmt: skip
         else:
-            self.model = RowModel(shown, state.rows(shown.kind), self.session.clock)
-        if base is not None:
-            self.model.set_base(base)
+            self.model = RowModel(shown, state.rows(shown.kind), self.session.clock, base=base, column=first)
         self.table = TableView(self.model, theme.row_height(row_height, lines), title)
         kind = GroupDelegate if groups is not None else CellDelegate
         self.table.setItemDelegate(kind(theme, shown.columns, shown.look, self.session.clock, self.table))
         for at, column in enumerate(shown.columns):
             self.table.setColumnWidth(at, column.width)
+        self.table.horizontalHeader().setSortIndicator(first, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(1 if shown.kind == "renders" else 0, Qt.SortOrder.AscendingOrder)
         self.table.chosen.connect(self._on_chosen)
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
@@ -167,16 +169,13 @@ class ListPane(QWidget):
         self._views = button("", self._view_menu, icon=self.theme.icon("columns"), tip=tr("Columns and saved views"))
         row.addWidget(self._views)
         column.addWidget(line)
-        chips, row = bar("chips", measures.chip_row)
         for state in self._shown.chips:
             chip = self._chips[state] = Chip(self.theme, self._shown.look, state)
             chip.clicked.connect(partial(self._on_chip, state))
-            row.addWidget(chip)
-        row.addWidget(self._problem, 1)
-        row.addWidget(self._moved)
+        self._chip_row = ChipRow(self._chips.values(), self._problem, self._moved)
         if not self._shown.chips:
-            chips.setFixedHeight(8)
-        column.addWidget(chips)
+            self._chip_row.setFixedHeight(8)
+        column.addWidget(self._chip_row)
         column.addWidget(self._stack, 1)
 
     def _add_keys(self) -> None:
@@ -381,6 +380,7 @@ class ListPane(QWidget):
         moved = self.model.moved
         self._moved.setText(tr("{0} moved · Sort now (F5)", moved) if moved else "")
         self._moved.setVisible(bool(moved))
+        self._chip_row.fit()
         if shown:
             self._stack.setCurrentWidget(self.table)
         else:
@@ -459,7 +459,7 @@ class ListPane(QWidget):
         columns = self._shown.columns
         room = self.table.viewport().width()
         stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
-        least = 220
+        least = _LEAST_NAME
         shown = [place for place, column in enumerate(columns) if column.key not in self.hidden]
         widths = {place: self.table.columnWidth(place) or columns[place].width for place in shown}
 

@@ -18,12 +18,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from afwatch import words
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["Chip", "Choice", "Empty", "Glyph", "NumberField", "Shrinking", "Toast", "button", "label"]
+__all__ = ["Choice", "Empty", "Glyph", "NumberField", "Shrinking", "Toast", "button", "label"]
 
 
 def button(text: str, done: Callable[[], object], *, icon: QIcon | None = None, role: str = "", shape: str = "",
@@ -76,10 +75,19 @@ class Glyph(QWidget):
 class Shrinking(QLabel):
     """A line that gives way: elided where there is no room, whole in its tooltip."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "", *, tone: str = "help", fills: bool = True) -> None:
+        """``fills``: it takes all the room there is; else at most what it needs."""
         super().__init__()
-        self.setProperty("tone", "help")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setProperty("tone", tone)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        policy = QSizePolicy.Policy.Ignored if fills else QSizePolicy.Policy.Preferred
+        self.setSizePolicy(policy, QSizePolicy.Policy.Preferred)
+        if text:
+            self.setText(text)
+
+    def minimumSizeHint(self) -> QSize:
+        """A few letters are enough."""
+        return QSize(min(40, super().sizeHint().width()), super().minimumSizeHint().height())
 
     def setText(self, text: str) -> None:
         """Say something."""
@@ -110,6 +118,9 @@ class Choice(QComboBox):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        # As wide as its place, not as its longest entry.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the chevron over the field."""
@@ -118,34 +129,6 @@ class Choice(QComboBox):
         ink = self._theme.look.text2 if self.isEnabled() else self._theme.look.off
         draw_icon(painter, "chevron-down", ink, self.width() - 20, (self.height() - 12) // 2, 12)
         painter.end()
-
-
-class Chip(QPushButton):
-    """A state with its count; checked when the table shows it alone."""
-
-    def __init__(self, theme: Theme, look: str, state: str) -> None:
-        super().__init__()
-        self.state = state
-        self._theme, self._look = theme, look
-        self._count = 0
-        self.setCheckable(True)
-        self.setIconSize(QSize(measures.glyph, measures.glyph))
-        self.setProperty("shape", "chip")
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Take icons and words of the look that is on."""
-        shown, ink = self._theme.state(self._look, self.state)
-        self.setIcon(self._theme.icon(shown.glyph, ink))
-        self.set_count(self._count)
-
-    def set_count(self, count: int) -> None:
-        """Show how many there are."""
-        self._count = count
-        shown, _ = self._theme.state(self._look, self.state)
-        self.setText(f"{shown.word}  {words.number(count)}")
-        self.setAccessibleName(f"{shown.full}, {count}")
 
 
 class Empty(QWidget):

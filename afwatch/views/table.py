@@ -40,6 +40,7 @@ from afwatch.theme.tokens import measures
 __all__ = ["TableView"]
 
 _HOLD_MS = 2000
+_LEAST_HEIGHT = 12
 
 
 class TableView(QTableView):
@@ -61,6 +62,12 @@ class TableView(QTableView):
         """The row that has the focus ring: where the keyboard moved it."""
         self.setAccessibleName(name)
         self.setObjectName(f"{name.lower().replace(' ', '-')}-table")
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        # Before there are rows, each of which would be looked at: the least height is never asked for again.
+        rows.setMinimumSectionSize(_LEAST_HEIGHT)
+        rows.setDefaultSectionSize(row_height)
         self.setModel(model)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -73,11 +80,6 @@ class TableView(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(lambda at: self.asked.emit(self.viewport().mapToGlobal(at)))
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setMinimumSectionSize(row_height)
-        rows.setDefaultSectionSize(row_height)
         header = self.horizontalHeader()
         header.setFixedHeight(measures.table_header)
         header.setHighlightSections(False)
@@ -117,8 +119,8 @@ class TableView(QTableView):
 
     def set_row_height(self, height: int) -> None:
         """Set the height of every row."""
-        self.verticalHeader().setMinimumSectionSize(height)
-        self.verticalHeader().setDefaultSectionSize(height)
+        if height != self.verticalHeader().defaultSectionSize():
+            self.verticalHeader().setDefaultSectionSize(height)
 
     def rows_in_sight(self) -> range:
         """Return the places of the rows that can be seen."""

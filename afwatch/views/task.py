@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -33,7 +34,7 @@ from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
-from afwatch.views.parts import Glyph, button, label
+from afwatch.views.parts import Glyph, Shrinking, button, label
 from afwatch.views.taskpages import CommandPage, FilesPage, RunsPage
 
 __all__ = ["TaskWindow"]
@@ -59,8 +60,10 @@ class TaskWindow(QWidget):
         self.resize(1040, 720)
         self._glyph = Glyph(theme)
         self._word = label()
-        self._title = label(tr("task {0}", task))
+        self._title = Shrinking(tr("task {0}", task), tone="", fills=False)
         self._facts = label(tone="help")
+        self._facts.setWordWrap(True)
+        self._facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._command = QPlainTextEdit()
         self._command.setReadOnly(True)
@@ -196,6 +199,7 @@ class TaskWindow(QWidget):
             tr("started {0}", words.clock_text(row['started'], now)) if row["started"] else "", took,
         ]  # fmt: skip
         self._facts.setText(" · ".join(fact for fact in facts if fact))
+        self._facts.setToolTip("\n".join(fact for fact in facts if fact))
         command = row["command"]
         self._command.setPlainText(command if isinstance(command, str) else " ".join(command))
         fresh = (state, row["starts"]) != (self._state, self._run)

@@ -29,9 +29,10 @@ from afwatch.tasktables import BlockTasks
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
+from afwatch.views.chips import Chip, ChipRow
 from afwatch.views.namesearch import NameSearch, name_test
 from afwatch.views.overviewstrip import OverviewStrip
-from afwatch.views.parts import Chip, Empty, Shrinking, button, label
+from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
 
@@ -83,7 +84,7 @@ class TasksPane(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
-        self._name, self._count = label(), label(tone="quiet")
+        self._name, self._count = Shrinking(tone="", fills=False), label(tone="quiet")
         self._segments = QHBoxLayout()
         self._segments.setSpacing(2)
         self._strip = OverviewStrip(theme)
@@ -141,14 +142,12 @@ class TasksPane(QWidget):
         row.addLayout(self._segments)
         row.addWidget(self.search, 1)
         column.addWidget(line)
-        chips, row = bar("chips", measures.chip_row)
         for state in (TaskState.DONE, TaskState.RUNNING, TaskState.ERROR, TaskState.READY, TaskState.WAIT_DEP,
                       TaskState.SKIPPED, TaskState.SUSPENDED):  # fmt: skip
             chip = self._chips[state.name] = Chip(self.theme, "task", state.name)
             chip.clicked.connect(partial(self._on_chip, state.name))
-            row.addWidget(chip)
-        row.addWidget(self._problem, 1)
-        column.addWidget(chips)
+        self._chip_row = ChipRow(self._chips.values(), self._problem)
+        column.addWidget(self._chip_row)
         holder = QFrame()
         inner = QVBoxLayout(holder)
         inner.setContentsMargins(16, 4, 16, 6)
@@ -275,6 +274,7 @@ class TasksPane(QWidget):
         counts = table.counts() if table.size else [0] * len(TaskState)
         for state, chip in self._chips.items():
             chip.set_count(counts[TaskState[state]])
+        self._chip_row.fit()
         self._strip.show_table(table)
         self._show_what_there_is()
 

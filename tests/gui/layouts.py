@@ -17,7 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QLabel, QLineEdit, QScrollArea, QWidget
 
 from afcore.rows import BranchRow, JobRow, MonitorRow, PoolRow, RenderRow, UserRow
 from afcore.states import Role, TaskState
@@ -31,7 +31,7 @@ from tests.unit.afwatch.rows import job_row, render_row
 
 __all__ = ["VIEWS", "cut_off", "fill", "picture", "show"]
 
-_LONG = 200
+_LONG, _WIDEST = 200, 1400
 _AT = 1_790_000_000.0
 VIEWS = ("mine", "jobs", "work", "farm", "users", "monitors", "system", "history", "tasks", "task", "submit")
 """Views that are looked at; places by their keys, the others by what they are."""
@@ -44,7 +44,7 @@ def _name(stem: str, id: int, long: bool) -> str:
 def _job(id: int, long: bool) -> JobRow:
     state = ("running", "error", "ready", "done", "paused")[id % 5]
     counts = {"RUNNING": 3 * (state == "running"), "ERROR": 2 * (state == "error"), "DONE": 40, "READY": 20}
-    more: dict[str, Any] = {"annotation": _name("note", id, long), "branch": "/" + _name("show", 1, long)} if long else {}
+    more: dict[str, Any] = {"annotation": _name("note", id, long), "branch": f"/{_name('show', 1, long)}"}
     return job_row(id, _name("shot", id, long), state=state, user="jo" if id % 2 else _name("user", 2, long),
                    offline=state == "paused", **counts, **more)  # fmt: skip
 
@@ -70,7 +70,8 @@ def fill(watch: Watch, rows: int, long: bool) -> None:
         RowsCame(4, 7, [PoolRow(1, 7, "/", 99, 0, 0, 0, 0, 0), PoolRow(2, 7, "/linux", 99, 0, 0, len(few), 0, 0)], [],
                  True, []),
         RowsCame(5, 7, [BranchRow(1, 7, "/", 99, 0, 0, 0), BranchRow(2, 7, path, 99, rows, 0, 0)], [], True, []),
-        RowsCame(7, 7, [MonitorRow(id, _name("user", id, long), "host", "USER", "10.0.0.1", _AT) for id in few], [], True, []),
+        RowsCame(7, 7, [MonitorRow(id, _name("user", id, long), "h", "USER", "10.0.0.1", _AT) for id in few], [],
+                 True, []),
     ]  # fmt: skip
     session.receive(whole)
 
@@ -98,8 +99,9 @@ def show(watch: Watch, view: str, rows: int) -> QWidget:
     elif view == "task":
         task = window.open_task(2, 0, 1)
         task._show({
-            "name": _name("frame", 1, True), "state": "running", "starts": 3, "errors": 1, "render": _name("r", 1, True),
-            "started": _AT - 100, "finished": 0, "command": _name("render", 1, True), "files": [_name("/x", 1, True)],
+            "name": _name("frame", 1, True), "state": "running", "starts": 3, "errors": 1,
+            "render": _name("render", 1, True), "started": _AT - 100, "finished": 0,
+            "command": _name("render", 1, True), "files": [_name("/x", 1, True)],
         })  # fmt: skip
         return task
     elif view == "submit":
@@ -115,6 +117,12 @@ def show(watch: Watch, view: str, rows: int) -> QWidget:
 
 def cut_off(window: QWidget) -> Iterator[str]:
     """Yield what is visible in a window and does not fit where it is."""
+    if window.width() > _WIDEST:
+        yield f"{type(window).__name__} is {window.width()} wide"
+    for area in window.findChildren(QScrollArea):
+        inside: Any = area.widget()
+        if area.isVisibleTo(window) and inside is not None and inside.width() > area.viewport().width() + 1:
+            yield f"{type(area.parent()).__name__}: {inside.width()} wide, seen {area.viewport().width()}"
     for each in window.findChildren(QWidget):
         if not each.isVisibleTo(window) or each.window() is not window or not each.width():
             continue
@@ -153,7 +161,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as place:
         for scheme, rows in (("dark", 0), ("light", 1), ("dark", 50_000)):
-            watch = Watch([], user="jo", mode=Role.GOD, settings_file=Path(place, f"{scheme}{rows}.json"), scheme=scheme)
+            settings = Path(place, f"{scheme}{rows}.json")
+            watch = Watch([], user="jo", mode=Role.GOD, settings_file=settings, scheme=scheme)
             watch.window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
             watch.window.resize(1400, 860)
             watch.window.show()

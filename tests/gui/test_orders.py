@@ -56,10 +56,12 @@ def test_an_order_that_follows_is_the_order_made_anew(grouped: bool, order: Qt.S
     branches = {n: branch(n, path) for n, path in enumerate(("/", "/show0", "/show1", "/show2"), 1)}
 
     def made() -> RowModel:
-        model = GroupedModel(JOBS, BRANCHES, rows, branches, lambda: 5000.0) if grouped else RowModel(
-            JOBS, rows, lambda: 5000.0
+        def base(row: Any) -> bool:
+            return getattr(row, "user", "jo") != "nobody"
+
+        model = GroupedModel(JOBS, BRANCHES, rows, branches, lambda: 5000.0, base=base) if grouped else RowModel(
+            JOBS, rows, lambda: 5000.0, base=base
         )
-        model.set_base(lambda row: getattr(row, "user", "jo") != "nobody")
         model.sort(0, order)
         return model
 
@@ -85,8 +87,7 @@ def test_an_order_that_follows_is_the_order_made_anew(grouped: bool, order: Qt.S
 
 def test_a_row_that_is_not_ours_any_more_leaves(application: Any) -> None:
     rows = {id: job_row(id, user="jo") for id in range(1, 200)}
-    model = RowModel(JOBS, rows, lambda: 5000.0)
-    model.set_base(lambda row: row.user == "jo")
+    model = RowModel(JOBS, rows, lambda: 5000.0, base=lambda row: row.user == "jo")
     rows[7] = job_row(7, user="anna")
     model.apply(ChangeSet({"jobs": {7}}))
     assert 7 not in model.ids
