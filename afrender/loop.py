@@ -331,6 +331,12 @@ class AgentLoop:
             self._trouble = text
             log.info("No server yet: %s", text)
 
+    def give_up(self, error: AfError) -> None:
+        """No server may be tried before a person does something: leave, with the sentence that says what."""
+        log.error("%s", error)
+        self.refused = Refused(0, "hopeless", str(error))
+        self.leave(str(error))
+
     def drained(self) -> None:
         """There is room for pieces of files again."""
         self.delivery.uploads.pump()

@@ -324,7 +324,7 @@ def _link(options: Options, hello: Hello, loop: AgentLoop, credential: Credentia
         shown = {**os.environ, "AF_TOKEN": options.token}
         return Link(
             options.servers, hello, loop, chance=random.Random(),
-            credential=lambda host, port: find_token(host, port, shown),
+            credential=lambda host, port: find_token(host, port, shown), gave_up=loop.give_up,
         )  # fmt: skip
     return Link(
         options.servers, hello, loop, chance=random.Random(), tls=credential.context(),

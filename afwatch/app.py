@@ -18,6 +18,7 @@ from afnet.client.servers import Address
 from afnet.wire.messages import Hello
 from afwatch.application import make_application
 from afwatch.bridge import Bridge
+from afwatch.entrance import Entrance
 from afwatch.farm import EmbeddedFarm
 from afwatch.session import Session
 from afwatch.settings import Settings
@@ -53,6 +54,7 @@ class Watch:
         self._bridge = Bridge(servers, hello, self.session.receive, chance=random.Random(), connect=connect)
         self.window = MainWindow(self.session, self.theme, settings, farm=farm)
         self.window.closing.connect(self.close)
+        self.entrance = Entrance(self.window, self.theme, self.session, servers, user=user, again=self._bridge.again)
         self._closed = False
 
     def _send(self, *messages: object) -> None:
@@ -72,4 +74,5 @@ class Watch:
         """End the link and its thread; the window may be closed already."""
         if not self._closed:
             self._closed = True
+            self.entrance.close()
             self._bridge.close()

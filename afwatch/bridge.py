@@ -21,10 +21,12 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from afcore.errors import AfError
 from afcore.rows import TaskColumns
+from afnet.api.trust import UnknownAuthority
 from afnet.client.link import Connect, Link
 from afnet.client.refusals import error_of
 from afnet.client.rows import decode_rows
 from afnet.client.servers import Address
+from afnet.transport.wsframes import NoPlain
 from afnet.wire.messages import Hello, LogLines, Message, Refused, Reply, Rows, Welcome
 from afwatch.changes import Answered, Arrival, Connected, Lines, Lost, Refusal, RowsCame, Unreachable
 from afwatch.tasktables import unpack_columns
@@ -76,7 +78,8 @@ class _Handler:
         self._put(Lost(reason))
 
     def unreachable(self, error: AfError) -> None:
-        self._put(Unreachable(error.sentence, error.hint))
+        code = "unknown_authority" if isinstance(error, UnknownAuthority | NoPlain) else getattr(error, "code", "")
+        self._put(Unreachable(error.sentence, error.hint, code))
 
     def drained(self) -> None:
         """Files are not sent from here."""
@@ -127,6 +130,12 @@ class Bridge(QObject):
         loop, link = self._loop, self._link
         if loop is not None and link is not None and not loop.is_closed():
             loop.call_soon_threadsafe(link.send, *messages)
+
+    def again(self) -> None:
+        """Connect anew, now: something that is shown or trusted is another."""
+        loop, link = self._loop, self._link
+        if loop is not None and link is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(link.again)
 
     def close(self) -> None:
         """Say goodbye, end the thread, and forget what has not been drained."""

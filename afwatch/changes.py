@@ -51,6 +51,8 @@ class Unreachable:
 
     sentence: str
     hint: str
+    code: str = ""
+    """``unknown_authority``, or the code of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)

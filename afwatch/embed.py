@@ -19,13 +19,13 @@ from afcore.config import Config
 from afcore.errors import AfError, ConnectionLost
 from afnet.client.servers import Address
 from afnet.server.app import FarmServer
-from afnet.server.ground import Ground, open_ground
+from afnet.server.ground import Ground, data_folder, open_ground
 from afnet.server.memory import keep_little
 from afnet.server.peer import own_principal
 from afnet.transport.base import FrameConnection, FrameReceiver
 from afnet.transport.memory import join
 
-__all__ = ["EmbeddedServer", "go_on_headless"]
+__all__ = ["EmbeddedServer", "go_on_headless", "has_own_farm"]
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +116,11 @@ class EmbeddedServer:
         finally:
             self._server = None
             await server.stop()
+
+
+def has_own_farm(config: Config) -> bool:
+    """Say whether there was a farm of this user's own on this machine before."""
+    return data_folder(config).exists()
 
 
 def go_on_headless(data: Path, addresses: Sequence[Address], words: Sequence[str] = ()) -> subprocess.Popen[bytes]:

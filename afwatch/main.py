@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         if submits:
             return _submit(options, servers or [Address("127.0.0.1", config["af_serverport"])], scene)
+        if not servers and not options.agent and _is_first(config):
+            servers = _nearby(config, options)
         if not servers:
             words = ["--config", options.config] if options.config else []
             return _open_farm(config, options, words=words, agent=options.agent)
@@ -153,6 +155,27 @@ def _servers(option: str | None, config: Config) -> list[Address]:
         here = Address("127.0.0.1", config["af_serverport"])
         return [here] if _answers(here) else []
     return find_servers(option, os.environ, configured)
+
+
+def _is_first(config: Config) -> bool:
+    """Say whether there never was a farm of this user's own on this machine."""
+    from afwatch.embed import has_own_farm
+
+    return not has_own_farm(config)
+
+
+def _nearby(config: Config, options: argparse.Namespace) -> list[Address]:
+    """Return the farm on this machine's networks that the person chose, if there is any."""
+    from afwatch.application import make_application
+
+    make_application(language=options.language)  # before any view is imported
+    from afwatch.entrance import offer_nearby
+    from afwatch.theme.paint import Theme
+
+    theme = Theme(options.scheme)
+    theme.apply()
+    chosen = offer_nearby(config, theme)
+    return [] if chosen is None else [chosen]
 
 
 def _answers(address: Address) -> bool:

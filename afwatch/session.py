@@ -29,6 +29,8 @@ from afwatch.watchstate import KINDS, WatchState
 
 __all__ = ["Session"]
 
+_STRANGER = {"unknown_authority": "unknown_authority", "not_signed_in": "sign_in"}
+
 _FIRST_OPENED, _FIRST_REQUEST = 100, 10_000
 
 
@@ -38,6 +40,8 @@ class Session(QObject):
     changed = Signal(object)
     """A ChangeSet."""
     mode_changed = Signal()
+    stranger = Signal(str)
+    """The farm does not know us, or we do not know it: ``sign_in`` or ``unknown_authority``."""
     said = Signal(object, str)
     """How an operation went: its Pending, and the error's text or an empty one."""
 
@@ -190,8 +194,12 @@ class Session(QObject):
             if isinstance(arrival, RowsCame | Connected | Lost | Unreachable):
                 came += len(arrival.rows) if isinstance(arrival, RowsCame) else 0
                 changes.merge(self.state.receive(arrival, now))
-                if isinstance(arrival, Connected):
+                if isinstance(arrival, Connected) and arrival.welcome.role == Role.NOBODY:
+                    self.stranger.emit("sign_in")
+                elif isinstance(arrival, Connected):
                     self._begin_anew()
+                elif isinstance(arrival, Unreachable) and arrival.code in _STRANGER:
+                    self.stranger.emit(_STRANGER[arrival.code])
                 elif isinstance(arrival, Lost):
                     self._unanswered(arrival.reason)
             elif isinstance(arrival, Answered):

@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
-    "authority_path", "client_context", "context_of", "fetch_authority", "find_authority", "fingerprint_of",
-    "is_here", "open_context", "shown_fingerprint", "trust", "why_not",
+    "UnknownAuthority", "authority_path", "client_context", "context_of", "fetch_authority", "find_authority",
+    "fingerprint_of", "is_here", "open_context", "shown_fingerprint", "trust", "why_not",
 ]  # fmt: skip
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _ANSWER_MOST = 65536
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class UnknownAuthority(ConfigError):
+    """The farm at an address is on another machine, and this user has not said yet which authority it has."""
 
 
 def is_here(host: str) -> bool:
@@ -65,7 +69,7 @@ def client_context(host: str, port: int, environ: Optional[Mapping[str, str]] = 
     if is_here(host):
         return None
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    raise ConfigError(
+    raise UnknownAuthority(
         "", "", f"the farm at {shown} is on another machine, and its certificate authority is not known here",
         hint=f"run `afcmd --server {shown} trust` and compare the fingerprint, or name its file in AF_AUTHORITY",
     )  # fmt: skip

@@ -7,6 +7,7 @@ Rules of this file:
 """
 
 import asyncio
+import contextlib
 import random
 import ssl
 import time
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from afcore.errors import ConfigError, ConnectionLost, OurFault, WireError
+from afcore.errors import AfError, ConfigError, ConnectionLost, OurFault, WireError
 from afnet.api.credentials import find_token
 from afnet.api.trust import client_context
 from afnet.client.conversation import MOST_CHUNKS, Conversation, LinkHandler
@@ -57,11 +58,13 @@ class Link:
         connect: Connect | None = None,
         backoff: Backoff | None = None,
         credential: Callable[[str, int], str] | None = None,
+        gave_up: Callable[[AfError], None] | None = None,
     ) -> None:
         """``trust`` says how to speak TLS with the server at a host and port, None for plain; ``tls`` is for all.
 
         ``credential`` says what to show the server at a host and port: by default what this user has for it, and
-        nothing where ``connect`` is given.
+        nothing where ``connect`` is given. ``gave_up`` is told that no server may even be tried before a person does
+        something, and why; then the link stops, until ``again``. Without it the link tries for ever.
         """
         if not servers:
             raise OurFault("A link needs at least one server.")
@@ -81,6 +84,9 @@ class Link:
         self._connect = connect or self._connect_websocket
         self._backoff = backoff or Backoff(chance)
         self._credential = credential or (find_token if connect is None else _nothing)
+        self._gave_up = gave_up
+        self._untried: list[ConfigError] = []
+        self._hurry = asyncio.Event()
         self._conversation: Conversation | None = None
         self._task: asyncio.Task[None] | None = None
         self._next: list[Address] = []
@@ -122,6 +128,14 @@ class Link:
         conversation = self._conversation
         return conversation is not None and conversation.is_open and conversation.add_chunk(chunk)
 
+    def again(self) -> None:
+        """Hang up, if there is a conversation, and try at once: something that is shown or trusted is another now."""
+        self._hurry.set()
+        if self._conversation is not None:
+            self._conversation.abort()
+        if self._task is not None and self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
     async def close(self, reason: str = "") -> None:
         """Say goodbye, hang up and stop trying."""
         if self._conversation is not None:
@@ -136,14 +150,21 @@ class Link:
     async def _run(self) -> None:
         hops = 0
         while True:
-            for address in self._round():
+            self._untried.clear()
+            self._hurry.clear()
+            addresses = self._round()
+            for address in addresses:
                 if await self._try(address):
                     break
+            if self._gave_up is not None and len(self._untried) == len(addresses):
+                self._gave_up(self._untried[0])
+                return
             if self._next and hops < _MOST_HOPS:
                 hops += 1
                 continue
             hops = 0
-            await asyncio.sleep(self._backoff.wait())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), self._backoff.wait())
 
     def _round(self) -> list[Address]:
         """Return the servers to try now: those that a server named first, each once."""
@@ -157,6 +178,7 @@ class Link:
             self._tls = self._trust(address.host, address.port) if self._is_websocket else None
         except ConfigError as wrong:
             self.handler.unreachable(wrong)
+            self._untried.append(wrong)
             return False
         hello = msgspec.structs.replace(self._hello, token=token) if token else self._hello
         conversation = self._conversation = Conversation(self, hello)

@@ -23,7 +23,7 @@ __all__ = [
     "PING",
     "PONG",
     "FrameReader",
-    "WebSocketFault",
+    "NoPlain", "WebSocketFault",
     "accept_key",
     "check_answer",
     "close_payload",
@@ -41,6 +41,10 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SHORT = struct.Struct("!BBH")
 _LONG = struct.Struct("!BBQ")
+
+
+class NoPlain(WireError):
+    """The server speaks TLS with us only: it counts as another machine, as at the end of a tunnel."""
 
 
 class WebSocketFault(TheirFault):
@@ -85,7 +89,7 @@ def check_answer(data: bytes | bytearray, key: bytes) -> int:
     if head.second == "426":
         raise VersionMismatch("The server does not speak this version of WebSocket.")
     if head.second == "403":
-        raise WireError(
+        raise NoPlain(
             "The server takes no plain connection here: it counts as another machine, so it must be known by its "
             "certificate.",
             hint="`afcmd --server HOST:PORT trust` shows the fingerprint of its authority and keeps it.",
