@@ -33,6 +33,7 @@ from afcore.servicetable import SERVICES
 from afcore.states import Role
 from afcore.store.base import Recovered, Retention, Store
 from afcore.store.ledger import AuditRow
+from afcore.store.memory import MemoryStore
 from afcore.store.writer import Writer, WriterState
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.client.servers import Address
@@ -53,6 +54,7 @@ from afnet.server.files import FileStore
 from afnet.server.follow import Followers
 from afnet.server.keeping import Keeper
 from afnet.server.latehttp import LateHttp
+from afnet.server.latestatistics import LateStatistics
 from afnet.server.listen import connections_allowed
 from afnet.server.memory import give_back
 from afnet.server.metrics import Figures
@@ -68,7 +70,6 @@ from afnet.server.requests import Requests
 from afnet.server.resources import ResourceHistory
 from afnet.server.runner import Answer, Runner
 from afnet.server.secured import Secured
-from afnet.server.statistics import Statistics
 from afnet.server.tally import Tally
 from afnet.wire.messages import FileAccepted, Welcome
 
@@ -210,9 +211,14 @@ class FarmServer:
             now=clock.now,
             loop=loop,
         )
-        self.statistics = Statistics(
-            config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board,
-            noted=self.reception.noted, now=clock.now, loop=loop,
+        self.statistics = LateStatistics(
+            lambda kind: kind(
+                config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board,
+                noted=self.reception.noted, now=clock.now, loop=loop,
+            ),
+            wanted=bool(config["statistics_database"] or config["af_db_conninfo"])
+            or not isinstance(store, MemoryStore),
+            loop=loop,
         )  # fmt: skip
         self.past = Past(
             farm, store, defaults=lambda: defaults_of(self._config), keep=self._past_kept, settled=self._settled,

@@ -18,7 +18,7 @@ from afnet.server.tally import WAITS, Tally
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from afcore.store.statistics.follower import Lag
+    from afcore.store.statistics.lag import Lag
 
 __all__ = ["CONTENT_TYPE", "Figures", "exposition", "families"]
 

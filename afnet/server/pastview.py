@@ -7,7 +7,7 @@ Rules of this file:
 
 import gc
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,9 +16,12 @@ from afcore.errors import Corrupt, NotFound, Rejected
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.replay import PastFarm, farm_then
-from afcore.store.past import Kept, Moment, SqlPast, View
 from afnet.registry import PAST_VIEWS
 from afnet.server.farmqueries import FarmQueries
+
+if TYPE_CHECKING:
+    # The server's own process reads no database of the past: it is spared SQLAlchemy.
+    from afcore.store.past import Kept, Moment, SqlPast, View
 
 __all__ = ["PastViews", "check_instant", "moment_words"]
 
@@ -26,7 +29,7 @@ __all__ = ["PastViews", "check_instant", "moment_words"]
 class PastViews:
     """Answers questions about a farm's past from its database."""
 
-    def __init__(self, past: SqlPast, defaults: Defaults) -> None:
+    def __init__(self, past: "SqlPast", defaults: Defaults) -> None:
         self._past = past
         self._defaults = defaults
         self._key: tuple[int, int, int] | None = None
@@ -63,7 +66,7 @@ class PastViews:
         with self._past.view() as view:
             return self._farm(view, view.find(at), at).farm
 
-    def _farm(self, view: View, moment: Moment, at: float) -> PastFarm:
+    def _farm(self, view: "View", moment: "Moment", at: float) -> PastFarm:
         following = moment.following
         entries = [] if following is None else decode_entries(following.body)
         # What was in a batch that was open then, up to the instant: entries are in the order of their times.
@@ -102,7 +105,7 @@ def moment_words(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at))
 
 
-def check_instant(kept: Kept, at: float) -> None:
+def check_instant(kept: "Kept", at: float) -> None:
     """Raise Rejected when nothing of an instant is kept."""
     if not kept.until:
         raise Rejected("The farm has no past yet.", hint="Nothing has happened on it.", code="no_past")
@@ -115,11 +118,11 @@ def check_instant(kept: Kept, at: float) -> None:
         )
 
 
-def _kept(kept: Kept) -> dict[str, Any]:
+def _kept(kept: "Kept") -> dict[str, Any]:
     return {"since": kept.since, "until": kept.until, "whole": kept.whole}
 
 
-def _restarted(moment: Moment) -> float:
+def _restarted(moment: "Moment") -> float:
     """Return when the next server was started, where the one of this moment did nothing more; 0 otherwise."""
     following = moment.following
     return following.at if following is not None and moment.epoch and following.epoch != moment.epoch else 0.0

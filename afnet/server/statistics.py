@@ -8,7 +8,6 @@ Rules of this file:
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from afcore.events import Event, JobDeleted, RunFinished
 from afcore.model.farm import Farm
 from afcore.store.base import Store
 from afcore.store.memory import MemoryStore
-from afcore.store.statistics.follower import Follower, Lag
+from afcore.store.statistics.follower import Follower
+from afcore.store.statistics.lag import LEVEL, Lag
 from afcore.store.statistics.questions import BY, Question, parse_time
 from afcore.store.statistics.questions import answer as ask
 from afcore.store.statistics.removing import remove
@@ -34,11 +34,9 @@ __all__ = ["Statistics"]
 _log = logging.getLogger(__name__)
 
 _Own = Callable[[dict[str, Any], Principal, Answer], None]
-_READERS = 2
 _WAITING_MOST = 40
 _READING_TIME = 20.0
 """Seconds after which the database breaks off a question."""
-NOTHING = Lag(rows=0, seconds=0.0, trouble="", hint="")
 
 
 class Statistics:
@@ -63,8 +61,6 @@ class Statistics:
         self._noted = noted
         self._now = now
         self._loop = loop
-        self.readers = ThreadPoolExecutor(_READERS, "statistics-question")
-        """Threads in which questions are answered: few, so that many heavy ones hold nothing else up."""
         self._waiting = 0
         self._zone: str = config["statistics_zone"]
         self._rows = False
@@ -112,7 +108,6 @@ class Statistics:
 
     async def stop(self) -> None:
         """Follow no more; what is not there yet follows after the next start."""
-        self.readers.shutdown(wait=False, cancel_futures=True)
         if self._follower is not None and self._feed is not None:
             self._feed.stop()
             await self._loop.run_in_executor(None, self._follower.stop)
@@ -150,7 +145,7 @@ class Statistics:
 
     def lag(self) -> Lag:
         """Return how far the statistics database is behind the farm."""
-        return NOTHING if self._follower is None else self._follower.lag()
+        return LEVEL if self._follower is None else self._follower.lag()
 
     # Operations
 
@@ -218,7 +213,7 @@ class Statistics:
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-        """Return what answers ``statistics.show``, to be called in a thread of ``readers``."""
+        """Return what answers ``statistics.show``, to be called in a thread."""
         target, _ = self._known()
         now = self._now()
         if self._waiting >= _WAITING_MOST:

@@ -16,19 +16,19 @@ from contextlib import ExitStack
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from sqlalchemy import Connection
 
 from afcore.errors import AfError, StoreError
 from afcore.store.base import History, JobRow, RunRow
 from afcore.store.database import BadValue, clean_rows
+from afcore.store.statistics.lag import Lag
 from afcore.store.statistics.rollups import Names
 from afcore.store.statistics.target import Target
 from afcore.store.statistics.tending import prepare, zone_of
 from afcore.store.statistics.writing import Now, follow_jobs, follow_runs, open_farm, positions, write_now
 from afcore.store.tables import JOB_ROWS, RUN_ROWS
 
-__all__ = ["Follower", "Lag", "whole_jobs"]
+__all__ = ["Follower", "whole_jobs"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,18 +40,6 @@ FIRST_RETRY, LAST_RETRY = 1.0, 30.0
 """Seconds between two tries while the database is away: from, and twice as long each time up to."""
 
 _Done = Callable[[Any, StoreError | None], None]
-
-
-class Lag(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the statistics database is behind the farm."""
-
-    rows: int
-    """Finished runs and blocks of deleted jobs that are not there yet."""
-    seconds: float
-    """How long it has not been level; 0 while it is."""
-    trouble: str
-    """Why nothing can be written, else empty."""
-    hint: str
 
 
 class Follower:
