@@ -6,16 +6,12 @@ back - door.  Stop: door - runner - snapshot - readings - writer - files - datab
 
 import asyncio
 import gc
-import json
 import logging
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from afcore.codec import encode_entry
 from afcore.commands import AcceptRestart
@@ -48,6 +44,7 @@ from afnet.server.coming import ComingLogs
 from afnet.server.defaults import defaults_of
 from afnet.server.desk import ClassicDesk
 from afnet.server.door import Door
+from afnet.server.dump import write_dump
 from afnet.server.fanout import Fanout
 from afnet.server.farmfile import changed_settings, refusal, reload_command, start_command
 from afnet.server.files import FileStore
@@ -435,31 +432,15 @@ class FarmServer:
 
     def broken(self, error: BaseException, envelope: Envelope[Any] | None) -> None:
         """The core broke: write down what it was about, and stop."""
-        path = self._write_dump(error, envelope)
-        stop = self.quarantine.add(self._clock.now(), path, error, envelope, self.core)
+        now = self._clock.now()
+        path = write_dump(self._data, now, error, envelope, version=VERSION, committed_seq=self.runner.committed_seq)
+        stop = self.quarantine.add(now, path, error, envelope, self.core)
         about = ", ".join([*(f"job {id}" for id in stop.jobs), *(f"render {name}" for name in stop.renders)])
         _log.critical(
             "The server made a mistake and stops: %s; see %s. Its next start refuses this %s%s",
             error, path, stop.command, about and f" and puts offline: {about}", exc_info=error,
         )  # fmt: skip
         self.ask_to_stop(3)
-
-    def _write_dump(self, error: BaseException, envelope: Envelope[Any] | None) -> Path:
-        path = self._data / "dumps" / f"dump-{int(self._clock.now() * 1000)}.json"
-        content = {
-            "error": str(error),
-            "traceback": "".join(traceback.format_exception(error)),
-            "at": self._clock.now(),
-            "committed_seq": self.runner.committed_seq,
-            "version": VERSION,
-            "envelope": None if envelope is None else msgspec.to_builtins(envelope, enc_hook=repr),
-        }
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(content, indent=1, default=repr), encoding="utf-8")
-        except OSError as problem:
-            _log.error("the dump could not be written to %s: %s", path, problem)
-        return path
 
     # The store
 
