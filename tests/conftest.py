@@ -20,6 +20,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hypothesis
 import pytest
 
 from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, leftovers
@@ -27,6 +28,13 @@ from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, l
 ROOT = Path(__file__).resolve().parent
 LONGEST = ("sim/test_world.py", "sim/test_why.py")
 PURE = (ROOT / "unit", ROOT / "sim")
+
+# The same examples in every run: the suite says whether a change broke something, and looks for nothing by chance.  How
+# long one takes says something about who else uses the machine, and nothing about the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 _kept = Kept()
 _before = pytest.StashKey[Kept]()

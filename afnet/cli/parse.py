@@ -111,8 +111,12 @@ def parse_common(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return options, words
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the whole command line: a word for the kind of thing, a word for what to do, then its arguments."""
+def build_parser(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Return the command line: a word for the kind of thing, a word for what to do, then its arguments.
+
+    With the words that were ``typed``, what to do with things that are not among them is left out: to make all of it
+    takes longer than most commands.
+    """
     common = _common()
     parser = _Parser(
         prog="afcmd",
@@ -129,6 +133,8 @@ def build_parser() -> argparse.ArgumentParser:
         if thing not in groups:
             group = things.add_parser(thing, help=_GROUPS.get(thing, thing), parents=[common])
             groups[thing] = group.add_subparsers(dest="word", metavar="WHAT", title="what to do", required=True)
+        if typed is not None and thing not in typed:
+            continue
         leaf = groups[thing].add_parser(word, help=operation.help, description=operation.help, parents=[common])
         _add_arguments(leaf, operation)
     submit = things.add_parser("submit", help=_OWN["submit"], parents=[common])
@@ -171,7 +177,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return what was typed; UsageError with a did-you-mean when it is no command."""
     argv = _completed(argv)
     _check_words(argv)
-    options, unknown = build_parser().parse_known_args(argv)
+    options, unknown = build_parser(argv).parse_known_args(argv)
     if unknown:
         raise UsageError(_about_unknown(unknown[0], options))
     if options.thing is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -22,8 +23,13 @@ CHECKED = 1 | 128
 """Numeric, and files are checked."""
 
 
-def needs(program: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed (make test-apps)")
+def needs(program: str, maker: str = "") -> pytest.MarkDecorator:
+    """Skip a test where a program is not, or is another one of that name: its ``-version`` does not say ``maker``."""
+    path = shutil.which(program)
+    if path is not None and maker:
+        told = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stdout
+        path = path if maker in told else None
+    return pytest.mark.skipif(path is None, reason=f"{program} is not installed (make test-apps)")
 
 
 def history(farm: FarmProcess, job: int) -> dict[int, dict[str, object]]:
@@ -65,7 +71,7 @@ def test_ffmpeg_makes_a_movie_and_says_what_it_cannot_read(farm_process: FarmPro
     assert "No such file or directory" in farm.afcmd("task", "log", str(id), "2", "0").stdout
 
 
-@needs("convert")
+@needs("convert", "ImageMagick")
 def test_images_of_imagemagick_are_checked_and_its_own_thumbnails_are_taken(farm_process: FarmProcess) -> None:
     farm = farm_process
     config = farm.folder / "agent.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from argparse import ArgumentParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,10 +35,18 @@ _OTHERWISE = ("config.", "session.login", "past.")
 """Operations with words of their own: ``afcmd config``, ``login``, ``at``, ``changes``."""
 
 
+@pytest.fixture(scope="module")
+def whole() -> ArgumentParser:
+    """The whole command line."""
+    return build_parser()
+
+
 @pytest.mark.parametrize("name", [each for each in OPERATIONS if not each.startswith(_OTHERWISE)])
-def test_every_operation_has_its_command_with_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_operation_has_its_command_with_help(
+    name: str, whole: ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args([*OPERATIONS[name].words, "--help"])
+        whole.parse_args([*OPERATIONS[name].words, "--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert OPERATIONS[name].help in shown
