@@ -182,6 +182,9 @@ _ALL = (
     Setting("nimby_memory", "int", -1, "memory used by other programs that keeps it away; -1 none", "%", -1, 100),
     Setting("nimby_busy_seconds", "float", 60.0, "how long such a load must last before it leaves", "s", 0.0),
     Setting("nimby_quiet_seconds", "float", 300.0, "how long it must be gone before it comes back", "s", 0.0),
+    # The monitor.
+    Setting("previewcmds", "texts", (), "programs that show a file of a task: Name|program @ARG@"),
+    Setting("open_folder_cmd", "text", "", "program that opens a folder, with @PATH@; empty is the system's own"),
     # Everybody.
     Setting("pathsmap", "pairs", (), "paths of this machine and of the farm: [[client, server], …]"),
 )
@@ -205,7 +208,7 @@ CLASSIC = frozenset(
     af_so_server_TCP_CORK af_so_server_LINGER af_so_client_RCVTIMEO_sec af_so_client_SNDTIMEO_sec
     af_so_client_TCP_NODELAY af_so_client_REUSEADDR af_so_client_TCP_CORK af_so_client_LINGER
     af_render_heartbeat_sec af_render_zombietime af_render_up_resources_period af_render_exit_no_task_time
-    timeformat file_name_size_max previewcmds annotations open_folder_cmd open_terminal_cmd rules_url projects_root
+    timeformat file_name_size_max annotations open_terminal_cmd rules_url projects_root
     af_node_log_lines_max af_task_log_linesmax
     af_render_task_read_buffer_size
     company tray_icon icons_path menu_path docs_url forum_url

@@ -17,6 +17,7 @@ from afcore.states import Role
 from afnet.registry import find_operation
 from afwatch import words
 from afwatch.ops.pending import Pending
+from afwatch.outside import Outside
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.texts import tr
@@ -102,6 +103,12 @@ class Asking(Protocol):
 
     def open_task(self, job: int, block: int, task: int) -> Any:
         """Open the window of a task."""
+
+    def tell_refused(self, error: Any) -> None:
+        """Show a refusal with its hint."""
+
+    outside: Outside
+    """Programs of this machine that show files."""
 
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard and say so."""

@@ -20,6 +20,7 @@ from afwatch.application import make_application
 from afwatch.bridge import Bridge
 from afwatch.entrance import Entrance
 from afwatch.farm import EmbeddedFarm
+from afwatch.outside import Outside
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.theme.paint import Theme
@@ -41,6 +42,7 @@ class Watch:
         scheme: str = "",
         connect: Connect | None = None,
         farm: EmbeddedFarm | None = None,
+        outside: Outside | None = None,
     ) -> None:
         """``farm``: the server is inside, and joined by memory."""
         if farm is not None:
@@ -52,7 +54,7 @@ class Watch:
         self.session.choose_mode(mode)
         hello = Hello([], "afwatch", "client", user=user, host=socket.gethostname())
         self._bridge = Bridge(servers, hello, self.session.receive, chance=random.Random(), connect=connect)
-        self.window = MainWindow(self.session, self.theme, settings, farm=farm)
+        self.window = MainWindow(self.session, self.theme, settings, farm=farm, outside=outside)
         self.window.closing.connect(self.close)
         self.entrance = Entrance(self.window, self.theme, self.session, servers, user=user, again=self._bridge.again)
         self._closed = False

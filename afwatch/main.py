@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _open_farm(config, options, words=words, agent=options.agent)
     except AfError as error:
         return _complain("afwatch", error, 2)
-    return _open(options, servers)
+    return _open(options, servers, config)
 
 
 def open_embedded(config: Config, *, words: Sequence[str] = (), agent: bool = False) -> int:
@@ -108,7 +108,7 @@ def _open_farm(config: Config, options: argparse.Namespace, *, words: Sequence[s
         if agent:
             farm.agent.start()
         options.mode = "GOD" if options.mode is None else options.mode
-        code = _open(options, server.addresses, farm)
+        code = _open(options, server.addresses, config, farm)
     finally:
         end = farm.close()
     if end:
@@ -116,7 +116,9 @@ def _open_farm(config: Config, options: argparse.Namespace, *, words: Sequence[s
     return code or server.exit_code
 
 
-def _open(options: argparse.Namespace, servers: Sequence[Address], farm: EmbeddedFarm | None = None) -> int:
+def _open(
+    options: argparse.Namespace, servers: Sequence[Address], config: Config, farm: EmbeddedFarm | None = None
+) -> int:
     import platformdirs
     from PySide6.QtCore import QTimer
 
@@ -125,11 +127,12 @@ def _open(options: argparse.Namespace, servers: Sequence[Address], farm: Embedde
 
     application = make_application(language=options.language)  # before any view is imported
     from afwatch.app import Watch
+    from afwatch.outside import Outside
 
     folder = Path(platformdirs.user_config_dir("afwatch", appauthor=False))
     watch = Watch(
         servers, user=options.as_user or _user(), mode=Role[options.mode or "USER"],
-        settings_file=folder / "watch.json", scheme=options.scheme, farm=farm,
+        settings_file=folder / "watch.json", scheme=options.scheme, farm=farm, outside=Outside.of(config),
     )  # fmt: skip
     # Python looks at signals between two of Qt's events only: a slow timer gives it a chance.
     signal.signal(signal.SIGINT, lambda *_: watch.leave())

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from afcore.errors import AfError
 from afcore.states import TaskState
 from afwatch import words
+from afwatch.acts.files import FOLDER_KEY, show_files
 from afwatch.changes import ChangeSet, Lines
 from afwatch.session import Session
 from afwatch.texts import tr
@@ -52,6 +53,7 @@ class TaskWindow(QWidget):
         super().__init__(parent, Qt.WindowType.Window)
         self.key = (job, block, task)
         self._session, self._theme = session, theme
+        self._window: Any = parent
         self._following = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._run = 0
@@ -104,6 +106,10 @@ class TaskWindow(QWidget):
         again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
                        tip=tr("Read the newest output (F5)"))
         again.setShortcut("F5")
+        folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
+                        icon=self._theme.icon("folder"), tip=tr("The folder of its files ({0})", FOLDER_KEY))
+        folder.setShortcut(FOLDER_KEY)
+        head.addWidget(folder)
         head.addWidget(again)
         column.addLayout(head)
         column.addWidget(self._facts)

@@ -20,6 +20,7 @@ from afcore.rows import JobRow
 from afcore.states import Role, TaskState
 from afwatch import words
 from afwatch.actions import Asking
+from afwatch.acts.files import FOLDER_KEY, add_files_menu, show_files
 from afwatch.changes import ChangeSet, TaskRange
 from afwatch.delegates.tasks import TaskDelegate
 from afwatch.models.filters import Query, parse_query
@@ -170,7 +171,9 @@ class TasksPane(QWidget):
             act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             act.triggered.connect(partial(self.do, action))
             self.table.addAction(act)
-        for key, done in (("Ctrl+Y", self._window.show_why), ("F2", self._window.edit_parameters)):
+        for key, done in (
+            ("Ctrl+Y", self._window.show_why), ("F2", self._window.edit_parameters), (FOLDER_KEY, self._open_folder),
+        ):  # fmt: skip
             act = QAction(key, self.table)
             act.setShortcut(QKeySequence(key))
             act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -412,6 +415,14 @@ class TasksPane(QWidget):
         pending = tasks.change(self.session, action, job=self.job, block=self._block, tasks=chosen)
         self._window.tell_done(pending, f"{_SAID[action]} {words.plural(len(chosen), 'task')}.")
 
+    def _open_folder(self) -> None:
+        """Open the folder of the files that the selected task writes."""
+        chosen = self.selected()
+        if len(chosen) == 1:
+            show_files(self._window, (self.job, self._block, chosen[0]))
+        else:
+            self._window.tell_reason(tr("Select one task to open the folder of its files."))
+
     def _menu(self, at: QPoint) -> None:
         menu = self.build_menu()
         menu.exec(at)
@@ -433,7 +444,9 @@ class TasksPane(QWidget):
             entry.setEnabled(not reason)
             entry.setToolTip(reason)
         menu.addSeparator()
-        menu.addAction(self.theme.icon("edit"), "Parameters\tF2", self._window.edit_parameters)
+        menu.addAction(self.theme.icon("edit"), tr("Parameters\tF2"), self._window.edit_parameters)
+        menu.addSeparator()
+        add_files_menu(self._window, menu, (self.job, self._block, chosen[0]) if len(chosen) == 1 else None)
         return menu
 
     def focus(self) -> None:

@@ -28,6 +28,7 @@ from afwatch.actions import reason_against
 from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.farm import EmbeddedFarm
 from afwatch.ops.pending import Pending
+from afwatch.outside import Outside
 from afwatch.places import load_places, place_of
 from afwatch.savedviews import load_views
 from afwatch.session import Session
@@ -62,10 +63,12 @@ class MainWindow(AskingWindow):
     closing = Signal()
 
     def __init__(
-        self, session: Session, theme: Theme, settings: Settings, *, farm: EmbeddedFarm | None = None
-    ) -> None:
+        self, session: Session, theme: Theme, settings: Settings, *, farm: EmbeddedFarm | None = None,
+        outside: Outside | None = None,
+    ) -> None:  # fmt: skip
         """``farm``: the server is inside this program; closing asks what becomes of it."""
         super().__init__()
+        self.outside = outside or Outside()
         load_places()
         load_views(settings)
         choose_level(settings.text("names", "brief"))

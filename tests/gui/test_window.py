@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from afwatch.actions import reason_against
 from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.app import Watch
 from afwatch.changes import ChangeSet
+from afwatch.outside import Outside
 from afwatch.views.pane import ListPane
 from afwatch.views.window import MainWindow
 from tests.e2e.processes import FarmProcess
@@ -241,3 +243,30 @@ def test_what_is_closed_before_its_answer_comes_hears_nothing(
     application.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     watch.session.rings.has_meters = True
     watch.session.changed.emit(ChangeSet(changed={"renders": {1}}))
+
+
+def test_the_folder_of_a_tasks_files_is_opened(
+    farm: FarmProcess, watch: Watch, spin: Spin, tmp_path: Path
+) -> None:
+    ran: list[list[str]] = []
+    previews = ["Viewer|view @ARG@"]
+    watch.window.outside = Outside(previews, "open @PATH@", launch=lambda words, at: ran.append(words) or True)
+    farm.start_server()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "f.0003.exr").write_bytes(b"x")
+    id = farm.submit({**BLOCK, "files": [str(tmp_path / "out" / "f.@####@.exr")]}, {**BLOCK, "name": "silent"})
+    jobs_of(watch, spin, 1)
+    watch.window.open_job(id)
+    tasks = watch.window._tasks
+    spin(lambda: tasks._model.rowCount() == 20, "the tasks")
+    tasks.table.setFocus()
+    tasks.table.select_place(2)
+    QTest.keyClick(tasks.table, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    spin(lambda: ran == [["open", str(tmp_path / "out")]], "the folder")
+    entry = next(entry for entry in tasks.build_menu().actions() if entry.text() == "Show its file: Viewer")
+    entry.trigger()
+    spin(lambda: ran[1:] == [["view", str(tmp_path / "out" / "f.0003.exr")]], "the file")
+    tasks._use(1)
+    tasks.table.select_place(0)
+    tasks._open_folder()
+    spin(lambda: "says no files" in watch.window.messages.toPlainText(), "why there is nothing to open")
