@@ -107,11 +107,13 @@ def build_http(
         add_classic_pages(app, classic_pages, lambda request: guests(request.remote or "") or sessions.who(request))
     if web_pages is not None:
         from afnet.server.webhistory import add_history
+        from afnet.server.webjobs import add_jobs
         from afnet.server.webpages import WebPages
 
         screens = WebPages(web_pages, sessions, pages.ask, assets)
         screens.add_to(app)
         add_history(app, screens)
+        add_jobs(app, screens)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 

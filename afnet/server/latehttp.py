@@ -62,7 +62,7 @@ class LateHttp:
 
 def _import() -> None:
     import afnet.server.http
-    import afnet.server.webhistory  # noqa: F401
+    import afnet.server.webjobs  # noqa: F401
 
 
 class _Waiting(asyncio.Protocol):

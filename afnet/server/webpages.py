@@ -44,6 +44,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+_SAID = {"done": "Done."}
+"""What a page tells after a deed, by its word in the address: nobody else's words are shown there."""
 _THEME = "af_theme"
 _STATUS = {"not_found": 404, "not_allowed": 403, "csrf": 403, "too_many": 429, "unavailable": 503, "busy": 503}
 
@@ -81,7 +83,7 @@ class WebPages:
         self.look = self.assets.look
         self.index = JobIndex(self.farm, self.look.need, self.now)
         self.figures = FarmFigures(self.farm, sources.resources, self.now)
-        self.live = LivePages(sources.fanout, self._viewer)
+        self.live = LivePages(sources.fanout, self.viewer)
         self.forget: Callable[[], None] = lambda: None
         """Called after something was done that makes kept answers about the past wrong."""
         self.views: dict[str, Callable[[web.Request], View]] = {"now": self._now_view, "jobs": self._jobs_view,
@@ -103,14 +105,14 @@ class WebPages:
 
     # Who looks
 
-    def _viewer(self, request: web.Request) -> Principal:
+    def viewer(self, request: web.Request) -> Principal:
         """Return who looks.  Raises NotAllowed for whom nobody knows, and for what is no person."""
         principal = self.sessions.who(request)
         if not Role.USER <= principal.role <= Role.GOD:
             raise NotAllowed("Only people look at these pages.", code=SIGN_IN)
         return principal
 
-    def frame(self, request: web.Request, principal: Principal, *, said: str = "", wrong: bool = False) -> Frame:
+    def frame(self, request: web.Request, principal: Principal, *, path: str = "") -> Frame:
         """Return what every page needs."""
         theme = request.cookies.get(_THEME, "")
         return Frame(
@@ -119,12 +121,11 @@ class WebPages:
             name=principal.name,
             role=principal.role,
             csrf=self.sessions.csrf(request),
-            path=request.path_qs,
+            path=path or request.path_qs,
             theme=theme if theme in ("dark", "light") else "",
             assets=self.assets.addresses,
             warning=self.sources.warning(),
-            said=said or request.query.get("said", "")[:500],
-            wrong=wrong,
+            said=_SAID.get(request.query.get("said", ""), ""),
             front="/" if self.sources.front else "/now",
         )
 
@@ -133,7 +134,7 @@ class WebPages:
 
         async def shown(request: web.Request) -> web.StreamResponse:
             try:
-                principal = self._viewer(request)
+                principal = self.viewer(request)
                 self.sources.take(principal.origin)
                 return await handler(request, principal)
             except NotAllowed as error:
@@ -148,7 +149,7 @@ class WebPages:
 
     def _refused(self, request: web.Request, error: AfError) -> web.Response:
         try:
-            principal = self._viewer(request)
+            principal = self.viewer(request)
         except NotAllowed:
             principal = self.sessions.nobody(request)
         code = error.code if isinstance(error, Rejected) else "unavailable"
@@ -232,7 +233,7 @@ class WebPages:
         make = self.views.get(request.query.get("view", ""))
         if make is None:
             raise NotFound("There is no such page to keep up to date.")
-        self.sources.take(self._viewer(request).origin)
+        self.sources.take(self.viewer(request).origin)
         return await self.live.serve(request, make(request))
 
     def _job_rows(self, question: dict[str, str], add: bool) -> Any:
@@ -333,7 +334,7 @@ class WebPages:
         self.forget()
         path, _, query = next_of(fields.get("next", "/")).partition("?")
         kept = {key: values[-1] for key, values in parse_qs(query).items() if key not in ("said", "ask")}
-        raise web.HTTPSeeOther(f"{path}?{urlencode({**kept, 'said': 'Done.'})}")
+        raise web.HTTPSeeOther(f"{path}?{urlencode({**kept, 'said': 'done'})}")
 
     async def _sign_out(self, request: web.Request, principal: Principal) -> web.Response:
         await self.form(request)

@@ -44,8 +44,6 @@ class Frame:
     """A sentence about the server itself that everybody is to know."""
     said: str = ""
     """What the last deed came to, told on the page after it."""
-    wrong: bool = False
-    """The last deed was refused."""
     front: str = "/"
     """The address of what goes on now."""
 
@@ -115,14 +113,13 @@ def page(frame: Frame, title: str, *parts: Any, place: str = "", live: str = "",
 def _said(frame: Frame) -> Markup:
     if not frame.said:
         return EMPTY
-    icon = frame.look.icon("warn" if frame.wrong else "glyph-check")
-    return el("p", icon, frame.said, class_=f"said t-{'bad' if frame.wrong else 'good'}", role="alert")
+    return el("p", frame.look.icon("glyph-check"), frame.said, class_="said t-good", role="status")
 
 
-def form(frame: Frame, action: str, *parts: Any) -> Markup:
+def form(frame: Frame, action: str, *parts: Any, **attributes: Any) -> Markup:
     """Return a form that may change something."""
     hidden = el("input", type="hidden", name="csrf", value=frame.csrf)
-    return el("form", hidden, *parts, method="post", action=action)
+    return el("form", hidden, *parts, method="post", action=action, **attributes)
 
 
 def _theme_switch(frame: Frame) -> Markup:
@@ -147,10 +144,11 @@ def button(
     kind: str = "",
     back: str = "",
     undo: bool = False,
+    whole: bool = False,
 ) -> Markup:
     """Return a button that does an operation: a form, so that it works without a script. With ``reason`` it is off.
 
-    ``fields`` are its arguments, ``back`` is where to go on after it.
+    ``fields`` are its arguments, ``back`` is where to go on after it; with ``whole`` a new page comes, script or not.
     """
     inner = join(frame.look.icon(icon), el("span", word))
     if reason:
@@ -163,6 +161,7 @@ def button(
         el("input", type="hidden", name="arguments", value=json.dumps(fields)),
         el("input", type="hidden", name="next", value=back or frame.path),
         el("button", inner, class_=f"act {kind}", data_undo="1" if undo else None),
+        data_whole="1" if whole else None,
     )  # fmt: skip
 
 

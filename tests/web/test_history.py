@@ -103,7 +103,7 @@ def test_records_of_a_folder_are_deleted_when_it_is_meant(chromium: Browser, far
         page.get_by_role("link", name="Cancel").click()
         page.goto("/history/delete?folder=/old")
         page.get_by_role("button", name="Delete").click()
-        page.wait_for_url("**/history?said=Done.")
+        page.wait_for_url("**/history?said=done")
         page.goto("/history?by=folder&since=1y")
         expect(page.locator("table.past tbody tr")).to_have_count(1)
     acts = farm.ask("audit.list", action="statistics.delete")["rows"]

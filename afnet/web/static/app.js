@@ -124,14 +124,14 @@
   // Deeds
 
   let hiding = 0;
-  function toast(sentence, undo) {
+  function toast(sentence, undoable) {
     const box = document.createElement("div");
     box.append(sentence);
-    if (undo) {
+    if (undoable) {
       const button = document.createElement("button");
       button.className = "act small";
       button.textContent = "Undo";
-      button.onclick = async () => { const [good, said] = await ask("operation.undo", { operation: undo }); toast(good ? "Taken back." : said); };
+      button.onclick = async () => { const [good, said] = await ask("operation.undo", {}); toast(good ? "Taken back." : said); };
       box.append(button);
     }
     $("toast").replaceChildren(box);
@@ -160,7 +160,7 @@
     button.disabled = true;
     const [good, said] = await ask(action.slice(4), JSON.parse(field.value));
     button.disabled = false;
-    toast(good ? `${button.textContent.trim()}: done.` : said, good && button.dataset.undo ? "" : undefined);
+    toast(good ? `${button.textContent.trim()}: done.` : said, good && button.dataset.undo);
   });
 
   // Keys
@@ -191,14 +191,14 @@
       const format = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
       const old = holder.querySelector(".uplot");
       const series = found.series.map((one) => ({
-        label: one.name, stroke: colour(one.ink), width: 1.5, points: { show: found.series.length === 1 && found.times.length < 40 },
+        label: one.name, stroke: colour(one.ink), width: 1.5, points: { show: one.values.filter((value) => value != null).length < (found.series.length === 1 ? 40 : 3) },
         fill: found.series.length < 3 ? colour(one.ink) + "33" : undefined,
         paths: found.steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
         value: (self, value) => (value == null ? "—" : new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 }).format(value)),
       }));
       const chart = new uPlot({
         width: Math.max(260, holder.clientWidth - 32), height: found.height || 260, cursor: { sync: { key: "time" }, drag: { x: true, y: false } },
-        scales: { y: { range: (self, least, most) => [Math.min(0, least || 0), found.top || (most > 0 ? most * 1.05 : 1)] } },
+        scales: { y: { range: (self, least, most) => [0, found.top || (most > 0 ? most * 1.05 : 1)] } },
         axes: [
           { stroke: ink, grid, ticks: grid, space: 80, values: (self, values, axis, space, step) => values.map((value) => (step >= 86400
             ? new Date(value * 1000).toLocaleDateString([], { day: "numeric", month: "short" })

@@ -18,6 +18,7 @@ from afnet.web.chart import Bars, Line, Lines, Mark, Word, draw, nice_top, svg, 
 from afnet.web.history import Asked, bars_of, chart_json, lines_of, read_asked, time_steps
 from afnet.web.look import Look
 from afnet.web.png import png
+from afnet.web.render import plot_of
 
 NAME = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
 LOOK = Look(importlib.import_module(NAME).tokens(), "/icons.svg")
@@ -102,3 +103,21 @@ def test_an_address_is_read_and_written_the_same() -> None:
     assert asked.to() == "/history?by=folder&order=errors&since=7d&under=%2Fshows%2Fa%20b&user=jo%26x"
     assert asked.question()["under"] == "/shows/a b" and asked.question(by="total", under="")["folder"] == "/shows/a b"
     assert read_asked({"by": "nonsense", "order": "; DROP"}) == Asked()
+
+
+def test_readings_become_plots_with_units_people_use() -> None:
+    def column(key: str, unit: str, group: str, mean: list[float | None], limit: float | None = None) -> dict[str, Any]:
+        return {"key": key, "title": key, "unit": unit, "group": group, "mean": mean, "limit": limit}
+
+    found = {
+        "begin": 600, "step": 60, "count": 2,
+        "columns": [
+            column("mem_used", "MiB", "memory", [1024.0, None], 4096.0), column("swap", "MiB", "memory", [0.0, 512.0]),
+            column("cpu_user", "%", "cpu", [3.0, 4.0]), column("load", "processes", "cpu", [9.0, 9.0]),
+        ],
+    }  # fmt: skip
+    plot = plot_of("memory", found, LOOK)
+    assert (plot.title, plot.unit, plot.top, list(plot.times)) == ("Memory", "GB", 4.0, [600.0, 660.0])
+    assert [(line.ink, line.values) for line in plot.lines] == [("p-mem_used", [1.0, None]), ("p-swap", [0.0, 0.5])]
+    cpu = plot_of("cpu", found, LOOK)
+    assert (cpu.unit, cpu.top, len(cpu.lines)) == ("%", 100.0, 1)
