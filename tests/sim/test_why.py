@@ -7,22 +7,21 @@ import pytest
 from afcore.schedule.reasons import Reason
 from tests.sim.whyfarms import Tally, prove
 
-FARMS = 100
+FARMS = 300
 
 
 @pytest.mark.timeout(900)
 def test_every_waiting_task_gets_an_answer_that_holds() -> None:
-    """A failure names the line that plays its farm again; ``make sim`` plays ten thousand."""
+    """Ask about every waiting task of 300 farms; a failure names the line that plays it again."""
     tally = Tally()
     for seed in range(FARMS):
         try:
-            prove(seed, tally, brute=not tally["changes"], most=3)
+            prove(seed, tally, brute=seed % 10 == 0, most=3)
         except Exception as error:
             error.add_note(f"play it again: PYTHONPATH=. python -m tests.sim.whyfarms {seed} 1")
             raise
-    # Of so few farms; ``make sim`` wants nineteen in twenty of ten thousand.
-    assert tally["now"] >= 0.93 * tally["tasks"], tally.told()
-    assert tally["together"] and tally["alone"] and tally["changes"], tally.told()
+    assert tally["now"] >= 0.95 * tally["tasks"], tally.told()
+    assert tally["together"] and tally["alone"], tally.told()
     assert tally["tried"] > FARMS
     said = {name.removeprefix("reason ").upper() for name in tally if name.startswith("reason ")}
     assert len(said & {reason.name for reason in Reason}) >= 20, sorted(said)
