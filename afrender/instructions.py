@@ -46,7 +46,8 @@ async def run_sleep(settings: Mapping[str, Any], *, name: str, ip: str, interfac
     except OSError as error:
         return f'"{words[0]}" cannot be started: {error.strerror or error}'
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), _LONGEST)
+        async with asyncio.timeout(_LONGEST):
+            output, _ = await process.communicate()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -164,7 +164,8 @@ class Link:
                 continue
             hops = 0
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), self._backoff.wait())
+                async with asyncio.timeout(self._backoff.wait()):
+                    await self._hurry.wait()
 
     def _round(self) -> list[Address]:
         """Return the servers to try now: those that a server named first, each once."""

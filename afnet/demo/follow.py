@@ -70,7 +70,8 @@ class Follower:
             DemoError: it did not, in time.
         """
         try:
-            await asyncio.wait_for(self._welcomed.wait(), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._welcomed.wait()
         except TimeoutError:
             raise DemoError(f"The server did not welcome us within {ANSWER_SECONDS:.0f} s.") from None
 
@@ -81,7 +82,8 @@ class Follower:
             AfError: the server refused what was asked.
         """
         try:
-            await asyncio.wait_for(self._changed.wait(), most)
+            async with asyncio.timeout(most):
+                await self._changed.wait()
         except TimeoutError:
             return False
         self._changed.clear()
@@ -101,7 +103,8 @@ class Follower:
         try:
             if not self._link.send(Request(number, operation, arguments)):
                 raise DemoError(f"The server is away, so {operation} could not be asked.")
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
         except TimeoutError:
             raise DemoError(f"The server did not answer {operation} within {ANSWER_SECONDS:.0f} s.") from None
         finally:

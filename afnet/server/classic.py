@@ -210,7 +210,8 @@ class ClassicConnection(asyncio.Protocol):
         if self._resumed is None:
             return True
         try:
-            await asyncio.wait_for(self._resumed, _TAKE_TIME)
+            async with asyncio.timeout(_TAKE_TIME):
+                await self._resumed
         except TimeoutError:
             if self._transport is not None:
                 self._transport.abort()

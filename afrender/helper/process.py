@@ -169,7 +169,8 @@ class HelperProcess:
         if not wrong:
             # It says no more: it is at its end, whose code tells people something.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), TELL_TIME)
+                async with asyncio.timeout(TELL_TIME):
+                    await self._process.wait()
         self._kill()
         # What it said last comes by another pipe.
         await asyncio.wait([self._listener])

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,27 @@ def _command(output: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "afnet.demo", "--output", str(output), *words]
 
 
-def _left(tmp_path: Path) -> list[str]:
-    """Processes that have anything to do with the folder."""
-    found = []
+def _living(tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """Processes that have anything to do with the folder, each with its words."""
     for process in psutil.process_iter():
         try:
             words = " ".join([process.cwd(), *process.cmdline()])
             if str(tmp_path) in words and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(words)
+                yield process, words
         except psutil.Error:
             continue
-    return found
+
+
+def _left(tmp_path: Path) -> list[str]:
+    """The words of the processes that have anything to do with the folder."""
+    return [words for _, words in _living(tmp_path)]
+
+
+def _end_what_is_left(tmp_path: Path) -> None:
+    """End the farm of a demo that did not, whose test has failed: nobody else would."""
+    for process, _ in _living(tmp_path):
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def _check_result(output: Path, frames: int) -> dict[str, Any]:
@@ -143,7 +153,10 @@ def test_ended_in_the_middle_it_cleans_up(tmp_path: Path, environment: dict[str,
         process.send_signal(kind)
         assert process.wait(60) == 130, "".join(lines)
     finally:
-        process.kill()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            _end_what_is_left(tmp_path)
         reader.join()
         process.stdout.close()
     assert "Stopped." in lines[-1]

@@ -82,6 +82,12 @@ def test_nothing_evaluates_text_or_builds_shell_lines() -> None:
     assert complaints(sources(*SHIPPED), checks.dangerous_calls) == []
 
 
+def test_no_cancellation_is_swallowed() -> None:
+    """In Python 3.11 ``asyncio.wait_for`` drops a cancellation that comes with the answer, ``asyncio.timeout`` none."""
+    users = [path for path in sources(*PACKAGES) if "asyncio.wait_for(" in path.read_text("utf-8")]
+    assert users == []
+
+
 def test_only_what_a_person_reads_prints() -> None:
     files = [path for path in sources(*SHIPPED) if not any(p in path.as_posix() for p in PRINTERS)]
     assert complaints(files, checks.prints) == []

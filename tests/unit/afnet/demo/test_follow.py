@@ -45,6 +45,29 @@ def sent(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     return found
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_ctrl_c_in_the_moment_of_news_ends_the_waiting(follower: Follower, turns: int) -> None:
+    async def watch() -> None:
+        while True:
+            await follower.changed(1000.0)
+
+    async def scene() -> bool:
+        task = asyncio.create_task(watch())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        follower.received(_rows(JOBS, _job(), whole=True))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        ended = task.done()
+        task.cancel()
+        return ended
+
+    assert asyncio.run(scene())
+
+
 def test_rows_become_progress(follower: Follower) -> None:
     progress = follower.progress
     follower.received(_rows(JOBS, _job(), whole=True))
