@@ -7,6 +7,7 @@
 #   make coverage  every line of the perfect files (tests/house/perfect.txt) is run by their tests
 #   make bench   benchmarks, each figure beside its target
 #   make sim     long simulations: whole farms on virtual time, and random farms whose every answer is proven
+#   make fuzz    every decoder that meets the network, by atheris where it installs
 #   make demo    a farm of one server and two agents renders an animation
 #   make clean   remove what these commands made
 #
@@ -29,12 +30,13 @@ TEST_WORKERS ?= 4
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 SIM_FARMS ?= 10000
+FUZZ_SECONDS ?= 20
 SIM_SEEDS ?= 0:10000
 
 # Tests start hundreds of processes of the farm: whatever the shell says of it, byte code is kept and not made anew in each.
 test test-apps coverage demo: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup check style house collect test test-apps coverage bench sim demo clean
+.PHONY: help setup check style house collect test test-apps coverage bench sim fuzz demo clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -83,6 +85,11 @@ sim: setup
 	@$(BIN)/python -m tests.sim.whyfarms 0 $(SIM_FARMS)
 	@echo "whole farms on virtual time, seeds $(SIM_SEEDS)"
 	@$(BIN)/python -m tests.sim $(SIM_SEEDS)
+
+fuzz: setup
+	@$(BIN)/python -c "import atheris" 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris || true
+	@$(BIN)/python -m tests.wire.fuzz $(FUZZ_SECONDS)
 
 demo: setup
 	@$(BIN)/python -m afnet.demo $(DEMO_ARGS)

@@ -385,7 +385,7 @@ class Caller(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Pass on that the caller is slow; a browser or program that takes nothing for long is cut off."""
         if self._http and self._taking is None:
-            self._taking = asyncio.get_running_loop().call_later(self._door.limits.patience, self._took_nothing)
+            self._await_taking()
         if self._inner is not None:
             self._inner.pause_writing()
 
@@ -400,8 +400,18 @@ class Caller(asyncio.Protocol):
             self._taking.cancel()
             self._taking = None
 
-    def _took_nothing(self) -> None:
+    def _await_taking(self) -> None:
+        assert self.transport is not None
+        waits = self.transport.get_write_buffer_size()
+        self._taking = asyncio.get_running_loop().call_later(self._door.limits.patience, self._look_at_taking, waits)
+
+    def _look_at_taking(self, before: int) -> None:
+        """Cut off who took nothing of a large answer; who takes it slowly may go on."""
         self._taking = None
+        if self.transport is None or self.transport.get_write_buffer_size() < before:
+            if self.transport is not None:
+                self._await_taking()
+            return
         _log.warning("%s took nothing of its answer for %g seconds; cut off", self.host, self._door.limits.patience)
         if self.transport is not None:
             self.transport.abort()
