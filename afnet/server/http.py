@@ -109,11 +109,13 @@ def build_http(
         from afnet.server.webhistory import add_history
         from afnet.server.webjobs import add_jobs
         from afnet.server.webpages import WebPages
+        from afnet.server.webpast import add_past
 
         screens = WebPages(web_pages, sessions, pages.ask, assets)
         screens.add_to(app)
         add_history(app, screens)
         add_jobs(app, screens)
+        add_past(app, screens)
     app.router.add_get("/api/jobs/{job:\\d+}/blocks/{block:\\d+}/tasks/{task:\\d+}/log", pages.log)
     return app
 

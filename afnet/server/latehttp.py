@@ -62,7 +62,8 @@ class LateHttp:
 
 def _import() -> None:
     import afnet.server.http
-    import afnet.server.webjobs  # noqa: F401
+    import afnet.server.webjobs
+    import afnet.server.webpast  # noqa: F401
 
 
 class _Waiting(asyncio.Protocol):

@@ -26,6 +26,7 @@ __all__ = [
     "figures",
     "job_order",
     "job_row",
+    "job_table",
     "jobs_page",
     "now_page",
     "render_cell",
@@ -153,7 +154,8 @@ def _jobs_card(frame: Frame, found: JobList, now: float, *, path: str, title: st
         )  # fmt: skip
     foot = _pages(found, path, query) if whole else _more(found)
     sort = el("button", "Sort now", class_="act small", id="sort", hidden=True, type="button")
-    return card(title, chips, inner, foot, beside=sort, id="jobs")
+    then = EMPTY if whole else el("a", "As it was…", href="/past", class_="link")
+    return card(title, chips, inner, foot, beside=el("span", sort, " ", then), id="jobs")
 
 
 def _more(found: JobList) -> Markup:

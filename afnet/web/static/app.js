@@ -163,6 +163,14 @@
     toast(good ? `${button.textContent.trim()}: done.` : said, good && button.dataset.undo);
   });
 
+  const slide = $("slide");
+  if (slide) {
+    const label = slide.parentElement.firstChild, words = label.data;
+    slide.addEventListener("input", () => { label.data = new Date(slide.value * 1000).toLocaleString(); });
+    slide.addEventListener("change", () => slide.form.submit());
+    slide.addEventListener("blur", () => { label.data = words; });
+  }
+
   // Keys
 
   document.addEventListener("keydown", (event) => {

@@ -1,0 +1,86 @@
+"""The farm as it was: jobs, renders and who changed what, at an instant that a slider or a text chooses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from afcore.rows import BlockRow, JobRow, RenderRow, RunRow
+from afnet.web import words
+from afnet.web.layout import Frame, address, card, empty, page, when
+from afnet.web.markup import Markup, el
+from afnet.web.now import job_order, job_table, render_cell, render_counts
+
+__all__ = ["job_of", "past_page", "render_of"]
+
+_STEPS = ((-86_400, "a day before"), (-3600, "an hour before"), (-60, "a minute before"), (60, "a minute later"),
+          (3600, "an hour later"), (86_400, "a day later"))  # fmt: skip
+
+
+def job_of(row: Mapping[str, Any]) -> JobRow:
+    """Return a job's row from how an answer holds it."""
+    return JobRow(**{**row, "blocks": [BlockRow(**block) for block in row["blocks"]]})
+
+
+def render_of(row: Mapping[str, Any]) -> RenderRow:
+    """Return a render's row from how an answer holds it."""
+    return RenderRow(**{**row, "runs": [RunRow(**run) for run in row["runs"]]})
+
+
+def past_page(
+    frame: Frame, at: float, text: str, jobs: Mapping[str, Any], renders: Mapping[str, Any],
+    changes: Sequence[Mapping[str, Any]], now: float,
+) -> str:  # fmt: skip
+    """Return the farm as it was at an instant; the answers are those of ``past.show`` and ``past.changes``."""
+    look, kept = frame.look, jobs["past"]
+    since, until = kept["since"], max(kept["until"], at)
+    rows = [job_of(row) for row in jobs["rows"]]
+    rows.sort(key=lambda row: job_order(look, words.job_state(row, at), row.priority, row.time_creation))
+    hosts = sorted((render_of(row) for row in renders["rows"]), key=lambda row: row.name)
+    states: dict[str, int] = {}
+    for host in hosts:
+        state = words.render_state(host)
+        states[state] = states.get(state, 0) + 1
+    band = el(
+        "p", look.icon("glyph-clock"), el("span", "As it was at ", when(at, now), ". Links lead to what is there now."),
+        el("a", "Back to now", href=frame.front, class_="act small"), class_="band t-wait", role="status",
+    )  # fmt: skip
+    slider = el(
+        "form",
+        el("label", "Slide through what is kept",
+           el("input", type="range", name="at", min=int(since), max=int(until) + 1, step=1, value=int(at), id="slide"),
+           class_="slide"),
+        el("button", "Show", class_="act"), action="/past", class_="fields",
+    )  # fmt: skip
+    exact = el(
+        "form", el("label", "Or a time", el("input", name="at", value=text, placeholder="yesterday 18:00", size=22)),
+        el("button", "Show", class_="act first"), action="/past", class_="fields",
+    )  # fmt: skip
+    steps = [
+        el("a", word, href=address("/past", at=int(at + step)), class_="chip")
+        for step, word in _STEPS if since <= at + step <= now
+    ]  # fmt: skip
+    note = el("p", "The past is kept since ", when(since, now), f", at most {kept['keep_days']:g} days.", class_="note")
+    return page(
+        frame, "As it was",
+        el("h1", "The farm as it was"),
+        band,
+        el("section", slider, exact, el("div", steps, class_="chips"), note, class_="card controls"),
+        card(words.plural(len(rows), "job") + (" and more" if jobs["next"] is not None else ""),
+             job_table(look, rows, at) if rows else empty(frame, "jobs", "There were no jobs.")),
+        card("Renders", el("ul", [render_cell(look, host) for host in hosts], class_="grid")
+             if hosts else empty(frame, "render", "There were no renders."),
+             beside=render_counts(look, states) if hosts else None),
+        card("Who changed what in the hour before", _changes(changes, now)),
+        place="now",
+    )  # fmt: skip
+
+
+def _changes(changes: Sequence[Mapping[str, Any]], now: float) -> Markup:
+    if not changes:
+        return el("p", "Nobody changed anything.", class_="note")
+    lines = [
+        el("tr", el("td", when(row["at"], now)), el("td", row["who"]), el("td", row["what"]))
+        for row in changes
+    ]  # fmt: skip
+    head = el("tr", [el("th", title, scope="col") for title in ("When", "Who", "What")])
+    table = el("table", el("thead", head), el("tbody", lines))
+    return el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Changes")
