@@ -373,7 +373,8 @@ def test_short_tasks_share_a_helper_and_move_when_another_breaks_it(act, own):
         assert stage.farm.report(1) is None
         await asyncio.to_thread((stage.folder / "go").write_text, "x\n")
         await until(lambda: works.all[key].reader.progress[0] == 4, what="the fourth, by a parser that saw all")
-        assert shared.over is not None and all(helper is not shared for helper in works._helpers.all)
+        await until(lambda: shared.over is not None, what="the broken helper to be over")
+        assert all(helper is not shared for helper in works._helpers.all)
         await asyncio.to_thread((stage.folder / "go").write_text, "x\n")
         assert RunStatus((await stage.report(1)).status) is RunStatus.SUCCESS
         assert await log_of(stage, 1) == b"LINE 1\nLINE 2\nLINE 3\nLINE 4\nLINE 5\n", "nothing twice, nothing lost"

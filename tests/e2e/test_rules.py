@@ -72,23 +72,18 @@ def test_frames_start_while_the_task_they_wait_for_still_runs(farm_process: Farm
     assert lines(book).index("over") < lines(book).index("render4")
 
 
-@pytest.mark.parametrize(
-    ("sequential", "order"),
-    [
+def test_frames_run_in_the_order_that_was_asked_for(farm_process: FarmProcess) -> None:
+    farm = farm_process
+    farm.ask("pool.set", paths=["/"], parameters={"max_tasks_host": 1})
+    farm.start_agent()
+    for sequential, order in (
         (1, ["1", "2", "3", "4", "5", "6", "7"]),
         (-1, ["7", "6", "5", "4", "3", "2", "1"]),
         (3, ["1", "7", "3", "6", "2", "4", "5"]),
-    ],
-)
-def test_frames_run_in_the_order_that_was_asked_for(
-    farm_process: FarmProcess, book: Path, sequential: int, order: list[str]
-) -> None:
-    farm = farm_process
-    farm.ask("pool.set", paths=["/"], parameters={"max_tasks_host": 1})
-    id = farm.submit(numeric("b", line(book, "@#@"), 7, sequential=sequential))
-    farm.start_agent()
-    farm.wait_job(id)
-    assert lines(book) == order
+    ):
+        book = farm.folder / f"book{sequential}"
+        farm.wait_job(farm.submit(numeric("b", line(book, "@#@"), 7, sequential=sequential)))
+        assert lines(book) == order
 
 
 def test_no_more_tasks_run_at_once_than_job_block_and_host_allow(farm_process: FarmProcess) -> None:

@@ -40,7 +40,7 @@ __all__ = ["FAULTS", "TASKS", "World", "play", "virtual"]
 TASKS = 200
 """Tasks that a world has at least."""
 LEAST_FAULTS = 20
-_ROUGH = 60.0
+_ROUGH = 40.0
 """Seconds in which things go wrong."""
 _BEGIN = 1_000_000.0
 _TROUBLED = (RunState.WAITING, RunState.START_DROPPED, RunState.DROPPING)
