@@ -4,7 +4,7 @@ Rules of this file:
 - Replay evolves and nothing else: no rule, no solver, no effect.
 - The two events of which there are many (a run started, a run ended well) take a short way: a start is written when
   its end is known, both at once, and every counter is left to one ``recount`` at the end; all others go through
-  ``afcore.evolve`` itself, after the starts that are not written yet.
+  ``afcore.evolve`` itself, after the starts that are not written yet: of their job, or of all.
 - What comes out is what went on before: a test compares the digests on random histories.
 """
 
@@ -15,17 +15,31 @@ from typing import NamedTuple
 from afcore.codec import decode_entries
 from afcore.core import Core
 from afcore.events import (
+    BlockEdited,
+    BlocksAppended,
+    ErrorHostsReset,
     Fact,
     HostForgiven,
     HostReleased,
     JobDeleted,
+    JobDeletionRequested,
     JobEdited,
+    JobFinished,
+    JobReopened,
+    JobStarted,
+    JobSubmitted,
     RenderDeleted,
     RenderEdited,
     RunFinished,
+    RunsStopRequested,
     RunStarted,
+    RunStopRequested,
+    TasksAppended,
+    TasksChanged,
     TasksHeld,
     TasksReleased,
+    TasksRestored,
+    TryNextChanged,
 )
 from afcore.evolve import HANDLERS
 from afcore.evolve.ranges import forgive_hosts
@@ -51,6 +65,16 @@ _READY, _RUNNING, _DONE = int(TaskState.READY), int(TaskState.RUNNING), int(Task
 _NARROW_STARTS = 0xFFFF
 _FEW = 2
 """With more tasks ready or running than this a block cannot be over by one more end."""
+
+
+_OF_ONE_JOB = frozenset(
+    {
+        *(BlockEdited, BlocksAppended, ErrorHostsReset, JobDeleted, JobDeletionRequested, JobEdited, JobFinished),
+        *(JobReopened, JobStarted, JobSubmitted, RunsStopRequested, RunStopRequested, TasksAppended, TasksChanged),
+        *(TasksHeld, TasksReleased, TasksRestored, TryNextChanged),
+    }
+)
+"""Events that look at tasks and runs of the job they name and of no other: what runs elsewhere need not be there."""
 
 
 class _Place(NamedTuple):
@@ -235,6 +259,18 @@ class Replay:
         self._stamp_places()
         self._places.clear()
 
+    def _write_starts_of(self, job: int) -> None:
+        """Write the starts of one job that were not; those of all others stay as they are."""
+        for key in [key for key in self._begun if key[0] == job]:
+            begun = self._begun.pop(key)
+            if begun:
+                block = self.farm.jobs[job].blocks[key[1]]
+                for event, at in begun.values():
+                    self._write(block, event, at)
+                self._written.setdefault(key, {}).update(begun)
+        for key in [key for key in self._places if key[0] == job]:
+            self._places.pop(key).block.version = self.farm.version
+
     def _forgive(self) -> None:
         """Forget the hosts that were forgiven since a host last failed: a thousand are forgiven in one look."""
         for (job, block), renders in self._forgiven.items():
@@ -244,13 +280,18 @@ class Replay:
     def _other(self, event: Fact, at: float) -> None:
         if self._forgiven:
             self._forgive()
-        self._write_starts()
+        if type(event) in _OF_ONE_JOB:
+            self._write_starts_of(event.job)  # type: ignore[attr-defined]
+        else:
+            self._write_starts()
         if not isinstance(event, TasksReleased | TasksHeld):
             self._make_runs()
             moved = isinstance(event, RenderEdited) and "pool" in event.new
             if moved or not self._counted:  # a render takes with it what really runs there
                 recount(self.farm)
                 self._counted = True
+                self._stamp_places()
+                self._places.clear()  # their counts are others now
             if isinstance(event, JobEdited | JobDeleted):
                 self._stamp()
             if isinstance(event, JobDeleted):

@@ -162,6 +162,8 @@ def reason_against(action: Action, session: Session, rows: list[Any]) -> str:
         return action.applies(rows)
     if not session.state.connected:
         return tr("There is no connection to the farm.")
+    if session.past is not None:
+        return tr("This is the farm as it was: Escape leads back to now.")
     operation = find_operation(action.operation)
     if session.mode < operation.role:
         return tr("This is for {0} mode.", operation.role.name)

@@ -11,15 +11,27 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from afcore.errors import AfError, ConnectionLost, NotAllowed
 from afcore.states import Role
+from afnet.operations import Operation
 from afnet.registry import find_operation
 from afnet.wire.messages import Follow, Message, Request, Subscribe, Unfollow, Unsubscribe
-from afwatch.changes import Answered, Arrival, ChangeSet, Connected, Lines, Lost, Refusal, RowsCame, Unreachable
+from afwatch.changes import (
+    Answered,
+    Arrival,
+    ChangeSet,
+    ColumnsPiece,
+    Connected,
+    Lines,
+    Lost,
+    Refusal,
+    RowsCame,
+    Unreachable,
+)
 from afwatch.collector import after_flood
 from afwatch.ops.pending import Pending
 from afwatch.plots.ring import LiveRings
@@ -27,11 +39,26 @@ from afwatch.tasktables import OpenedJob
 from afwatch.texts import tr
 from afwatch.watchstate import KINDS, WatchState
 
-__all__ = ["Session"]
+__all__ = ["Past", "Session"]
 
 _STRANGER = {"unknown_authority": "unknown_authority", "not_signed_in": "sign_in"}
 
 _FIRST_OPENED, _FIRST_REQUEST = 100, 10_000
+
+
+class Past(Protocol):
+    """What stands between the panes and the farm while it is shown as it was."""
+
+    at: float
+    """The instant that is shown, unix seconds."""
+
+    def ask(self, operation: Operation, arguments: dict[str, Any]) -> Pending:
+        """Answer what a pane asks: of then what can be, and a refusal of all else."""
+        ...
+
+    def open_job(self, job: int) -> None:
+        """Bring the columns of a job as they were."""
+        ...
 
 
 class Session(QObject):
@@ -50,7 +77,11 @@ class Session(QObject):
         self.state = WatchState()
         self.rings = LiveRings()
         """What renders measured in the last minutes."""
-        self.clock = clock
+        self._clock = clock
+        self.past: Past | None = None
+        """While the farm is shown as it was: what stands between the panes and the farm."""
+        self._live: WatchState | None = None
+        """What goes on meanwhile."""
         self._send = send
         self._nonce = secrets.token_hex(4)
         self._next = _FIRST_REQUEST
@@ -61,6 +92,40 @@ class Session(QObject):
         """How many panes have a job open."""
         self._following: dict[int, tuple[Follow, Callable[[Lines | AfError], None]]] = {}
         self._chosen = Role.GOD
+
+    def clock(self) -> float:
+        """Return the time that the panes show: now, or the instant of the past (unix seconds)."""
+        return self._clock() if self.past is None else self.past.at
+
+    # The past
+
+    def show_past(self, past: Past, rows: dict[str, list[Any]]) -> None:
+        """Show these rows, by kind, instead of those of now, until ``show_now``; what comes meanwhile is kept aside."""
+        if self._live is None:
+            live = self._live = WatchState()
+            for kind in KINDS.values():
+                live.rows(kind).update(self.state.rows(kind))
+            live.versions.update(self.state.versions)
+            live.welcome, live.farm, live.server = self.state.welcome, self.state.farm, self.state.server
+        self.past = past
+        self.rings.asleep = True
+        changes = ChangeSet()
+        for kind, found in rows.items():
+            self.state.replace(kind, found, changes)
+        self.changed.emit(changes)
+        self.mode_changed.emit()
+
+    def show_now(self) -> None:
+        """Show the farm as it is."""
+        live, self._live, self.past = self._live, None, None
+        self.rings.asleep = False
+        if live is not None:
+            changes = ChangeSet()
+            for kind in KINDS.values():
+                self.state.replace(kind, live.rows(kind).values(), changes)
+            self.state.versions.update(live.versions)
+            self.changed.emit(changes)
+            self.mode_changed.emit()
 
     # Modes
 
@@ -128,6 +193,8 @@ class Session(QObject):
                     f"{known.name} is for {known.role.name}; you are in {self.mode.name} mode.",
                     hint="Switch the mode at the lower left corner.",
                 )
+            if self.past is not None:
+                return self.past.ask(known, arguments)
             if not self.state.connected:
                 raise ConnectionLost("There is no connection to the farm.", hint="It is tried again by itself.")
         except AfError as error:
@@ -149,7 +216,9 @@ class Session(QObject):
         """Get the task columns of a job, and keep them up to date, until it is closed as often as opened."""
         self._users[job] = self._users.get(job, 0) + 1
         opened = self.state.open_job(job)
-        if job not in self._opened:
+        if self.past is not None:
+            self.past.open_job(job)
+        elif job not in self._opened:
             taken = set(self._opened.values())
             self._opened[job] = next(n for n in range(_FIRST_OPENED, _FIRST_REQUEST) if n not in taken)
             self._subscribe_tasks(job)
@@ -187,13 +256,17 @@ class Session(QObject):
 
     def receive(self, arrivals: list[Arrival]) -> None:
         """Take over what the bridge drained; tell the panes once."""
-        now = self.clock()
+        now = self._clock()
         changes = ChangeSet()
         came = 0
+        live = self._live
         for arrival in arrivals:
             if isinstance(arrival, RowsCame | Connected | Lost | Unreachable):
                 came += len(arrival.rows) if isinstance(arrival, RowsCame) else 0
-                changes.merge(self.state.receive(arrival, now))
+                if live is None or not isinstance(arrival, RowsCame):
+                    changes.merge(self.state.receive(arrival, now))
+                if live is not None:
+                    self._follow(live, live.receive(arrival, now))
                 if isinstance(arrival, Connected) and arrival.welcome.role == Role.NOBODY:
                     self.stranger.emit("sign_in")
                 elif isinstance(arrival, Connected):
@@ -216,18 +289,37 @@ class Session(QObject):
                 listener(arrival)
         if changes.connection:
             self.mode_changed.emit()
-        if changes.touches("renders"):
-            self.rings.follow(
-                changes.changed.get("renders", ()), changes.gone.get("renders", ()), self.state.renders
-            )
+        if live is None:
+            self._follow(self.state, changes)
         if changes:
             self.changed.emit(changes)
         after_flood(came)
 
+    def _follow(self, state: WatchState, changes: ChangeSet) -> None:
+        """Keep what renders measured."""
+        if changes.touches("renders"):
+            self.rings.follow(changes.changed.get("renders", ()), changes.gone.get("renders", ()), state.renders)
+
+    def put_columns(self, pieces: list[ColumnsPiece]) -> None:
+        """Take over columns of opened jobs that came another way than by a subscription."""
+        changes = ChangeSet()
+        known = self.state.opened
+        changes.tasks.extend(known[piece.job].put(piece) for piece in pieces if piece.job in known)
+        self.changed.emit(changes)
+
+    def send_request(self, operation: str, arguments: dict[str, Any]) -> Pending:
+        """Ask the farm of now, whatever is shown."""
+        past, self.past = self.past, None
+        try:
+            return self.ask(operation, **arguments)
+        finally:
+            self.past = past
+
     def _begin_anew(self) -> None:
         self._tell_mode()
+        versions = self.state.versions if self._live is None else self._live.versions
         messages: list[Message] = [
-            Subscribe(number, kind, since=self.state.versions[kind]) for number, kind in KINDS.items()
+            Subscribe(number, kind, since=versions[kind]) for number, kind in KINDS.items()
             if kind != "monitors" or self.mode is Role.GOD
         ]
         self._send(*messages)

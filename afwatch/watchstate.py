@@ -74,6 +74,18 @@ class WatchState:
         """Forget the columns of a job."""
         self.opened.pop(job, None)
 
+    def replace(self, kind: str, rows: Iterable[Any], changes: ChangeSet) -> None:
+        """Show these rows of a kind instead of what is known; what differs is added to ``changes``."""
+        known, new = self.rows(kind), {row.id: row for row in rows}
+        self._forget(kind, [id for id in known if id not in new], changes)
+        changed = changes.changed.setdefault(kind, set())
+        for id, row in new.items():
+            if known.get(id) != row:
+                if kind == "jobs":
+                    self.tally.replace(known.get(id), row)
+                known[id] = row
+                changed.add(id)
+
     def receive(self, arrival: Arrival, now: float) -> ChangeSet:
         """Take over one arrival; return what it changed."""
         changes = ChangeSet()

@@ -78,7 +78,12 @@ class Past:
     @property
     def operations(self) -> dict[str, _Own]:
         """What the server does itself about the past, by operation."""
-        return {"past.show": self._show, "past.span": self._span, "past.changes": self._changes}
+        return {
+            "past.show": self._show,
+            "past.rows": self._rows,
+            "past.span": self._span,
+            "past.changes": self._changes,
+        }
 
     @property
     def process(self) -> int:
@@ -94,6 +99,11 @@ class Past:
         if principal.role < Role.GOD:
             answer = without_system(name, arguments, answer)
         self._ask({"at": at, "name": name, "arguments": arguments}, answer)
+
+    def _rows(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
+        self._not_in_future(bound["at"])
+        system = principal.role >= Role.GOD
+        self._ask({"at": bound["at"], "name": "past.rows", "kinds": bound["kinds"], "system": system}, answer)
 
     def _span(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         self._ask({"name": ""}, answer)

@@ -54,7 +54,9 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     try:
         while (asked := read_message(questions)) is not None:
             try:
-                if asked["name"]:
+                if asked["name"] == "past.rows":
+                    reply = views.rows(asked["at"], asked["kinds"], system=asked["system"])
+                elif asked["name"]:
                     reply = views.show(asked["at"], asked["name"], asked["arguments"])
                 else:
                     reply = views.kept()

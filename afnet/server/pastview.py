@@ -16,7 +16,9 @@ from afcore.errors import Corrupt, NotFound, Rejected
 from afcore.model.defaults import Defaults
 from afcore.model.farm import Farm
 from afcore.replay import PastFarm, farm_then
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import PAST_VIEWS
+from afnet.server import rowmaking
 from afnet.server.farmqueries import FarmQueries
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from afcore.store.past import Kept, Moment, SqlPast, View
 
 __all__ = ["PastViews", "check_instant", "moment_words"]
+
+
+_KINDS = ("jobs", "renders", "users", "pools", "branches")
 
 
 class PastViews:
@@ -47,19 +52,34 @@ class PastViews:
         """
         if name not in PAST_VIEWS:
             raise NotFound(f'"{name}" is no view of the past.', hint=f"There are {', '.join(PAST_VIEWS)}.")
-        with self._past.view() as view:
-            kept = view.kept()
-            check_instant(kept, at)
-            moment = view.find(at)
-            found = self._farm(view, moment, at)
+        found, told = self._look(at)
         queries = self._queries(found.farm, at)
         try:
             reply = queries.read(name, arguments)
         finally:
             queries.forget()  # it refers to itself, and would keep the farm until the collector comes
-        told = {**reply} if isinstance(reply, dict) else {"reply": reply}
-        told["past"] = {**_kept(kept), "at": at, "changed": found.changed, "restarted": _restarted(moment)}
-        return told
+        return {**(reply if isinstance(reply, dict) else {"reply": reply}), "past": told}
+
+    def rows(self, at: float, kinds: list[str], *, system: bool) -> dict[str, Any]:
+        """Return the rows of these kinds as of an instant, as the native protocol has them, with ``past`` as above."""
+        found, told = self._look(at)
+        rows: dict[str, list[Any]] = {}
+        for kind in dict.fromkeys(kinds):
+            if kind not in _KINDS:
+                raise NotFound(f'There are no rows of kind "{kind}".', hint=f"There are {', '.join(_KINDS)}.")
+            make = rowmaking.MAKERS[kind]
+            ids = [id for id in rowmaking.all_ids(found.farm, kind) if system or kind != "jobs" or id != SYSTEM_JOB]
+            rows[kind] = [make(found.farm, id, at) for id in ids]
+        return {"rows": rows, "past": told}
+
+    def _look(self, at: float) -> tuple[PastFarm, dict[str, Any]]:
+        """Return the farm of an instant, and what there is to say about that."""
+        with self._past.view() as view:
+            kept = view.kept()
+            check_instant(kept, at)
+            moment = view.find(at)
+            found = self._farm(view, moment, at)
+        return found, {**_kept(kept), "at": at, "changed": found.changed, "restarted": _restarted(moment)}
 
     def farm(self, at: float) -> Farm:
         """Return the farm of an instant. It is not to be changed."""

@@ -47,6 +47,8 @@ class LiveRings:
     """The newest readings of all renders."""
 
     def __init__(self) -> None:
+        self.asleep = False
+        """While the farm is shown as it was: what comes now is kept, and not shown."""
         self.head = 0
         """The newest slot of all; slots are numbered since 1970."""
         self.has_meters = False
@@ -158,6 +160,8 @@ class LiveRings:
 
     def values(self, id: int, key: str) -> Values | None:
         """Return a series of a render, the newest slot (``head``) last; None when nothing is known."""
+        if self.asleep:
+            return None
         place = self._place.get(id)
         if place is None:
             return None

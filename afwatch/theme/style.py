@@ -81,6 +81,13 @@ QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {acce
 QCheckBox::indicator:focus {{ border: 2px solid {focus}; }}
 QTableWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QListWidget {{ background: {bg1}; border: 1px solid {line2}; }}
+QSlider::groove:horizontal {{ height: 4px; background: {line2}; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
+QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; background: {accent}; }}
+QSlider::handle:horizontal:focus {{ border: 2px solid {focus}; }}
+QDateTimeEdit {{ background: {bg1}; color: {text1}; border: 1px solid {line3}; border-radius: 5px; padding: 0 6px;
+  min-height: 22px; }}
+#past {{ background: {selection}; border-bottom: 2px solid {accent}; }}
 #band, #approvals {{ background: {wait_tint}; border-bottom: 1px solid {line2}; }}
 QCheckBox {{ color: {text1}; spacing: 8px; }}
 QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}

@@ -347,7 +347,8 @@ class StatusBar(QFrame):
             self._connection.setToolTip("\n".join(f"{one.sentence} {one.hint}" for one in state.notices.values()))
         elif state.connected:
             self._glyph.show_icon("glyph-check", look.families["good"].ink)
-            self._connection.setText(f"{state.server} · live")
+            said = tr("live") if session.past is None else tr("as it was")
+            self._connection.setText(f"{state.server} · {said}")
             self._connection.setToolTip(state.welcome.server if state.welcome is not None else "")
         elif state.lost_at:
             self._glyph.show_icon("glyph-dashed-ring", look.families["attn"].ink)

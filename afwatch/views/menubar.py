@@ -110,6 +110,7 @@ class MenuBar(QMenuBar):
             keys = f"Ctrl+{number}" if number < 10 else ""
             self._add(menu, place.title, keys, partial(window.go, place.key), place.icon)
         menu.addSeparator()
+        self._add(menu, tr("The farm as it was…"), "Ctrl+Shift+H", window.show_past, "history")
         self._add(menu, tr("Next area"), "F6", window.next_area)
 
     def _mode(self) -> None:

@@ -36,6 +36,7 @@ from afwatch.settings import Settings
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import LEVELS, choose_level, measures
+from afwatch.timemachine import TimeMachine
 from afwatch.views.asking import AskingWindow
 from afwatch.views.frame import Sidebar, StatusBar
 from afwatch.views.inspector import Inspector
@@ -43,6 +44,7 @@ from afwatch.views.menubar import MenuBar
 from afwatch.views.palette import Palette, palette_entries
 from afwatch.views.pane import ListPane
 from afwatch.views.parts import Toast, button
+from afwatch.views.pastbar import PastBar
 from afwatch.views.renderpage import RenderPage
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
@@ -86,6 +88,8 @@ class MainWindow(AskingWindow):
         self.status = StatusBar(session, theme)
         self._stack = QStackedWidget()
         self._band = Band(session)
+        self.past = TimeMachine(session, self)
+        self.past_bar = PastBar(self.past, theme)
         self.messages = QPlainTextEdit()
         self.messages.setReadOnly(True)
         self.messages.setMaximumBlockCount(2000)
@@ -117,6 +121,7 @@ class MainWindow(AskingWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._band)
+        column.addWidget(self.past_bar)
         column.addWidget(self._stack, 1)
         column.addWidget(self.messages)
         drawer = QFrame()
@@ -243,9 +248,21 @@ class MainWindow(AskingWindow):
             pane.deleteLater()
 
     def go_back(self) -> None:
-        """Leave an opened job or render for the list it was opened from."""
+        """Leave an opened job or render for the list it was opened from; from there the past for now."""
         if self._tasks is not None or self._page is not None:
             self.go(self._settings.text("place", "jobs"))
+        else:
+            self.past.turn_off()
+
+    def show_past(self) -> None:
+        """Show the farm as it was, with a slider, or go back to now."""
+        if self._tasks is not None or self._page is not None:
+            self.go(self._settings.text("place", "jobs"))
+        if self.past.on:
+            self.past.turn_off()
+        else:
+            self.past.turn_on()
+            self.past_bar.slider.setFocus()
 
     def open_row(self, row: Any) -> None:
         """Open a row, as Enter does: a job shows its tasks, a render its plots, others their parameters."""

@@ -138,6 +138,7 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
     "history.runs": _nothing,
     "history.resources": _nothing,
     "past.show": lambda thing: {"at": 1.0, "view": "job.show", "arguments": {"job": thing.job}},
+    "past.rows": lambda thing: {"at": 1.0},
     "past.span": _nothing,
     "past.changes": _nothing,
     "parameters.show": lambda thing: {"kind": "job", "things": [str(thing.job)]},

@@ -104,6 +104,7 @@ server.resume             -     -    -     -      -    +     -       -
 server.traffic            -     -    +     +      +    +     -       -
 config.show               -     -    -     -      -    +     -       -
 past.show                 -     -    +     +      +    +     -       -
+past.rows                 -     -    +     +      +    +     -       -
 past.span                 -     -    +     +      +    +     -       -
 past.changes              -     -    +     +      +    +     -       -
 statistics.show           -     -    +     +      +    +     -       -

@@ -177,3 +177,23 @@ def test_a_farm_comes_back_after_a_render_was_moved_where_runs_had_ended(farm: F
     later = farm.entries[written:]
     body = bytes([0xDD]) + len(later).to_bytes(4, "big") + b"".join(later)
     assert recover(image, [body]).digest() == farm.core.digest()
+
+
+def test_what_happens_to_one_job_leaves_the_runs_of_another_on_the_short_way(farm: FarmPlay) -> None:
+    """The first rare event since an image builds what is derived: what replay has at hand must not be of before."""
+    long = farm.submit(job(block(first=1, last=6)))
+    farm.register("host1", cores=2)
+    for key in farm.solve():
+        farm.report(key)
+    image = farm.core.snapshot()
+    known = len(farm.entries)
+    running = farm.solve()
+    assert len(running) == 2
+    farm.submit(job(name="other"))
+    for key in running:
+        farm.report(key)
+    farm.do(ChangeTasks(long.id, "skip", [0], [], "ready"))
+    assert long.blocks[0].time_done
+    rest = farm.entries[known:]
+    body = bytes([0xDD]) + len(rest).to_bytes(4, "big") + b"".join(rest)
+    assert recover(image, [body]).digest() == farm.core.digest()
