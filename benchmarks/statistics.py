@@ -41,14 +41,14 @@ SERVICES = ("nuke", "maya", "houdini", "arnold", "blender", "generic", "movgen",
 _ROWS = f"""
 INSERT INTO tasks (farm, seq, job, serial, id_block, id_task, run, status, error, started_ms, done_ms, time_started,
                    time_done, username, hostname, pool, jobname, service, folder, capacity, waited_ms, cpu_ms)
-SELECT 1, seq, job, job, 0, seq % 200, 1, CASE WHEN failed THEN 'error' ELSE 'success' END, failed::int,
-       (done - took) * 1000, done * 1000, done - took, done, 'user' || lpad((job % {USERS})::text, 2, '0'),
-       'host' || lpad((dice % {HOSTS})::text, 4, '0'), '/farm/p' || (job % {USERS} % 6), 'job' || job,
-       ('{{{",".join(SERVICES)}}}'::text[])[1 + job % {len(SERVICES)}],
-       '/shows/show' || lpad((job % {SHOWS})::text, 2, '0') || '/shot' || lpad((job % {SHOTS})::text, 3, '0'),
-       1000, dice / 7 % 600000, took * 900
+SELECT 1, seq, job, job, 0, seq %% 200, 1, CASE WHEN failed THEN 'error' ELSE 'success' END, failed::int,
+       (done - took) * 1000, done * 1000, done - took, done, 'user' || lpad((job %% {USERS})::text, 2, '0'),
+       'host' || lpad((dice %% {HOSTS})::text, 4, '0'), '/farm/p' || (job %% {USERS} %% 6), 'job' || job,
+       ('{{{",".join(SERVICES)}}}'::text[])[1 + job %% {len(SERVICES)}],
+       '/shows/show' || lpad((job %% {SHOWS})::text, 2, '0') || '/shot' || lpad((job %% {SHOTS})::text, 3, '0'),
+       1000, dice / 7 %% 600000, took * 900
 FROM (SELECT seq, seq * {JOBS} / %(total)s AS job, {BEGIN} + seq * {DAYS * 86_400} / %(total)s AS done,
-             5 + dice % 3595 AS took, dice / 3 % 100 < 3 AS failed, dice
+             5 + dice %% 3595 AS took, dice / 3 %% 100 < 3 AS failed, dice
       FROM (SELECT seq, (hashint8(seq)::bigint + 2147483648) AS dice
             FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS seq) AS numbers) AS rows
 """
