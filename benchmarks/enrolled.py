@@ -1,0 +1,177 @@
+"""Render nodes with certificates: what TLS costs the server for each started task, beside plain agents in the same run;
+how soon all of them are back after the server was killed and started again; how soon a revoked one is out.
+
+One server on loopback after ``afserver init``; every node is paired by the code, as agents are, and then simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import afnet.api as af
+from afcore.errors import AfError
+from afnet.client.blocking import BlockingClient
+from afnet.client.link import Link
+from afnet.client.retry import Backoff
+from afnet.client.servers import Address
+from afnet.demo.farm import Farm
+from afnet.demo.production import submit
+from afnet.wire.messages import Hello
+from afrender.pairing import Credential, pair
+from benchmarks.farmyard import CODE, cpu_seconds, new_farm
+from benchmarks.harness import CheckFailed, Target
+from benchmarks.simulated import Fleet
+
+NAME = "nodes with certificates: cost of a start, return after a restart, revocation"
+AGENTS = int(os.environ.get("AF_BENCH_AGENTS", "1200"))
+WORKING = 200
+"""Agents, of either kind, on which starts are measured."""
+TASK_SECONDS = 0.5
+SECONDS = 10.0
+TARGETS = (
+    Target("tls_cost_per_start_us", most=100.0),
+    Target("all_back_s", most=10.0),
+    Target("longest_pause_ms", most=250.0),
+    Target("revoked_after_ms", most=2000.0),
+)
+_PROBE_S = 0.02
+_PATIENCE_S = 120.0
+
+
+def _initialise(farm: Farm, folder: Path) -> str:
+    """Make the farm one of many machines; return the pairing code."""
+    password = folder / "password"
+    password.write_text("correct horse battery")
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "afnet.server.main", "init", "--data", str(farm.folder / "server"), "--name", "boss",
+            "--password-file", str(password),
+        ],
+        cwd=CODE, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"^ +((?:[A-Z2-7]{4}-){7}[A-Z2-7]{4})$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise CheckFailed("afserver init printed no pairing code")
+    return found.group(1)
+
+
+def _with_certificates(fleet: Fleet, server: Address, folder: Path, code: str) -> None:
+    """Pair every agent, and let its link show the certificate."""
+    for agent in fleet.agents:
+        credential = Credential(folder / agent.name)
+        pair([server], code, agent.name, credential)
+        agent.link = Link(
+            [server], Hello([], "afrender", "agent", user="render", host=agent.name), agent, chance=fleet.chance,
+            tls=credential.context(), credential=lambda host, port: "", backoff=Backoff(random.Random(agent.number)),
+        )  # fmt: skip
+
+
+async def _cost_of_starts(fleet: Fleet, farm: Farm) -> tuple[float, float]:
+    """Return processor time of the server for each start (µs), and starts a second."""
+    fleet.seconds = lambda: TASK_SECONDS
+    await fleet.connect(_PATIENCE_S)
+    await asyncio.sleep(2.0)
+    cpu, started, begun = cpu_seconds(farm.pid("server")), fleet.started, time.monotonic()
+    await asyncio.sleep(SECONDS)
+    spent, count = cpu(), fleet.started - started
+    if count < WORKING:
+        raise CheckFailed(f"{count} tasks were started only")
+    return spent / count * 1e6, count / (time.monotonic() - begun)
+
+
+async def _probe(client: BlockingClient, over: asyncio.Event) -> float:
+    """Ask the server again and again; return the longest time that an answer took, in milliseconds."""
+    worst, loop = 0.0, asyncio.get_running_loop()
+    while not over.is_set():
+        begun = time.monotonic()
+        await loop.run_in_executor(None, client.request, "server.status")
+        worst = max(worst, time.monotonic() - begun)
+        await asyncio.sleep(_PROBE_S)
+    return worst * 1e3
+
+
+async def _come_back(fleet: Fleet, farm: Farm, server: Address) -> dict[str, float]:
+    """Kill the server, start it again, and wait until every node is registered."""
+    before = fleet.registered
+    await asyncio.get_running_loop().run_in_executor(None, farm.kill, "server")
+    # It listens at the former address too: that is where the nodes look for it.
+    await asyncio.get_running_loop().run_in_executor(None, farm.start_server, "--listen", str(server))
+    begun = time.monotonic()
+    with BlockingClient([server], program="benchmark") as client:
+        over = asyncio.Event()
+        probe = asyncio.create_task(_probe(client, over))
+        while fleet.registered - before < len(fleet.agents):
+            if time.monotonic() - begun > _PATIENCE_S:
+                raise CheckFailed(f"{fleet.registered - before} of {len(fleet.agents)} nodes came back only")
+            await asyncio.sleep(0.005)
+        back = time.monotonic() - begun
+        over.set()
+        return {"all_back_s": back, "longest_pause_ms": await probe}
+
+
+async def _revoke(fleet: Fleet, server: Address) -> float:
+    """Revoke a node; return after how many milliseconds its conversation had ended."""
+    lost, victim = fleet.lost, fleet.agents[0].name
+    loop = asyncio.get_running_loop()
+    with BlockingClient([server], program="benchmark") as client:
+        begun = time.monotonic()
+        await loop.run_in_executor(None, lambda: client.request("node.revoke", {"name": victim}))
+        while fleet.lost == lost:
+            if time.monotonic() - begun > _PATIENCE_S:
+                raise CheckFailed("the revoked node is still connected")
+            await asyncio.sleep(0.001)
+        return (time.monotonic() - begun) * 1e3
+
+
+async def _measure(farm: Farm, folder: Path, code: str) -> dict[str, float]:
+    server = Address("127.0.0.1", farm.port)
+    fleets: Sequence[tuple[str, int]] = (("plain", WORKING), ("tls", WORKING), ("enrolled", AGENTS))
+    figures: dict[str, float] = {"load_of_the_machine": os.getloadavg()[0]}
+    for kind, count in fleets:
+        fleet = Fleet(server, count, prefix=kind)
+        if kind != "plain":
+            begun = time.monotonic()
+            await asyncio.get_running_loop().run_in_executor(None, _with_certificates, fleet, server, folder, code)
+            figures[f"{kind}_pairing_ms"] = (time.monotonic() - begun) / count * 1e3
+        if kind != "enrolled":
+            figures[f"{kind}_cost_per_start_us"], figures[f"{kind}_starts_per_second"] = await _cost_of_starts(
+                fleet, farm
+            )
+        else:
+            with BlockingClient([server], program="benchmark") as client:
+                ids = [row["id"] for row in client.request("job.list")["rows"] if row["name"] == "load"]
+                client.request("job.delete", {"ids": ids})
+            await fleet.connect(_PATIENCE_S)
+            figures |= await _come_back(fleet, farm, server)
+            figures["revoked_after_ms"] = await _revoke(fleet, server)
+        await fleet.close()
+    figures["tls_cost_per_start_us"] = figures.pop("tls_cost_per_start_us") - figures["plain_cost_per_start_us"]
+    return figures
+
+
+def run(folder: Path) -> dict[str, float]:
+    """Measure once."""
+    with new_farm(folder) as farm:
+        code = _initialise(farm, folder)
+        farm.start_server()
+        try:
+            with BlockingClient([Address("127.0.0.1", farm.port)], program="benchmark") as client:
+                parameters = {"capacity_host": 4000, "max_tasks_host": 4}
+                client.request("pool.set", {"paths": ["/"], "parameters": parameters})
+            job = af.Job("load")
+            block = af.Block("frames", "generic")
+            block.setNumeric(1, 1_000_000)
+            block.setCommand("render @#@")
+            job.blocks.append(block)
+            submit(job, farm.address)
+            return asyncio.run(_measure(farm, folder, code))
+        except AfError as error:
+            raise CheckFailed(str(error)) from None
