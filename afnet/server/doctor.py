@@ -53,7 +53,7 @@ def examine(config: Config, *, version: str) -> list[Finding]:
     if status is not None:
         listen = [parse_address(text) for text in status["addresses"]]
     return [
-        *look_at_addresses(listen, running=running, authority=many),
+        *look_at_addresses(listen, running=running, authority=many, foreign=config["foreign_addresses"]),
         *look_at_keys(data, now=now),
         *_secrets(listen),
         *look_at_settings(config, connections=connections_allowed()),
@@ -115,8 +115,8 @@ def _ask(listen: Sequence[Address], data: Path, many: bool) -> tuple[list[Findin
                 other = f"what answers at {address} is another farm's server; its data is in {status['data']}"
                 return [Finding("note", "server", other, "name its folder with --data to look at that one")], None
             found = list(_of_status(status))
-            found += _of_statistics(client.request("statistics.lag"))
             found += _of_people(client.request("account.list")["rows"], client.request("node.list")["rows"], many)
+            found += _of_statistics(client.request("statistics.lag"))
             return found, status
     except AfError as error:
         return [Finding("note", "server", f"the server was not asked: {error.sentence}", error.hint)], None
@@ -155,7 +155,7 @@ def _of_people(accounts: list[dict[str, Any]], nodes: list[dict[str, Any]], many
     if many and not gods:
         yield Finding("weak", "server", "no account is an administrator", "`afcmd account add NAME --role god`")
     elif accounts:
-        yield Finding("ok", "server", f"{len(accounts)} accounts; administrators: {', '.join(gods) or 'none'}")
+        yield Finding("ok", "server", f"accounts: {len(accounts)}; administrators: {', '.join(gods) or 'none'}")
     waiting = sorted(str(row["name"]) for row in nodes if row["state"] == "waits")
     if waiting:
         hint = "compare the keys in `afcmd node list`, then `afcmd node approve NAME` or `afcmd node revoke NAME`"

@@ -70,8 +70,10 @@ def look_at_versions(own: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def look_at_addresses(listen: Sequence[Address], *, running: bool, authority: bool) -> Iterator[Finding]:
-    """Return who can reach the server; ``running`` when it listens there now."""
+def look_at_addresses(
+    listen: Sequence[Address], *, running: bool, authority: bool, foreign: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Return who can reach the server; ``running`` when it listens there now, ``foreign`` as in the settings."""
     verb = "listens" if running else "would listen"
     for address in listen:
         host = address.host.partition("%")[0]
@@ -79,6 +81,9 @@ def look_at_addresses(listen: Sequence[Address], *, running: bool, authority: bo
             at = ip_address("127.0.0.1" if host == "localhost" else host)
         except ValueError:
             yield Finding("note", "addresses", f"it {verb} at {address}, a name; who reaches it depends on that name")
+            continue
+        if at.is_loopback and host in foreign:
+            yield Finding("ok", "addresses", f"it {verb} at {address}, where callers count as from another machine")
             continue
         if at.is_loopback:
             yield Finding("ok", "addresses", f"it {verb} at {address}: programs of this machine only")
@@ -190,8 +195,6 @@ def look_at_settings(config: Config, *, connections: int) -> Iterator[Finding]:
     found = [
         *_networks(config), *_passwords(config), *_databases(config),
     ]  # fmt: skip
-    for address in config["foreign_addresses"]:
-        found.append(Finding("note", "settings", f"callers at {address} count as from another machine"))
     if config["user_jobs_max"] == 0 or config["user_tasks_max"] == 0:
         found.append(
             Finding("weak", "settings", "one user may fill the farm's memory: user_jobs_max or user_tasks_max is 0",
