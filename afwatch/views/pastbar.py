@@ -18,7 +18,6 @@ __all__ = ["PastBar"]
 _TICKS = 10
 """Steps of the slider in a second."""
 _MINUTE, _HOUR = 60 * _TICKS, 3600 * _TICKS
-_FORMAT = "yyyy-MM-dd HH:mm:ss"
 _PAUSE_MS = 60
 """Between two instants while the slider is dragged."""
 
@@ -45,7 +44,7 @@ class PastBar(QFrame):
         self.slider.valueChanged.connect(self._moved)
         self.field = QDateTimeEdit()
         self.field.setAccessibleName(tr("Date and time"))
-        self.field.setDisplayFormat(_FORMAT)
+        self.field.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
         self.field.setCalendarPopup(True)
         self.field.setKeyboardTracking(False)
         self.field.dateTimeChanged.connect(self._typed)

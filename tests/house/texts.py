@@ -23,7 +23,7 @@ NAMING = frozenset("""
     partition rpartition join replace removeprefix removesuffix find index count getenv state_look draw_icon icon_pixmap
     show_icon ask get pop turn turn_inspector go pane place_of read_text write_text open print run Popen setProperty
     Signal connect Thread find_operation setFeature state colour Glyph AssertionError KeyError rstrip lstrip strip
-    setApplicationName
+    setApplicationName setDisplayFormat
     setApplicationDisplayName setDesktopFileName setStyle choose bar _select query open_with text
 """.split())
 """Calls whose texts are names, keys or formats."""
