@@ -95,11 +95,11 @@ CHARTS: dict[str, tuple[tuple[int, int], dict[str, object]]] = {
     "pool by capacity, by month": (WHOLE, {"by": "pool", "order": "capacity_seconds", "per": "month"}),
     "the 100 jobs of most time, a year": (WHOLE, {"by": "job", "order": "run_seconds"}),
     "one user by day, a year": (WHOLE, {"where": {"user": "user07"}, "per": "day"}),
-    "hosts of one user and service, a day": (
-        (MONTH[0], MONTH[0] + 86_400), {"by": "host", "where": {"user": "user07", "service": SERVICES[7]}},
+    "hosts of one user and service, a week": (
+        (MONTH[0], MONTH[0] + 7 * 86_400), {"by": "host", "where": {"user": "user07", "service": SERVICES[7]}},
     ),
 }  # fmt: skip
-OF_ROWS = ("hosts of one user and service, a day", "host by errors, a month")
+OF_ROWS = ("hosts of one user and service, a week", "host by errors, a month")
 """Charts that read rows too: what crosses two dimensions, and the hours at the ends of a span of hosts."""
 
 
