@@ -167,10 +167,14 @@ class ResetErrorHosts(msgspec.Struct, tag="reset_error_hosts", frozen=True):
 
 
 class MoveJobs(msgspec.Struct, tag="move_jobs", frozen=True):
-    """Move jobs in the order of their users: ``up``, ``down``, ``top`` or ``bottom``, among equal priorities only."""
+    """Move jobs in the order of their users: ``up``, ``down``, ``top`` or ``bottom``, among equal priorities only.
+
+    ``before`` and ``after`` put them beside the job ``target``, of the same user and priority.
+    """
 
     ids: list[int]
     where: str
+    target: int = 0
 
 
 class AppendBlocks(msgspec.Struct, tag="append_blocks", frozen=True):

@@ -15,6 +15,7 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from afcore.rows import JobRow
 from afwatch import words
 from afwatch.actions import SECTIONS, Action, Asking, reason_against, rows_for
 from afwatch.changes import ChangeSet
@@ -30,7 +31,7 @@ from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
 from afwatch.views.chips import Chip, ChipRow
-from afwatch.views.dragging import carried, carry, drop, reason_against_drop
+from afwatch.views.dragging import carried, carry, drop, is_beside, reason_against_drop
 from afwatch.views.nothing import CLEAR, words_of_nothing
 from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
@@ -111,7 +112,7 @@ class ListPane(QWidget):
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit_columns)
-        if groups is not None:
+        if groups is not None or shown.kind == "jobs":
             self.table.carry_rows(self._carry, self._takes)
             self.table.dropped.connect(self._on_dropped)
         header = self.table.horizontalHeader()
@@ -226,20 +227,23 @@ class ListPane(QWidget):
     # Dragging: rows to other groups
 
     def _carry(self, places: list[int]) -> QMimeData:
-        assert self._groups is not None
-        return carry(self._groups.item_kind, [self.model.ids[place] for place in places if self.model.ids[place] > 0])
+        kind = self._groups.item_kind if self._groups is not None else self._shown.kind
+        return carry(kind, [self.model.ids[place] for place in places if self.model.ids[place] > 0])
 
     def _rows_of(self, data: QMimeData) -> tuple[str, list[Any]]:
         kind, ids = carried(data)
         known = self.session.state.rows(kind) if kind else {}
         return kind, [known[id] for id in ids if id in known]
 
-    def _takes(self, data: QMimeData, place: int) -> bool:
-        kind, rows = self._rows_of(data)
-        return not reason_against_drop(self._window, kind, rows, self.model.row_at(place))
+    def _takes(self, data: QMimeData, place: int) -> str:
+        (kind, rows), onto, flat = self._rows_of(data), self.model.row_at(place), self._groups is None
+        if (flat and not isinstance(onto, JobRow)) or reason_against_drop(self._window, kind, rows, onto, flat=flat):
+            return ""
+        return "beside" if is_beside(kind, rows, onto, flat=flat) else "into"
 
     def _on_dropped(self, data: QMimeData, place: int) -> None:
-        drop(self._window, *self._rows_of(data), self.model.row_at(place))
+        onto, flat = self.model.row_at(place), self._groups is None
+        drop(self._window, *self._rows_of(data), onto, flat=flat, after=self.table.drops_after)
 
     def _on_opened(self, place: int) -> None:
         row = self.model.row_at(place)

@@ -24,11 +24,14 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QDrag,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
@@ -96,7 +99,10 @@ class TableView(QTableView):
         self._hold.timeout.connect(self._let_go)
         self._pointer_inside = False
         self._make_carried: Callable[[list[int]], QMimeData] | None = None
-        self._takes: Callable[[QMimeData, int], bool] | None = None
+        self._takes: Callable[[QMimeData, int], str] | None = None
+        self.drops_after = False
+        """Whether what is dropped comes behind the row under the pointer: in its lower half."""
+        self._drop_line = -1
         self.id_at: Callable[[int], int] = lambda place: place
         self.place_of: Callable[[int], int] = lambda id: id
         self.follow(model)
@@ -250,8 +256,11 @@ class TableView(QTableView):
 
     # Dragging
 
-    def carry_rows(self, make: Callable[[list[int]], QMimeData], takes: Callable[[QMimeData, int], bool]) -> None:
-        """Let selected rows be dragged: ``make`` gives what is carried, ``takes`` says whether it may be dropped."""
+    def carry_rows(self, make: Callable[[list[int]], QMimeData], takes: Callable[[QMimeData, int], str]) -> None:
+        """Let selected rows be dragged: ``make`` gives what is carried.
+
+        ``takes`` says how it may be dropped on a row: ``into`` it, ``beside`` it, or empty for not at all.
+        """
         self._make_carried, self._takes = make, takes
         self.setDragEnabled(True)
         self.setAcceptDrops(True)
@@ -270,15 +279,44 @@ class TableView(QTableView):
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Show where it would go."""
-        place = self.rowAt(round(event.position().y()))
-        taken = self._takes is not None and self._takes(event.mimeData(), place)
-        self._hover(place if taken else -1)
+        place = self._look_where(event.position().y())
+        taken = self._takes(event.mimeData(), place) if self._takes is not None else ""
+        self._hover(place if taken == "into" else -1)
+        self._show_line(place if taken == "beside" else -1)
         event.acceptProposedAction() if taken else event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """It goes elsewhere."""
+        self._hover(-1)
+        self._show_line(-1)
+
+    def _look_where(self, y: float) -> int:
+        """Return the row under the pointer, and note in which half of it that is."""
+        place = self.rowAt(round(y))
+        middle = self.rowViewportPosition(place) + self.rowHeight(place) / 2 if place >= 0 else 0.0
+        self.drops_after = y > middle
+        return place
+
+    def _show_line(self, place: int) -> None:
+        """Show between which rows it would go; none for -1."""
+        line = self.rowViewportPosition(place) + self.rowHeight(place) * self.drops_after if place >= 0 else -1
+        if line != self._drop_line:
+            self._drop_line = line
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the line between two rows over them."""
+        super().paintEvent(event)
+        if self._drop_line >= 0:
+            painter = QPainter(self.viewport())
+            painter.fillRect(0, self._drop_line - 1, self.viewport().width(), 3, self.palette().windowText())
+            painter.end()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Tell what was dropped where."""
         self._hover(-1)
-        self.dropped.emit(event.mimeData(), self.rowAt(round(event.position().y())))
+        self._show_line(-1)
+        self.dropped.emit(event.mimeData(), self._look_where(event.position().y()))
         event.acceptProposedAction()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

@@ -103,10 +103,10 @@ class TaskWindow(QWidget):
         for part in (self._glyph, self._word, self._title):
             head.addWidget(part)
         head.addStretch(1)
-        again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
+        again = self._again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
                        tip=tr("Read the newest output (F5)"))
         again.setShortcut("F5")
-        folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
+        folder = self._folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
                         icon=self._theme.icon("folder"), tip=tr("The folder of its files ({0})", FOLDER_KEY))
         folder.setShortcut(FOLDER_KEY)
         head.addWidget(folder)
@@ -147,6 +147,10 @@ class TaskWindow(QWidget):
         mono: QFont = self._theme.font("mono")
         self.output.setFont(mono)
         self._command.setFont(mono)
+        self._folder.setIcon(self._theme.icon("folder"))
+        self._again.setIcon(self._theme.icon("restart"))
+        if self._state:
+            self._show_state(self._state)
 
     # What is shown
 
@@ -183,11 +187,7 @@ class TaskWindow(QWidget):
         job, block, task = self.key
         self._row = row
         state = row["state"].upper()
-        shown = state_look("task", state)
-        ink = self._theme.look.families[shown.family].ink
-        self._glyph.show_icon(shown.glyph, ink)
-        self._word.setText(shown.word)
-        self._word.setStyleSheet(f"color: {ink};")
+        self._show_state(state)
         known = self._session.state.jobs.get(job)
         name = known.name if known is not None else tr("job {0}", job)
         where = known.blocks[block].name if known is not None else tr("block {0}", block)
@@ -212,6 +212,13 @@ class TaskWindow(QWidget):
         self._state, self._run = state, row["starts"]
         if fresh or not self.output.toPlainText():
             self._begin_output(state, row["starts"])
+
+    def _show_state(self, state: str) -> None:
+        shown = state_look("task", state)
+        ink = self._theme.look.families[shown.family].ink
+        self._glyph.show_icon(shown.glyph, ink)
+        self._word.setText(shown.word)
+        self._word.setStyleSheet(f"color: {ink};")
 
     def _begin_output(self, state: str, run: int) -> None:
         self._leave()

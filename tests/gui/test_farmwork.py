@@ -45,10 +45,10 @@ def test_administrators_see_who_watches(farm: FarmProcess, watch: Watch, spin: S
     spin(lambda: watch.session.state.monitors == {}, "nothing to be known any more")
 
 
-def drop_onto(pane: Any, data: QMimeData, place: int) -> bool:
-    """Drag something over a row and drop it there; return whether the table took it."""
+def drop_onto(pane: Any, data: QMimeData, place: int, half: int = 0) -> bool:
+    """Drag something over a row, ``half`` below its middle, and drop it; return whether the table took it."""
     table = pane.table
-    at = table.visualRect(pane.model.index(place, 0)).center()
+    at = table.visualRect(pane.model.index(place, 0)).center() + QPoint(0, half)
     moves, buttons, keys = Qt.DropAction.MoveAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     over = QDragMoveEvent(QPoint(at), moves, data, buttons, keys)
     table.dragMoveEvent(over)
@@ -88,6 +88,31 @@ def test_rows_are_dragged_to_other_groups(
     assert drop_onto(work, carry("jobs", [job]), target)
     spin(lambda: watch.session.state.jobs[job].branch == "/b", "the job to move")
     assert asked == ["Move late to /b?"]
+
+
+def test_jobs_are_dragged_before_and_after_others(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
+    farm.start_server()
+    ids = [farm.submit(BLOCK, name=name, offline=True) for name in ("one", "two", "three")]
+    urgent = farm.submit(BLOCK, name="urgent", offline=True, priority=120)
+    foreign = [farm.submit(BLOCK, name=name, offline=True, user_name="anna") for name in ("four", "five")]
+    pane = watch.window.pane("jobs")
+    watch.window.go("jobs")
+    spin(lambda: len(pane.model.ids) == 6, "the jobs")
+    theirs = carry("jobs", [foreign[0]])
+    assert not drop_onto(pane, theirs, pane.model.place_of(foreign[1])), "in USER mode only what is ours"
+    data = carry("jobs", [ids[2]])
+    watch.session.choose_mode(Role.GOD)
+    spin(lambda: watch.session.mode is Role.GOD, "the mode")
+    assert not drop_onto(pane, data, pane.model.place_of(urgent)), "of another priority"
+    assert not drop_onto(pane, data, pane.model.place_of(foreign[0])), "of another user"
+    assert not drop_onto(pane, data, pane.model.place_of(ids[2])), "onto itself"
+    assert drop_onto(pane, data, pane.model.place_of(ids[0]), half=-8)
+    spin(lambda: "three comes before one." in watch.window.messages.toPlainText(), "the farm's answer")
+    assert drop_onto(pane, data, pane.model.place_of(ids[0]), half=8)
+    spin(lambda: "three comes after one." in watch.window.messages.toPlainText(), "the farm's answer")
+    watch.window.undo()
+    spin(lambda: "Taken back: three comes after one." in watch.window.messages.toPlainText(), "the undo")
+    assert pane.table._drop_line == -1
 
 
 def test_machines_that_answer_are_shown_and_chosen(application: Any, spin: Spin,

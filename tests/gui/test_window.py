@@ -269,4 +269,9 @@ def test_the_folder_of_a_tasks_files_is_opened(
     tasks._use(1)
     tasks.table.select_place(0)
     tasks._open_folder()
+    window = watch.window.open_task(id, 0, 2)
+    spin(lambda: window._state, "the task's state")
+    before = window._word.styleSheet(), window._folder.icon().cacheKey()
+    watch.window.other_scheme()
+    assert window._word.styleSheet() != before[0] and window._folder.icon().cacheKey() != before[1], "another look"
     spin(lambda: "says no files" in watch.window.messages.toPlainText(), "why there is nothing to open")

@@ -307,7 +307,10 @@ ASKS: dict[type, Callable[[Asker], Any]] = {
     commands.TryNext: _of_job(_try_next),
     commands.ResetErrorHosts: _of_job(lambda asker, job: commands.ResetErrorHosts(job)),
     commands.MoveJobs: _of_jobs(
-        lambda asker, ids: commands.MoveJobs(ids, asker.dice.choice(("up", "down", "top", "bottom")))
+        lambda asker, ids: commands.MoveJobs(
+            ids, asker.dice.choice(("up", "down", "top", "bottom", "before", "after")),
+            asker.dice.choice([0, *ids, *sorted(asker.farm.jobs)]),
+        )
     ),
     commands.AppendBlocks: _of_job(
         lambda asker, job: commands.AppendBlocks(job, JobSpec(blocks=[small_block(asker)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from afcore import commands
-from afcore.errors import BadSpec, Conflict
+from afcore.errors import BadSpec, Conflict, NotFound
 from afcore.jobspec import BlockSpec, JobSpec, TaskTexts
 from tests.unit.afcore.plays import FarmPlay, block, job
 
@@ -103,6 +103,35 @@ def test_jobs_move_in_their_users_order(farm: FarmPlay, where: str, moved: str, 
     ids = {name: farm.submit(job(name=name)).id for name in "abcd"}
     farm.do(commands.MoveJobs([ids[name] for name in moved], where))
     assert order(farm) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "target", "moved", "expected"),
+    [
+        ("before", "a", "d", "dabc"),
+        ("before", "c", "da", "badc"),
+        ("after", "c", "ab", "cabd"),
+        ("after", "d", "c", "abdc"),
+        ("before", "d", "c", "abcd"),
+    ],
+)
+def test_jobs_move_beside_another(farm: FarmPlay, where: str, target: str, moved: str, expected: str) -> None:
+    ids = {name: farm.submit(job(name=name)).id for name in "abcd"}
+    farm.do(commands.MoveJobs([ids[name] for name in moved], where, ids[target]))
+    assert order(farm) == expected
+
+
+def test_jobs_move_beside_those_of_their_user_and_priority_only(farm: FarmPlay) -> None:
+    ids = {name: farm.submit(job(name=name, priority=50 if name == "d" else 99)).id for name in "abcd"}
+    wrong = (("a", 0, "not said which"), ("ab", ids["a"], "among those"), ("ad", ids["b"], '"d" has'))
+    for moved, target, told in wrong:
+        with pytest.raises(BadSpec, match=told):
+            farm.do(commands.MoveJobs([ids[name] for name in moved], "before", target))
+    with pytest.raises(NotFound):
+        farm.do(commands.MoveJobs([ids["a"]], "after", 999))
+    assert order(farm) == "abcd"
+    farm.do(commands.MoveJobs([ids["c"]], "before", ids["a"]))
+    assert order(farm) == "cabd", "those of another priority stay"
 
 
 def test_jobs_move_among_equal_priorities_only(farm: FarmPlay) -> None:
