@@ -8,6 +8,7 @@ import pytest
 
 from afcore import commands
 from afcore.outcome import Outcome
+from afcore.states import TaskState
 from afcore.undo import UNDOABLE
 from tests.sim.walk import Walk
 
@@ -62,6 +63,15 @@ class UndoWalk(Walk):
             self.do(commands.PauseJobs([job]))
             self.do(commands.MoveJobs([job], "top"))
             self.do(commands.MoveJobs([job], "bottom"))
+            farm = self.core.farm
+            alike = [id for id in jobs if (farm.jobs[id].user, farm.jobs[id].priority) ==
+                     (farm.jobs[job].user, farm.jobs[job].priority) and id != job and not farm.jobs[id].deleting]
+            if alike and not farm.jobs[job].deleting:
+                self.do(commands.MoveJobs([job], "after", alike[0]))
+            ready = [(id, block.index, block.tasks.state.find(TaskState.READY)) for id in jobs
+                     for block in farm.jobs[id].blocks]
+            for of, block, task in [each for each in ready if each[2] >= 0][:1]:
+                self.do(commands.TryNext(of, [block], [(task, task)]))
             self.do(commands.StartJobs([job]))
             self.do(commands.RestartJobs([job], "done"))
             self.do(commands.StopJobs([next((id for id in jobs if not self.core.farm.jobs[id].running_tasks), job)]))
