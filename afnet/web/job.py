@@ -408,4 +408,18 @@ def _proposal(frame: Frame, job: JobRow, one: Mapping[str, Any]) -> Markup:
 
 
 def _arguments(given: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given.items())
+    """Return the arguments of an operation as people say them."""
+    flat = {**{name: value for name, value in given.items() if name != "parameters"}, **given.get("parameters", {})}
+    return ", ".join(f"{name.replace('_', ' ')} {_said(value)}" for name, value in flat.items())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_range(each) if isinstance(each, list | tuple) else str(each) for each in value)
+    return str(value) or "(empty)"
+
+
+def _range(pair: Sequence[Any]) -> str:
+    return str(pair[0]) if pair[0] == pair[-1] else f"{pair[0]}-{pair[-1]}"

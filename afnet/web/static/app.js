@@ -166,6 +166,7 @@
   const slide = $("slide");
   if (slide) {
     const label = slide.parentElement.firstChild, words = label.data;
+    slide.form.querySelector("button").hidden = true;
     slide.addEventListener("input", () => { label.data = new Date(slide.value * 1000).toLocaleString(); });
     slide.addEventListener("change", () => slide.form.submit());
     slide.addEventListener("blur", () => { label.data = words; });
