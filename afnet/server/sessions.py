@@ -125,7 +125,7 @@ def add_sessions(app: web.Application, sessions: Sessions, ask: _Ask, *, sheets:
         try:
             made = await ask("session.login", {**given, "label": "browser"}, sessions.nobody(request))
         except AfError as error:
-            return _page(sheets, wanted, error.sentence, status=401)
+            return _page(sheets, wanted, error.sentence, str(given["name"]), status=401)
         answer = web.Response(status=303, headers={"Location": wanted})
         _set_cookie(request, answer, made)
         return answer
@@ -181,7 +181,8 @@ def _object(value: dict[str, Any]) -> web.Response:
     return web.json_response(value, headers={"Cache-Control": "no-store"})
 
 
-def _page(sheets: Sequence[str], wanted: str, wrong: str, status: int = 200) -> web.Response:
+def _page(sheets: Sequence[str], wanted: str, wrong: str, name: str = "", status: int = 200) -> web.Response:
+    to_name, to_password = ("", " autofocus") if name else (" autofocus", "")
     said = f'<p class="said t-bad" role="alert">{html.escape(wrong)}</p>' if wrong else ""
     loaded = "".join(f'<link rel="stylesheet" href="{html.escape(sheet)}">' for sheet in sheets)
     text = (
@@ -189,8 +190,9 @@ def _page(sheets: Sequence[str], wanted: str, wrong: str, status: int = 200) -> 
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{loaded}</head><body class="door"><main>'
         '<form method="post" action="/login" class="card"><h1>Sign in to the farm</h1>'
         f'{said}<input type="hidden" name="next" value="{html.escape(wanted)}">'
-        '<label>Name<input name="name" autocomplete="username" autofocus required></label>'
-        '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
+        f'<label>Name<input name="name" value="{html.escape(name)}" autocomplete="username"{to_name} required></label>'
+        '<label>Password<input name="password" type="password" autocomplete="current-password"'
+        f"{to_password} required></label>"
         '<button class="act first">Sign in</button></form></main></body></html>'
     )
     policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

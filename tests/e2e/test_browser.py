@@ -78,6 +78,7 @@ def test_the_form_leads_back_to_this_server_only(farm: FarmProcess) -> None:
     wrong = urllib.parse.urlencode({"name": "<b>", "password": "x", "next": '"><script>'}).encode()
     status, headers, page = ask(farm, "POST", "/login", wrong)
     assert status == 401 and b"<script" not in page and b"<b>" not in page and "set-cookie" not in headers
+    assert b'name="name" value="&lt;b&gt;"' in page, "the name need not be typed again"
 
 
 @pytest.mark.parametrize(
