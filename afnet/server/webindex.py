@@ -19,7 +19,9 @@ from afnet.web.words import job_state
 
 __all__ = ["JobIndex"]
 
-_STEP = 256
+_STEP = 512
+_STEP_OF_NEW = 32
+"""Jobs between two turns of the loop: of those that are known, and of those that are looked at anew."""
 _FRESH = 1.0
 """Seconds for which one look is good enough for everybody."""
 
@@ -73,26 +75,33 @@ class JobIndex:
 
     async def _look(self) -> None:
         farm, now = self._farm, self._now()
-        seen = self._seen
+        seen, states = self._seen, self.states
+        changed: set[int] = set()
         for place, id in enumerate(list(farm.jobs), 1):
             job = farm.jobs.get(id)
             if job is None or id == SYSTEM_JOB:
                 continue
             known = seen.get(id)
             if known is None or known.version != job.version or 0 < known.until <= now:
-                seen[id] = self._note(job, now)
-            if not place % _STEP:
+                if known is not None:
+                    states[known.shown] -= 1
+                seen[id] = noted = self._note(job, now)
+                states[noted.shown] = states.get(noted.shown, 0) + 1
+                changed.add(id)
+            if not place % (_STEP if len(changed) < _STEP else _STEP_OF_NEW):
                 await asyncio.sleep(0)
-        for id in [id for id in seen if id not in farm.jobs]:
-            del seen[id]
-        states: dict[str, int] = {}
-        for one in seen.values():
-            states[one.shown] = states.get(one.shown, 0) + 1
-        self.states = states
+        gone = seen.keys() - farm.jobs.keys()
+        for id in gone:
+            states[seen.pop(id).shown] -= 1
+        if not changed and not gone:
+            self._at = self._now()
+            return
+        await asyncio.sleep(0)
+        changed |= gone
+        kept = [key for key in self._order if key[3] not in changed]
+        await asyncio.sleep(0)
         # Hardly anything moved since the last look: sorting what is nearly sorted costs next to nothing.
-        kept = [key for key in self._order if key[3] in seen and seen[key[3]].key == key]
-        there = {key[3] for key in kept}
-        kept.extend(one.key for id, one in seen.items() if id not in there)
+        kept.extend(sorted(seen[id].key for id in changed if id in seen))
         kept.sort()
         self._order = kept
         self._at = self._now()
@@ -116,7 +125,7 @@ class JobIndex:
         text = text.lower()
         if not (state or user or text):
             return [key[3] for key in self._order[first : first + size]], len(self._order)
-        found = [key[3] for key in self._order if _fits(self._seen[key[3]], state, user, text)]
+        found = [key[3] for key in self._order if self.fits(key[3], state=state, user=user, text=text)]
         return found[first : first + size], len(found)
 
     def __len__(self) -> int:
