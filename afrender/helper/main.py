@@ -129,6 +129,9 @@ def _state(reader: Reader, kept: bytes) -> State:
 
 def main() -> int:
     """Answer requests until the agent says no more."""
+    # The studio's folder is its own, often one share for the whole farm; and byte code that appears there would look
+    # like a change of it.
+    sys.dont_write_bytecode = True
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICE)
     return serve(Helper)

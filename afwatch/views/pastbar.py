@@ -49,7 +49,7 @@ class PastBar(QFrame):
         self.field.setKeyboardTracking(False)
         self.field.dateTimeChanged.connect(self._typed)
         self.first, self.last = label(tone="quiet"), label(tone="quiet")
-        self.now = button(tr("Back to now"), machine.turn_off, role="main", tip="Esc")
+        self.now = button(tr("Back to now"), machine.turn_off, role="main", tip=tr("Esc"))
         upper = QHBoxLayout()
         upper.setSpacing(8)
         upper.addWidget(Glyph(theme, "history"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import textwrap
@@ -321,6 +322,7 @@ def test_helpers_end_with_the_agent_and_are_used_again(act, own, monkeypatch):
 
     act(scene, helpers=helpers)
     assert not helpers.all
+    assert not list(own.rglob("*.pyc")), "nothing is written into the studio's folder"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a hanging helper outlives a killed agent")
@@ -364,8 +366,9 @@ def test_short_tasks_share_a_helper_and_move_when_another_breaks_it(act, own, mo
     """)  # fmt: skip
 
     async def scene(stage: Stage) -> None:
-        pace = "for n in 1 2 3; do echo line $n; done; read x < go; echo line 4; read x < go; echo line 5"
-        await asyncio.to_thread(__import__("os").mkfifo, stage.folder / "go")
+        pace = "for n in 1 2 3; do echo line $n; done; read x < go; echo line 4; read x < on; echo line 5"
+        for name in ("go", "on"):
+            await asyncio.to_thread(os.mkfifo, stage.folder / name)
         stage.farm.start(spec(1, pace, parser="counts", working_directory=str(stage.folder)))
         key = RunKey(2, 0, 1, 1)
         works = stage.loop.works
@@ -378,7 +381,7 @@ def test_short_tasks_share_a_helper_and_move_when_another_breaks_it(act, own, mo
         await until(lambda: works.all[key].reader.progress[0] == 4, what="the fourth, by a parser that saw all")
         await until(lambda: shared.over is not None, what="the broken helper to be over")
         assert all(helper is not shared for helper in works._helpers.all)
-        await asyncio.to_thread((stage.folder / "go").write_text, "x\n")
+        await asyncio.to_thread((stage.folder / "on").write_text, "x\n")
         assert RunStatus((await stage.report(1)).status) is RunStatus.SUCCESS
         assert await log_of(stage, 1) == b"LINE 1\nLINE 2\nLINE 3\nLINE 4\nLINE 5\n", "nothing twice, nothing lost"
 

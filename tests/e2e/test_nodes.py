@@ -117,7 +117,7 @@ def test_a_paired_node_works_over_tls_and_its_tasks_see_nothing_of_its_credentia
     credential = many.pair()
     key = (credential / "node.key").read_text()
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in credential.iterdir()} == {
-        "authority.pem": 0o600, "node.key": 0o600, "node.pem": 0o600,
+        "authority.pem": 0o600, "node.key": 0o600, "node.pem": 0o600, "server": 0o600,
     }  # fmt: skip
     out = farm.folder / "seen"
     look = (

@@ -6,6 +6,7 @@ memory; what breaks one is told with the bytes that did it, which ``--again NAME
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def targets() -> dict[str, Any]:
 
 def _drive(name: str, arguments: Sequence[str]) -> None:
     """Be the process of one decoder; does not return."""
-    import atheris  # not a part of the project: `make fuzz` installs it where it can be
+    atheris = importlib.import_module("atheris")  # `make fuzz` installs it where it can be
 
     with atheris.instrument_imports(include=["afcore", "afnet"]):
         found = targets()[name].hypothesis.fuzz_one_input
@@ -71,7 +72,7 @@ def main(words: Sequence[str]) -> int:
         targets()[words[1]].hypothesis.fuzz_one_input(Path(words[2]).read_bytes())
         return 0
     try:
-        import atheris  # noqa: F401
+        importlib.import_module("atheris")
     except ImportError:
         print("atheris is not installed here; Hypothesis alone tries the decoders (tests/wire/test_fuzz.py).")
         return 0
