@@ -37,7 +37,7 @@ _SETTINGS = (
     "PRAGMA fullfsync=ON",  # macOS: fsync alone does not reach the disk there
     "PRAGMA checkpoint_fullfsync=ON",
     "PRAGMA journal_size_limit=67108864",
-    "PRAGMA cache_size=-8000",
+    "PRAGMA cache_size=-2000",  # pages are in the system's cache too, once for all connections
     "PRAGMA temp_store=MEMORY",
     "PRAGMA busy_timeout=5000",
 )

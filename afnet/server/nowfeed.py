@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from afcore.model.effective import ENDLESS, capacity_of, max_tasks_of
 from afcore.model.farm import Farm
+from afcore.model.render import Render
 from afcore.rows import BlockRow, JobRow
 from afcore.states import TaskState
 from afcore.store.statistics.writing import Now, NowKind
 from afcore.systemcommand import SYSTEM_JOB
+from afcore.views import render_words
 from afnet.server import rowmaking
 from afnet.server.board import Board
 
 __all__ = ["DEADLINE", "NowFeed"]
 
-DEADLINE = 0.8
+DEADLINE = 1.2
 """Seconds after a change at which it is given to the database; two seconds after it, it is there."""
 _SLICE = 0.002
 _KINDS = ("jobs", "renders", "users", "pools")
@@ -112,9 +115,14 @@ class NowFeed:
                 yield None
                 if id not in getattr(self._farm, kind) or (kind == "jobs" and id == SYSTEM_JOB):
                     continue
-                row = rowmaking.MAKERS[kind](self._farm, id, self._now())
-                made = _ROWS[kind](row)
-                below = tuple(_block(row.id, block) for block in row.blocks) if kind == "jobs" else ()
+                below: tuple[tuple[Any, ...], ...] = ()
+                if kind == "renders":
+                    made = _render(self._farm, self._farm.renders[id])
+                else:
+                    row = rowmaking.MAKERS[kind](self._farm, id, self._now())
+                    made = _ROWS[kind](row)
+                    if kind == "jobs":
+                        below = tuple(_block(row.id, block) for block in row.blocks)
                 mark = hash((made, below))
                 if sent.get(id) == mark:
                     continue
@@ -137,6 +145,16 @@ def _job(row: JobRow) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _render(farm: Farm, render: Render) -> tuple[Any, ...]:
+    """Return the row of a render, of its columns alone: on a busy farm all renders change all the time."""
+    capacity = capacity_of(farm, render)
+    return (
+        render.id, render.name, farm.pools[render.pool].path, render.user_name, " ".join(render_words(render)),
+        render.priority, capacity if capacity < ENDLESS else -1, render.used_capacity, max_tasks_of(farm, render),
+        len(render.runs), render.address, render.os, render.annotation, int(render.registered),
+    )  # fmt: skip
+
+
 def _block(job: int, row: BlockRow) -> tuple[Any, ...]:
     counts = row.counts
     return (
@@ -151,10 +169,6 @@ _ROWS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "users": lambda row: (
         row.id, row.name, row.priority, row.jobs, row.running, row.capacity, row.max_running_tasks, row.hosts_mask,
         row.annotation,
-    ),
-    "renders": lambda row: (
-        row.id, row.name, row.pool, row.user, " ".join(row.words), row.priority, row.capacity, row.used_capacity,
-        row.max_tasks, row.running, row.address, row.os, row.annotation, int(row.registered),
     ),
     "pools": lambda row: (
         row.id, row.path, row.priority, row.renders, row.running, row.capacity, row.capacity_host, row.max_tasks_host,

@@ -37,7 +37,7 @@ _LITE = (
     # A power cut may take back the newest transactions, position included: they are read again.
     "PRAGMA synchronous=NORMAL",
     "PRAGMA busy_timeout=5000",
-    "PRAGMA cache_size=-8000",
+    "PRAGMA cache_size=-2000",  # pages are in the system's cache too, once for all connections
 )
 _POSTGRES = {
     "connect_timeout": 10,
