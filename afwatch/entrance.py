@@ -59,6 +59,8 @@ class Entrance(QObject):
         self._user = user
         self._again = again
         self._busy = False
+        self._pending = ""
+        """What the session said while a thread was asked."""
         self._declined: set[str] = set()
         self._closed = False
         self._answered.connect(self._tell, Qt.ConnectionType.QueuedConnection)
@@ -71,7 +73,10 @@ class Entrance(QObject):
             self.dialog.close()
 
     def _meet(self, what: str) -> None:
-        if self._busy or self._closed or self.dialog is not None or what in self._declined:
+        if self._closed or self.dialog is not None or what in self._declined:
+            return
+        if self._busy:
+            self._pending = what
             return
         if what == "unknown_authority":
             host, port = self._server
@@ -96,14 +101,20 @@ class Entrance(QObject):
 
     def _tell(self, found: object, heard: Callable[[Any], None]) -> None:
         self._busy = False
-        if not self._closed:
-            heard(found)
+        if self._closed:
+            return
+        heard(found)
+        what, self._pending = self._pending, ""
+        if what:
+            self._meet(what)
 
     # Trust
 
     def _show_authority(self, found: str | AfError) -> None:
         if isinstance(found, AfError):
             return  # the link says the same, and tries again
+        if _is_trusted(self._server, found):
+            return  # it was the last try before that: the next one gets through
         fingerprint = shown_fingerprint(fingerprint_of(found))
         dialog = TrustDialog(self._theme, self._window, address=str(self._server), fingerprint=fingerprint)
 
@@ -167,7 +178,18 @@ class Entrance(QObject):
 
     def _forget(self, dialog: QDialog) -> None:
         self.dialog = None
+        self._pending = ""  # it was about what has been answered
         dialog.deleteLater()
+
+
+def _trusted(server: Address) -> str:
+    """Return the fingerprint of the authority that is trusted for a server; empty for none."""
+    path = authority_path(os.environ, *server)
+    return fingerprint_of(path.read_text(encoding="ascii")) if path.exists() else ""
+
+
+def _is_trusted(server: Address, authority: str) -> bool:
+    return _trusted(server) == fingerprint_of(authority)
 
 
 def offer_nearby(config: Config, theme: Theme) -> Address | None:
@@ -181,8 +203,7 @@ def offer_nearby(config: Config, theme: Theme) -> Address | None:
         return None
     found = look_nearby(config["nearby_networks"])
     for each in found:
-        path = authority_path(os.environ, *each.address)
-        if path.exists() and fingerprint_of(path.read_text(encoding="ascii")) == each.fingerprint:
+        if _trusted(each.address) == each.fingerprint:
             return each.address
     if not found:
         return None

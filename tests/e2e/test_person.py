@@ -223,9 +223,9 @@ def test_one_that_ignores_the_end_takes_its_children_along(farm_process: FarmPro
     def alive(pid: int) -> bool:
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except (ProcessLookupError, FileNotFoundError):
             return False
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
     wait_for(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()), what="all of them to end")
     wait_for(lambda: farm.job(id)["running"] == 0, what="the job to hear of it")

@@ -129,3 +129,15 @@ def test_farms_nearby_are_offered_and_the_chosen_one_is_trusted(
     # Once trusted it is joined without a question; switched off, nobody looks.
     assert entrance.offer_nearby(Config(), theme) == many.away and len(seen) == 2
     assert entrance.offer_nearby(Config([parse_options({"nearby": False})]), theme) is None
+
+
+def test_what_is_said_while_the_network_is_asked_is_not_lost(
+    many: ManyMachines, far: Watch, spin: Spin, tmp_path: Path
+) -> None:
+    asked = question(far, TrustDialog, spin)
+    asked.yes.click()
+    # A last try of the connection from before, and the first answer of the one after it.
+    far.session.stranger.emit("unknown_authority")
+    far.session.stranger.emit("sign_in")
+    question(far, SignInDialog, spin).reject()
+    spin(lambda: far.entrance.dialog is None, "the question to be gone")
