@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Row, Select, select
 
 from afcore.store import sqlledger
 from afcore.store.base import JobRow, RunPage, RunQuery, RunRow
-from afcore.store.database import Database
 from afcore.store.ledger import AuditPage, AuditQuery, AuditRow
+from afcore.store.reading import Reading
 from afcore.store.tables import JOB_ROWS, RUN_ROWS, RowTable, jobs, tasks
 
 __all__ = ["SqlHistory"]
@@ -16,13 +16,8 @@ __all__ = ["SqlHistory"]
 _Row = TypeVar("_Row", RunRow, JobRow)
 
 
-class SqlHistory:
+class SqlHistory(Reading):
     """As the protocol ``History``. Connects at the first question, and again after the database was away."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._engine = database.reader()
-        self._connection: Connection | None = None
 
     def runs(self, query: RunQuery, *, before: int | None = None, limit: int = 100) -> RunPage:
         """As ``History.runs``."""
@@ -79,26 +74,12 @@ class SqlHistory:
 
     def _fetch(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                return self._connection.execute(wanted).all()
+            connection = self._connected()
+            with connection.begin():
+                return connection.execute(wanted).all()
         except self._database.errors as error:
             self._drop()
             raise self._database.explain(error) from error
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
-
-    def close(self) -> None:
-        """As ``History.close``."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        self._engine.dispose()
 
 
 def _columns(rows: RowTable) -> Select[Any]:

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 from afcore.store import journal
 from afcore.store.base import JournalBatch, Snapshot
 from afcore.store.checks import check_format
-from afcore.store.database import Database
 from afcore.store.packing import unpack
+from afcore.store.reading import Reading
 from afcore.store.snapshot import read_newest
 
 __all__ = ["Kept", "Moment", "SqlPast", "View"]
@@ -49,43 +49,23 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """Epoch of the server that made ``last``; 0 when there is none."""
 
 
-class SqlPast:
+class SqlPast(Reading):
     """Reads the journal and the snapshots in ``database`` on a connection of its own. One thread at a time."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._engine = database.reader()
-        self._connection: Connection | None = None
 
     @contextmanager
     def view(self) -> Iterator["View"]:
         """Give one unchanging view of the database. Raises Unavailable while it is away."""
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            self._connection.exec_driver_sql(self._database.one_view)
-            yield View(self._connection)
-            self._connection.exec_driver_sql("COMMIT")
-            self._connection.commit()
+            connection = self._connected()
+            connection.exec_driver_sql(self._database.one_view)
+            yield View(connection)
+            connection.exec_driver_sql("COMMIT")
+            connection.commit()
         except self._database.errors as error:
             raise self._database.explain(error) from error
         finally:
             if self._connection is not None and self._connection.in_transaction():
                 self._drop()
-
-    def _drop(self) -> None:
-        """Forget a connection on which something went wrong."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        self._engine.dispose()
 
 
 class View:

@@ -12,6 +12,7 @@ import pytest
 from afcore.envelope import Principal
 from afcore.errors import AfError, Unavailable
 from afcore.states import Role
+from afnet.registry import OPERATIONS
 from afnet.server.latestatistics import LateStatistics
 
 WHO = Principal("root", Role.GOD)
@@ -50,6 +51,16 @@ def test_who_asks_before_they_are_there_is_answered() -> None:
 
     assert asyncio.run(play()) == ({"rows": [{"a": 1}]}, {"rows": [{"b": 2}]})
     assert made[0].life == ["started", "stopped"]
+
+
+def test_every_operation_about_statistics_may_be_asked_early() -> None:
+    async def names() -> set[str]:
+        late = LateStatistics(lambda kind: pytest.fail("nobody asked"), wanted=False, loop=asyncio.get_running_loop())
+        await late.stop()
+        return set(late.operations)
+
+    of_registry = {name for name in OPERATIONS if name.startswith("statistics.")}
+    assert asyncio.run(names()) == of_registry - {"statistics.show"}
 
 
 def test_a_server_that_stops_leaves_nobody_waiting() -> None:
