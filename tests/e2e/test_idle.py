@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,17 @@ pytestmark = [
 ]
 
 SECONDS = 10
+STILL = 3
+"""Seconds without a change in any file, after which the farm is idle."""
+
+
+def last_written(folder: Path) -> float:
+    """Return when a file below ``folder`` was last written or removed, in seconds since 1970."""
+    latest = 0.0
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            latest = max(latest, path.lstat().st_mtime)
+    return latest
 
 
 def calls(report: Path) -> dict[str, int]:
@@ -42,12 +55,16 @@ def test_ten_idle_seconds(farm_process: FarmProcess) -> None:
     job = farm.submit({"command": "echo", "frame_first": 1, "frame_last": 20})
     farm.wait_job(job)
     wait_for(lambda: farm.afcmd("task", "log", str(job), "0", "19").returncode == 0, what="the last log")
+    farm.ask("history.runs", limit=1, before=0)  # waits for what is on its way to the disk
+    # The libraries of the statistics come after the start, and their tables with them: on a busy machine, late.
+    wait_for(lambda: farm.ask("statistics.lag")["rows"] == 0, what="the statistics to be level")
     farm.forget_client()
     assert farm.server is not None
     agent = farm.agents["r1"].pid
     watched = {"server": [farm.server.pid], "agent": [agent]}
     watched["agent"] += [child.pid for child in psutil.Process(agent).children(recursive=True)]
-    threading.Event().wait(3)  # what a finished task leaves to do (logs, spool, files) is over
+    # What a finished task leaves to do (logs, spool, files, the tables of what the farm is now) is over.
+    wait_for(lambda: time.time() - last_written(farm.folder) > STILL, what="nothing to be written any more")
     watchers = [
         (name, subprocess.Popen(["strace", "-f", "-c", "-o", farm.folder / f"{name}{pid}", "-p", str(pid)],
                                 stderr=subprocess.DEVNULL))
