@@ -1,7 +1,8 @@
 """How many tasks the jobs of each user have: counted from events, so that a budget costs a submit nothing.
 
 Rules of this file:
-- Derived and never journaled: counted anew from the farm at a start.
+- Derived and never journaled: counted from the farm when somebody first asks, and from events after that.
+- A farm without such a budget counts nothing, and neither does a copy on which changes are only tried.
 """
 
 from typing import Any
@@ -23,18 +24,21 @@ class Queued:
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
+        self._counted = False
         self._jobs: dict[int, tuple[int, int]] = {}
         self._users: dict[int, int] = {}
-        for id in farm.jobs:
-            self._count(id)
 
     def tasks(self, user: int) -> int:
         """Return how many tasks the jobs of a user have."""
+        if not self._counted:
+            self._counted = True
+            for id in self._farm.jobs:
+                self._count(id)
         return self._users.get(user, 0)
 
     def note(self, event: Event) -> None:
         """Take what happened into account."""
-        if type(event) in _MATTER:
+        if self._counted and type(event) in _MATTER:
             self._count(event.job)  # type: ignore[union-attr]
 
     def _count(self, id: int) -> None:

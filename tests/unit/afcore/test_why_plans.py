@@ -175,6 +175,20 @@ def test_a_copy_ranks_as_the_farm_below_it_without_counting_all_jobs(farm: FarmP
     assert len(core.farm.runs) == 2, "the farm below is as it was"
 
 
+def test_a_copy_takes_no_job_that_a_change_does_not_touch(farm: FarmPlay) -> None:
+    full(farm)
+    mine = farm.submit(job(name="mine", user="anna"))
+    others = {farm.submit(job(name=f"other{number}", user="carl")).id for number in range(20)}
+    farm.solve()
+    box = Sandbox(farm.core.farm, farm.core.scheduler, farm.at, jobs=[mine.id], renders=[1])
+    box.do(commands.SetJobs([mine.id], {"priority": 200}))
+    for key in list(farm.core.farm.runs):
+        box.end(key)
+    box.starts((mine.id, 0, 1))
+    copied: Any = box.farm.jobs
+    assert not others & {each.id for each in copied.own()}, "a great farm is not copied for every question"
+
+
 def test_raising_is_not_needed_where_it_comes_first_and_impossible_past_the_highest(farm: FarmPlay) -> None:
     (key, _) = full(farm)
     mine = farm.submit(job(name="mine", user="ben", priority=100))
