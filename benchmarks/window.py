@@ -112,7 +112,7 @@ def measure(window: Window, job: int, prefix: str = "") -> dict[str, float]:
     watch, timed = window.watch, Timed()
     watch.start()
     pane = watch.window.pane("jobs")
-    window.spin(lambda: len(pane.model.ids) == 1)
+    window.spin(lambda: len(pane.model.ids) == 1, "the farm's job")
     window.rest(1.0)
     timed.figures |= _quiet(window)
     timed.least("empty_repaint", _empty_table(window), 20)
@@ -153,7 +153,7 @@ def _open_job(window: Window, job: int) -> None:
     window.watch.window.open_job(job)
     tasks = window.watch.window._tasks
     assert tasks is not None
-    window.spin(lambda: tasks._model.table.known == TASKS and tasks.table.isVisible())
+    window.spin(lambda: tasks._model.table.known == TASKS and tasks.table.isVisible(), "a million tasks")
     tasks.table.viewport().repaint()
 
 
@@ -182,13 +182,13 @@ def _million(window: Window, timed: Timed) -> None:
 
     def first_named() -> None:
         filtered("name~12")
-        window.spin(lambda: tasks._model.rowCount() >= 30)
+        window.spin(lambda: tasks._model.rowCount() >= 30, "tasks by their names")
         view.repaint()
 
     timed.least("filter_by_name_first", first_named)
     with StallRecorder(0.05) as recorder:
         first_named()
-        window.spin(lambda: tasks._names.is_done)
+        window.spin(lambda: tasks._names.is_done, "all tasks of these names")
         window.rest(0.2)
     timed.figures["filter_by_name_stall_ms"] = recorder.worst * 1000
     filtered("")
@@ -216,7 +216,7 @@ def _many_jobs(window: Window, pane: Any, timed: Timed) -> dict[str, float]:
     def shown() -> None:
         link = threading.Thread(target=handler.received, args=(message,), name="feeder")
         link.start()
-        window.spin(lambda: len(pane.model.ids) == JOBS + 1)
+        window.spin(lambda: len(pane.model.ids) == JOBS + 1, f"{JOBS} jobs")
         pane.table.viewport().repaint()
         link.join()
 
@@ -242,7 +242,7 @@ def _many_jobs(window: Window, pane: Any, timed: Timed) -> dict[str, float]:
     cpu, wall, window_cpu = time.process_time(), time.monotonic(), time.thread_time()
     with StallRecorder(0.05) as recorder:
         feeder.start()
-        window.spin(lambda: not feeder.is_alive(), 120.0)
+        window.spin(lambda: not feeder.is_alive(), "all changes")
     taken = time.monotonic() - wall
     feeder.join()
     if recorder.worst > 0.05:

@@ -41,14 +41,15 @@ _QUERY = "import sys,time\nfrom afnet.client.blocking import BlockingClient\n" \
 
 
 def job_row(id: int, version: int, chance: random.Random) -> JobRow:
-    """Return a job as a farm has them: one block, some done, few failed."""
+    """Return a job as a farm has them: one block, some done, few failed; its priority stays what it is."""
     counts = [0] * len(TaskState)
     counts[TaskState.DONE], counts[TaskState.READY] = chance.randrange(100), chance.randrange(100)
     counts[TaskState.ERROR] = chance.randrange(3)
+    percent = 100 * counts[TaskState.DONE] // max(1, sum(counts))
     block = BlockRow(0, "beauty", "blender", sum(counts), counts, 50, 0, counts[TaskState.ERROR], 1000, False, 0.0, 0.0,
                      90_000)  # fmt: skip
     return JobRow(id, version, f"show_{id % 97:03d} shot {id}", f"user{id % 41}", f"/show{id % 97}", "ready",
-                  chance.randrange(100), 50, counts, 0, 0, 1e9 + id, 0.0, 0.0, [block])  # fmt: skip
+                  id % 7 * 10 + 40, percent, counts, 0, 0, 1e9 + id, 0.0, 0.0, [block])  # fmt: skip
 
 
 def as_sent(rows: list[JobRow]) -> list[Any]:
@@ -92,8 +93,8 @@ class Window:
         self.watch.window.resize(1440, 900)
         calm_collector()
 
-    def spin(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
-        """Let the window work until a condition holds."""
+    def spin(self, condition: Callable[[], object], what: str, seconds: float = 240.0) -> None:
+        """Let the window work until a condition holds; ``what`` names it, for the words when it never does."""
         end, loop, timer = time.monotonic() + seconds, QEventLoop(), QTimer()
         timer.timeout.connect(lambda: loop.quit() if condition() or time.monotonic() > end else None)
         timer.start(4)
@@ -101,7 +102,12 @@ class Window:
             loop.exec()
         timer.stop()
         if not condition():
-            raise CheckFailed("the window did not come to show what it should")
+            state = self.watch.session.state
+            link = "connected" if state.connected else f"no connection: {state.trouble or 'never heard of a server'}"
+            raise CheckFailed(
+                f"the window did not come to show {what} in {seconds:.0f} s ({link}; "
+                f"{len(state.jobs)} jobs known, versions {state.versions})"
+            )
 
     def rest(self, seconds: float) -> None:
         """Let the window be for a while."""

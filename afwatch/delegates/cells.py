@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from afcore.rows import JobRow, RenderRow
 from afwatch import words
@@ -25,10 +25,6 @@ from afwatch.theme.tokens import measures
 __all__ = ["CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
 
 _PAD = 8
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-# As numbers: Python's flags take as long to compare as the text takes to paint.
-_SELECTED, _ACTIVE = QStyle.StateFlag.State_Selected.value, QStyle.StateFlag.State_Active.value
 _SERVICES = {
     "python": "service-python", "blender": "service-blender", "nuke": "service-nuke", "ffmpeg": "service-film",
     "movgen": "service-film", "convert": "service-picture",
@@ -54,58 +50,66 @@ def draw_text(
         width = font.width_of(text)
     painter.setFont(font)
     painter.setPen(colour(ink))
-    painter.drawText(rect, _RIGHT if right else _LEFT, text)
+    laid, height = font.laid(text)
+    left = rect.left() + (room - width if right else 0)
+    painter.drawStaticText(left, rect.top() + (rect.height() - height) // 2, laid)
     return width
 
 
 class GroundDelegate(QStyledItemDelegate):
-    """Paints the ground of a cell; what stands on it is ``content``'s, which leaves font and pen as it likes."""
+    """Paints rows on their ground; what stands on it is ``content``'s, which leaves font and pen as it likes."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.theme = theme
-        self._view: Any = None
-        self._header: Any = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Rows are of one height, which the table sets."""
         return QSize(80, measures.row_compact)
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint ground, content, focus and the line under the row."""
-        look = self.theme.look
-        view: Any = option.widget
-        rect = option.rect
-        state = option.state.value
-        selected, active = state & _SELECTED, state & _ACTIVE
-        ground = self.ground_of(index)
-        if selected:
-            ground = look.selection if active else look.selection_inactive
-        elif getattr(view, "hovered_row", -1) == index.row():
-            ground = look.bg2
-        painter.fillRect(rect, colour(ground))
-        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour(look.line1))
-        if view is not self._view:
-            self._view, self._header = view, view.horizontalHeader() if view is not None else None
-        visual = self._header.visualIndex(index.column()) if self._header is not None else index.column()
-        if selected and visual == 0:
-            painter.fillRect(rect.left(), rect.top(), measures.selection_bar, rect.height() - 1, colour(look.accent))
-        if getattr(view, "keyboard_row", -1) == index.row():
-            painter.fillRect(rect.left(), rect.top(), rect.width(), 1, colour(look.focus))
-            painter.fillRect(rect.left(), rect.bottom() - 1, rect.width(), 1, colour(look.focus))
-        inner = rect.adjusted(_PAD + (8 if visual == 0 else 0), 0, -_PAD, -1)
-        self.content(painter, inner, index)
+    def paint_rows(self, painter: QPainter, view: QTableView, area: QRect) -> None:
+        """Paint the rows of a table that lie in an area: ground, what the cells say, focus, the line under each.
 
-    def ground_of(self, index: QModelIndex | QPersistentModelIndex) -> str:
+        Whole rows, not cell by cell as Qt would: what Qt hands over for each cell takes as long as painting it.
+        """
+        model: Any = view.model()
+        first, last = view.rowAt(area.top()), view.rowAt(area.bottom())
+        if first < 0:
+            return
+        header = view.horizontalHeader()
+        cells: list[tuple[int, int, int]] = []
+        for visual in range(header.count()):
+            column = header.logicalIndex(visual)
+            left, width = header.sectionViewportPosition(column), header.sectionSize(column)
+            if not header.isSectionHidden(column) and left <= area.right() and left + width > area.left():
+                lead = _PAD + (8 if visual == 0 else 0)
+                cells.append((column, left + lead, max(0, width - lead - _PAD)))
+        left, width = header.sectionViewportPosition(header.logicalIndex(0)), header.length()
+        height = view.verticalHeader().defaultSectionSize()
+        look, chosen = self.theme.look, view.selectionModel()
+        none, root = not chosen.hasSelection(), QModelIndex()
+        selection = colour(look.selection if view.isActiveWindow() else look.selection_inactive)
+        hovered, ringed = getattr(view, "hovered_row", -1), getattr(view, "keyboard_row", -1)
+        for place in range(first, (last if last >= 0 else model.rowCount() - 1) + 1):
+            top = view.rowViewportPosition(place)
+            selected = not none and chosen.rowIntersectsSelection(place, root)
+            ground = look.bg2 if place == hovered else self.ground_of(model, place)
+            painter.fillRect(left, top, width, height, selection if selected else colour(ground))
+            painter.fillRect(left, top + height - 1, width, 1, colour(look.line1))
+            if selected:
+                painter.fillRect(left, top, measures.selection_bar, height - 1, colour(look.accent))
+            if place == ringed:
+                painter.fillRect(left, top, width, 1, colour(look.focus))
+                painter.fillRect(left, top + height - 2, width, 1, colour(look.focus))
+            self.contents(painter, model, place, [(at, QRect(x, top, room, height - 1)) for at, x, room in cells])
+
+    def ground_of(self, model: Any, place: int) -> str:
         """Return the ground of a row that is neither selected nor pointed at."""
         return self.theme.look.bg1
 
-    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
-        """Paint what the cell says."""
-        text = index.data() or ""
-        draw_text(painter, rect, text, self.theme.font(), self.theme.look.text1)
+    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
+        """Paint what the cells of a row say: each its column and its room."""
+        raise NotImplementedError
 
     def draw_state(self, painter: QPainter, rect: QRect, kind: str, state: str) -> None:
         """Draw glyph and word of a state."""
@@ -149,15 +153,15 @@ class CellDelegate(GroundDelegate):
         """Let cells of columns of a kind be painted by ``paint(painter, rect, column, row, state)``."""
         self._painters[kind] = paint
 
-    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
-        """Paint by the kind of the column."""
-        # Asked without Qt in between: a screenful has hundreds of cells.
-        model: Any = index.model()
-        row = model.row_at(index.row())
+    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
+        """Paint by the kind of each column."""
+        row = model.row_at(place)
         if row is None:
             return
-        column = self._columns[index.column()]
-        self._painters[column.kind](painter, rect, column, row, model.shown.state(row, self._clock()))
+        state = model.shown.state(row, self._clock())
+        for at, rect in cells:
+            column = self._columns[at]
+            self._painters[column.kind](painter, rect, column, row, state)
 
     def _say(self, column: Column, row: Any) -> tuple[str, str]:
         now = self._clock()

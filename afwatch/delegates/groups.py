@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
 
 from afwatch.delegates.cells import CellDelegate, draw_text
+from afwatch.models.columns import Column
 from afwatch.models.grouped import GroupedModel
 from afwatch.theme.paint import draw_icon
 
@@ -19,19 +20,26 @@ _STEP = 16
 class GroupDelegate(CellDelegate):
     """Items as CellDelegate paints them, one step to the right of their group."""
 
-    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
-        """Paint a group's cell, or an item's."""
-        model: Any = index.model()
-        assert isinstance(model, GroupedModel)
-        first = model.shown.columns[index.column()].stretch
-        indent = model.depth(index.row()) * _STEP if first else 0
-        if not model.is_group(index.row()):
-            super().content(painter, rect.adjusted(indent, 0, 0, 0), index)
+    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
+        """Paint a group's cells, or an item's."""
+        columns, indent = model.shown.columns, model.depth(place) * _STEP
+        if model.is_group(place):
+            row = model.row_at(place)
+            for at, rect in cells:
+                self._group(painter, model, row, columns[at], rect, indent)
+        else:
+            super().contents(painter, model, place, [
+                (at, rect.adjusted(indent, 0, 0, 0) if columns[at].stretch else rect) for at, rect in cells
+            ])  # fmt: skip
+
+    def _group(
+        self, painter: QPainter, model: GroupedModel, row: Any, column: Column, rect: QRect, indent: int
+    ) -> None:
+        """Paint one cell of a group's row."""
+        if row is None:
             return
-        row = model.row_at(index.row())
         look = self.theme.look
-        column = model.shown.columns[index.column()]
-        if first:
+        if column.stretch:
             path = model.groups.path(row)
             chevron = "chevron-right" if path in model.folded else "chevron-down"
             left = rect.left() + indent
@@ -48,7 +56,6 @@ class GroupDelegate(CellDelegate):
         if say is not None:
             draw_text(painter, rect, say(row, self._clock()), self.theme.font(), look.text2, right=column.right)
 
-    def ground_of(self, index: QModelIndex | QPersistentModelIndex) -> str:
+    def ground_of(self, model: Any, place: int) -> str:
         """Groups stand on the ground of panels."""
-        model: Any = index.model()
-        return self.theme.look.bg2 if model.is_group(index.row()) else self.theme.look.bg1
+        return self.theme.look.bg2 if model.is_group(place) else self.theme.look.bg1

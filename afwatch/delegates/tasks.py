@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect
+from typing import Any
+
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -21,14 +23,18 @@ class TaskDelegate(GroundDelegate):
         super().__init__(theme, parent)
         self.model = model
 
-    def content(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
+    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
         """Paint by the column."""
-        task = self.model.task_at(index.row())
+        task = self.model.task_at(place)
         if task < 0:
             return
-        key, _, _, right = COLUMNS[index.column()]
-        look = self.theme.look
         state = self.model.state_at(task)
+        for at, rect in cells:
+            self._cell(painter, rect, task, state, COLUMNS[at])
+
+    def _cell(self, painter: QPainter, rect: QRect, task: int, state: str, column: tuple[str, str, int, bool]) -> None:
+        key, _, _, right = column
+        look = self.theme.look
         if key == "state":
             self.draw_state(painter, rect, "task", state)
             return

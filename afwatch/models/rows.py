@@ -10,6 +10,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -271,14 +272,16 @@ class RowModel(QAbstractTableModel):
         return found
 
     def _take_order(self, ids: list[int]) -> None:
-        self.ids, self._places = ids, None
+        # Numbers of its own, made one beside the other: those of the rows lie all over the memory, and to copy a part
+        # of the order is to count a reference to each.
+        self.ids, self._places = array("q", ids).tolist(), None
 
-    def _place_for(self, ids: Sequence[int], key: Any) -> int:
-        """Return where a row of this key belongs among ids that stand in order."""
+    def _place_for(self, ids: Sequence[int], key: Any, low: int = 0) -> int:
+        """Return where a row of this key belongs among ids that stand in order, from ``low`` on."""
         keys, precedes = self._keys, self._precedes
         if not self._descending:
-            return bisect_left(ids, key, key=keys.__getitem__)
-        low, high = 0, len(ids)
+            return bisect_left(ids, key, low, key=keys.__getitem__)
+        high = len(ids)
         while low < high:
             middle = (low + high) // 2
             if precedes(keys[ids[middle]], key):
@@ -328,28 +331,82 @@ class RowModel(QAbstractTableModel):
             self.endRemoveRows()
 
     def _move(self, ids: list[int]) -> None:
-        """Put rows that changed where they belong now."""
-        if not ids:
-            return
-        places = sorted(self._find(id) for id in ids)
-        kept: list[int] = []
-        for before, place in pairwise([-1, *places, len(self.ids)]):
-            kept += self.ids[before + 1 : place]
-        now = self._clock()
+        """Put rows that changed where they belong now; most of them stay where they are."""
+        now, keys = self._clock(), self._keys
+        moving: dict[int, Any] = {}
         for id in ids:
-            self._keys[id] = self._key(id, now)
-        targets: list[tuple[int, int]] = []
-        for id in self._ordered(ids):
-            targets.append((self._place_for(kept, self._keys[id]), id))
+            key = self._key(id, now)
+            if key != keys.get(id):
+                moving[id] = key
+        if moving:
+            self._show_moves(moving)
+        self._tell_in_sight(ids)
+
+    def _show_moves(self, moving: dict[int, Any]) -> None:
+        """Give rows their new keys and places; the view is told when something of it can be seen or is held on to."""
+        places = self._places_of(moving)
+        for place in [place for place in places if self._is_settled(place, moving)]:
+            id = self.ids[place]
+            self._keys[id] = moving.pop(id)
+            places.remove(place)
+        if not moving:
+            return
+        sight = self.in_sight()
+        told = bool(self.persistentIndexList()) or (bool(sight) and self._moves_in(sight, places, moving.values()))
+        if told:
+            self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList() if told else []
+        held = [self.ids[index.row()] for index in before]
+        kept: list[int] = []
+        for above, place in pairwise([-1, *places, len(self.ids)]):
+            kept += self.ids[above + 1 : place]
+        self._keys.update(moving)
         wanted: list[int] = []
         reached = 0
-        for place, id in targets:
+        for id in self._ordered(moving):
+            place = self._place_for(kept, moving[id], reached)
             wanted += kept[reached:place]
             wanted.append(id)
             reached = place
         wanted += kept[reached:]
-        self._show_order(wanted)
-        self._tell_in_sight(ids)
+        self.ids, self._places = wanted, None
+        if told:
+            self._lead(before, held)
+            self.layoutChanged.emit()
+
+    def _places_of(self, moving: Collection[int]) -> list[int]:
+        """Return the places of rows that are shown, in order: by one look at all when that is sooner."""
+        if len(moving) * 500 > len(self.ids):
+            return [place for place, id in enumerate(self.ids) if id in moving]
+        return sorted(map(self._find, moving))
+
+    def _is_settled(self, place: int, moving: dict[int, Any]) -> bool:
+        """Say whether a row stands right with a new key: between two that are not moving themselves."""
+        ids, keys = self.ids, self._keys
+        key = moving[ids[place]]
+        above, below = ids[max(0, place - 1) : place], ids[place + 1 : place + 2]
+        return (
+            not any(id in moving for id in (*above, *below))
+            and all(self._precedes(keys[id], key) for id in above)
+            and all(self._precedes(key, keys[id]) for id in below)
+        )
+
+    def _moves_in(self, sight: range, places: list[int], keys: Iterable[Any]) -> bool:
+        """Say whether rows that leave these places, for where their new keys want them, change what a view shows."""
+        last = min(sight.stop, len(self.ids)) - 1
+        if last < 0 or places[0] <= last:
+            return True
+        edge = self._keys[self.ids[last]]
+        return any(self._precedes(key, edge) for key in keys)
+
+    def _lead(self, before: list[QModelIndex], ids: list[int]) -> None:
+        """Let indexes that are held on to follow their rows."""
+        if before:
+            # A few by bisection; a whole selection by the table of all places.
+            place_of = self._find if len(before) < 500 else self.place_of
+            self.changePersistentIndexList(
+                before, [self.index(place_of(id), index.column()) for id, index in zip(ids, before)]
+            )
 
     def _show_order(self, wanted: list[int]) -> None:
         """Take over an order; the view is told when something of it can be seen or is held on to."""
@@ -364,21 +421,18 @@ class RowModel(QAbstractTableModel):
         before = self.persistentIndexList()
         ids = [self.ids[index.row()] for index in before]
         self._take_order(wanted)
-        if before:
-            # A few by bisection; a whole selection by the table of all places.
-            place_of = self._find if len(before) < 500 else self.place_of
-            self.changePersistentIndexList(
-                before, [self.index(place_of(id), index.column()) for id, index in zip(ids, before)]
-            )
+        self._lead(before, ids)
         self.layoutChanged.emit()
 
     def _tell_in_sight(self, ids: Collection[int]) -> None:
         """Let the rows among these that a view shows be painted anew."""
         sight = self.in_sight()
         changed = ids if isinstance(ids, set) else set(ids)
-        places = [place for place in sight if place < len(self.ids) and self.ids[place] in changed]
-        if places:
-            self.dataChanged.emit(self.index(places[0], 0), self.index(places[-1], self.columnCount() - 1))
+        last = self.columnCount() - 1
+        for place in sight:
+            # Row by row: what lies between two rows need not be painted.
+            if place < len(self.ids) and self.ids[place] in changed:
+                self.dataChanged.emit(self.index(place, 0), self.index(place, last))
 
     def _reorder(self) -> None:
         wanted = self._ordered(self.ids)

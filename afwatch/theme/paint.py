@@ -13,7 +13,18 @@ from functools import cache, lru_cache
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontMetrics,
+    QIcon,
+    QPainter,
+    QPalette,
+    QPixmap,
+    QStaticText,
+    QTransform,
+)
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -155,7 +166,7 @@ class Theme(QObject):
         return palette
 
 
-_MOST_WIDTHS = 4000
+_MOST_WIDTHS, _MOST_LAID = 4000, 1000
 
 _SCALE = {
     "small": (0.9, QFont.Weight.Normal),
@@ -170,11 +181,12 @@ _SCALE = {
 
 
 class MeasuredFont(QFont):
-    """A font that remembers how wide texts are: cells are painted again and again with the same words."""
+    """A font that remembers how texts lie and how wide they are: cells are painted again and again with the same."""
 
     def __init__(self, font: QFont) -> None:
         super().__init__(font)
         self._widths: dict[str, int] = {}
+        self._laid: dict[str, tuple[QStaticText, int]] = {}
         self._metrics: QFontMetrics | None = None
 
     @property
@@ -192,6 +204,20 @@ class MeasuredFont(QFont):
                 self._widths.clear()
             width = self._widths[text] = self.metrics.horizontalAdvance(text)
         return width
+
+
+    def laid(self, text: str) -> tuple[QStaticText, int]:
+        """Return a line of text as it is painted soonest, and its height in pixels."""
+        found = self._laid.get(text)
+        if found is None:
+            if len(self._laid) > _MOST_LAID:
+                self._laid.clear()
+            made = QStaticText(text)
+            made.setTextFormat(Qt.TextFormat.PlainText)
+            made.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+            made.prepare(QTransform(), self)
+            found = self._laid[text] = made, round(made.size().height())
+        return found
 
 
 @lru_cache(maxsize=64)

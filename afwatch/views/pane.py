@@ -2,11 +2,13 @@
 
 Rules of this file:
 - Buttons never move and never vanish: what cannot be done is disabled and says why.
-- Changes are shown at most ten times a second; a hidden pane only marks itself stale.
+- Changes are shown at most ten times a second, and so seldom that to show them takes a fifth of a core at most; a
+  hidden pane only marks itself stale.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -41,6 +43,8 @@ from afwatch.views.viewmenu import view_menu
 __all__ = ["ListPane"]
 
 _REFRESH_MS = 100
+_REST = 4
+"""How many times as long as changes took to show until the next are shown."""
 _LEAST_NAME = 160
 """Pixels that the column of names keeps, however narrow the table."""
 
@@ -125,9 +129,10 @@ class ListPane(QWidget):
         self._pending = ChangeSet()
         self._texts: list[tuple[str, str]] = []
         """What the rows in sight said at the last tick."""
+        self._refresh_s, self._refreshed_at = 0.0, 0.0
+        """Processor time that the last changes took, without painting, and when they were shown (monotonic)."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self._refresh)
         self.search = SearchLine(theme, shown.placeholder)
         self.search.searched.connect(lambda text: self._filter())
@@ -333,7 +338,9 @@ class ListPane(QWidget):
                 {each: set(changes.gone.get(each, ())) for each in kinds},
             ))  # fmt: skip
             if self.isVisible() and not self._timer.isActive():
-                self._timer.start()
+                rested = (time.monotonic() - self._refreshed_at) * 1000
+                spent = (self._refresh_s + self.table.painted_s) * 1000
+                self._timer.start(max(_REFRESH_MS, round(_REST * spent - rested)))
 
     def tick(self) -> None:
         """Paint anew what the time alone has changed: a quiet table costs a look at its texts."""
@@ -366,13 +373,16 @@ class ListPane(QWidget):
 
     def _refresh(self) -> None:
         changes, self._pending = self._pending, ChangeSet()
-        if changes:
-            self.model.apply(changes)
-            rows = self.selected()
-            touched = set().union(*changes.changed.values(), *changes.gone.values())
-            if any(row.id in touched for row in rows):
-                self._enable()
-                self.chosen.emit(rows)
+        if not changes:
+            return
+        began, self.table.painted_s = time.thread_time(), 0.0
+        self.model.apply(changes)
+        rows = self.selected()
+        touched = set().union(*changes.changed.values(), *changes.gone.values())
+        if any(row.id in touched for row in rows):
+            self._enable()
+            self.chosen.emit(rows)
+        self._refresh_s, self._refreshed_at = time.thread_time() - began, time.monotonic()
 
     def _recount(self) -> None:
         counts = self.model.state_counts()

@@ -7,6 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
+from afwatch.delegates.cells import GroundDelegate
 from afwatch.models.rows import RowModel
 from afwatch.models.tasks import TasksModel
 from afwatch.theme.tokens import measures
@@ -63,6 +65,8 @@ class TableView(QTableView):
         self.hovered_row = -1
         self.keyboard_row = -1
         """The row that has the focus ring: where the keyboard moved it."""
+        self.painted_s = 0.0
+        """Processor time of painting since somebody set it to nothing."""
         self.setAccessibleName(name)
         self.setObjectName(f"{name.lower().replace(' ', '-')}-table")
         rows = self.verticalHeader()
@@ -305,12 +309,25 @@ class TableView(QTableView):
             self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the line between two rows over them."""
-        super().paintEvent(event)
+        """Paint the line between two rows over them, and note how long all took."""
+        began = time.thread_time()
+        delegate = self.itemDelegate()
+        if isinstance(delegate, GroundDelegate):
+            self._paint_rows(delegate, event)
+        else:
+            super().paintEvent(event)
+        self.painted_s += time.thread_time() - began
         if self._drop_line >= 0:
             painter = QPainter(self.viewport())
             painter.fillRect(0, self._drop_line - 1, self.viewport().width(), 3, self.palette().windowText())
             painter.end()
+
+    def _paint_rows(self, delegate: GroundDelegate, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        areas: Any = event.region()
+        for area in areas:
+            delegate.paint_rows(painter, self, area)
+        painter.end()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Tell what was dropped where."""
