@@ -65,6 +65,14 @@ class Entry:
     """How much of the log of changed renders it was offered already; -1: none."""
 
 
+def _at_last(id: int) -> int:
+    """Return where a user or a job stands among those that are equal in all else: behind the branch of the same id.
+
+    Numbers that could be equal would let the order decide in which places were made: another one after a restart.
+    """
+    return 2 * id + 1
+
+
 class Ranking:
     """Every ready job in its place."""
 
@@ -159,11 +167,11 @@ class Ranking:
         node = farm.branches[branch]
         if user:
             above = self._place(branch, 0)
-            found = Place(farm.users[user], node, above, user)
+            found = Place(farm.users[user], node, above, _at_last(user))
             self._of_user.setdefault(user, []).append(found)
         else:
             above_branch = self._place(node.parent, 0) if node.parent else None
-            found = Place(node, node, above_branch, branch)
+            found = Place(node, node, above_branch, 2 * branch)
         self._places[branch, user] = found
         if found.above is not None:
             found.above.places.append(found)
@@ -329,11 +337,11 @@ class Ranking:
                 # A user's own list: priority, then the user's order, whatever was served last.
                 return (-float(job.priority), 0.0, self._place_in_order(job), job.id)
             return rank_by_order(
-                priority=job.priority, created=job.time_creation, last_solved=job.last_solved, place=job.id
+                priority=job.priority, created=job.time_creation, last_solved=job.last_solved, place=_at_last(job.id)
             )
         resources = job.running_capacity if ranker.solve_need == "solve_capacity" else job.running_tasks
         return rank_by_need(
-            priority=job.priority, resources=resources, last_solved=job.last_solved, place=job.id
+            priority=job.priority, resources=resources, last_solved=job.last_solved, place=_at_last(job.id)
         )
 
     def rank_place(self, place: Place) -> Rank:

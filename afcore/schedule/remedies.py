@@ -25,7 +25,7 @@ from afcore.schedule.fit import minimum_capacity
 from afcore.schedule.reasons import NEUTRAL, Reason
 from afcore.states import RenderState
 
-__all__ = ["Remedy", "Scope", "remedies", "scope_of"]
+__all__ = ["Remedy", "Scope", "named_properties", "remedies", "scope_of"]
 
 Scope = tuple[str, int, int]
 """Kind of thing, its id, and the block's index where there is one."""
@@ -191,6 +191,11 @@ def _avoided(farm: Farm, reason: Reason, job: Job, block: Block) -> list[Remedy]
     return found
 
 
+def named_properties(need: str) -> list[str]:
+    """Return the properties that a need speaks of; any one of them may be enough."""
+    return need.replace("|", " ").replace(",", " ").split()
+
+
 def _given(farm: Farm, obstacle: Obstacle, render: Render) -> list[Remedy]:
     """Return how a render gets the properties or the power that somebody asks for."""
     thing = obstacle.thing
@@ -198,6 +203,6 @@ def _given(farm: Farm, obstacle: Obstacle, render: Render) -> list[Remedy]:
     if obstacle.reason is Reason.POWER:
         parameters: dict[str, Any] = {"power_host": getattr(wanted, "need_power", 0)}
     else:
-        parts = str(getattr(wanted, "need_properties", "")).replace("|", " ").replace(",", " ").split()
+        parts = named_properties(str(getattr(wanted, "need_properties", "")))
         parameters = {"properties_host": " ".join([properties_of(farm, render), *parts[:1]]).strip()}
     return [Remedy(scope_of(render), parameters)]

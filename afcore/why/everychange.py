@@ -13,7 +13,8 @@ from afcore import commands
 from afcore.model.effective import capacity_of, pool_chain, properties_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
-from afcore.schedule.limits import branch_chain
+from afcore.schedule.limits import branch_chain, holders_of
+from afcore.schedule.remedies import named_properties
 from afcore.states import RenderState
 from afcore.why.changes import Change, change_of
 
@@ -95,7 +96,8 @@ def _unbound_block(block: Block) -> dict[str, Any]:
 
 def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
     """Yield what gives renders and pools all they could need."""
-    needs = f"{job.need_properties} {block.spec.need_properties}".strip()
+    wanting = (block.spec, *holders_of(farm, job))
+    needs = " ".join(dict.fromkeys(part for each in wanting for part in named_properties(each.need_properties)))
     service = block.spec.service
     for id, render in farm.renders.items():
         if render.state & RenderState.SICK:

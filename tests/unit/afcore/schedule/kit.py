@@ -54,7 +54,7 @@ class SmallFarm:
         return id
 
     def job(self, name: str, *, user: str = "anna", frames: int = 12, block: dict[str, Any] | None = None,
-            blocks: list[dict[str, Any]] | None = None, **fields: Any) -> int:  # fmt: skip
+            blocks: list[dict[str, Any]] | None = None, branch: int = 1, **fields: Any) -> int:  # fmt: skip
         """Submit a job of one numeric block of ``frames`` tasks, or of ``blocks``; return its id."""
         if user not in self.farm.users_by_name:
             self.user(user)
@@ -66,7 +66,7 @@ class SmallFarm:
         ]  # fmt: skip
         spec = JobSpec.from_json({"name": name, "user_name": user, "blocks": whole, **fields})
         id = self.farm.next_job
-        self.happen(JobSubmitted(job=id, serial=id, user=self.farm.users_by_name[user], branch=1, spec=spec))
+        self.happen(JobSubmitted(job=id, serial=id, user=self.farm.users_by_name[user], branch=branch, spec=spec))
         return id
 
     def solve(self, budget: int = 0) -> list[RunStarted]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from afcore.events import PoolAdded
+from afcore.events import BranchAdded, PoolAdded
 from tests.unit.afcore.schedule.kit import SmallFarm
 
 RECORDED = {"solve_jobs": True, "solve_method": "solve_priority"}
@@ -40,15 +40,33 @@ def test_solve_order_falls_to_taking_turns_in_the_same_second() -> None:
     assert two_jobs(branch, {"time_creation": 400}, {"time_creation": 400}).order() == "AB" * 6
 
 
+@pytest.mark.parametrize("jobs", [True, False])
+def test_what_is_equal_in_all_else_goes_by_its_number_and_not_by_who_came_first(*, jobs: bool) -> None:
+    """A farm that was recovered makes its places in another order than the one that grew; both must go on alike."""
+    orders = []
+    for first in ("inner", "outer"):
+        small = SmallFarm(solve_jobs=jobs)
+        small.happen(BranchAdded(branch=2, path="/show", parent=1))
+        small.render("r", slots=6, capacity=6000)
+        for user in ("anna", "ben"):
+            small.user(user)
+        # The user, the branch and the job are each the second of their kind.
+        ids = {"inner": 2, "outer": 1}
+        names = ["inner", "outer"] if first == "inner" else ["outer", "inner"]
+        small.farm.next_job = 2
+        for name in names:
+            small.job(name[0], user="ben", branch=ids[name])
+        orders.append(small.order())
+    assert orders[0] == orders[1] == "ioioio"
+
+
 def test_need_by_capacity_counts_units() -> None:
     branch = {**RECORDED, "solve_need": "solve_capacity"}
     small = two_jobs(branch, {}, {"block": {"capacity": 2000}})
     assert small.order() == "ABABAABAABAA"
 
 
-@pytest.mark.parametrize(
-    ("method", "order"), [("solve_order", "BABABABABABA"), ("solve_priority", "BACABACABACA")]
-)
+@pytest.mark.parametrize(("method", "order"), [("solve_order", "BABABABABABA"), ("solve_priority", "BACABACABACA")])
 def test_users_are_ranked_before_their_jobs(method: str, order: str) -> None:
     small = SmallFarm(solve_jobs=False)
     small.render("r", slots=12, capacity=12000)
