@@ -96,8 +96,8 @@ def _unbound_block(block: Block) -> dict[str, Any]:
 
 def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
     """Yield what gives renders and pools all they could need."""
-    wanting = (block.spec, *holders_of(farm, job))
-    needs = " ".join(dict.fromkeys(part for each in wanting for part in named_properties(each.need_properties)))
+    asked = [block.spec.need_properties, *(holder.need_properties for holder in holders_of(farm, job))]
+    needs = " ".join(dict.fromkeys(part for each in asked for part in named_properties(each)))
     service = block.spec.service
     for id, render in farm.renders.items():
         if render.state & RenderState.SICK:
