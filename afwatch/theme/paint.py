@@ -7,10 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -28,17 +25,12 @@ from PySide6.QtGui import (
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
+from afwatch.theme.icons import icons
+from afwatch.theme.marks import mark_path
 from afwatch.theme.style import style_sheet
 from afwatch.theme.tokens import Look, StateLook, load_look, measures, state_look
 
 __all__ = ["MeasuredFont", "Theme", "colour", "draw_icon", "icon_pixmap"]
-
-
-@cache
-def _icons() -> Any:
-    """Return the package of icons: installed as aficons, ``icons`` in a checkout."""
-    name = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
-    return importlib.import_module(name)
 
 
 @lru_cache(maxsize=512)
@@ -49,7 +41,7 @@ def colour(text: str) -> QColor:
 
 @lru_cache(maxsize=256)
 def _renderer(name: str, ink: str) -> QSvgRenderer:
-    svg = _icons().path(name).read_text("utf-8").replace("currentColor", ink)
+    svg = icons().path(name).read_text("utf-8").replace("currentColor", ink)
     return QSvgRenderer(QByteArray(svg.encode()))
 
 
@@ -145,7 +137,7 @@ class Theme(QObject):
         QApplication.setFont(self.font())
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            app.setStyleSheet(style_sheet(self.look))
+            app.setStyleSheet(style_sheet(self.look, mark=mark_path("glyph-check", self.look.accent_ink)))
         self.changed.emit()
 
     def _palette(self) -> QPalette:

@@ -77,8 +77,10 @@ QComboBox QAbstractItemView {{ background: {bg4}; color: {text1}; border: 1px so
 #page {{ background: {bg2}; }}
 QCheckBox::indicator, QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {line3}; border-radius: 3px;
   background: {bg1}; }}
-QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border: 1px solid {accent}; }}
-QCheckBox::indicator:focus {{ border: 2px solid {focus}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border: 1px solid {accent};
+  image: url({mark}); }}
+QCheckBox::indicator:checked:disabled {{ background: {off}; border: 1px solid {off}; }}
+QCheckBox::indicator:focus {{ border: 2px solid {focus}; width: 12px; height: 12px; }}
 QTableWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QListWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QSlider::groove:horizontal {{ height: 4px; background: {line2}; border-radius: 2px; }}
@@ -90,6 +92,7 @@ QDateTimeEdit {{ background: {bg1}; color: {text1}; border: 1px solid {line3}; b
 #past {{ background: {selection}; border-bottom: 2px solid {accent}; }}
 #band, #approvals {{ background: {wait_tint}; border-bottom: 1px solid {line2}; }}
 QCheckBox {{ color: {text1}; spacing: 8px; }}
+QCheckBox:disabled {{ color: {off}; }}
 QMenu {{ background: {bg4}; color: {text1}; border: 1px solid {line2}; border-radius: 8px; padding: 4px; }}
 QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: 4px; min-height: 18px; }}
 QMenu::icon {{ padding-left: 8px; }}
@@ -112,9 +115,9 @@ QScrollArea {{ border: 0; background: transparent; }}
 """
 
 
-def style_sheet(look: Look) -> str:
-    """Return the style sheet of a look."""
+def style_sheet(look: Look, *, mark: str) -> str:
+    """Return the style sheet of a look; ``mark`` is the path of the picture in checked boxes."""
     bad = look.families["bad"]
     names = {name: getattr(look, name) for name in look.__slots__ if isinstance(getattr(look, name), str)}
     wait = look.families["wait"].tint
-    return _SHEET.format(wait_tint=wait, bad_ink=bad.ink, bad_fill=bad.fill, bad_tint=bad.tint, **names)
+    return _SHEET.format(mark=mark, wait_tint=wait, bad_ink=bad.ink, bad_fill=bad.fill, bad_tint=bad.tint, **names)

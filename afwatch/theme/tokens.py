@@ -7,13 +7,12 @@ Rules of this file:
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from afwatch.texts import tr
+from afwatch.theme.icons import icons
 
 __all__ = ["LEVELS", "Family", "Look", "Measures", "StateLook", "choose_level", "load_look", "measures", "state_look"]
 
@@ -134,9 +133,7 @@ measures = Measures()
 
 
 def _tokens() -> dict[str, Any]:
-    # Installed as aficons, ``icons`` in a checkout.
-    name = "aficons" if importlib.util.find_spec("aficons") is not None else "icons"
-    data: dict[str, Any] = importlib.import_module(name).tokens()
+    data: dict[str, Any] = icons().tokens()
     return data
 
 
