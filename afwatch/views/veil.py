@@ -13,7 +13,10 @@ from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour
 from afwatch.views.parts import label
 
-__all__ = ["Band", "Veil"]
+__all__ = ["STRENGTH", "Band", "Veil"]
+
+STRENGTH = 0.25
+"""How much of the scrim covers what is old: what is worked with keeps a contrast of 4.5 under it, in both schemes."""
 
 
 class Veil(QWidget):

@@ -50,7 +50,7 @@ from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
 from afwatch.views.trayicon import TrayIcon
-from afwatch.views.veil import Band, Veil
+from afwatch.views.veil import STRENGTH, Band, Veil
 
 __all__ = ["MainWindow"]
 
@@ -438,7 +438,7 @@ class MainWindow(AskingWindow):
 
     def _dim(self) -> None:
         self._band.refresh()
-        self._veil.strength = 0.35 if self.session.state.lost_at else 0.0
+        self._veil.strength = STRENGTH if self.session.state.lost_at else 0.0
         self._veil.setGeometry(self._whole.rect().adjusted(0, 0, 0, -measures.status_bar))
         at = self._band.mapTo(self._whole, QPoint(0, 0))
         self._veil.spared = QRect(at, QSize(self._band.width(), 32)) if self.session.state.lost_at else QRect()

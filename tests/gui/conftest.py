@@ -120,3 +120,14 @@ def watch(farm: FarmProcess, application: QApplication, tmp_path: Path) -> Itera
     yield made
     made.window.close()
     made.close()
+
+
+@pytest.fixture
+def alone(application: QApplication, tmp_path: Path) -> Iterator[Watch]:
+    """Return a monitor without a farm: it is told of one."""
+    made = Watch([], user="jo", mode=Role.GOD, settings_file=tmp_path / "watch.json", scheme="dark")
+    made.window.resize(1400, 860)
+    made.window.show()
+    yield made
+    made.leave()
+    made.close()

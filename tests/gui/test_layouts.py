@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
-import pytest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
-from afcore.states import Role
 from afwatch.app import Watch
 from afwatch.views.chips import Chip
 from tests.gui.conftest import Spin
 from tests.gui.layouts import VIEWS, cut_off, fill, picture, show
-
-
-@pytest.fixture
-def alone(application: QApplication, tmp_path: Path) -> Iterator[Watch]:
-    """Return a monitor without a farm: it is told of one."""
-    made = Watch([], user="jo", mode=Role.GOD, settings_file=tmp_path / "watch.json", scheme="dark")
-    made.window.resize(1400, 860)
-    made.window.show()
-    yield made
-    made.leave()
-    made.close()
 
 
 def test_nothing_is_cut_off(alone: Watch, spin: Spin) -> None:

@@ -34,6 +34,10 @@ def test_every_text_is_readable_on_every_ground(name: str) -> None:
             assert contrast(ink, ground) >= 4.5, (name, ink, ground)
     for family in look.families.values():
         assert contrast(family.ink, family.tint) >= 4.5
+    assert contrast(look.accent_ink, look.accent) >= 4.5
+    assert contrast(look.accent_ink, look.off) >= 4.5, "a ticked box that cannot be changed"
+    assert contrast(look.user_ink, look.modes["USER"]) >= 4.5
+    assert all(contrast(look.mode_ink, look.modes[mode]) >= 4.5 for mode in ("VISOR", "GOD"))
     for edge in (look.line3, look.focus):
         assert contrast(edge, look.bg1) >= 3.0
 
