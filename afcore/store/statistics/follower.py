@@ -5,6 +5,7 @@ Rules of this file:
   the next look at it says what is there. Nothing here is remembered instead.
 - Nobody waits for this thread: what the farm is now comes as the newest rows only, and not before the last were taken.
 - It sleeps until it is woken; only while the database is away it tries again by itself, after 2 to 30 seconds.
+- The farm comes first: with many rows to catch up with it takes a part of the processor's time, and rests in between.
 """
 
 import logging
@@ -32,8 +33,10 @@ __all__ = ["Follower", "whole_jobs"]
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 2000
+AT_ONCE = 500
 """Rows of one transaction."""
+SHARE = 0.25
+"""Of one core: as much may be taken while there is more to catch up with than one transaction holds."""
 GATHER = 1.0
 """Seconds in which rows gather before they are fetched: a farm that always finishes something pays for few batches."""
 FIRST_RETRY, LAST_RETRY = 1.0, 30.0
@@ -220,10 +223,13 @@ class Follower:
             ends = time.monotonic() + 2.0
             while not self._work:
                 self._write_now(connection)
+                begun = time.thread_time()
                 runs = history.rows_after(self._at[0], AT_ONCE)
                 if runs:
                     self._follow(connection, follow_runs, runs, zone)
-                if len(runs) < AT_ONCE:
+                if len(runs) == AT_ONCE:
+                    self._rest((time.thread_time() - begun) * (1 / SHARE - 1))
+                else:
                     # A run that ends meanwhile waits for the next session: here it would be written row by row.
                     jobs = whole_jobs(history, self._at[1])
                     if not jobs:
@@ -234,6 +240,11 @@ class Follower:
                     self._follow(connection, follow_jobs, jobs, zone)
                 if stopping and time.monotonic() > ends:
                     break
+
+    def _rest(self, seconds: float) -> None:
+        """Leave the processor to the farm, unless somebody waits for this thread."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._stopping or self._work or self._now is not None, seconds)
 
     def _follow(self, connection: Connection, write: Callable[..., Any], rows: Sequence[Any], zone: ZoneInfo) -> None:
         def once() -> tuple[int, int]:
