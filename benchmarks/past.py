@@ -3,8 +3,8 @@
 A seeded farm (renders, users, jobs that come, fail at times, are edited, end and are deleted) is driven without a
 network into a real database, with snapshots as often as the server's settings say. At ten random instants its digest
 and its list of jobs are noted; the child process that the server would start must answer with the same.
-``AF_BENCH_EVENTS`` is how many events there are (a million; ten million take long to make), ``AF_BENCH_KEEP`` a folder
-where the database is made and left.
+``AF_BENCH_EVENTS`` is how many events there are (a million; ten million take long to make), ``AF_BENCH_MINUTES`` after
+how long no more are made (never), ``AF_BENCH_KEEP`` a folder where the database is made and left.
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ from benchmarks.farmyard import cpu_seconds
 from benchmarks.harness import CheckFailed, Target
 
 EVENTS = int(os.environ.get("AF_BENCH_EVENTS", "1000000"))
+MINUTES = float(os.environ.get("AF_BENCH_MINUTES", "inf"))
 KEEP = os.environ.get("AF_BENCH_KEEP", "")
 NAME = f"the farm as it was, over {EVENTS:,} events"
 TARGETS = (Target("slowest_answer_ms", most=500),)
 
 RENDERS, SLOTS, JOBS, USERS = 200, 8, 40, 20
 INSTANTS = 10
+_NOTED = 40
+"""Instants that are noted while the events are made; those that are asked for are chosen among them."""
 TIMED = 20
 _BATCH = 60
 """Entries of one batch: what a busy farm commits at once."""
@@ -78,7 +81,7 @@ class _Farm:
         self.seq = store.last_seq
         self.since_snapshot = 0
         self.running: deque[StartRun] = deque()
-        self.left = sorted((self.dice.randrange(events // 50, events) for _ in range(INSTANTS)), reverse=True)
+        self.left = sorted((self.dice.randrange(events // 50, events) for _ in range(_NOTED)), reverse=True)
         """Numbers of events after which the farm is noted."""
         self.noted: list[tuple[float, str, list[Any]]] = []
         for name in (f"node{number:03}" for number in range(RENDERS)):
@@ -187,7 +190,8 @@ def make(store: Store, events: int) -> _Farm:
     """Make a farm's journal of ``events`` events."""
     farm = _Farm(store, events)
     turn, told = 0, time.monotonic()
-    while farm.events < events:
+    end = told + MINUTES * 60
+    while farm.events < events and (told < end or len(farm.noted) < 2):
         if turn % 8 == 0:
             farm.tidy()
         farm.go()
@@ -197,6 +201,7 @@ def make(store: Store, events: int) -> _Farm:
             print(f"    {farm.events:,} of {events:,} events", file=sys.stderr, flush=True)
     farm.close_batch()
     farm.write()
+    farm.noted = random.Random(5).sample(farm.noted, min(INSTANTS, len(farm.noted)))
     return farm
 
 

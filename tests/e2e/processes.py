@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,12 @@ class FarmProcess:
                 text=True,
             )
 
-    def start_server(self, *arguments: str, ready: bool = True) -> None:
-        """Start the server and wait until it answers."""
+    def start_server(
+        self, *arguments: str, ready: bool = True, module: str = "afnet.server.main", first: Sequence[str] = ()
+    ) -> None:
+        """Start the server and wait until it answers; ``module`` runs it, with ``first`` before its arguments."""
         self.server = self.spawn(
-            "server.log", "afnet.server.main", "--headless", "--listen", f"127.0.0.1:{self.port}",
+            "server.log", module, *first, "--headless", "--listen", f"127.0.0.1:{self.port}",
             "--data", str(self.data), *arguments,
         )  # fmt: skip
         if ready and not holds_within(60, self.answers):

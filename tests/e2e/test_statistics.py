@@ -6,13 +6,15 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from afcore.errors import Rejected
+from tests.e2e.breakable import Breakable, BreakableFile, BreakablePostgres
 from tests.e2e.processes import ROOT, FarmProcess
 from tests.store.cluster import Cluster, binaries
 from tests.waiting import wait_for
@@ -76,10 +78,10 @@ def level(farm: FarmProcess) -> None:
     wait_for(lambda: farm.ask("statistics.lag")["rows"] == 0, what="the statistics to be level", seconds=60)
 
 
-def start(farm: FarmProcess, address: str) -> None:
+def start(farm: FarmProcess, address: str, *, module: str = "afnet.server.main", first: Sequence[str] = ()) -> None:
     settings = farm.folder / "config.json"
     settings.write_text(json.dumps({"statistics_database": address}))
-    farm.start_server("--config", str(settings))
+    farm.start_server("--config", str(settings), module=module, first=first)
 
 
 @pytest.mark.postgres
@@ -153,64 +155,66 @@ def test_each_column_comes_from_real_runs(cluster: Cluster, new_farm: Callable[[
     assert (row["name"], row["runs"], row["errors"], row["jobs"]) == ("ann", 3, 1, 1)
 
 
-@pytest.mark.postgres
+@pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])
 def test_a_busy_farm_does_not_care_what_its_statistics_do(
-    cluster: Cluster, new_farm: Callable[[], FarmProcess]
+    kind: str, new_farm: Callable[[], FarmProcess], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    farm, name = new_farm(), cluster.new_database()
-    start(farm, cluster.url(name))
+    broken: Breakable = BreakableFile(tmp_path / "place")
+    if kind == "postgresql":
+        broken = BreakablePostgres(request.getfixturevalue("cluster"))
+    farm = new_farm()
+    first = () if kind == "postgresql" else (broken.address,)
+
+    def serve() -> None:
+        start(farm, broken.address, module=broken.module, first=first)
+
+    def newest() -> int:
+        """The number of the farm's newest row, which is durable."""
+        rows = farm.ask("history.runs", limit=1, before=0)["rows"]
+        return int(rows[0]["seq"]) if rows else 0
+
+    def busy(runs: int = 12) -> None:
+        """Wait until tasks that started after now have ended: nothing of them waits for the statistics."""
+        before, slots = newest(), farm.ask("render.list")["rows"][0]["max_tasks"]
+        wait_for(lambda: newest() >= before + slots + runs, what="tasks to start and end", seconds=120)
+
+    serve()
     farm.start_agent()
-    count = 0
-
-    def run(tasks: int = 12) -> None:
-        """Run a job while something is wrong."""
-        nonlocal count
-        count += tasks
-        farm.wait_job(farm.submit({"frame_first": 1, "frame_last": tasks, "command": "true"}))
-
-    run()
+    wait_for(lambda: farm.ask("render.list")["rows"], what="the render")
+    # The farm is busy from here to the end; each task is short, and there are more than will ever run.
+    job = farm.submit({"frame_first": 1, "frame_last": 100_000, "command": f"sleep 0.1 # {'x' * 3500}"})
+    busy()
     level(farm)
-    # Slow: a lock that nobody gives back keeps every row waiting.
-    with cluster.connection(name) as locking:
-        locking.autocommit = False
-        with locking.cursor() as cursor:
-            cursor.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
-        run()
-        farm.ask("history.runs", limit=1, before=0)
-        assert farm.ask("statistics.lag")["rows"] == 12
-        locking.rollback()
+    with broken.slow():
+        busy()
+        assert farm.ask("statistics.lag")["rows"] >= 12
     level(farm)
-    # Full: every insert says so.
-    cluster.execute(
-        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'"
-        " USING ERRCODE = '53100'; END $$;"
-        " CREATE TRIGGER full_disk BEFORE INSERT ON tasks EXECUTE FUNCTION full_disk()",
-        name,
-    )
-    run()
-    wait_for(lambda: "disk is full" in farm.ask("statistics.lag")["trouble"], what="the trouble to be told")
-    cluster.execute("DROP TRIGGER full_disk ON tasks", name)
-    # Stopped, and the server killed meanwhile.
-    cluster.stop("immediate")
-    run()
-    assert farm.ask("statistics.lag")["trouble"]
-    farm.kill_server()
-    cluster.start()
-    start(farm, cluster.url(name))
+    with broken.full():
+        kept = broken.query("SELECT count(*) FROM tasks")
+        busy()
+        wait_for(lambda: "disk is full" in farm.ask("statistics.lag")["trouble"], what="the trouble to be told")
+        assert broken.query("SELECT count(*) FROM tasks") == kept
+    level(farm)
+    with broken.stopped():
+        busy()
+        wait_for(lambda: farm.ask("statistics.lag")["trouble"], what="the trouble to be told")
+        # The server is killed meanwhile, and starts without them.
+        farm.kill_server()
+        serve()
+        busy()
     # Killed while rows are on their way.
-    id = farm.submit({"frame_first": 1, "frame_last": 200, "command": "true"})
-    count += 200
-    wait_for(lambda: farm.job(id)["counts"][4] > 60, what="some tasks", seconds=90)
+    wait_for(lambda: not farm.ask("statistics.lag")["trouble"], what="the database to be back")
     farm.kill_server()
-    cluster.stop("immediate")
-    cluster.start()
-    start(farm, cluster.url(name))
-    farm.wait_job(id, seconds=120)
+    broken.crash()
+    serve()
+    busy(0)
+    farm.ask("job.delete", ids=[job])
     level(farm)
-    kept = farm.ask("history.runs", limit=1, before=0)["rows"][0]["seq"]
-    rows = cluster.execute("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM tasks", name)
-    assert rows == [(kept, kept, 1, kept)] and kept >= count
-    assert cluster.execute("SELECT sum(runs) FROM af_rollup WHERE dimension = 0 AND period = 2", name) == [(kept,)]
+    kept = newest()
+    rows = broken.query("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM tasks")
+    assert rows == [(kept, kept, 1, kept)]
+    assert broken.query("SELECT sum(runs) FROM af_rollup WHERE dimension = 0 AND period = 2") == [(kept,)]
+    assert broken.query("SELECT count(*) FROM jobs") == [(1,)]
 
 
 def test_what_the_farm_is_now_is_there_within_two_seconds(new_farm: Callable[[], FarmProcess]) -> None:

@@ -98,7 +98,7 @@ def query(address: str, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(text(statement))]
 
 
-def check_sums(address: str) -> None:
+def check_sums(address: str, zone: str = UTC) -> None:
     """The sums are those of the rows that are there."""
     place = Target(parse_address(address))
     columns = ", ".join(f"r.{measure}" for measure in MEASURES)
@@ -111,8 +111,8 @@ def check_sums(address: str) -> None:
             runs = list(connection.execute(text("SELECT * FROM tasks")).mappings())
             jobs = list(connection.execute(text("SELECT * FROM jobs")).mappings())
     sums: Sums = {}
-    fold_runs(sums, runs, ZoneInfo(UTC))
-    fold_jobs(sums, jobs, ZoneInfo(UTC))
+    fold_runs(sums, runs, ZoneInfo(zone))
+    fold_jobs(sums, jobs, ZoneInfo(zone))
     assert kept == sums
 
 
@@ -205,6 +205,19 @@ def test_sums_made_anew_are_the_same(farm: Farm) -> None:
     assert update_tables(place, "Asia/Kolkata")["rows"] == 42
     days = query(farm.address, "SELECT DISTINCT start FROM af_rollup WHERE period = 1")
     assert {int(str(start)) % 86_400 for (start,) in days} == {86_400 - 19_800}, "days begin at midnight in India"
+
+
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo"])
+def test_sums_made_anew_keep_the_hours_of_a_zone(zone: str, tmp_path: Path) -> None:
+    farm = Farm(str(tmp_path / "statistics.db"))
+    # Every 20 minutes around the days of 2018 on which clocks were put forward or back, somewhere at midnight.
+    changes = (1_519_000_000, 1_522_500_000, 1_538_800_000, 1_541_200_000)
+    times = [at + 1200 * step for at in changes for step in range(-80, 80)]
+    farm.write([run(number, done_ms=at * 1000, started_ms=at * 1000 - 5000) for number, at in enumerate(times)])
+    with farm.following() as made:
+        farm.wait(made)
+    assert update_tables(Target(parse_address(farm.address)), zone)["rows"] == len(times)
+    check_sums(farm.address, zone)
 
 
 def test_a_job_is_counted_once_however_rows_are_cut() -> None:
