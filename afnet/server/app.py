@@ -338,6 +338,7 @@ class FarmServer:
         sources = FarmSources(
             farm=self.core.farm, fanout=self.fanout, now=self._clock.now, resources=self.resources.answer,
             take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
+            seats=self.requests.seats, followers=self.followers, lag=self.statistics.lag,
             warning=lambda: " ".join(each.sentence for each in self._notices_now()),
         )  # fmt: skip
         return build_http(

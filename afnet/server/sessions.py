@@ -4,6 +4,7 @@ Rules of this file:
 - Asked for every request: what was revoked counts no more, on an open connection as well.
 - The cookie is sent by browsers for this site only (SameSite=Strict) and read by no script (HttpOnly); whoever changes
   something by it must show the token of the page too (``X-AF-CSRF``), which no page of another site can read.
+- Who chose a smaller mode on a page (``MODE``) acts by it in that browser, and in no case by a greater one.
 - After a sign-in nobody is sent anywhere but to a path of this server.
 """
 
@@ -15,18 +16,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote
 
+import msgspec
 from aiohttp import web
 
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
 from afcore.states import Role
 
-__all__ = ["COOKIE", "CSRF_HEADER", "Sessions", "add_sessions", "next_of", "small_body"]
+__all__ = ["COOKIE", "CSRF_HEADER", "MODE", "Sessions", "add_sessions", "next_of", "small_body"]
 
 COOKIE = "af_session"
 CSRF_HEADER = "X-AF-CSRF"
+MODE = "af_mode"
+"""The cookie of the mode that somebody chose on a page: the word of a role."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-FORMS = frozenset({"/logout"})
+FORMS = frozenset({"/logout", "/mode"})
 """Addresses of forms beside ``/do/…``, whose handlers check the token in a field themselves (``check_csrf``): a form
 sends no header."""
 _FORM_MOST = 16384
@@ -52,7 +56,15 @@ class Sessions:
         self._recognise = recognise
 
     def who(self, request: web.Request) -> Principal:
-        """Return who asks.  Raises NotAllowed with the sentence for whom nobody knows."""
+        """Return who asks, in the mode of the browser.  Raises NotAllowed with the sentence for whom nobody knows."""
+        principal = self.granted(request)
+        wanted = Role.__members__.get(request.cookies.get(MODE, "").upper())
+        if wanted is not None and Role.USER <= wanted < principal.role <= Role.GOD:
+            return msgspec.structs.replace(principal, role=wanted)
+        return principal
+
+    def granted(self, request: web.Request) -> Principal:
+        """Return who asks, with all that they may.  Raises NotAllowed with the sentence for whom nobody knows."""
         origin = request.remote or ""
         kind, _, shown = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer" and self._recognise is not None:

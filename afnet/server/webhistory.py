@@ -73,7 +73,7 @@ def add_history(app: web.Application, pages: WebPages) -> None:
         total = await total_of(principal, asked)
         found = total if asked.by == "total" else await show(principal, asked.question(most=200))
         frame = pages.frame(request, principal)
-        return pages.answer(history.history_page(frame, asked, total, found, ""))
+        return pages.answer(history.history_page(frame, asked, total, found, pages.sources.lag()))
 
     async def time_chart(request: web.Request, principal: Principal) -> web.Response:
         asked = history.read_asked(request.query)

@@ -7,11 +7,13 @@ Rules of this file:
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotFound
+from afcore.ids import RunKey
 from afcore.rows import JobRow, RenderRow, TaskRow
 from afcore.states import Role, TaskState
 from afcore.systemcommand import SYSTEM_JOB
@@ -23,15 +25,42 @@ from afnet.web import job as pages_of_job
 from afnet.web import render as pages_of_render
 from afnet.web.layout import address, card, empty
 from afnet.web.markup import Markup
+from afnet.wire.messages import Follow, LogLines, Message
 
 __all__ = ["add_jobs"]
 
 _PAGE = 100
 _FAILED = 5
 _LOG_END = 65_536
+_LIVE_END = 16_384
+"""Bytes of a running task's output that a page shows: they are sent again when there is more."""
 _RUNS = 10
 _JOB = "/job/{job:[0-9]{1,9}}"
 _TASK = _JOB + "/block/{block:[0-9]{1,9}}/task/{task:[0-9]{1,9}}"
+
+
+class TaskEar:
+    """Hears one run for one page (what followers need of a peer), and keeps the end of it."""
+
+    def __init__(self, key: RunKey) -> None:
+        self.key = key
+        self.slow = False
+        self.is_open = True
+        self.cut = False
+        """Whether there was more than is kept."""
+        self._data = bytearray()
+
+    def send(self, *messages: Message) -> None:
+        """Keep what the agent says."""
+        for message in messages:
+            if isinstance(message, LogLines):
+                self._data += message.data
+                self.cut = self.cut or len(self._data) > _LIVE_END
+                del self._data[:-_LIVE_END]
+
+    def text(self) -> str:
+        """Return the end of the output; half a character at its ends is left out."""
+        return bytes(self._data).decode("utf-8", "ignore")
 
 
 class _Jobs:
@@ -150,18 +179,72 @@ class _Jobs:
         """``/job/J/block/B/task/T``."""
         given = {name: int(request.match_info[name]) for name in ("job", "block", "task")}
         row = self._row(given["job"], principal)
+        found = await self._find_task(given, principal)
+        frame, live = self._pages.frame(request, principal), urlencode({"view": "task", **given})
+        text = pages_of_job.task_page(frame, row, given["block"], found, self._pages.now(), live=live)
+        return self._pages.answer(text)
+
+    async def _find_task(self, given: dict[str, int], principal: Principal) -> pages_of_job.TaskFound:
         task = (await self._pages.ask("task.show", given, principal))["row"]
         log, files, runs = await asyncio.gather(
             self._or_nothing("task.log", {**given, "offset": -_LOG_END}, principal),
             self._or_nothing("task.files", given, principal),
             self._or_nothing("history.runs", {**given, "limit": _RUNS}, principal),
         )
-        text = pages_of_job.task_page(
-            self._pages.frame(request, principal), row, given["block"], task, log,
-            [] if isinstance(files, str) else files["rows"], [] if isinstance(runs, str) else runs["rows"],
-            self._pages.now(),
+        return pages_of_job.TaskFound(
+            row=task, log=log, files=[] if isinstance(files, str) else files["rows"],
+            runs=[] if isinstance(runs, str) else runs["rows"],
         )  # fmt: skip
-        return self._pages.answer(text)
+
+    def task_view(self, request: web.Request) -> View:
+        """Return what of a task's page is kept up to date: asked for again when the task's job changed, and the output
+        of a run as it comes."""
+        pages = self._pages
+        principal = pages.viewer(request)
+        given = {name: whole_number(request, name) for name in ("job", "block", "task")}
+        place = f"/job/{given['job']}/block/{given['block']}/task/{given['task']}"
+        frame = pages.frame(request, principal, path=place)
+        ear: TaskEar | None = None
+        made: dict[str, Markup] = {}
+        seen = None
+
+        def hear(key: RunKey | None) -> None:
+            """Listen to a run, or to none; what was heard of one that ended stays until its log is there."""
+            nonlocal ear
+            if ear is not None and ear.key != key:
+                pages.sources.followers.unfollow(ear, 0)
+                ear = None
+            if key is not None and ear is None:
+                ear = TaskEar(key)
+                try:
+                    pages.sources.followers.follow(ear, Follow(0, *key))
+                except AfError:
+                    ear = None
+
+        async def parts() -> dict[str, Markup]:
+            nonlocal made, seen
+            job = self._farm.jobs.get(given["job"])
+            if job is None:
+                hear(None)
+                gone = card("Gone", empty(frame, "delete", "This job was deleted."), data_part="task")
+                return {"task": gone, "output": card("Output", data_part="output")}
+            tasks = self._farm.block(job.id, given["block"]).tasks
+            runs = tasks.state[given["task"]] == TaskState.RUNNING
+            key = RunKey(job.id, given["block"], given["task"], tasks.starts[given["task"]]) if runs else None
+            # A percentage is measured: that moves no version.
+            stamp = (job.version, int(pages.now()) // 4 if runs else 0)
+            if seen != stamp:
+                seen = stamp
+                found = await self._find_task(given, principal)
+                made = pages_of_job.task_parts(
+                    frame, self._row(job.id, principal), given["block"], found, pages.now()
+                )
+            hear(key)
+            if ear is None:
+                return made
+            return {**made, "output": pages_of_job.output_card(ear.key.run, ear.text() or "Nothing yet.", ear.cut)}
+
+        return View({}, parts, close=lambda: hear(None))
 
     # A render
 
@@ -189,7 +272,9 @@ class _Jobs:
         runs = await self._or_nothing("history.runs", {"render": row.name, "limit": _RUNS}, principal)
         rows = [] if isinstance(runs, str) else runs["rows"]
         frame = self._pages.frame(request, principal)
-        text = pages_of_render.render_page(frame, row, groups, rows, span, self._pages.now())
+        text = pages_of_render.render_page(
+            frame, row, groups, rows, span, self._pages.now(), ask=request.query.get("ask", "")
+        )
         return self._pages.answer(text)
 
     async def plot(self, request: web.Request, principal: Principal) -> web.Response:
@@ -210,3 +295,4 @@ def add_jobs(app: web.Application, pages: WebPages) -> None:
     app.router.add_get("/render/{name}", pages.page(jobs.render))
     app.router.add_get("/render/{name}/{group:[a-z]+}.{form:svg|png|json}", pages.page(jobs.plot))
     pages.views["job"] = jobs.job_view
+    pages.views["task"] = jobs.task_view

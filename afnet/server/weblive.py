@@ -44,8 +44,11 @@ class View:
         parts: Callable[[], Awaitable[dict[str, Markup]]],
         *,
         filters: Mapping[str, dict[str, Any]] | None = None,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
-        """``kinds``: by kind of row what makes its elements, and the keys of a row that is gone."""
+        """``kinds``: by kind of row what makes its elements, and the keys of a row that is gone; ``close`` is called
+        when the page goes."""
+        self.close = close
         self.kinds = kinds
         self.parts = parts
         self.filters = filters or {}
@@ -156,6 +159,7 @@ class LivePages:
         finally:
             self._open.discard(socket)
             self._fanout.forget(page)
+            view.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

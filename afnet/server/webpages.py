@@ -15,15 +15,17 @@ from urllib.parse import parse_qs, quote, urlencode
 from aiohttp import web
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, NotAllowed, NotFound, Rejected
+from afcore.errors import AfError, BadSpec, NotAllowed, NotFound, Problem, Rejected
 from afcore.model.farm import Farm
 from afcore.states import Role
+from afcore.store.statistics.lag import Lag
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import OPERATIONS
 from afnet.server.fanout import Fanout
+from afnet.server.follow import Followers
 from afnet.server.people import SIGN_IN
 from afnet.server.rowmaking import MAKERS
-from afnet.server.sessions import COOKIE, Sessions, next_of, small_body
+from afnet.server.sessions import COOKIE, MODE, Sessions, next_of, small_body
 from afnet.server.webassets import Assets
 from afnet.server.webfigures import FarmFigures
 from afnet.server.webindex import JobIndex
@@ -31,6 +33,7 @@ from afnet.server.weblive import LivePages, View
 from afnet.web import now as pages
 from afnet.web.layout import Frame, empty, page
 from afnet.web.markup import Markup, el
+from afnet.web.renderacts import DEEDS, question_page, reason_of
 from afnet.web.words import job_state, render_state
 
 __all__ = ["FarmSources", "WebPages"]
@@ -64,6 +67,11 @@ class FarmSources:
     """Makes what answers ``history.resources``."""
     take: Callable[[str], None]
     """Counts a request of an origin; LimitReached when there were too many."""
+    seats: Callable[[str], tuple[str, ...]]
+    """Names of the renders on the computer of an origin."""
+    followers: Followers
+    lag: Callable[[], Lag]
+    """How far the statistics are behind."""
     warning: Callable[[], str]
     """A sentence about the server itself, or nothing."""
     front: bool = True
@@ -100,7 +108,9 @@ class WebPages:
         app.router.add_get("/live", self._live)
         app.router.add_get("/theme", self.page(self._choose_theme))
         app.router.add_post("/do/{operation}", self.page(self._do))
+        app.router.add_post("/do/renders/chosen", self.page(self._do_to_renders))
         app.router.add_post("/logout", self.page(self._sign_out))
+        app.router.add_post("/mode", self.page(self._choose_mode))
         app.on_shutdown.append(self.live.close)
 
     # Who looks
@@ -115,11 +125,17 @@ class WebPages:
     def frame(self, request: web.Request, principal: Principal, *, path: str = "") -> Frame:
         """Return what every page needs."""
         theme = request.cookies.get(_THEME, "")
+        try:
+            granted = self.sessions.granted(request).role
+        except NotAllowed:
+            granted = principal.role
         return Frame(
             look=self.look,
             farm="Afwatch",
             name=principal.name,
             role=principal.role,
+            granted=granted,
+            seats=self.sources.seats(principal.origin),
             csrf=self.sessions.csrf(request),
             path=path or request.path_qs,
             theme=theme if theme in ("dark", "light") else "",
@@ -296,11 +312,14 @@ class WebPages:
         return View({"jobs": self._job_rows(question, len(self.farm.jobs) <= _PAGE)}, parts, filters=filters)
 
     def _farm_view(self, request: web.Request) -> View:
+        frame = self.frame(request, self.viewer(request))
+
         async def parts() -> dict[str, Markup]:
             return {}
 
         def make(row: Any) -> list[tuple[str, Markup, bool]]:
-            return [(f"render-{row.id}", pages.render_row(self.look, row, self.now()), True)]
+            element = pages.render_row(self.look, row, self.now(), reason_of(frame, row))
+            return [(f"render-{row.id}", element, True)]
 
         return View({"renders": (make, lambda id: [f"render-{id}"])}, parts)
 
@@ -336,6 +355,27 @@ class WebPages:
         kept = {key: values[-1] for key, values in parse_qs(query).items() if key not in ("said", "ask")}
         raise web.HTTPSeeOther(f"{path}?{urlencode({**kept, 'said': 'done'})}")
 
+    async def _do_to_renders(self, request: web.Request, principal: Principal) -> web.Response:
+        """Do something to the renders that were ticked, or ask whether it is meant."""
+        body = (await small_body(request)).decode("utf-8", "replace")
+        fields = parse_qs(body, max_num_fields=_RENDERS_PAGE + 10)
+        self.sessions.check_csrf(request, fields.get("csrf", [""])[-1])
+        key, names = fields.get("deed", [""])[-1], list(dict.fromkeys(fields.get("names", [])))
+        deed = DEEDS.get(key)
+        if deed is None or not deed.many:
+            raise NotFound("There is no such deed.")
+        if not names:
+            raise BadSpec([Problem("names", "are none", "go back and tick the renders that are meant")])
+        if deed.asks:
+            ids = (self.farm.renders_by_name.get(name) for name in names)
+            rows = [MAKERS["renders"](self.farm, id, 0.0) for id in ids if id is not None]
+            fitting = [row for row in rows if row is not None and deed.applies(row)]
+            if not fitting:
+                raise Rejected(f"Of these renders each {deed.otherwise}.", hint="Tick others.", code="conflict")
+            return self.answer(question_page(self.frame(request, principal, path="/farm"), key, fitting))
+        await self.ask(deed.operation, {"names": names, **deed.arguments}, principal)
+        raise web.HTTPSeeOther("/farm?said=done")
+
     async def _sign_out(self, request: web.Request, principal: Principal) -> web.Response:
         await self.form(request)
         token = self.sessions.token_of(request)
@@ -344,6 +384,16 @@ class WebPages:
         gone = web.HTTPSeeOther("/login")
         gone.del_cookie(COOKIE, path="/")
         raise gone
+
+    async def _choose_mode(self, request: web.Request, principal: Principal) -> web.Response:
+        fields = await self.form(request)
+        answer = web.HTTPSeeOther(next_of(fields.get("next", "/")))
+        wanted = Role.__members__.get(fields.get("to", ""))
+        if wanted is not None and Role.USER <= wanted < self.sessions.granted(request).role:
+            answer.set_cookie(MODE, wanted.name.lower(), path="/", samesite="Strict", httponly=True)
+        else:
+            answer.del_cookie(MODE, path="/")
+        raise answer
 
     async def _choose_theme(self, request: web.Request, principal: Principal) -> web.Response:
         answer = web.HTTPSeeOther(next_of(request.query.get("next", "/")))

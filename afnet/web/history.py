@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from afcore.states import Role
+from afcore.store.statistics.lag import Lag
 from afnet.web import words
 from afnet.web.chart import Bars, Line, Lines
 from afnet.web.layout import Frame, address, button, card, empty, page
@@ -311,12 +312,12 @@ def _totals(found: Mapping[str, Any]) -> Markup:
 
 
 def history_page(
-    frame: Frame, asked: Asked, total: Mapping[str, Any], found: Mapping[str, Any], behind: str
+    frame: Frame, asked: Asked, total: Mapping[str, Any], found: Mapping[str, Any], lag: Lag
 ) -> str:  # fmt: skip
-    """Return the page of the past: ``total`` is the answer without names, ``found`` the one by name."""
+    """Return the page of the past: ``total`` is the answer without names, ``found`` the one by name, ``lag`` says how
+    far the statistics are behind the farm."""
     span = f"{_day(total['since'], total)} to {_day(total['until'], total)}, {total['zone']}"
-    late = el("p", frame.look.icon("warn"), behind, class_="said t-attn", role="status") if behind else EMPTY
-    parts: list[Any] = [el("h1", "History"), late, _controls(frame, asked)]
+    parts: list[Any] = [el("h1", "History"), _behind(frame, lag), _controls(frame, asked)]
     nothing = not total["rows"]
     parts.append(_totals(total))
     if nothing:
@@ -357,6 +358,20 @@ def history_page(
         ]
     parts.append(_deletion(frame, asked))
     return page(frame, "History", *parts, place="history", charts=True)
+
+
+def _behind(frame: Frame, lag: Lag) -> Markup:
+    """Return how far the statistics are behind the farm, aloud where something is the matter: what, GOD is told."""
+    rows = words.plural(lag.rows, "record")
+    since = f", for {words.duration(lag.seconds)}" if lag.seconds >= 1 else ""
+    if lag.trouble:
+        why = f": {lag.trouble}. {lag.hint}." if frame.role >= Role.GOD else ". Their database does not take them now."
+        said = f"These figures are {rows} behind{since}{why}"
+        return el("p", frame.look.icon("warn"), said, class_="said t-attn", role="status")
+    if lag.rows:
+        return el("p", f"{rows} {'is' if lag.rows == 1 else 'are'} on the way into these figures{since}.",
+                  class_="note")  # fmt: skip
+    return el("p", "Everything that ended is in these figures.", class_="note")
 
 
 def _day(at: float, found: Mapping[str, Any]) -> str:

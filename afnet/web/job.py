@@ -16,7 +16,9 @@ from afnet.web import words
 from afnet.web.layout import Frame, address, button, card, empty, form, page, when
 from afnet.web.markup import EMPTY, Markup, el
 
-__all__ = ["TaskPage", "job_page", "job_parts", "task_page", "why_page"]
+__all__ = [
+    "TaskFound", "TaskPage", "job_page", "job_parts", "output_card", "task_page", "task_parts", "why_page",
+]  # fmt: skip
 
 _STATES = ("error", "running", "ready", "wait_dep", "done", "skipped", "suspended")
 _SHOWN_FAILED = 5
@@ -278,9 +280,34 @@ def _tasks(frame: Frame, row: JobRow, tasks: TaskPage, now: float) -> Markup:
 # A task
 
 
-def task_page(frame: Frame, job: JobRow, block: int, row: Mapping[str, Any], log: Mapping[str, Any] | str,
-              files: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], now: float) -> str:  # fmt: skip
-    """Return a task's page; ``log`` is the end of its output, or the sentence that says why there is none."""
+@dataclass(frozen=True, kw_only=True)
+class TaskFound:
+    """What is known of a task."""
+
+    row: Mapping[str, Any]
+    """As ``task.show`` answers it."""
+    log: Mapping[str, Any] | str
+    """The end of its output, or the sentence that says why there is none."""
+    files: Sequence[Mapping[str, Any]] = ()
+    runs: Sequence[Mapping[str, Any]] = ()
+
+
+def task_page(frame: Frame, job: JobRow, block: int, found: TaskFound, now: float, *, live: str) -> str:
+    """Return a task's page."""
+    parts = task_parts(frame, job, block, found, now)
+    return page(
+        frame, f"{found.row['name']} of {job.name}",
+        el("p", el("a", job.name, href=f"/job/{job.id}"), " › ",
+           el("a", job.blocks[block].name, href=address(f"/job/{job.id}", block=block or None) + "#tasks"),
+           class_="crumbs"),
+        parts["task"], parts["output"], parts["runs"],
+        place="jobs", live=live,
+    )  # fmt: skip
+
+
+def task_parts(frame: Frame, job: JobRow, block: int, found: TaskFound, now: float) -> dict[str, Markup]:
+    """Return what of a task's page changes with the task."""
+    row = found.row
     reason = reason_of(frame, job.user)
     state = row["state"].upper()
     given = {"job": job.id, "block": block, "tasks": str(row["task"])}
@@ -304,30 +331,35 @@ def task_page(frame: Frame, job: JobRow, block: int, row: Mapping[str, Any], log
         ("Notes", ", ".join(flag.replace("_", " ") for flag in row["flags"])),
     ]  # fmt: skip
     facts = el("dl", [[el("dt", name), el("dd", value)] for name, value in pairs if value], class_="facts")
+    files = found.files
     shots = [one for one in files if one["name"].lower().endswith((".jpg", ".jpeg", ".png", ".gif"))]
     others = [el("a", one["name"], href=f"/api/files/{one['id']}", class_="link") for one in files if one not in shots]
     whole = f"/api/jobs/{job.id}/blocks/{block}/tasks/{row['task']}/log"
+    log = found.log
     if isinstance(log, str):
-        output = card("Output", empty(frame, "output", log))
+        output = card("Output", empty(frame, "output", log), data_part="output")
     else:
-        cut = f"the last {len(log['text']):,} signs" if log["offset"] else ""
-        output = card(
-            f"Output of run {log['run']}", el("pre", log["text"] or "It wrote nothing.", tabindex="0"),
-            beside=el("span", cut, " ", el("a", "Whole output", href=whole, class_="link")),
-        )  # fmt: skip
-    return page(
-        frame, f"{row['name']} of {job.name}",
-        el("p", el("a", job.name, href=f"/job/{job.id}"), " › ",
-           el("a", job.blocks[block].name, href=address(f"/job/{job.id}", block=block or None) + "#tasks"),
-           class_="crumbs"),
+        output = output_card(log["run"], log["text"] or "It wrote nothing.", bool(log["offset"]), whole)
+    head = el(
+        "div",
         el("div", el("h1", row["name"]), frame.look.state("task", state, pill=True, level="full"), class_="title"),
         acts,
         card("About", facts),
         _pictures([one["id"] for one in shots]),
         card("Files", el("p", [[link, " "] for link in others])) if others else EMPTY,
-        output,
-        _runs(runs, now) if runs else EMPTY,
-        place="jobs",
+        data_part="task", class_="stack",
+    )  # fmt: skip
+    ended = _runs(found.runs, now) if found.runs else EMPTY
+    return {"task": head, "output": output, "runs": el("div", ended, data_part="runs")}
+
+
+def output_card(run: int, text: str, cut: bool, whole: str = "") -> Markup:
+    """Return the output of a run, or its end where it is ``cut``; ``whole`` is where all of it is, once it ended."""
+    told = f"the last {len(text):,} signs" if cut else ""
+    link = el("a", "Whole output", href=whole, class_="link") if whole else el("span", "as it comes", class_="note")
+    return card(
+        f"Output of run {run}", el("pre", text, tabindex="0", data_tail=None if whole else "1"),
+        beside=el("span", told, " ", link), data_part="output",
     )  # fmt: skip
 
 

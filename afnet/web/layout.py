@@ -32,10 +32,15 @@ class Frame:
     """Name of the farm, for the title."""
     name: str
     role: Role
+    """The mode in which who looks acts."""
     csrf: str
     """What forms must show; empty where nobody signed in by a cookie."""
     path: str
     """The address of this page with its question."""
+    granted: Role = Role.NOBODY
+    """The greatest mode there is for who looks."""
+    seats: tuple[str, ...] = ()
+    """Renders on the computer of who looks: theirs, whoever they are registered under."""
     theme: str = ""
     """dark, light, or empty: as the browser wants."""
     assets: dict[str, str] = field(default_factory=dict)
@@ -78,14 +83,13 @@ def page(frame: Frame, title: str, *parts: Any, place: str = "", live: str = "",
         [el("link", rel="stylesheet", href=assets[f"{name}.css"]) for name in sheets],
         [el("script", src=assets[f"{name}.js"], defer=True) for name in (["uplot"] if charts else []) + ["app"]],
     )
-    mode = el("span", look.icon("user"), frame.role.name, class_=f"mode mode-{frame.role.name}")
     who = el(
         "div",
         el("form", el("label", "Find a job", class_="unseen", for_="find"),
            look.icon("search"),
            el("input", id="find", name="q", type="search", placeholder="job, user, number", autocomplete="off"),
            action="/jobs", role="search", class_="find"),
-        mode, el("span", frame.name, class_="who"),
+        _mode(frame), el("span", frame.name, class_="who"),
         _theme_switch(frame),
         form(frame, "/logout", el("button", "Sign out", class_="plain")) if frame.csrf else EMPTY,
         class_="side",
@@ -120,6 +124,30 @@ def form(frame: Frame, action: str, *parts: Any, **attributes: Any) -> Markup:
     """Return a form that may change something."""
     hidden = el("input", type="hidden", name="csrf", value=frame.csrf)
     return el("form", hidden, *parts, method="post", action=action, **attributes)
+
+
+_MODES = {Role.USER: "changes what is yours", Role.VISOR: "changes everybody's jobs", Role.GOD: "changes everything"}
+
+
+def _mode(frame: Frame) -> Markup:
+    """Return the mode, and where there are smaller ones the choice among them."""
+    shown = (frame.look.icon("user"), frame.role.name)
+    if not Role.USER < frame.granted <= Role.GOD:
+        return el("span", *shown, class_=f"mode mode-{frame.role.name}")
+    choices = [
+        form(
+            frame, "/mode", el("input", type="hidden", name="to", value=role.name),
+            el("input", type="hidden", name="next", value=frame.path),
+            el("button", el("b", role.name), el("small", word),
+               aria_current="true" if role is frame.role else None),
+        )
+        for role, word in _MODES.items() if role <= frame.granted
+    ]  # fmt: skip
+    summary = el(
+        "summary", *shown, frame.look.icon("chevron-down"), class_=f"mode mode-{frame.role.name}",
+        aria_label=f"Mode {frame.role.name}",
+    )  # fmt: skip
+    return el("details", summary, el("div", choices, class_="choices"), class_="modes")
 
 
 def _theme_switch(frame: Frame) -> Markup:

@@ -18,6 +18,7 @@ from afnet.web import words
 from afnet.web.layout import Frame, address, card, empty, page
 from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el
+from afnet.web.renderacts import chosen_acts, chosen_form, reason_of
 
 __all__ = [
     "Figures",
@@ -32,7 +33,6 @@ __all__ = [
     "render_cell",
     "render_counts",
     "render_row",
-    "render_table",
     "state_chips",
     "user_row",
 ]
@@ -274,15 +274,17 @@ def _of_render(name: str) -> str:
     return f"/render/{quote(name, safe='')}"
 
 
-def render_row(look: Look, row: RenderRow, now: float) -> Markup:
-    """Return one render as a row of the table."""
+def render_row(look: Look, row: RenderRow, now: float, reason: str) -> Markup:
+    """Return one render as a row of the table; ``reason`` is why who looks may not change it."""
     state = words.render_state(row)
     cpu = row.resources.get("cpu_user")
     whole, free = row.resources.get("mem_total_mb"), row.resources.get("mem_free_mb")
     used = whole - free if isinstance(whole, int | float) and isinstance(free, int | float) else None
     there = "offline" not in row.words
     cells = (
-        el("td", look.state("render", state), class_="c-state"),
+        el("td", el("label", el("input", type="checkbox", name="names", value=row.name, disabled=bool(reason),
+                                aria_label=f"Choose {row.name}"), class_="tick", title=reason or None),
+           look.state("render", state), class_="c-state"),
         el("td", el("a", _cut(row.name), href=_of_render(row.name)), el("small", row.pool), class_="c-name"),
         el("td", f"{row.running} of {row.max_tasks}" if row.max_tasks >= 0 else words.count(row.running), class_="num"),
         el("td", f"{cpu:.0f} %" if there and isinstance(cpu, int | float) else words.UNKNOWN, class_="num"),
@@ -292,11 +294,10 @@ def render_row(look: Look, row: RenderRow, now: float) -> Markup:
     return _marked("tr", f"render-{row.id}", cells, data_o=row.name)
 
 
-def render_table(look: Look, rows: Sequence[RenderRow], now: float) -> Markup:
-    """Return the table of renders."""
+def _render_table(frame: Frame, rows: Sequence[RenderRow], now: float) -> Markup:
     titles = (("State", ""), ("Render", ""), ("Tasks", "num"), ("CPU", "num"), ("Memory", "num"), ("What it does", ""))
     head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
-    body = el("tbody", [render_row(look, row, now) for row in rows], data_rows="renders")
+    body = el("tbody", [render_row(frame.look, row, now, reason_of(frame, row)) for row in rows], data_rows="renders")
     return el("table", el("thead", head), body, class_="renders rows")
 
 
@@ -373,7 +374,9 @@ def farm_page(frame: Frame, rows: Sequence[RenderRow], total: int, now: float, l
     for row in rows:
         state = words.render_state(row)
         states[state] = states.get(state, 0) + 1
-    table = render_table(frame.look, rows, now) if rows else _no_renders(frame)
+    table = _no_renders(frame)
+    if rows:
+        table = chosen_form(frame, chosen_acts(frame, rows), _render_table(frame, rows, now))
     foot = el("p", el("a", "Next", href=following, rel="next"), class_="foot pages") if following else EMPTY
     counts = render_counts(frame.look, states) if rows else None
     return page(

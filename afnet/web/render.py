@@ -10,6 +10,7 @@ from afnet.web.history import chart_figure
 from afnet.web.layout import Frame, address, card, empty, page, when
 from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el
+from afnet.web.renderacts import question, render_acts
 
 __all__ = ["GROUPS", "SPANS", "plot_of", "render_page"]
 
@@ -48,8 +49,9 @@ def plot_of(group: str, found: Mapping[str, Any], look: Look) -> Lines:
 
 
 def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], runs: Sequence[Mapping[str, Any]], span: str,
-                now: float) -> str:  # fmt: skip
-    """Return a render's page; ``groups`` are those of which something was measured."""
+                now: float, *, ask: str) -> str:  # fmt: skip
+    """Return a render's page; ``groups`` are those of which something was measured, ``ask`` is what is to be confirmed.
+    """
     look = frame.look
     state = words.render_state(row)
     here = f"/render/{words.quoted(row.name)}"
@@ -83,6 +85,8 @@ def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], runs: Seque
         frame, row.name,
         el("p", el("a", "Farm", href="/farm"), class_="crumbs"),
         el("div", el("h1", row.name), look.state("render", state, pill=True, level="full"), class_="title"),
+        question(frame, ask, [row], here),
+        render_acts(frame, row, here),
         card("About", facts),
         card("What it runs", _running(frame, row, now)),
         el("nav", tabs, class_="tabs", aria_label="Span of the plots"),

@@ -41,6 +41,7 @@ def test_charts_are_drawn_and_lead_on(chromium: Browser, farm: FarmProcess) -> N
     with looking(chromium, farm.port) as page:
         page.goto("/history")
         expect(page.locator(".fig .figure b").first).to_have_text(f"{RUNS}")
+        expect(page.get_by_text("Everything that ended is in these figures.")).to_be_visible()
         expect(page.locator("[data-chart][data-drawn=yes] .uplot canvas")).to_be_visible(timeout=WAIT)
         reads_well(page)
         page.get_by_role("link", name="Users").click()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import APIResponse, Browser, Page, expect
 
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
@@ -118,6 +119,86 @@ def test_a_million_tasks_are_a_hundred_rows(chromium: Browser, farm: FarmProcess
         expect(page.locator("table.tasks tbody tr")).to_have_count(10)
         expect(page.locator("table.tasks tbody tr").first).to_contain_text("frame 999991")
     farm.ask("job.delete", ids=[job])
+
+
+def test_the_output_of_a_running_task_comes_by_itself(chromium: Browser, farm: FarmProcess) -> None:
+    gate, end = farm.folder / "gate", farm.folder / "end"
+    wait = "while [ ! -e {} ]; do sleep 0.1; done"
+    command = f"echo 'it <begins>'; {wait.format(gate)}; echo it goes on; {wait.format(end)}; echo it ends"
+    job = farm.submit({"frame_first": 1, "frame_last": 1, "command": command}, name="talks", user_name="ann")
+    wait_for(lambda: farm.job(job)["running"] == 1, what="the task to run")
+    with looking(chromium, farm.port) as page:
+        page.goto(f"/job/{job}/block/0/task/0")
+        output = page.locator("[data-part=output] pre")
+        expect(output).to_contain_text("it <begins>", timeout=WAIT)
+        gate.touch()
+        expect(output).to_contain_text("it goes on", timeout=WAIT)
+        reads_well(page)
+        end.touch()
+        expect(output).to_contain_text("it ends", timeout=WAIT)
+        expect(page.locator("[data-part=task] .state")).to_contain_text("Done", timeout=WAIT)
+        expect(page.get_by_role("link", name="Whole output")).to_be_visible(timeout=WAIT)
+        expect(page.get_by_role("region", name="Runs")).to_contain_text("success", timeout=WAIT)
+    farm.ask("job.delete", ids=[job])
+
+
+def _render(farm: FarmProcess) -> dict[str, Any]:
+    row: dict[str, Any] = farm.ask("render.show", name="r1")["row"]
+    return row
+
+
+def test_an_administrator_changes_renders_and_chooses_a_mode(chromium: Browser, farm: FarmProcess) -> None:
+    job = farm.submit({"frame_first": 1, "frame_last": 1, "command": "sleep 600"}, name="long", user_name="ann")
+    wait_for(lambda: farm.job(job)["running"] == 1, what="the task to run")
+    with looking(chromium, farm.port, name="zoe", phone=True) as page:
+        page.goto("/farm")
+        expect(page.locator("html[data-live=on]")).to_be_attached(timeout=WAIT)
+        page.get_by_label("Choose r1").check()
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_url("**/farm?said=done")
+        assert "paused" in _render(farm)["words"]
+        page.get_by_label("All").check()
+        page.get_by_role("button", name="Eject all…").click()
+        expect(page.get_by_text("r1: 1 running task.")).to_be_visible()
+        page.get_by_role("button", name="Eject all: r1").click()
+        page.wait_for_url("**/farm?said=done")
+        wait_for(lambda: farm.job(job)["running"] == 0, what="the task to be ejected")
+        # Nothing is ticked.
+        assert _post(page, "/do/renders/chosen", deed="pause").status == 400
+        forged = {"csrf": "0" * 64, "deed": "start", "names": "r1"}
+        assert page.request.post("/do/renders/chosen", form=forged).status == 403
+        page.goto("/render/r1")
+        reads_well(page)
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        page.get_by_text("More").click()
+        expect(page.get_by_role("link", name="Reboot the machine…")).to_be_visible()
+        # In a smaller mode the same is off, on pages and for what was made by hand.
+        page.get_by_label("Mode GOD").click()
+        reads_well(page)
+        page.get_by_role("button", name="VISOR").click()
+        expect(page.get_by_label("Mode VISOR")).to_be_visible()
+        page.get_by_text("More").click()
+        expect(page.get_by_role("button", name="Reboot the machine…")).to_be_disabled()
+        expect(page.get_by_text("needs GOD").first).to_be_visible()
+        refused = _post(page, "/do/account.add", arguments='{"name": "eve", "role": "user"}', next="/")
+        assert refused.status == 403
+        page.get_by_label("Mode VISOR").click()
+        page.get_by_role("button", name="GOD").click()
+        expect(page.get_by_label("Mode GOD")).to_be_visible()
+    with looking(chromium, farm.port, script=False) as page:
+        page.goto("/farm")
+        expect(page.locator("summary.mode")).to_have_count(0)
+        # Nobody becomes more than they are: the cookie only narrows.
+        _post(page, "/mode", to="GOD", next="/farm")
+        page.reload()
+        expect(page.get_by_text("USER", exact=True)).to_be_visible()
+    farm.ask("job.delete", ids=[job])
+
+
+def _post(page: Page, path: str, **fields: str) -> APIResponse:
+    csrf = page.locator("html").get_attribute("data-csrf") or ""
+    return page.request.post(path, form={"csrf": csrf, **fields})
 
 
 def test_a_render_shows_what_it_runs_and_measured(chromium: Browser, farm: FarmProcess) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, case, distinct, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Select, case, distinct, func, literal, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from afcore.errors import BadSpec, Problem
@@ -48,6 +48,7 @@ ORDER = tuple(_ORDER)
 _RAW = {"user": "username", "service": "service", "host": "hostname", "folder": "folder", "pool": "pool",
         "job": "jobname"}  # fmt: skip
 _QUARTER = 900
+_WEEK = 7 * 86_400
 _FEW = 500
 """Names that one statement may list."""
 MOST = 10_000
@@ -226,11 +227,10 @@ def _from_sums(
         return {(names[id], since): total[id] for id in best}, more
     steps: _Group = {}
     largest = {"hour": "hour", "month": "month"}.get(question.per, "day")
-    spans: Iterable[tuple[int, int, int]] = pieces(since, until, zone, largest)
-    if question.per == "week":
-        spans = _by_weeks(spans, zone)
+    spans = pieces(since, until, zone, largest)
     wanted_ids = None if chosen is None and not more else best
-    for id, start, values in _sums_of(connection, question, dimension, wanted_ids, spans, question.per != "week"):
+    weeks = _step(since, "week", zone) if question.per == "week" else None
+    for id, start, values in _sums_of(connection, question, dimension, wanted_ids, spans, True, weeks):
         if id in names:
             _add(steps, (names[id], max(since, _step(start, question.per, zone))), values)
     return steps, more
@@ -250,25 +250,17 @@ def _totals(
     place = MEASURES.index(_ORDER[question.order])
     few = ids is None or len(ids) <= _FEW
     if few and all(period or dimension in HOURLY for period, _, _ in spans):
-        columns = [af_rollup.c[measure] for measure in MEASURES]
-        parts = [
-            select(af_rollup.c.name, *columns).where(*_within(period, dimension, first, last, ids))
-            for period, first, last in spans
-        ]
-        if not parts:
+        if not spans:
             return {}, False
-        together = union_all(*parts).subquery()
-        sums = [func.sum(together.c[measure]) for measure in MEASURES]
-        wanted = (
-            select(together.c.name, *sums)
-            .group_by(together.c.name)
-            .having(or_(*(each != 0 for each in sums)))
-            .order_by(sums[place].desc(), together.c.name)
-            .limit(question.limit + 1)
-        )
-        rows = connection.execute(wanted).all()
+        more = False
+        if ids is None and dimension not in HOURLY and question.limit < _FEW:
+            # Of many names one measure says which are wanted; the others are added up of those alone.
+            best = [row[0] for row in connection.execute(_best(question, dimension, None, spans, [MEASURES[place]]))]
+            more = len(best) > question.limit
+            ids = best[: question.limit] if more else None
+        rows = connection.execute(_best(question, dimension, ids, spans, MEASURES)).all()
         found = {id: [int(value) for value in values] for id, *values in rows[: question.limit]}
-        return found, len(rows) > question.limit
+        return found, more or len(rows) > question.limit
     total: dict[int, list[int]] = {}
     for id, _, values in _sums_of(connection, question, dimension, ids, spans, False):
         _add(total, id, values)
@@ -276,19 +268,30 @@ def _totals(
     return {id: total[id] for id in best[: question.limit]}, len(best) > question.limit
 
 
-def _by_weeks(spans: Iterable[tuple[int, int, int]], zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
-    """Cut spans where weeks begin: the database adds up the days of each, and only weeks travel."""
-    for period, first, last in spans:
-        while first < last:
-            following = min(last, _next_week(first, zone))
-            yield period, first, following
-            first = following
-
-
-def _next_week(at: int, zone: ZoneInfo) -> int:
-    """Return when the week after that of a time begins."""
-    monday = datetime.fromtimestamp(_step(at, "week", zone), zone).replace(tzinfo=None)
-    return int((monday + timedelta(days=7)).replace(tzinfo=zone).timestamp())
+def _best(
+    question: Question,
+    dimension: int,
+    ids: Sequence[int] | None,
+    spans: Sequence[tuple[int, int, int]],
+    measures: Sequence[str],
+) -> Select[Any]:
+    """Return what sums ``measures`` by name, those with most first, and one name more than are wanted."""
+    columns = [af_rollup.c[measure] for measure in measures]
+    parts = [
+        select(af_rollup.c.name, *columns).where(*_within(period, dimension, first, last, ids))
+        for period, first, last in spans
+    ]
+    together = union_all(*parts).subquery()
+    sums = {measure: func.sum(together.c[measure]) for measure in measures}
+    wanted = (
+        select(together.c.name, *sums.values())
+        .group_by(together.c.name)
+        .order_by(sums[_ORDER[question.order]].desc(), together.c.name)
+        .limit(question.limit + 1)
+    )
+    if len(sums) == 1:
+        return wanted
+    return wanted.having(or_(*(each != 0 for each in sums.values())))
 
 
 def _sums_of(
@@ -298,8 +301,12 @@ def _sums_of(
     ids: Sequence[int] | None,
     spans: Iterable[tuple[int, int, int]],
     stepwise: bool,
+    weeks: int | None = None,
 ) -> Iterator[tuple[int, int, Sequence[Any]]]:
-    """Yield name, start (with ``stepwise``) and measures, of all names or of ``ids``."""
+    """Yield name, start (with ``stepwise``) and measures, of all names or of ``ids``.
+
+    ``weeks`` is when a week begins: days are then added up by week, each told by a time within it.
+    """
     columns = [af_rollup.c[measure] for measure in MEASURES]
     for period, first, last in spans:
         if period == 0 and dimension not in HOURLY:
@@ -307,7 +314,14 @@ def _sums_of(
             continue
         for some in [None] if ids is None else [ids[at : at + 500] for at in range(0, len(ids), 500)]:
             within = _within(period, dimension, first, last, some)
-            if stepwise:
+            if weeks is not None and period == PERIODS["day"]:
+                # Half a day more than midnight's distance from the first: clocks that are changed move it less.
+                since = af_rollup.c.start - literal(weeks - _WEEK // 14)
+                week = since - since % _WEEK
+                summed = select(af_rollup.c.name, week, *map(func.sum, columns)).where(*within)
+                for id, start, *values in connection.execute(summed.group_by(af_rollup.c.name, week)):
+                    yield id, weeks + int(start) + _WEEK // 2, values
+            elif stepwise:
                 for id, start, *values in connection.execute(
                     select(af_rollup.c.name, af_rollup.c.start, *columns).where(*within)
                 ):

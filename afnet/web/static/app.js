@@ -96,7 +96,12 @@
     for (const key of message.gone || []) if ($(key)) $(key).classList.add("gone");
     for (const [name, text] of Object.entries(message.parts || {})) {
       const old = document.querySelector(`[data-part="${name}"]`);
-      if (old) { become(old, parse(text)); showTimes(document.querySelector(`[data-part="${name}"]`)); }
+      if (!old) continue;
+      const pre = old.querySelector("pre[data-tail]"), atEnd = pre && pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
+      become(old, parse(text));
+      const made = document.querySelector(`[data-part="${name}"]`), tail = made.querySelector("pre[data-tail]");
+      if (tail && (!pre || atEnd)) tail.scrollTop = tail.scrollHeight;
+      showTimes(made);
     }
     order(false);
   }
@@ -163,6 +168,15 @@
     toast(good ? `${button.textContent.trim()}: done.` : said, good && button.dataset.undo);
   });
 
+  const everything = $("all");
+  if (everything) {
+    everything.parentElement.hidden = false;
+    everything.addEventListener("change", () => { for (const one of document.querySelectorAll("input[name=names]:enabled")) one.checked = everything.checked; });
+  }
+  document.addEventListener("click", (event) => {
+    for (const one of document.querySelectorAll("details.modes[open]")) if (!one.contains(event.target)) one.open = false;
+  });
+
   const slide = $("slide");
   if (slide) {
     const label = slide.parentElement.firstChild, words = label.data;
@@ -178,6 +192,7 @@
     const typing = event.target.matches && event.target.matches("input,select,textarea");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); $("find").focus(); }
     if (event.key === "Escape" && typing) event.target.blur();
+    if (event.key === "Escape") for (const one of document.querySelectorAll("details.modes[open]")) { one.open = false; one.firstElementChild.focus(); }
     if (event.key === "F5" && sortButton && !sortButton.hidden) { event.preventDefault(); order(true); }
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !typing) {
       const link = document.activeElement.closest && document.activeElement.closest("[data-rows] tr");
