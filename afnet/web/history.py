@@ -8,11 +8,10 @@ Rules of this file:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from afcore.states import Role
-from afcore.store.statistics.lag import Lag
 from afnet.web import words
 from afnet.web.chart import Bars, Line, Lines
 from afnet.web.layout import Frame, address, button, card, empty, page
@@ -21,6 +20,7 @@ from afnet.web.markup import EMPTY, Markup, el
 
 __all__ = [
     "Asked",
+    "Behind",
     "MEASURES",
     "bars_of",
     "chart_figure",
@@ -57,6 +57,28 @@ _COLUMNS = (
 )  # fmt: skip
 _ORDERS = frozenset(MEASURES)
 LINES_MOST = 5
+
+
+class Behind(Protocol):
+    """How far the statistics are behind the farm."""
+
+    @property
+    def rows(self) -> int:
+        """Records that are not there yet."""
+
+    @property
+    def seconds(self) -> float:
+        """For how long."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written; empty where nothing is the matter."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+
+
 BARS_MOST = 12
 
 
@@ -312,7 +334,7 @@ def _totals(found: Mapping[str, Any]) -> Markup:
 
 
 def history_page(
-    frame: Frame, asked: Asked, total: Mapping[str, Any], found: Mapping[str, Any], lag: Lag
+    frame: Frame, asked: Asked, total: Mapping[str, Any], found: Mapping[str, Any], lag: Behind
 ) -> str:  # fmt: skip
     """Return the page of the past: ``total`` is the answer without names, ``found`` the one by name, ``lag`` says how
     far the statistics are behind the farm."""
@@ -360,7 +382,7 @@ def history_page(
     return page(frame, "History", *parts, place="history", charts=True)
 
 
-def _behind(frame: Frame, lag: Lag) -> Markup:
+def _behind(frame: Frame, lag: Behind) -> Markup:
     """Return how far the statistics are behind the farm, aloud where something is the matter: what, GOD is told."""
     rows = words.plural(lag.rows, "record")
     since = f", for {words.duration(lag.seconds)}" if lag.seconds >= 1 else ""
