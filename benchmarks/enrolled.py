@@ -90,16 +90,20 @@ _PROBE = """
 import sys, threading, time
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
-worst, over = 0.0, threading.Event()
+worst, late, over = 0.0, 0.0, threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), over.set())).start()
 with BlockingClient([Address("127.0.0.1", int(sys.argv[1]))], program="benchmark") as client:
-    while not over.wait(0.02):
+    while True:
         begun = time.monotonic()
+        if over.wait(0.02):
+            break
+        woke = time.monotonic()
         client.request("server.status")
-        worst = max(worst, time.monotonic() - begun)
-print(worst * 1e3)
+        late, worst = max(late, woke - begun - 0.02), max(worst, time.monotonic() - woke)
+print(worst * 1e3, late * 1e3)
 """
-"""Asks the server again and again until its input ends; a process of its own, which the nodes do not hold up."""
+"""Asks the server again and again until its input ends; a process of its own, which the nodes do not hold up. It tells
+its longest wait for an answer, and by how much the machine has let it sleep too long at worst."""
 
 
 async def _come_back(fleet: Fleet, farm: Farm, server: Address) -> dict[str, float]:
@@ -108,18 +112,22 @@ async def _come_back(fleet: Fleet, farm: Farm, server: Address) -> dict[str, flo
     await asyncio.get_running_loop().run_in_executor(None, farm.kill, "server")
     # It listens at the former address too: that is where the nodes look for it.
     await asyncio.get_running_loop().run_in_executor(None, farm.start_server, "--listen", str(server))
-    begun = time.monotonic()
+    begun, spent, own = time.monotonic(), cpu_seconds(farm.pid("server")), time.process_time()
     with subprocess.Popen(
         [sys.executable, "-c", _PROBE, str(server.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=CODE,
         text=True,
     ) as probe:  # fmt: skip
         while fleet.registered - before < len(fleet.agents) and time.monotonic() - begun < _PATIENCE_S:
             await asyncio.sleep(0.005)
-        back = time.monotonic() - begun
+        back, spent_by_server, own = time.monotonic() - begun, spent(), time.process_time() - own
         said = (await asyncio.get_running_loop().run_in_executor(None, probe.communicate))[0]
     if fleet.registered - before < len(fleet.agents):
         raise CheckFailed(f"{fleet.registered - before} of {len(fleet.agents)} nodes came back only")
-    return {"all_back_s": back, "longest_pause_ms": float(said)}
+    pause, late = map(float, said.split())
+    return {
+        "all_back_s": back, "all_back_server_cpu_s": spent_by_server, "all_back_generator_cpu_s": own,
+        "longest_pause_ms": pause, "machine_slept_too_long_ms": late, "all_back_load": os.getloadavg()[0],
+    }  # fmt: skip
 
 
 async def _revoke(fleet: Fleet, server: Address) -> float:

@@ -19,6 +19,7 @@ from afcore.envelope import Principal
 from afcore.errors import NotAllowed, TheirFault
 from afnet.server.classic import ClassicAnswer, ClassicConnection
 from afnet.server.guard import browser_refusal_of
+from afnet.server.handshakes import Handshakes, has_gone
 from afnet.server.linger import LINGER_TIME, Lingering, PatientTransport
 from afnet.server.native import LIMIT_TO_STRANGERS, NativePeers
 from afnet.server.traffic import Traffic
@@ -69,6 +70,7 @@ class Desk(Protocol):
     limits: Limits
     tls: ssl.SSLContext | None
     lingering: Lingering
+    handshakes: Handshakes
     traffic: Traffic
     names: Collection[str]
     recognise_node: Callable[[bytes, str], tuple[Principal, str]] | None
@@ -81,6 +83,9 @@ class Desk(Protocol):
 
     def settled(self, caller: "Caller") -> None:
         """It is known in which language a caller speaks: it is no stranger any more."""
+
+    def unsettled(self, caller: "Caller") -> None:
+        """A caller has to say in which language it speaks, from now on."""
 
     def leave(self, caller: "Caller") -> None:
         """Count a caller out."""
@@ -109,6 +114,8 @@ class Caller(asyncio.Protocol):
         self._said_all = False
         self._http = ""
         self._task: asyncio.Task[None] | None = None
+        self._is_handed_over = False
+        self._is_dropped = False
         self._principal: Principal | None = None
         self._refusal: NotAllowed | None = None
         self._full = ""
@@ -160,11 +167,26 @@ class Caller(asyncio.Protocol):
                 _log.debug("%s left before it was refused", self.host)
             self._drop_socket()
             return
-        tls = self._door.tls if first[0] == _TLS_HANDSHAKE else None
-        self._task = loop.create_task(self._become_transport(accepted, tls))
+        if first[0] == _TLS_HANDSHAKE:
+            # While it waits for us it is nobody who says nothing.
+            self._door.settled(self)
+            self._door.handshakes.wait(self, self._begin_handshake)
+        else:
+            self._task = loop.create_task(self._become_transport(accepted, None))
+
+    def _begin_handshake(self) -> None:
+        accepted = self._socket
+        assert accepted is not None
+        if has_gone(accepted):
+            self._drop_socket()
+            return
+        self._door.unsettled(self)
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._become_transport(accepted, self._door.tls))
 
     async def _become_transport(self, accepted: socket.socket, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
+        self._is_handed_over = True
         try:
             if tls is None:
                 await loop.connect_accepted_socket(lambda: self, accepted)
@@ -174,14 +196,20 @@ class Caller(asyncio.Protocol):
                 )
         except OSError as wrong:
             _log.debug("%s: the TLS handshake failed: %s", self.host, wrong)
+            self._task = None
             self._drop_socket()
         finally:
             self._task = None
 
     def _drop_socket(self) -> None:
         accepted, self._socket = self._socket, None
-        if accepted is not None:
+        self._is_dropped = True
+        if self._task is not None:
+            self._task.cancel()
+        if accepted is not None and not self._is_handed_over:
+            asyncio.get_running_loop().remove_reader(accepted)
             accepted.close()
+        # Else the loop closes it, once it watches it no more: before that its number must not become another's.
         self._timer.cancel()
         self._door.leave(self)
 
@@ -191,17 +219,16 @@ class Caller(asyncio.Protocol):
                 self.transport.close()
             else:
                 self._answer_error(408, f"No whole request came within {self._door.limits.first_byte_time:g} seconds.")
-        elif self._task is not None:
-            self._task.cancel()
-            self._drop_socket()
         elif self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
             self._drop_socket()
 
     # A transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there, decrypted if it was TLS."""
+        if self._is_dropped:
+            cast(asyncio.Transport, transport).abort()
+            return
         self.transport = cast(asyncio.Transport, transport)
         self._socket = None
         self._look_at_certificate()
@@ -438,10 +465,6 @@ class Caller(asyncio.Protocol):
     def close_soon(self) -> None:
         """Close what nobody has taken, and whoever is idle; native peers have been told by themselves."""
         if self._socket is not None and self.transport is None:
-            if self._task is not None:
-                self._task.cancel()
-            else:
-                asyncio.get_running_loop().remove_reader(self._socket)
             self._drop_socket()
         elif self.transport is not None:
             self.transport.close()

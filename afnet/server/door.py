@@ -19,6 +19,7 @@ from afcore.errors import NotAllowed
 from afnet.client.servers import Address
 from afnet.server.caller import Caller, Limits
 from afnet.server.classic import ClassicAnswer
+from afnet.server.handshakes import Handshakes
 from afnet.server.linger import Lingering, PatientTransport
 from afnet.server.listen import bind_all
 from afnet.server.native import NativeHandler, NativePeers, Recognise
@@ -71,6 +72,8 @@ class Door:
         self.limits = limits or Limits()
         self.lingering = Lingering(self.limits.linger_time)
         """Callers who were answered and shall close first."""
+        self.handshakes = Handshakes()
+        """Callers who wait for the server's half of a TLS handshake."""
         self._listen = list(listen)
         self.tls = tls
         self.identify = identify_peer or partial(identify_socket, foreign=frozenset(foreign))
@@ -180,9 +183,7 @@ class Door:
         count = self._per_address.get(caller.host, 0) + 1
         self._per_address[caller.host] = count
         self._callers.add(caller)
-        self._strangers[caller] = None
-        if len(self._strangers) > limits.strangers:
-            self._crowd_out()
+        self.unsettled(caller)
         if count > limits.connections_per_address:
             return (
                 f"More than {limits.connections_per_address} connections from {caller.host} are open already "
@@ -206,9 +207,16 @@ class Door:
         """A caller has said in which language it speaks."""
         self._strangers.pop(caller, None)
 
+    def unsettled(self, caller: Caller) -> None:
+        """A caller has to say in which language it speaks, from now on."""
+        self._strangers[caller] = None
+        if len(self._strangers) > self.limits.strangers:
+            self._crowd_out()
+
     def leave(self, caller: Caller) -> None:
         """Count a caller out."""
         self._strangers.pop(caller, None)
+        self.handshakes.forget(caller)
         if caller in self._callers:
             self._callers.remove(caller)
             left = self._per_address[caller.host] - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -16,8 +17,10 @@ from afnet.client.retry import Backoff
 from afnet.client.servers import Address
 from afnet.server import native
 from afnet.server.caller import Limits
+from afnet.server.handshakes import Handshakes
 from afnet.wire.messages import Hello, Welcome
 from tests.guards import ExpectedLogs
+from tests.wire.certificate import make_contexts
 from tests.wire.test_door import Owner, Run, a_door, run, talk
 
 __all__ = ["run"]
@@ -153,5 +156,45 @@ def test_a_link_that_may_try_no_server_gives_up_with_a_sentence_until_it_is_told
             while not isinstance(await owner.next(), Welcome):
                 pass
             await link.close()
+
+    run(play())
+
+
+def test_who_waits_for_the_handshake_of_the_server_does_not_count_as_silent(run: Run, tmp_path: Path) -> None:
+    server, caller = make_contexts(tmp_path)
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    async def play() -> None:
+        async with a_door(tls=server, limits=Limits(strangers=3)) as door:
+            door.handshakes = Handshakes(at_once=0)
+            talks = []
+            for count in range(1, 9):
+                talks.append(asyncio.create_task(talk(door, request, tls=caller)))
+                while len(door.handshakes) < count:
+                    await asyncio.sleep(0.001)
+            assert door.crowded_out == 0
+            door.limits = door.limits._replace(strangers=100)
+            door.handshakes.at_once = 1
+            answers = await asyncio.gather(*talks)
+            assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+
+    run(play())
+
+
+def test_who_is_crowded_out_while_its_connection_is_being_made_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    server, _ = make_contexts(tmp_path)
+
+    async def play() -> None:
+        async with a_door(tls=server, limits=Limits(strangers=2)) as door:
+            for said in (b"G", b"\x16", b"\x16\x03\x01"):
+                pairs = await asyncio.gather(*(asyncio.open_connection(*door.addresses[0]) for _ in range(30)))
+                for _, writer in pairs:
+                    writer.write(said)
+                async with asyncio.timeout(30):
+                    while len(door._callers) > 2:
+                        await asyncio.sleep(0.001)
+                for _, writer in pairs:
+                    writer.close()
+            assert door.crowded_out
 
     run(play())
