@@ -134,9 +134,14 @@ def _open(
         servers, user=options.as_user or _user(), mode=Role[options.mode or "USER"],
         settings_file=folder / "watch.json", scheme=options.scheme, farm=farm, outside=Outside.of(config),
     )  # fmt: skip
-    # Python looks at signals between two of Qt's events only: a slow timer gives it a chance.
-    signal.signal(signal.SIGINT, lambda *_: watch.leave())
-    signal.signal(signal.SIGTERM, lambda *_: watch.leave())
+    # Python looks at signals between two of Qt's events only: a slow timer gives it a chance.  What is being done then
+    # is done first (a lock may be held that the link's thread needs to end), and an open dialog does not hold us.
+    def leave() -> None:
+        watch.leave()
+        application.exit(0)
+
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, lambda *_: QTimer.singleShot(0, watch.window, leave))
     chance = QTimer()
     chance.timeout.connect(lambda: None)
     chance.start(500)

@@ -103,8 +103,14 @@ def person(farm: FarmProcess, tmp_path: Path) -> Iterator[Person]:
             yield hands
         finally:
             program.terminate()
-            program.wait(20)
-            log.close()
+            try:
+                program.wait(_SECONDS)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
+                raise
+            finally:
+                log.close()
 
 
 def test_the_commonest_tasks_of_a_day(farm: FarmProcess, person: Person) -> None:
