@@ -93,6 +93,8 @@ class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):
     maintenance: bool = False
     pre: int = 0
     """Commands that must have succeeded before it starts."""
+    order: int = 0
+    """Among jobs of its user and priority, those of a smaller number are served first; 0: not said."""
 
 
 class RunRow(msgspec.Struct, array_like=True, frozen=True, tag="run"):

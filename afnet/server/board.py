@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from afcore import events
 from afcore.model.farm import Farm
 from afcore.model.tasks import unpack_indices, unpack_runs
+from afnet.server.joborders import JobOrders
 
 __all__ = ["CHUNK", "KINDS", "Board", "Changes"]
 
@@ -27,6 +28,10 @@ _MOST_TOMBSTONES = 20_000
 
 _MOST_MARKS = 1000
 """Runs that one event marks one by one; when more changed at once, subscribers get all runs anew."""
+
+
+_PLACING = frozenset({"priority", "user_name"})
+"""What puts a job behind all others of its priority when it changes."""
 
 
 class Changes(NamedTuple):
@@ -94,12 +99,14 @@ class Board:
         """By job, then block: the version of each chunk; only of jobs that somebody opened."""
         self._opened: dict[int, int] = {}
         """By job: how many have it open."""
+        self.orders = JobOrders(farm)
 
     def watch(self) -> None:
         """Somebody subscribes: from now on marks are kept."""
         self._watched += 1
         if self._watched == 1:
             self.version += 1
+            self.orders.clear()
             for kind in self._kinds.values():
                 kind.changed.clear()
                 kind.gone.clear()
@@ -195,6 +202,16 @@ class Board:
             self._kinds["users"].mark(known.user, version)
             self._kinds["branches"].mark(known.branch, version)
 
+    def _job_edited(self, event: events.JobEdited) -> None:
+        self._job_and_owner(event.job)
+        if event.job in self._farm.jobs and not _PLACING.isdisjoint(event.new):
+            self.orders.give_last(event.job)
+
+    def _jobs_reordered(self, event: events.JobsReordered) -> None:
+        self._kinds["users"].mark(event.user, self.version)
+        for job in self.orders.reorder(job for job in event.new if job in self._farm.jobs):
+            self._job(job)
+
     def _render(self, render: int) -> None:
         self._kinds["renders"].mark(render, self.version)
         known = self._farm.renders.get(render)
@@ -260,6 +277,8 @@ class Board:
 
     def _job_submitted(self, event: Any) -> None:
         self._job_and_owner(event.job)
+        if event.job in self._farm.jobs:
+            self.orders.number_of(event.job)
         if event.job in self._opened and event.job in self._farm.jobs:
             self._chunks[event.job] = {
                 block.index: [self.version] * _chunks_of(block.tasks.size)
@@ -268,6 +287,7 @@ class Board:
 
     def _job_deleted(self, event: events.JobDeleted) -> None:
         self._kinds["jobs"].bury(event.job, self.version)
+        self.orders.forget(event.job)
         self._chunks.pop(event.job, None)
         for user in self._farm.users:
             self._kinds["users"].mark(user, self.version)
@@ -287,7 +307,7 @@ _MARKERS: dict[type, _Marker] = {
     events.PoolDeleted: lambda board, event: board._kinds["pools"].bury(event.pool, board.version),
     events.BranchDeleted: lambda board, event: board._kinds["branches"].bury(event.branch, board.version),
     events.UserDeleted: lambda board, event: board._kinds["users"].bury(event.user, board.version),
-    events.JobsReordered: lambda board, event: board._kinds["users"].mark(event.user, board.version),
+    events.JobsReordered: Board._jobs_reordered,
     events.BlocksAppended: Board._job_submitted,
     events.TasksAppended: Board._job_submitted,
     events.UserAdded: lambda board, event: board._kinds["users"].mark(event.user, board.version),
@@ -297,7 +317,7 @@ _MARKERS: dict[type, _Marker] = {
     events.PoolAdded: lambda board, event: board._kinds["pools"].mark(event.pool, board.version),
     events.PoolEdited: lambda board, event: board._kinds["pools"].mark(event.pool, board.version),
     events.JobSubmitted: Board._job_submitted,
-    events.JobEdited: lambda board, event: board._job_and_owner(event.job),
+    events.JobEdited: Board._job_edited,
     events.BlockEdited: lambda board, event: board._job(event.job),
     events.JobStarted: lambda board, event: board._job(event.job),
     events.JobFinished: lambda board, event: board._job(event.job),

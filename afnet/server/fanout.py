@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from afcore.envelope import Principal
 from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
@@ -247,7 +249,7 @@ class Fanout:
                 if not subscription.whole:
                     subscription.gone.extend(rowmaking.gone_numbers([id]))
                 continue
-            rows.append(row)
+            rows.append(replace(row, order=self._board.orders.number_of(id)) if isinstance(row, JobRow) else row)
         return rows, bool(subscription.left)
 
     def _pieces(self, job: int, version: int) -> list[tuple[int, int, int]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
 from afcore.rows import JobRow
 from afcore.systemcommand import SYSTEM_JOB
+from afwatch import words
 from afwatch.actions import Asking
 from afwatch.acts.jobs import JOB_ACTIONS
-from afwatch.models.columns import JOBS
+from afwatch.models.columns import JOBS, Column, Shown
 from afwatch.places import Place, add_place
 from afwatch.session import Session
 from afwatch.texts import tr
@@ -26,15 +28,32 @@ def is_ours(row: Any) -> bool:
     return not isinstance(row, JobRow) or row.id != SYSTEM_JOB
 
 
+def with_order(shown: Shown, session: Session) -> Shown:
+    """Return what is shown of jobs, with their places in the orders of their users."""
+    state = session.state
+
+    def text(row: JobRow, now: float) -> str:
+        place = state.tally.place_of(row, state.jobs.values())
+        return words.number(place) if place else words.UNKNOWN
+
+    column = Column(
+        "order", tr("Order"), 64, "number", text,
+        lambda row, now: (row.user.lower(), row.state == "done", -row.priority, row.order), right=True, rank=6,
+        tip=tr("Which of its user's jobs is served first, which next. Drag rows, or Alt+Up and Alt+Down."),
+    )  # fmt: skip
+    at = next(place for place, each in enumerate(shown.columns) if each.key == "priority") + 1
+    return replace(shown, columns=(*shown.columns[:at], column, *shown.columns[at:]))
+
+
 def _all_jobs(window: Asking, theme: Theme) -> QWidget:
-    return ListPane(window, theme, JOBS, JOB_ACTIONS, title=tr("All jobs"), place="jobs", noun="job",
-                    row_height=measures.row_comfortable, base=is_ours)  # fmt: skip
+    return ListPane(window, theme, with_order(JOBS, window.session), JOB_ACTIONS, title=tr("All jobs"),
+                    place="jobs", noun="job", row_height=measures.row_comfortable, base=is_ours)  # fmt: skip
 
 
 def _my_jobs(window: Asking, theme: Theme) -> QWidget:
     session = window.session
-    return ListPane(window, theme, JOBS, JOB_ACTIONS, title=tr("My jobs"), place="mine", noun="job",
-                    row_height=measures.row_comfortable,
+    return ListPane(window, theme, with_order(JOBS, window.session), JOB_ACTIONS, title=tr("My jobs"),
+                    place="mine", noun="job", row_height=measures.row_comfortable,
                     base=lambda row: row.user == session.user and is_ours(row))  # fmt: skip
 
 

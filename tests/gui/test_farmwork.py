@@ -106,8 +106,23 @@ def test_jobs_are_dragged_before_and_after_others(farm: FarmProcess, watch: Watc
     assert not drop_onto(pane, data, pane.model.place_of(urgent)), "of another priority"
     assert not drop_onto(pane, data, pane.model.place_of(foreign[0])), "of another user"
     assert not drop_onto(pane, data, pane.model.place_of(ids[2])), "onto itself"
+    order = next(at for at, column in enumerate(pane.shown.columns) if column.key == "order")
+    pane.table.sortByColumn(order, Qt.SortOrder.AscendingOrder)
+    pane.table.sort_now()
+
+    def orders() -> list[str]:
+        return [pane.model.index(pane.model.place_of(id), order).data() for id in (urgent, *ids)]
+
+    assert orders() == ["1", "2", "3", "4"]
     assert drop_onto(pane, data, pane.model.place_of(ids[0]), half=-8)
     spin(lambda: "three comes before one." in watch.window.messages.toPlainText(), "the farm's answer")
+    spin(lambda: orders() == ["1", "3", "4", "2"], "the order to be shown")
+
+    def served() -> list[int]:
+        pane.table.sort_now()
+        return [id for id in pane.model.ids if id not in foreign]
+
+    spin(lambda: served() == [urgent, ids[2], ids[0], ids[1]], "the rows to stand as they are served")
     assert drop_onto(pane, data, pane.model.place_of(ids[0]), half=8)
     spin(lambda: "three comes after one." in watch.window.messages.toPlainText(), "the farm's answer")
     watch.window.undo()
