@@ -16,7 +16,8 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, Sequence, ValuesView
 from copy import copy
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
+from operator import eq, itemgetter
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -60,7 +61,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_More)
 
 _BlockKey = tuple[int, int]
-_Group = tuple[bytearray, dict[tuple[int, int], int], Iterable[int]]
+_Group = tuple[bytearray, dict[tuple[int, int], int] | None, Sequence[int]]
 _Other = TypeVar("_Other")
 
 
@@ -247,6 +248,12 @@ class Runs(MutableMapping[RunKey, Run]):
         """Yield what each of ``tasks`` becomes when its newest run ended; -1 for those nobody asked to stop."""
         awake = self._awake
         for rows, places, group in self._groups(job, block, tasks, starts):
+            if places is None:
+                asked = column_of(rows, ROW.size, _STOPPING, 1)
+                if asked.count(asked[0]) == len(asked):
+                    yield from repeat(_STOP.unpack_from(rows, _STOPPING)[0], len(group))
+                    continue
+                places = _places(rows)
             for task in group:
                 at = places.get((task, starts[task]), -1)
                 if at >= 0:
@@ -263,9 +270,13 @@ class Runs(MutableMapping[RunKey, Run]):
         ``numbers``: the run of each of ``tasks``.  Others may work between two lists: each is true when it is given.
         """
         wanted = dict(zip(tasks, numbers, strict=True))
-        for _, chunk in groupby(tasks, lambda task: task // CHUNK):
-            found = []
+        for _, chunk in groupby(tasks, _chunk_of):
+            found: list[tuple[int, int, int]] = []
             for rows, places, group in self._groups(job, block, chunk, wanted):
+                if places is None:
+                    words = _words(rows)
+                    found += zip(words[::_WORDS], words[1::_WORDS], words[2::_WORDS], strict=True)
+                    continue
                 for task in group:
                     number = wanted[task]
                     at = places.get((task, number), -1)
@@ -283,6 +294,9 @@ class Runs(MutableMapping[RunKey, Run]):
         """Note of the newest runs of many tasks what these become when they ended."""
         asked = _STOP.pack(then, status)
         for rows, places, group in self._groups(job, block, tasks, starts):
+            if places is None:
+                fill_column(rows, ROW.size, _STOPPING, asked)
+                continue
             for task in group:
                 at = places.get((task, starts[task]), -1)
                 if at >= 0:
@@ -294,16 +308,20 @@ class Runs(MutableMapping[RunKey, Run]):
     def _groups(
         self, job: int, block: int, tasks: Iterable[int], starts: "Sequence[int] | Mapping[int, int]"
     ) -> Iterator[_Group]:
-        """Yield rows, where in them the runs by (task, run) are, and which of ``tasks`` lie there, chunk by chunk."""
+        """Yield rows, where in them the runs by (task, run) are, and which of ``tasks`` lie there, chunk by chunk.
+
+        There are no places where the runs are all of the rows: who asks can take these as one.
+        """
         chunks = self._rows.get((job, block), _NONE)
-        for number, together in groupby(tasks, lambda task: task // CHUNK):
+        for number, together in groupby(tasks, _chunk_of):
             rows, group = chunks.get(number, _EMPTY), list(together)
             if len(group) < _FEW:
                 places = {(task, starts[task]): self._find((job, block, task, starts[task]))[1] for task in group}
+                yield rows, places, group
+            elif len(group) * ROW.size == len(rows) and _are(rows, group, starts):
+                yield rows, None, group
             else:
-                words = _words(rows)
-                places = dict(zip(zip(words[::_WORDS], words[1::_WORDS]), range(0, len(rows), ROW.size)))
-            yield rows, places, group
+                yield rows, _places(rows), group
 
     def wait(self, at: float) -> None:
         """Let every run wait for its render."""
@@ -439,11 +457,26 @@ class Runs(MutableMapping[RunKey, Run]):
 
 
 _EMPTY = bytearray()
+_chunk_of = CHUNK.__rfloordiv__
+"""The chunk of a task; asked so often that a function of Python's own would be a third of the time."""
 _NONE: dict[int, bytearray] = {}
 
 
 def _words(rows: bytearray) -> "array[int]":
     return native(array("I", bytes(rows)))
+
+
+def _places(rows: bytearray) -> dict[tuple[int, int], int]:
+    """Return where in some rows the run of each (task, run) is."""
+    words = _words(rows)
+    return dict(zip(zip(words[::_WORDS], words[1::_WORDS]), range(0, len(rows), ROW.size)))
+
+
+def _are(rows: bytearray, tasks: Sequence[int], starts: "Sequence[int] | Mapping[int, int]") -> bool:
+    """Say whether rows hold the newest runs of as many tasks, and no others."""
+    words = _words(rows)
+    runs = dict(zip(words[::_WORDS], words[1::_WORDS], strict=True))
+    return len(runs) == len(tasks) and all(map(eq, map(runs.get, tasks), itemgetter(*tasks)(starts)))
 
 
 def _beside(run: Run) -> bytes:

@@ -83,7 +83,8 @@ def _body(events: list[Event]) -> bytes:
         }
         for event in events
     ]
-    return zlib.compress(msgspec.msgpack.encode(facts, enc_hook=str), 6)
+    # What is large in it is columns, which are compressed already.
+    return zlib.compress(msgspec.msgpack.encode(facts, enc_hook=str), 1)
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from afcore.image import FarmImage, farm_bytes, load_farm
 from afcore.jobspec import BlockSpec, JobSpec
 from afcore.model.hostruns import HostRuns
 from afcore.model.run import Run
-from afcore.model.runs import MOST_AWAKE, ROW, Runs
+from afcore.model.runs import CHUNK, MOST_AWAKE, ROW, Runs
 from afcore.replay import recover
 from afcore.reservation import Reservation
 from afcore.states import RunStatus
@@ -128,6 +128,31 @@ def test_many_runs_are_asked_to_stop_where_they_lie() -> None:
     assert [runs[RunKey(2, 0, task, 3)].stop_status for task in (0, 3, 6)] == [4, 4, 0]
     with pytest.raises(KeyError):
         runs.stop(2, 0, [1], starts, 1, 4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_chunks_are_asked_to_stop_like_run_by_run(seed: int) -> None:
+    dice = random.Random(seed)
+    runs, starts = Runs(), [dice.choice((1, 1, 2)) for _ in range(4 * CHUNK)]
+    there = [task for task in range(4 * CHUNK) if dice.random() < (0.1 if task < CHUNK else 0.5)]
+    dice.shuffle(there)
+    for task in there:
+        # Some have a newer run than the one that goes on.
+        key = RunKey(2, 0, task, 1 if task >= 3 * CHUNK else starts[task])
+        runs[key] = Run(key=key, render=task % 7 + 1, capacity=1000)
+    runs.settle_all()
+    known = {key: -1 for key in runs}
+    for then, share in ((1, 1.0), (4, 0.6), (3, 1.0)):
+        if share < 1.0:
+            # One that somebody works with lies in no row.
+            assert runs.get(next(iter(known))) is not None
+        asked = sorted(key.task for key in known if dice.random() < share and key.run == starts[key.task])
+        assert list(runs.stopping(2, 0, asked, starts)) == [known[RunKey(2, 0, task, starts[task])] for task in asked]
+        runs.stop(2, 0, asked, starts, then, 12)
+        known.update((RunKey(2, 0, task, starts[task]), then) for task in asked)
+        assert {key: run.stopping for key, run in runs.items()} == known
+        told = [each for found in runs.masters(2, 0, asked, [starts[task] for task in asked]) for each in found]
+        assert sorted(told) == [(task, starts[task], task % 7 + 1) for task in asked]
 
 
 def test_what_is_only_looked_at_cannot_be_changed() -> None:
