@@ -455,6 +455,9 @@ _OPERATIONS: Iterable[Operation] = (
             Argument(name="job", kind="integer", default=0, least=0, help="Only what was done to this job."),
             Argument(name="render", kind="text", default="", help="Only what was done to this render."),
             Argument(name="nodes", kind="flag", default=False, help="Also what render nodes did."),
+            Argument(name="all", kind="flag", default=False,
+                     help="What the farm did by itself too, from its journal: runs began and ended, renders came"
+                     " and went."),
             _LIMIT, Argument(name="before", kind="integer", default=0, least=0, help="Continue before this number."),
             role=Role.USER, owner="any", audited=False),
     # Statistics

@@ -102,9 +102,29 @@ class View:
             "SELECT epoch FROM af_journal WHERE seq = :last UNION ALL SELECT epoch FROM af_snapshot WHERE seq = :last",
             last=last,
         )
-        return Moment(base=base, last=last, following=self._batch(last + 1), epoch=epoch[0] if epoch else 0)
+        return Moment(base=base, last=last, following=self.batch(last + 1), epoch=epoch[0] if epoch else 0)
 
-    def _batch(self, seq: int) -> JournalBatch | None:
+    def between(self, since: float, until: float) -> tuple[int, int]:
+        """Return the numbers of the first and the last batch that may hold something from ``since`` to before ``until``
+        (unix seconds, 0: now); the last is before the first where there is none."""
+        oldest, newest = self._one("SELECT min(seq), max(seq) FROM af_journal")
+        if oldest is None:
+            return 1, 0
+
+        def first_from(at: float) -> int:
+            """Find the first batch that was closed at or after an instant, by halving: their times are in order."""
+            low, high = oldest, newest + 1
+            while low < high:
+                middle = (low + high) // 2
+                found = self._one("SELECT at FROM af_journal WHERE seq >= :seq ORDER BY seq LIMIT 1", seq=middle)
+                low, high = (low, middle) if found[0] >= at else (middle + 1, high)
+            return int(low)
+
+        # A batch holds what happened before it was closed: the one after the span may hold some of it.
+        return first_from(since), min(newest, first_from(until)) if until else newest
+
+    def batch(self, seq: int) -> JournalBatch | None:
+        """Return a batch of the journal, if it is there."""
         row = self._one("SELECT at, epoch, format, body FROM af_journal WHERE seq = :seq", seq=seq)
         if row is None:
             return None

@@ -29,7 +29,7 @@ _WORDS = {
 """Short words for views."""
 _WITH_VALUE = ("--server", "--config", "--timeout")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([+-]\d{2}:?\d{2})?$")
-_FILTERS = ("who", "action", "text", "job", "render", "nodes", "limit", "before")
+_FILTERS = ("who", "action", "text", "job", "render", "nodes", "all", "limit", "before")
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

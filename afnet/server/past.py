@@ -114,9 +114,13 @@ class Past:
         render, names = bound["render"], self._farm.renders_by_name
         if render and render not in names:
             raise NotFound(f'There is no render "{render}".', hint="`afcmd render list` shows the renders there are.")
-        work = find_changes(
-            self._store, bound, render=names[render] if render else 0, everything=principal.role >= Role.GOD
-        )
+        id, everything = names[render] if render else 0, principal.role >= Role.GOD
+        if bound["all"]:
+            of_renders = {each.id: each.name for each in self._farm.renders.values()}
+            asked = {**bound, "name": "past.events", "render": id, "names": of_renders, "system": everything}
+            self._ask(asked, answer)
+            return
+        work = find_changes(self._store, bound, render=id, everything=everything)
         self._settled(lambda: self._in_thread(answer, self._loop.run_in_executor(None, work)))
 
     def _not_in_future(self, at: float) -> None:

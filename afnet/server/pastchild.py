@@ -56,6 +56,8 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             try:
                 if asked["name"] == "past.rows":
                     reply = views.rows(asked["at"], asked["kinds"], system=asked["system"])
+                elif asked["name"] == "past.events":
+                    reply = views.events(asked)
                 elif asked["name"]:
                     reply = views.show(asked["at"], asked["name"], asked["arguments"])
                 else:

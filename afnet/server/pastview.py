@@ -20,6 +20,7 @@ from afcore.systemcommand import SYSTEM_JOB
 from afnet.registry import PAST_VIEWS
 from afnet.server import rowmaking
 from afnet.server.farmqueries import FarmQueries
+from afnet.server.pastevents import find_events
 
 if TYPE_CHECKING:
     # The server's own process reads no database of the past: it is spared SQLAlchemy.
@@ -71,6 +72,11 @@ class PastViews:
             ids = [id for id in rowmaking.all_ids(found.farm, kind) if system or kind != "jobs" or id != SYSTEM_JOB]
             rows[kind] = [make(found.farm, id, at) for id in ids]
         return {"rows": rows, "past": told}
+
+    def events(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return a page of what happened between two times (see ``find_events``), with ``past`` as above."""
+        with self._past.view() as view:
+            return {**find_events(view, asked), "past": _kept(view.kept())}
 
     def _look(self, at: float) -> tuple[PastFarm, dict[str, Any]]:
         """Return the farm of an instant, and what there is to say about that."""

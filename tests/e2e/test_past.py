@@ -82,6 +82,25 @@ def test_the_farm_as_it_was(new_farm: Callable[[], FarmProcess]) -> None:
     assert [row["action"] for row in rest["rows"]] == ["job.submit"] and rest["next"] is None
     assert farm.ask("past.changes", since=0.0, until=then)["rows"][0]["action"] == "job.submit"
     assert farm.ask("past.changes", action="job.set", who="nobody")["rows"] == []
+
+    # What the farm did by itself, too: a page at a time it is the same as at once.
+    every = farm.afcmd("changes", "1h", "--all", "--job", str(first)).stdout
+    for words in ("submitted job", "task 2 of block 0 started on r1 (run 1)", "task 2 of block 0 ended on r1: success",
+                  "every task is done"):  # fmt: skip
+        assert words in every, every
+    assert "second" not in every and "priority" not in every
+    whole = farm.ask("past.changes", all=True)["rows"]
+    assert [row["at"] for row in whole] == sorted((row["at"] for row in whole), reverse=True)
+    assert {"run.started", "run.finished", "render.added"} <= {row["action"] for row in whole}
+    paged, before = [], 0
+    while before is not None:
+        page = farm.ask("past.changes", all=True, limit=3, before=before)
+        paged, before = [*paged, *page["rows"]], page["next"]
+    assert paged == whole and page["past"]["keep_days"] == 14.0
+    of_runs = farm.ask("past.changes", all=True, action="run.", render="r1", until=then)["rows"]
+    assert {row["who"] for row in of_runs} == {"system", "r1"}
+    assert not farm.ask("past.changes", all=True, since=then, action="run.")["rows"]
+    assert {row["who"] for row in farm.ask("past.changes", all=True, who="system")["rows"]} == {"system"}
     with pytest.raises(Rejected, match='no render "nosuch"'):
         farm.ask("past.changes", render="nosuch")
 
