@@ -131,8 +131,17 @@ def _places(farm: Farm, job: Job, block: Block) -> Iterator[tuple[Change, str]]:
             "tickets": {name: [_MUCH, -1] for name in (*pool.tickets, *block.spec.tickets)},
         }
         yield change_of(farm, ("pool", id, 0), parameters), "it gives the pool everything the task could need"
+        if not pool.services:
+            # A render with a list of its own asks the pool for what is not in it.
+            parameters["services"] = sorted({service, *_services(farm)})
+            yield change_of(farm, ("pool", id, 0), parameters), "it lists services of the pool: no others run there"
         if pool.parent:
             yield change_of(farm, ("pool", id, 0), {"priority": 255}), ""
+
+
+def _services(farm: Farm) -> set[str]:
+    """Return the services that blocks on the farm use: who gets a list needs all of them."""
+    return {block.spec.service for job in farm.jobs.values() for block in job.blocks}
 
 
 def _job_moves(farm: Farm, job: Job) -> Iterator[tuple[Change, str]]:
