@@ -27,6 +27,7 @@ __all__ = [
     "SNAPSHOT_FORMAT",
     "Snapshot",
     "Store",
+    "Unwanted",
 ]
 
 BODY_FORMAT = 1
@@ -246,6 +247,19 @@ class Retention(msgspec.Struct, kw_only=True, frozen=True):
     """Age of the oldest finished run in ``tasks`` and row in ``jobs``, in days; 0 keeps them for ever."""
 
 
+class Unwanted(msgspec.Struct, kw_only=True, frozen=True):
+    """Finished runs and deleted jobs that somebody wants forgotten: those that fit everything here."""
+
+    folder: str = ""
+    """In this folder or below it; empty: in any."""
+    before: int = 0
+    """Ended before it, unix seconds; 0: whenever."""
+    last_run: int
+    """Newest number of a finished run that may go."""
+    last_job: int
+    """Newest number of a deleted job's block that may go."""
+
+
 class Store(Protocol):
     """A farm's memory. One thread at a time: first the one that loads, then the writer's."""
 
@@ -301,6 +315,10 @@ class Store(Protocol):
 
     def trim_steps(self, retention: Retention, *, now: float) -> Iterator[None]:
         """Do the same in small steps, some milliseconds each; other calls may come between two of them."""
+        ...
+
+    def forget_steps(self, unwanted: Unwanted) -> Iterator[None]:
+        """Drop the rows of finished runs and deleted jobs that fit, in small steps as above."""
         ...
 
     def journal_growth(self) -> int:

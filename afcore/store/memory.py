@@ -17,6 +17,7 @@ from afcore.store.base import (
     RunQuery,
     RunRow,
     Snapshot,
+    Unwanted,
 )
 from afcore.store.checks import Manifest, check_batches, check_format, check_snapshot, choose_base
 from afcore.store.ledger import FIRST_HASH, AuditPage, AuditQuery, AuditRow, KeptRow
@@ -182,6 +183,13 @@ class MemoryStore:
             disk.runs = [run for run in disk.runs if run.done_ms >= edge]
             disk.jobs = [job for job in disk.jobs if job.done_ms >= edge]
 
+    def forget_steps(self, unwanted: Unwanted) -> Iterator[None]:
+        """As ``Store.forget_steps``."""
+        disk = self._disk
+        disk.runs = [row for row in disk.runs if row.seq > unwanted.last_run or not _unwanted(row, unwanted)]
+        yield
+        disk.jobs = [row for row in disk.jobs if row.seq > unwanted.last_job or not _unwanted(row, unwanted)]
+
     def journal_growth(self) -> int:
         """As ``Store.journal_growth``."""
         disk = self._disk
@@ -195,6 +203,12 @@ class MemoryStore:
         """As ``Store.close``."""
         if self.epoch == self._disk.epoch:
             self._disk.open = False
+
+
+def _unwanted(row: RunRow | JobRow, unwanted: Unwanted) -> bool:
+    path = unwanted.folder.rstrip("/\\")
+    inside = not path or row.folder == path or row.folder.startswith((f"{path}/", f"{path}\\"))
+    return inside and (not unwanted.before or row.done_ms // 1000 < unwanted.before)
 
 
 def _fits(run: RunRow, query: RunQuery) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 from afcore.errors import Corrupt, Fenced, InUse, Unavailable
 from afcore.store import journal, sqlledger
 from afcore.store import snapshot as snapshots
-from afcore.store.base import Batch, Recovered, Retention, Snapshot
+from afcore.store.base import Batch, Recovered, Retention, Snapshot, Unwanted
 from afcore.store.checks import DAY, check_batches, check_snapshot, choose_base
 from afcore.store.database import BadValue, Database, clean_rows, clip_rows
 from afcore.store.history import SqlHistory
@@ -311,6 +311,28 @@ class SqlStore:
             yield
             if dropped < _TRIM_RUNS:
                 return
+
+    def forget_steps(self, unwanted: Unwanted) -> Iterator[None]:
+        """As ``Store.forget_steps``: rows are looked through in the order of their numbers, each once."""
+        path = unwanted.folder.rstrip("/\\")
+        conditions: list[str] = ["seq > :first AND seq <= :last"]
+        values: dict[str, Any] = {}
+        if path:
+            length = len(path) + 1
+            values |= {"path": path, "below": f"{path}/", "other": f"{path}\\", "length": length}
+            conditions.append("(folder = :path OR substr(folder, 1, :length) IN (:below, :other))")
+        if unwanted.before:
+            values["before"] = unwanted.before
+            conditions.append("time_done < :before")
+        for table, end in (("tasks", unwanted.last_run), ("jobs", unwanted.last_job)):
+            with self._writing() as connection:
+                first = connection.execute(text(f"SELECT min(seq) FROM {table}")).scalar()
+            statement = text(f"DELETE FROM {table} WHERE {' AND '.join(conditions)}")
+            for seq in range((first or end + 1) - 1, end, _TRIM_RUNS):
+                with self._writing() as connection:
+                    connection.execute(statement, {**values, "first": seq, "last": min(end, seq + _TRIM_RUNS)})
+                    self._database.tidy(connection)
+                yield
 
     def journal_growth(self) -> int:
         """As ``Store.journal_growth``."""

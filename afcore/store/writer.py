@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 from afcore.errors import AfError, StoreError, Unavailable
-from afcore.store.base import Batch, Retention, Snapshot, Store
+from afcore.store.base import Batch, Retention, Snapshot, Store, Unwanted
 
 __all__ = ["Writer", "WriterState"]
 
@@ -91,6 +91,10 @@ class Writer:
     def put_trim(self, retention: Retention, *, now: float, done: _Done | None = None) -> None:
         """Queue the dropping of what need not be kept; ``now`` in unix seconds."""
         self._put_work(lambda: self._store.trim_steps(retention, now=now), done)
+
+    def put_forget(self, unwanted: Unwanted, done: _Done | None = None) -> None:
+        """Queue the dropping of finished runs and deleted jobs that somebody wants forgotten."""
+        self._put_work(lambda: self._store.forget_steps(unwanted), done)
 
     def _put_work(self, steps: Callable[[], Iterator[None]], done: _Done | None) -> None:
         with self._wake:

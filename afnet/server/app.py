@@ -211,7 +211,7 @@ class FarmServer:
         self.statistics = LateStatistics(
             lambda kind: kind(
                 config, data=data, farm=farm, identity=recovered.farm, store=store, board=self.board,
-                noted=self.reception.noted, now=clock.now, loop=loop,
+                noted=self.reception.noted, forget=self.writer.put_forget, now=clock.now, loop=loop,
             ),
             wanted=bool(config["statistics_database"] or config["af_db_conninfo"])
             or not isinstance(store, MemoryStore),

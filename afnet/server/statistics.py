@@ -16,7 +16,7 @@ from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, Conflict, Problem, Rejected, StoreError, Unavailable
 from afcore.events import Event, JobDeleted, RunFinished
 from afcore.model.farm import Farm
-from afcore.store.base import Store
+from afcore.store.base import Store, Unwanted
 from afcore.store.memory import MemoryStore
 from afcore.store.statistics.follower import Follower
 from afcore.store.statistics.lag import LEVEL, Lag
@@ -42,7 +42,8 @@ _READING_TIME = 20.0
 class Statistics:
     """Keeps the statistics database up to date. Without one (a farm in memory) it does nothing and says so.
 
-    ``noted`` writes into the audit who did what, and answers when that is durable.
+    ``noted`` writes into the audit who did what, and answers when that is durable; ``forget`` drops rows of the farm's
+    own database and tells its end, from any thread.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class Statistics:
         store: Store,
         board: Board,
         noted: Callable[[Principal, str, str, Answer, Any], None],
+        forget: Callable[[Unwanted, Callable[[AfError | None], None]], None],
         now: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._noted = noted
+        self._forget = forget
         self._now = now
         self._loop = loop
         self._waiting = 0
@@ -198,7 +201,7 @@ class Statistics:
         )
 
     def _delete(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
-        target, _ = self._known()
+        target, follower = self._known()
         folder, before = bound["folder"], bound["before"]
         if not folder.strip("/\\") and not before:
             raise BadSpec([Problem("folder", "or before must be given: whose records, or of which age")])
@@ -207,9 +210,19 @@ class Statistics:
             ends = parse_time(before, now=self._now(), zone=check_zone(self._zone), name="before")
         what = "records" + (f" of {folder}" if folder else "") + (f" that ended before {before}" if before else "")
         _confirmed(bound, f"this deletes {what} for ever")
+
+        def also_of_the_farm(found: Any, error: AfError | None) -> None:
+            """The farm's own lists of what ended forget the same; what has not followed yet stays."""
+            if error is not None:
+                answer(None, error)
+                return
+            run, job = follower.position
+            unwanted = Unwanted(folder=folder, before=ends, last_run=run, last_job=job)
+            self._forget(unwanted, lambda error: self._on_loop(lambda: answer(found if error is None else None, error)))
+
         self._between(
             lambda: {"deleted": remove(target, folder=folder, before=ends)},
-            "statistics.delete", f"deleted {what}", principal, answer,
+            "statistics.delete", f"deleted {what}", principal, also_of_the_farm,
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -280,6 +280,9 @@ def test_figures_of_the_past_and_their_deletion(new_farm: Callable[[], FarmProce
     gone = farm.afcmd("statistics", "delete", "--folder", "/shows/a", "--yes")
     assert gone.stdout == "Deleted 3 rows of tasks and 0 rows of jobs.\n", gone.stderr
     assert [row["name"] for row in farm.ask("statistics.show", by="job")["rows"]] == ["shot_b"]
+    # The farm's own list of what ended forgets the same, and goes on counting.
+    assert {row["jobname"] for row in farm.ask("history.runs")["rows"]} == {"shot_b"}
+    assert farm.ask("statistics.lag")["rows"] == 0
     with pytest.raises(Rejected):
         farm.ask("statistics.delete", folder="/shows/b")
     assert "deleted records of /shows/a" in farm.log("server.log")

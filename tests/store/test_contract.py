@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from afcore.errors import Bug, Fenced
-from afcore.store.base import Retention, RunQuery, Store
+from afcore.store.base import Retention, RunQuery, Store, Unwanted
 from tests.store.builders import batch, job_row, run_row, snapshot
 from tests.store.conftest import Place
 
@@ -227,6 +229,28 @@ def test_history_is_asked_by_job_user_host_and_time(store: Store) -> None:
             break
     assert seen == list(range(22, -1, -2))
     history.close()
+
+
+def test_history_of_a_folder_or_an_age_is_forgotten(place: Place) -> None:
+    store = place.open()
+    store.load()
+    folders = ("/a", "/a/b", "/ab", "", "/a/b/c")
+    rows = [run_row(n, folder=folders[n % 5], done_ms=n * 1000) for n in range(10)]
+    store.commit([batch(1, store, runs=rows, jobs=[job_row(n, folder=folders[n], done_ms=n * 1000) for n in range(5)])])
+
+    def left(**unwanted: Any) -> tuple[list[int], list[int]]:
+        for _ in store.forget_steps(Unwanted(**unwanted)):
+            pass
+        history = store.history()
+        found = [row.seq for row in history.rows_after(0)], [row.seq for row in history.jobs_after(0)]
+        history.close()
+        return found
+
+    assert left(folder="/a/b", last_run=7, last_job=0) == ([1, 3, 4, 6, 8, 9, 10], [1, 2, 3, 4, 5])
+    assert left(folder="/a/", before=4, last_run=10, last_job=5) == ([3, 4, 6, 8, 9, 10], [3, 4, 5])
+    assert left(before=9, last_run=10, last_job=3) == ([10], [4, 5])
+    store.commit([batch(2, store, runs=[run_row()])])
+    assert left(folder="/nowhere", last_run=99, last_job=99) == ([10, 11], [4, 5]), "numbers are never given twice"
 
 
 def test_history_ages_only_when_told_to(place: Place) -> None:

@@ -115,6 +115,11 @@ class Follower:
             self._work.append((work, done))
             self._wake.notify()
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Numbers of the newest finished run and deleted job's block that are there, as far as is known."""
+        return self._at
+
     def lag(self) -> Lag:
         """Return how far the database is behind."""
         run, job = self._newest()
