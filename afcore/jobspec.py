@@ -407,12 +407,23 @@ _JOB_IGNORED = frozenset(
 )
 
 
+_DEFAULTS: dict[type, tuple[tuple[str, Any], ...]] = {}
+"""Names and defaults of a spec's fields, without its blocks and tasks."""
+
+
+def _defaults(kind: type[JobSpec] | type[BlockSpec]) -> tuple[tuple[str, Any], ...]:
+    fresh = kind()
+    names = (one.name for one in dataclasses.fields(kind))
+    found = tuple((name, getattr(fresh, name)) for name in names if name not in ("blocks", "tasks"))
+    _DEFAULTS[kind] = found
+    return found
+
+
 def _changed(spec: JobSpec | BlockSpec, always: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fields of ``spec`` that differ from their defaults, without its blocks and tasks."""
-    fresh = type(spec)()
     data = {}
-    for one in dataclasses.fields(spec):
-        value = getattr(spec, one.name)
-        if one.name not in ("blocks", "tasks") and (one.name in always or value != getattr(fresh, one.name)):
-            data[one.name] = value
+    for name, default in _DEFAULTS.get(type(spec)) or _defaults(type(spec)):
+        value = getattr(spec, name)
+        if value != default or name in always:
+            data[name] = value
     return data
