@@ -57,7 +57,7 @@ def test_an_agent_works_without_qt_database_and_web_server(farm_process: FarmPro
     id = farm.submit({**block, "working_directory": here})
     farm.wait_job(id)
     wait_for(lambda: farm.ask("task.files", job=id, block=0, task=0)["rows"], what="the thumbnail")
-    assert farm.afcmd("job", "list").returncode == 0, "afcmd is there as well"
+    assert farm.afcmd_process("job", "list").returncode == 0, "afcmd is there as well"
     assert "Qt is not installed" in farm.log("r1.log")
-    shown = farm.afcmd("task", "log", str(id), "0", "0")
+    shown = farm.afcmd_process("task", "log", str(id), "0", "0")
     assert shown.stdout == "done\n", shown.stderr
