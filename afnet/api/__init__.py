@@ -6,22 +6,24 @@ for: server, agents and afcmd read their configuration by a module in here, and 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from afcore.errors import (
+    AfError,
+    BadSpec,
+    ConfigError,
+    Conflict,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    Problem,
+    Rejected,
+    StoreError,
+    WireError,
+)
+
 if TYPE_CHECKING:
-    from afcore.errors import AfError as Error
-    from afcore.errors import (
-        BadSpec,
-        ConfigError,
-        Conflict,
-        LimitReached,
-        NotAllowed,
-        NotFound,
-        Problem,
-        Rejected,
-        StoreError,
-        WireError,
-    )
     from afnet.api.block import Block, Task
     from afnet.api.cmd import Cmd
     from afnet.api.figures import statistics
@@ -53,25 +55,30 @@ __all__ = [
     "statistics",
 ]
 
+Error = AfError
+"""Root of every error that building, checking and sending a job raises."""
+
 _PLACES = {
-    "afnet.api.block": ("Block", "Task"),
-    "afnet.api.cmd": ("Cmd",),
-    "afnet.api.job": ("Job", "checkClass", "checkRegExp"),
-    "afnet.api.pools": ("exclude_mask", "pool_hosts"),
-    "afnet.api.send": ("send_job",),
-    "afnet.api.figures": ("statistics",),
+    "Block": "block",
+    "Cmd": "cmd",
+    "Job": "job",
+    "Task": "block",
+    "checkClass": "job",
+    "checkRegExp": "job",
+    "exclude_mask": "pools",
+    "pool_hosts": "pools",
+    "send_job": "send",
+    "statistics": "figures",
 }
-_PLACE_OF = {name: module for module, names in _PLACES.items() for name in names}
+"""Where the other names are, below this package."""
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public name, imported now.  ``Error`` is the root of all that building, checking and sending raises."""
-    if name not in __all__:
+    """Return a public name, imported now."""
+    place = _PLACES.get(name)
+    if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(_PLACE_OF.get(name, "afcore.errors")), "AfError" if name == "Error" else name)
-    globals()[name] = found
+    found = globals()[name] = getattr(import_module(f"{__name__}.{place}"), name)
     return found
 
 

@@ -1,11 +1,13 @@
-"""HTTP that comes a moment after the door is open: its library takes longer to import than all the rest together.
+"""HTTP that comes with the first who speaks it: its library takes longer to import than all the rest together.
 
 Rules of this file:
-- Agents and afcmd are served at once; who speaks HTTP in the first moment waits, and loses nothing.
+- Agents and afcmd are served at once, and after a restart they come all together: nothing is imported beside them.
+- Who speaks HTTP first waits for it, and loses nothing; when nobody does for a while, it comes by itself.
 - The import runs in a thread; the application is made on the loop.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 __all__ = ["LateHttp"]
+
+_log = logging.getLogger(__name__)
+
+_UNASKED_S = 20.0
+"""Seconds after the start at which it comes by itself: long after the farm's agents are back."""
 
 
 class LateHttp:
@@ -26,6 +33,8 @@ class LateHttp:
         self._make: Callable[[], asyncio.Protocol] | None = None
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = False
 
     def __call__(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
@@ -33,18 +42,31 @@ class LateHttp:
             return self._make()
         waiting = _Waiting()
         self._waiting.append(waiting)
+        self._come()
         return waiting
 
     def start(self) -> None:
-        """Begin to import; returns at once."""
-        self._task = self._loop.create_task(self._start())
+        """Let it come by itself some time; returns at once."""
+        self._timer = self._loop.call_later(_UNASKED_S, self._come)
+
+    def _come(self) -> None:
+        if self._task is None and not self._over:
+            self._task = self._loop.create_task(self._start())
 
     async def _start(self) -> None:
-        await self._loop.run_in_executor(None, _import)
-        from aiohttp import web
+        try:
+            await self._loop.run_in_executor(None, _import)
+            from aiohttp import web
 
-        self._runner = web.AppRunner(self._build(), handle_signals=False, access_log=None)
-        await self._runner.setup()
+            self._runner = web.AppRunner(self._build(), handle_signals=False, access_log=None)
+            await self._runner.setup()
+        except Exception:  # noqa: BLE001 - out of files, say: the next caller finds it tried again
+            _log.exception("HTTP is not answered: it cannot be loaded")
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each.hang_up()
+            self._runner = self._task = None
+            return
         server = self._runner.server
         assert server is not None
         self._make = server
@@ -54,6 +76,9 @@ class LateHttp:
 
     async def stop(self) -> None:
         """End what HTTP has open."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
         if self._runner is not None:
@@ -87,6 +112,11 @@ class _Waiting(asyncio.Protocol):
         for data in self._said:
             inner.data_received(data)
         self._said.clear()
+
+    def hang_up(self) -> None:
+        """HTTP does not come."""
+        if self._transport is not None:
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Keep or pass on."""
