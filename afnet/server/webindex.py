@@ -15,7 +15,7 @@ from afcore.schedule.offers import waits_for_approval
 from afcore.states import STATE_COUNT
 from afcore.systemcommand import SYSTEM_JOB
 from afcore.views import job_word
-from afnet.web.words import job_state
+from afnet.words import job_state
 
 __all__ = ["JobIndex"]
 

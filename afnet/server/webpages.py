@@ -34,7 +34,7 @@ from afnet.web import now as pages
 from afnet.web.layout import Frame, empty, page
 from afnet.web.markup import Markup, el
 from afnet.web.renderacts import DEEDS, question_page, reason_of
-from afnet.web.words import job_state, render_state
+from afnet.words import job_state, render_state
 
 __all__ = ["FarmSources", "WebPages"]
 

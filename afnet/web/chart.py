@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from afnet.web.markup import Markup, el
-from afnet.web.words import number, short
+from afnet.words import number, short
 
 __all__ = ["Bars", "Drawing", "Line", "Lines", "Mark", "Shape", "Word", "draw", "svg"]
 

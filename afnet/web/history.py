@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from afcore.states import Role
-from afnet.web import words
+from afnet import words
 from afnet.web.chart import Bars, Line, Lines
 from afnet.web.layout import Frame, address, button, card, empty, page
 from afnet.web.look import Look

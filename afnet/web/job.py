@@ -11,8 +11,8 @@ from typing import Any
 
 from afcore.rows import BlockRow, JobRow, TaskRow
 from afcore.states import Role, TaskState
+from afnet import words
 from afnet.registry import OPERATIONS
-from afnet.web import words
 from afnet.web.layout import Frame, address, button, card, empty, form, page, when
 from afnet.web.markup import EMPTY, Markup, el
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from afcore.states import Role
 from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el, join
-from afnet.web.words import UNKNOWN, clock
+from afnet.words import UNKNOWN, clock
 
 __all__ = ["Frame", "address", "button", "card", "empty", "form", "page", "when"]
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from afcore.rows import JobRow, RenderRow, UserRow
 from afcore.states import TaskState
-from afnet.web import words
+from afnet import words
 from afnet.web.layout import Frame, address, card, empty, page
 from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el

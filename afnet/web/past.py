@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from afcore.rows import BlockRow, JobRow, RenderRow, RunRow
-from afnet.web import words
+from afnet import words
 from afnet.web.layout import Frame, address, card, empty, page, when
 from afnet.web.markup import Markup, el
 from afnet.web.now import job_order, job_table, render_cell, render_counts

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from afcore.rows import RenderRow
-from afnet.web import words
+from afnet import words
 from afnet.web.chart import Line, Lines
 from afnet.web.history import chart_figure
 from afnet.web.layout import Frame, address, card, empty, page, when

@@ -11,8 +11,8 @@ from typing import Any
 
 from afcore.rows import RenderRow
 from afcore.states import Role
+from afnet import words
 from afnet.registry import OPERATIONS
-from afnet.web import words
 from afnet.web.layout import Frame, address, button, card, empty, form, page
 from afnet.web.markup import EMPTY, Markup, el
 

@@ -22,6 +22,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QImage, QPainter, QRegion
 from PySide6.QtWidgets import QWidget
 
 from afcore.rows import RenderRow
+from afwatch import words
 from afwatch.delegates.cells import draw_text
 from afwatch.models.columns import Column
 from afwatch.plots.raster import Area, Line, draw_plot
@@ -155,7 +156,7 @@ class PlotCells:
     def paint(self, painter: QPainter, rect: QRect, column: Column, row: RenderRow, state: str) -> None:
         """Paint a plot."""
         look = self._theme.look
-        if state == "OFFLINE":
+        if state in words.OUT:
             return
         if column.key == "gpu" and not row.resources.get("gpus"):
             draw_text(painter, rect, tr("no GPU"), self._theme.font("small"), look.text3)
@@ -262,7 +263,7 @@ class PlotCells:
         strong, small = self._theme.font("strong"), self._theme.font("small")
         height = QFontMetrics(strong).height()
         top = rect.top() + (rect.height() - 2 * height - 1) // 2
-        ink = look.text3 if state == "OFFLINE" else look.text1
+        ink = look.text3 if state in words.OUT else look.text1
         upper = QRect(rect.left(), top, rect.width(), height)
         draw_text(painter, upper, column.text(row, now), strong, ink, right=True)
         lower = QRect(rect.left(), top + height + 1, rect.width(), height)

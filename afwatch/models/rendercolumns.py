@@ -20,7 +20,8 @@ __all__ = ["RENDERS", "cpu_share", "disk_share", "memory_share", "memory_used", 
 
 _NEED = {
     state: place
-    for place, state in enumerate(("SICK", "BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "OFFLINE"))
+    for place, state in enumerate(("SICK", "BUSY", "FREE", "NIMBY_OWN", "NIMBY_ALL", "PAUSED", "WAKING",
+                                   "FALLING_ASLEEP", "ASLEEP", "OFFLINE"))
 }
 
 

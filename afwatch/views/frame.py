@@ -269,7 +269,7 @@ class Sidebar(QFrame):
         if before != [(shown.count, shown.trouble) for shown in self.model.places]:
             self.model.dataChanged.emit(self.model.index(0), self.model.index(len(self.model.places) - 1))
         renders = [(row, words.render_state(row)) for row in state.renders.values()]
-        online = [row for row, shown in renders if shown != "OFFLINE"]
+        online = [row for row, shown in renders if shown not in words.OUT]
         self._slots.show_figures(
             sum(row.running for row in online), sum(max(row.max_tasks, 0) for row in online),
             sum(shown == "BUSY" for _, shown in renders), sum(shown == "FREE" for _, shown in renders),

@@ -40,6 +40,7 @@ def test_clock_times() -> None:
         (job_row(1, ERROR=1, offline=True), "PAUSED", "Paused by a person"),
         (job_row(1, RUNNING=2, DONE=10, READY=10, spent_ms=600_000), "RUNNING", "5 min – 8 min"),
         (job_row(1, RUNNING=2), "RUNNING", "Measuring"),
+        (job_row(1, READY=2, ppa=True), "NEEDS_APPROVAL", "Look at its first frames"),
         (job_row(1, READY=2), "READY", "Next in line"),
         (job_row(1, READY=2, state="waiting", waits_for=[7]), "WAIT_DEP", "After job 7"),
         (job_row(1, SUSPENDED=2, WAIT_DEP=2, state="waiting"), "SUSPENDED", "2 of 4 tasks suspended"),
@@ -55,3 +56,4 @@ def test_a_render_shows_what_needs_somebody_first() -> None:
     assert words.render_state(render_row(1, "a", "online", "nimby")) == "NIMBY_OWN"
     assert words.render_state(render_row(1, "a", "online", "sick", "paused")) == "SICK"
     assert words.render_state(render_row(1, "a", "offline", "NIMBY")) == "OFFLINE"
+    assert words.render_state(render_row(1, "a", "offline", "sleeping")) == "ASLEEP"

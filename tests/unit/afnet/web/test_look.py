@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from afcore.rows import JobRow, RenderRow
-from afnet.web import words
+from afnet import words
 from afnet.web.look import Look, classes, variables
 from afnet.web.now import job_order, job_row, render_cell
 

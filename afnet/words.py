@@ -1,9 +1,11 @@
-"""Numbers, times and states as the pages say them; the time and its zone are arguments.
+"""Numbers, times and states as the monitor and the pages say them; the time and its zone are arguments.
 
 Rules of this file:
 - Zero is a dot, unknown is a dash; thousands stand apart by a thin space; a unit always follows.
+- Sentences pass through ``tr``, which the monitor gives to translate them: ``tools/translate`` finds them here.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 from urllib.parse import quote
@@ -12,13 +14,20 @@ from afcore.rows import JobRow, RenderRow
 from afcore.states import TaskState
 
 __all__ = [
-    "DOT", "UNKNOWN", "Standing", "clock", "count", "duration", "job_reason", "job_state", "memory", "number", "plural",
-    "quoted", "render_state", "share", "short",
+    "DOT", "OUT", "UNKNOWN", "Standing", "as_written", "clock", "count", "duration", "job_reason", "job_state",
+    "memory", "number", "plural", "quoted", "render_state", "share", "short",
 ]  # fmt: skip
 
 DOT = "·"
 UNKNOWN = "—"
+OUT = ("OFFLINE", "ASLEEP")
+"""States of renders that are switched off or gone."""
 _THIN = "\u2009"
+
+
+def as_written(text: str, /, *values: object) -> str:
+    """Return a text with its places filled, in the language that it is written in."""
+    return text.format(*values)
 
 
 def number(value: float) -> str:
@@ -39,9 +48,9 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def plural(value: int, one: str, many: str = "") -> str:
+def plural(value: int, one: str, many: str = "", *, tr: Callable[..., str] = as_written) -> str:
     """Return ``3 jobs``, ``1 job``."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+    return f"{number(value)} {tr(one if value == 1 else many or one + 's')}"
 
 
 def share(value: float) -> str:
@@ -63,13 +72,13 @@ def duration(seconds: float) -> str:
     return f"{number(whole // 86400)} d {whole % 86400 // 3600} h"
 
 
-def clock(at: float, now: float, zone: tzinfo | None = None) -> str:
+def clock(at: float, now: float, zone: tzinfo | None = None, *, seconds: bool = True) -> str:
     """Return a clock time for today, ``yesterday 22:10``, else ``19 Nov 22:10``; a dash for never."""
     if at <= 0:
         return UNKNOWN
     there, here = datetime.fromtimestamp(at).astimezone(zone), datetime.fromtimestamp(now).astimezone(zone)
     if there.date() == here.date():
-        return there.strftime("%H:%M:%S")
+        return there.strftime("%H:%M:%S" if seconds else "%H:%M")
     if there.date() == here.date() - timedelta(days=1):
         return there.strftime("yesterday %H:%M")
     return f"{there.day} {there.strftime('%b %H:%M' if there.year == here.year else '%b %Y')}"
@@ -131,53 +140,62 @@ def job_state(row: Standing, now: float) -> str:
     return "SUSPENDED" if counts[TaskState.SUSPENDED] else "WAIT_DEP"
 
 
-def job_reason(row: JobRow, state: str, now: float) -> str:
-    """Return what the column *Remaining, or why not* says."""
+def job_reason(
+    row: JobRow, state: str, now: float, *, tr: Callable[..., str] = as_written,
+    clock: Callable[[float, float], str] | None = None,
+) -> str:  # fmt: skip
+    """Return what the column *Remaining, or why not* says; ``clock`` says until when a job waits."""
     counts = row.counts
-    errors = counts[TaskState.ERROR]
+
+    def several(value: int, one: str) -> str:
+        return plural(value, one, tr=tr)
+
     if row.state == "deleting":
-        return "Is being deleted"
+        return tr("Is being deleted")
     if state == "DONE":
-        return f"Took {duration(row.time_done - row.time_started)}" if row.time_started else "Nothing to do"
+        return tr("Took {0}", duration(row.time_done - row.time_started)) if row.time_started else tr("Nothing to do")
     if state == "ERROR":
         left = counts[TaskState.READY] + counts[TaskState.RUNNING] + counts[TaskState.WAIT_RECONNECT]
-        said = plural(errors, "error")
-        return f"{said}, {number(left)} to go" if left else f"Blocked by {said}"
+        said = several(counts[TaskState.ERROR], "error")
+        return tr("{0}, {1} to go", said, number(left)) if left else tr("Blocked by {0}", said)
+    if state == "PAUSED":
+        return tr("Paused by a person")
+    if state == "WAIT_TIME":
+        left_s = duration(row.time_wait - now)
+        return tr("In {0}", left_s) if clock is None else tr("{0}, in {1}", clock(row.time_wait, now), left_s)
     if state == "WAIT_DEP":
-        names = ", ".join(f"job {id}" for id in row.waits_for[:3])
-        return f"After {names or 'other tasks'}"
-    if state == "RUNNING":
-        return _remaining(row)
-    return {
-        "PAUSED": "Paused by a person",
-        "WAIT_TIME": f"In {duration(row.time_wait - now)}",
-        "SUSPENDED": f"{number(counts[TaskState.SUSPENDED])} of {plural(sum(counts), 'task')} suspended",
-        "READY": "Next in line",
-        "NEEDS_APPROVAL": "Look at its first frames",
-    }.get(state, "")
+        names = ", ".join(tr("job {0}", id) for id in row.waits_for[:3])
+        return tr("After {0}", names) if names else tr("After other tasks")
+    if state == "SUSPENDED":
+        return tr("{0} of {1} suspended", number(counts[TaskState.SUSPENDED]), several(sum(counts), "task"))
+    if state == "READY":
+        return tr("Next in line")
+    if state == "NEEDS_APPROVAL":
+        return tr("Look at its first frames")
+    return _remaining(row, tr) if state == "RUNNING" else ""
 
 
-def _remaining(row: JobRow) -> str:
+def _remaining(row: JobRow, tr: Callable[..., str]) -> str:
     """Return a range for what is left, from what the done tasks took."""
     over = row.counts[TaskState.DONE]
     spent = sum(block.run_time_sum_ms for block in row.blocks) / 1000
     if not over or not row.running:
-        return "Measuring"
+        return tr("Measuring")
     left = sum(row.counts) - over - row.counts[TaskState.SKIPPED]
     guess = spent / over * left / row.running
-    return "Under 1 min" if guess < 60 else f"{_about(guess * 0.8)} – {_about(guess * 1.25)}"
+    return tr("Under 1 min") if guess < 60 else f"{_about(guess * 0.8, tr)} – {_about(guess * 1.25, tr)}"
 
 
-def _about(seconds: float) -> str:
+def _about(seconds: float, tr: Callable[..., str]) -> str:
     minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.0f} h"
+    return tr("{0} min", minutes) if minutes < 90 else f"{seconds / 3600:.0f} h"
 
 
 def render_state(row: RenderRow) -> str:
     """Return the state that a render is shown in (a name of the look)."""
     for word, state in (
-        ("sick", "SICK"), ("sleeping", "ASLEEP"), ("falling asleep", "FALLING_ASLEEP"), ("waking up", "WAKING"),
-        ("offline", "OFFLINE"), ("paused", "PAUSED"), ("NIMBY", "NIMBY_ALL"), ("nimby", "NIMBY_OWN"),
+        ("sleeping", "ASLEEP"), ("falling asleep", "FALLING_ASLEEP"), ("waking up", "WAKING"), ("offline", "OFFLINE"),
+        ("sick", "SICK"), ("paused", "PAUSED"), ("NIMBY", "NIMBY_ALL"), ("nimby", "NIMBY_OWN"),
     ):  # fmt: skip
         if word in row.words:
             return state
