@@ -17,12 +17,12 @@ from typing import Any
 from afcore.errors import BadSpec, Problem
 from afnet.api.site import host_name, to_server, user_name
 
-__all__ = ["SCENES", "Scene", "SceneType", "scene_job", "scene_type", "with_frames"]
+__all__ = ["SCENES", "Scene", "SceneType", "command_job", "scene_job", "scene_type", "with_frames"]
 
 
 @dataclass
 class Scene:
-    """What a person says of a scene to render."""
+    """What a person says of a scene to render, or of a command for each frame: for the terminal and the dialog."""
 
     path: str
     first: int
@@ -256,33 +256,59 @@ def scene_job(scene: Scene) -> dict[str, Any]:
         problems.append(Problem("scene", "is empty", "name the file to render"))
     if kind.needs_node and not scene.node:
         problems.append(Problem("node", f"{kind.name} must know the {kind.node}", f"name the {kind.node} to render"))
-    if scene.last < scene.first:
-        problems.append(Problem("last", f"{scene.last} is before the first frame {scene.first}"))
-    if scene.by < 1:
-        problems.append(Problem("by", "must be at least 1"))
-    if problems:
-        raise BadSpec(problems)
+    _refuse(scene, problems)
     base = os.path.splitext(os.path.basename(scene.path))[0]
     block: dict[str, Any] = {
         "name": scene.node or scene.take or kind.name.lower(),
         "service": scene.service or kind.service,
         "command": to_server(kind.command(scene), True),
         "working_directory": to_server(scene.working_directory or os.path.dirname(os.path.abspath(scene.path)), True),
+    }
+    _add(block, {"parser": kind.parser(scene)})
+    job = _job(scene, scene.name or base, block)
+    if scene.delete_scene:
+        job["command_post"] = f"deletefiles {_quoted(to_server(scene.path, True))}"
+    return job
+
+
+def command_job(scene: Scene, command: str) -> dict[str, Any]:
+    """Return the job of a command that runs for each frame, with everything of ``scene`` but a scene; or BadSpec."""
+    problems = []
+    if not command.strip():
+        problems.append(Problem("command", "is empty", "write what runs; @#@ stands for the frame"))
+    _refuse(scene, problems)
+    block: dict[str, Any] = {
+        "name": scene.service or "frames", "service": scene.service or "generic", "command": to_server(command, True),
+    }  # fmt: skip
+    _add(block, {"working_directory": to_server(scene.working_directory, True)})
+    return _job(scene, scene.name or command.split()[0], block)
+
+
+def _refuse(scene: Scene, problems: list[Problem]) -> None:
+    """Raise BadSpec with these problems and those of the frames, if there are any."""
+    if scene.last < scene.first:
+        problems.append(Problem("last", f"{scene.last} is before the first frame {scene.first}"))
+    if scene.by < 1:
+        problems.append(Problem("by", "must be at least 1"))
+    if problems:
+        raise BadSpec(problems)
+
+
+def _job(scene: Scene, name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Return a job of one block, with what was said of either."""
+    block.update({
         "frame_first": scene.first, "frame_last": scene.last, "frames_inc": scene.by,
         "frames_per_task": scene.per_task, "flags": 1,
-    }  # fmt: skip
-    parser = kind.parser(scene)
+    })  # fmt: skip
     _add(block, {
-        "parser": parser, "sequential": scene.sequential if scene.sequential != 1 else None,
+        "sequential": scene.sequential if scene.sequential != 1 else None,
         "capacity": scene.capacity if scene.capacity > 0 else None,
         "capacity_coeff_min": scene.capacity_min if scene.capacity_min > 0 else None,
         "capacity_coeff_max": scene.capacity_max if scene.capacity_max > 0 else None,
         "task_max_run_time": scene.max_run_time or None,
         "files": [to_server(each, True) for each in scene.images],
     })  # fmt: skip
-    job: dict[str, Any] = {
-        "name": scene.name or base, "user_name": user_name(), "host_name": host_name(), "blocks": [block],
-    }  # fmt: skip
+    job: dict[str, Any] = {"name": name, "user_name": user_name(), "host_name": host_name(), "blocks": [block]}
     _add(job, {
         "priority": scene.priority if scene.priority >= 0 else None,
         "max_running_tasks": scene.max_running_tasks if scene.max_running_tasks >= 0 else None,
@@ -293,7 +319,6 @@ def scene_job(scene: Scene) -> dict[str, Any]:
         "depend_mask": scene.depend_mask, "depend_mask_global": scene.depend_mask_global,
         "need_os": "" if scene.need_os == "any" else scene.need_os,
         "offline": scene.paused or None,
-        "command_post": f"deletefiles {_quoted(to_server(scene.path, True))}" if scene.delete_scene else "",
     })  # fmt: skip
     return job
 

@@ -7,14 +7,13 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from afcore.errors import BadSpec, Problem
 from afcore.jobcheck import read_job
 from afcore.jobspec import JobSpec
-from afnet.api.scenes import Scene, scene_job, scene_type, with_frames
-from afwatch.texts import tr
+from afnet.api.scenes import Scene, command_job, scene_job, scene_type, with_frames
 
 __all__ = ["Preview", "Submission"]
 
@@ -34,88 +33,41 @@ class Preview:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Submission:
-    """The fields of the dialog."""
+@dataclass
+class Submission(Scene):
+    """The fields of the dialog: those of a scene, and what else it asks."""
 
-    kind: str = "scene"
-    """``scene`` or ``command``."""
-    name: str = ""
-    scene: str = ""
-    node: str = ""
-    take: str = ""
-    output: str = ""
-    arguments: str = ""
-    command: str = ""
-    service: str = ""
+    path: str = ""
     first: int = 1
     last: int = 100
-    by: int = 1
-    per_task: int = 1
-    files: str = ""
-    working_directory: str = ""
     priority: int = 99
+    kind: str = "scene"
+    """``scene`` or ``command``."""
+    command: str = ""
+    files: str = ""
+    """What is written, with commas between; like ``images`` of a scene."""
     branch: str = ""
     pool: str = ""
-    capacity: int = -1
-    max_running_tasks: int = -1
-    hosts_mask: str = ""
-    depend_mask: str = ""
     user: str = ""
-    paused: bool = False
 
     def job(self) -> dict[str, Any]:
         """Return the job as the farm takes it; BadSpec when it lacks something."""
-        made = self._scene_job() if self.kind == "scene" else self._command_job()
+        said = replace(
+            self, images=[with_frames(part.strip()) for part in self.files.split(",") if part.strip()],
+            output=with_frames(self.output),
+        )  # fmt: skip
+        made = scene_job(said) if self.kind == "scene" else command_job(said, self.command)
         if self.user:
             made["user_name"] = self.user
-        for name, value in (
-            ("branch", self.branch), ("depend_mask", self.depend_mask), ("hosts_mask", self.hosts_mask),
-        ):  # fmt: skip
-            if value:
-                made[name] = value
-        made["priority"] = self.priority
+        if self.branch:
+            made["branch"] = self.branch
         if self.pool:
             made["pools"] = {self.pool: 100}
-        if self.max_running_tasks >= 0:
-            made["max_running_tasks"] = self.max_running_tasks
-        if self.paused:
-            made["offline"] = True
         return made
-
-    def _scene_job(self) -> dict[str, Any]:
-        files = [with_frames(part.strip()) for part in self.files.split(",") if part.strip()]
-        return scene_job(Scene(
-            self.scene, self.first, self.last, by=self.by, per_task=self.per_task, name=self.name, node=self.node,
-            take=self.take, output=with_frames(self.output), arguments=self.arguments, service=self.service,
-            working_directory=self.working_directory, capacity=self.capacity, images=files,
-        ))  # fmt: skip
-
-    def _command_job(self) -> dict[str, Any]:
-        problems = []
-        if not self.command.strip():
-            problems.append(Problem("command", tr("is empty"), tr("write what runs; @#@ stands for the frame")))
-        if self.last < self.first:
-            problems.append(Problem("last", tr("{0} is before the first frame {1}", self.last, self.first)))
-        if problems:
-            raise BadSpec(problems)
-        files = [with_frames(part.strip()) for part in self.files.split(",") if part.strip()]
-        block: dict[str, Any] = {
-            "name": self.service or "frames", "service": self.service or "generic", "command": self.command,
-            "frame_first": self.first, "frame_last": self.last, "frames_inc": self.by,
-            "frames_per_task": self.per_task, "flags": 1,
-        }  # fmt: skip
-        if files:
-            block["files"] = files
-        if self.working_directory:
-            block["working_directory"] = self.working_directory
-        if self.capacity > 0:
-            block["capacity"] = self.capacity
-        return {"name": self.name or self.command.split()[0], "user_name": self.user or "me", "blocks": [block]}
 
     def labels(self) -> tuple[str, str]:
         """Return what ``node`` and ``take`` are called for this scene; empty for what it has not."""
-        kind = scene_type(self.scene)
+        kind = scene_type(self.path)
         return kind.node, kind.take
 
     def preview(self, services: Collection[str] | None = None) -> Preview:

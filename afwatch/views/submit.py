@@ -255,6 +255,7 @@ class SubmitDialog(QDialog):
                 values[name] = field.isChecked()
             else:
                 values[name] = field.text().strip()
+        values["path"] = values.pop("scene")
         return Submission(**values)
 
     def refresh(self) -> None:
@@ -329,9 +330,9 @@ class SubmitDialog(QDialog):
             setattr(kept, name, self._settings.number(f"submit {name}", getattr(kept, name)))
         kept.kind = self._settings.text("submit kind", "scene") if not scene else "scene"
         kept.command = self._settings.text("submit command")
-        kept.scene = scene
+        kept.path = scene
         for name, field in self.fields.items():
-            value = getattr(kept, name)
+            value = getattr(kept, "path" if name == "scene" else name)
             if isinstance(field, QSpinBox):
                 field.setValue(value)
             elif isinstance(field, QComboBox):
@@ -342,9 +343,9 @@ class SubmitDialog(QDialog):
             made.setChecked(each == kept.kind)
 
     def _remember(self, wanted: Submission) -> None:
-        if wanted.scene:
-            recent = [each for each in self._settings.text("scenes").split("\n") if each and each != wanted.scene]
-            self._settings.put("scenes", "\n".join([wanted.scene, *recent][:_RECENT]))
+        if wanted.path:
+            recent = [each for each in self._settings.text("scenes").split("\n") if each and each != wanted.path]
+            self._settings.put("scenes", "\n".join([wanted.path, *recent][:_RECENT]))
         for name, value in dataclasses.asdict(wanted).items():
             if name in ("service", "branch", "pool", "hosts_mask", "first", "last", "by", "per_task", "priority",
                         "capacity", "max_running_tasks", "kind", "command"):  # fmt: skip
