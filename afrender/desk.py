@@ -270,7 +270,7 @@ class Desk:
             "pool": row.pool if row is not None else "",
             "tasks": tasks,
             "rule": rule,
-            "trouble": self._trouble,
+            "trouble": self._loop.trouble or self._trouble,
             "reading": {name: reading[name] for name in SHOWN if name in reading},
             "measured": self._loop.machine.latest_at,
         }

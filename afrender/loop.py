@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from afcore.commands import ProgressReading, RunningRun
 from afcore.errors import AfError, Bug, Conflict
 from afcore.ids import RunKey
+from afnet.api.trust import WrongAuthority
 from afnet.client.servers import Address
 from afnet.wire.messages import (
     Acknowledge,
@@ -52,6 +53,7 @@ from afrender.host.told import HostInfo
 from afrender.host.watch import HostWatch
 from afrender.instructions import LEAVES, run_sleep
 from afrender.logs import LOG_BUDGET
+from afrender.pairing import PAIR_ANEW
 from afrender.pictures import PictureSettings
 from afrender.process.spawn import ProcessLayer
 from afrender.reader import Applications
@@ -174,7 +176,9 @@ class AgentLoop:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._errands: set[asyncio.Task[None]] = set()
-        self._trouble = ""
+        self.trouble = ""
+        """Why this agent does not join its farm before a person does something, in a sentence; empty for no reason."""
+        self._troubles: set[str] = set()
         self._was_registered = False
         self._registering: asyncio.Task[None] | None = None
         self._watcher: Watcher | None = None
@@ -273,7 +277,8 @@ class AgentLoop:
 
     def connected(self, welcome: Welcome) -> None:
         """The server welcomed us."""
-        self._trouble = ""
+        self.trouble = ""
+        self._troubles.clear()
         self.welcome = welcome
         if welcome.farm != self.agent.farm:
             self.delivery.uploads.forget_files()
@@ -326,10 +331,13 @@ class AgentLoop:
 
     def unreachable(self, error: AfError) -> None:
         """No server answers, or we may not speak with it; said once for each reason."""
-        text = str(error)
-        if text != self._trouble:
-            self._trouble = text
-            log.info("No server yet: %s", text)
+        text, level = str(error), logging.INFO
+        if isinstance(error, WrongAuthority):
+            self.trouble = text = f"{error.sentence} {PAIR_ANEW}"
+            level = logging.ERROR
+        if text not in self._troubles:
+            self._troubles.add(text)
+            log.log(level, "No server yet: %s", text)
 
     def give_up(self, error: AfError) -> None:
         """No server may be tried before a person does something: leave, with the sentence that says what."""

@@ -21,12 +21,26 @@ from pathlib import Path
 from typing import Any
 
 from afcore.errors import AfError, ConfigError, ConnectionLost, NotAllowed, Rejected, TheirFault
-from afnet.api.trust import context_of, fetch_authority, fingerprint_of, is_here, shown_fingerprint, why_not
+from afnet.api.trust import (
+    WrongAuthority,
+    context_of,
+    fetch_authority,
+    fingerprint_of,
+    is_here,
+    shown_fingerprint,
+    why_not,
+)
 from afnet.client.servers import Address
 
-__all__ = ["Credential", "announce", "is_of", "needs_pairing", "pair"]
+__all__ = ["PAIR_ANEW", "Credential", "announce", "is_of", "needs_pairing", "pair"]
 
 log = logging.getLogger(__name__)
+
+PAIR_ANEW = (
+    "If the farm was set up anew, pair this agent again: `afcmd node code` there makes a code, "
+    "`afrender --server HOST --pair CODE` uses it. If it was not, somebody may be between this machine and the farm."
+)
+"""What a person can do about an agent that meets another authority than that of its farm."""
 
 _TIME = 10.0
 _HELD = 60.0
@@ -195,6 +209,8 @@ def announce(
                 credential.keep(str(said["certificate"]), server)
                 log.info("An administrator has approved this agent: it is the node %s now.", name)
                 return
+        except WrongAuthority as error:
+            raise ConnectionLost(error.sentence, hint=PAIR_ANEW) from None
         except ConnectionLost as error:
             if str(error) != told:
                 told = str(error)

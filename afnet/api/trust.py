@@ -26,17 +26,23 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
-    "UnknownAuthority", "authority_path", "client_context", "context_of", "fetch_authority", "find_authority",
-    "fingerprint_of", "is_here", "open_context", "shown_fingerprint", "trust", "why_not",
+    "UnknownAuthority", "WrongAuthority", "authority_path", "client_context", "context_of", "fetch_authority",
+    "find_authority", "fingerprint_of", "is_here", "open_context", "shown_fingerprint", "trust", "why_not",
 ]  # fmt: skip
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _ANSWER_MOST = 65536
+_NOT_NOW = (9, 10)
+"""What OpenSSL calls a certificate that does not count yet, or not any more."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class UnknownAuthority(ConfigError):
     """The farm at an address is on another machine, and this user has not said yet which authority it has."""
+
+
+class WrongAuthority(ConnectionLost):
+    """Somebody answers, but not the farm whose authority is known here."""
 
 
 def is_here(host: str) -> bool:
@@ -166,8 +172,13 @@ def why_not(shown: str, error: ssl.SSLError) -> ConnectionLost:
     """Return the error of a program for a TLS handshake that failed."""
     import ssl
 
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _NOT_NOW:
         return ConnectionLost(
+            f"The certificate that {shown} shows does not count at this moment: {error.verify_message}.",
+            hint="Is the clock of this machine right? A server makes itself another certificate when it is restarted.",
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return WrongAuthority(
             f"What answers at {shown} is not the farm known here: its certificate is of another authority.",
             hint="If the farm was set up anew, `afcmd trust` shows the new fingerprint; nodes pair anew.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import ssl
 import stat
 import subprocess
@@ -214,6 +215,38 @@ def test_wrong_authorities_and_plain_callers_are_refused(many: ManyMachines, new
     wait_for(lambda: farm.agents["r8"].poll() == 1, what="the agent to be refused")
     assert "pairing code is not known" in farm.log("r8.log")
     assert farm.ask("node.list")["rows"] == []
+
+
+def test_an_agent_that_meets_another_authority_says_so_and_what_to_do(many: ManyMachines, new_farm: NewFarm) -> None:
+    farm = many.farm
+    other = ManyMachines(new_farm())
+    # As on a workstation, but without a display, so that no tray of its own comes.
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        farm.environment.pop(name, None)
+    farm.start_agent("r1", "--server", str(many.away), "--pair", many.code, headless=False)
+    many.wait_for_log("r1", "Registered")
+    farm.start_agent("r2", "--server", str(many.away), "--announce")
+    many.wait_for_log("r2", "waits to be approved")
+    assert farm.stop_server() == 0
+    # Another farm at the same address.
+    other.farm.port, other.away = farm.port, many.away
+    other.start()
+    many.wait_for_log("r1", "is not the farm known here: its certificate is of another authority. If the farm was set")
+    assert "afrender --server HOST --pair CODE" in farm.log("r1.log")
+    (channel,) = farm.folder.rglob("r1/tray.json")
+    with socket.socket(socket.AF_UNIX) as tray:
+        tray.settimeout(60)
+        tray.connect(json.loads(channel.read_text())["unix"])
+        assert "--pair CODE" in json.loads(tray.makefile().readline())["trouble"]
+    # Its tasks go on: it stays. Who only waits to be let in has nothing to wait for.
+    wait_for(lambda: farm.agents["r2"].poll() == 1, what="the agent that waits to end", seconds=60)
+    assert "--pair CODE" in farm.log("r2.log") and "Traceback" not in farm.log("r2.log")
+    assert farm.agents["r1"].poll() is None
+    assert farm.log("r1.log").count(f"What answers at {many.away} is not") == 1
+    # What it says it does: the code of the other farm makes it a node there.
+    farm.kill_agent("r1")
+    farm.start_agent("r1", "--server", str(many.away), "--pair", other.code)
+    wait_for(lambda: farm.log("r1.log").count("Registered as") == 2, what="the agent in the other farm", seconds=60)
 
 
 def test_an_agent_without_a_code_waits_for_an_administrator(many: ManyMachines) -> None:
