@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from afcore.config import Config
 from afcore.errors import ConnectionLost
@@ -37,10 +38,12 @@ def find_farm(
     if credential.exists and not code:
         if credential.server:
             return [parse_address(credential.server, source=str(credential.folder / "server"))]
-        found = [each for each in _look(config) if each.fingerprint == credential.authority]
+        known = credential.authority
+        found = [each for each in _look(config, known.__eq__) if each.fingerprint == known]
         return [each.address for each in found] or default
     if code:
-        found = [each for each in _look(config) if is_of(code, each.fingerprint)]
+        is_of(code, "")  # a word that is no code is told before anybody is looked for
+        found = [each for each in _look(config, partial(is_of, code)) if is_of(code, each.fingerprint)]
         if not found:
             raise ConnectionLost(
                 "The farm that made this pairing code was not found on the networks of this machine.",
@@ -63,8 +66,8 @@ def find_farm(
     return default
 
 
-def _look(config: Config) -> list[Nearby]:
-    return look_nearby(config["nearby_networks"]) if config["nearby"] else []
+def _look(config: Config, enough: Callable[[str], bool] | None = None) -> list[Nearby]:
+    return look_nearby(config["nearby_networks"], enough=enough) if config["nearby"] else []
 
 
 def ask_person(found: Sequence[Nearby]) -> Nearby | None:

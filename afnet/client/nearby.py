@@ -6,18 +6,23 @@ Rules of this file:
 - Loopback is left out unless it is named: what listens there needs no announcing.
 """
 
-import threading
+import contextlib
+import logging
+import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from afcore.errors import AfError
 from afnet.api.trust import fetch_authority, fingerprint_of
 from afnet.client.servers import Address
 
-__all__ = ["SERVICE", "Nearby", "look_nearby", "networks_of"]
+if TYPE_CHECKING:
+    from zeroconf import Zeroconf
+
+__all__ = ["SERVICE", "Nearby", "addresses_of", "look_nearby", "networks_of", "open_zeroconf"]
 
 SERVICE = "_afwatch._tcp.local."
 """What farm servers are called among services on a network."""
@@ -25,6 +30,10 @@ SERVICE = "_afwatch._tcp.local."
 LOOK_TIME = 3.0
 """Seconds that a first answer is waited for; who announces usually answers within a tenth of one."""
 
+_OTHERS_TIME = 0.5
+"""Seconds after an answer in which others are waited for: they come at about the same time."""
+
+_LEAST_TIME = 0.2
 _ANSWER_TIME = 3.0
 _MOST = 16
 """Servers that are asked; a network full of claims shall not hold a program up."""
@@ -40,23 +49,89 @@ class Nearby(NamedTuple):
     """SHA-256 of the authority that it shows, hexadecimal."""
 
 
-def networks_of(named: Sequence[str]) -> list[str]:
-    """Return the addresses of this machine whose networks are used: those named, else all that are not loopback."""
+def addresses_of(named: Sequence[str]) -> list[str]:
+    """Return the addresses of this machine by which others reach it: those named, else all that are not loopback.
+
+    Link-local addresses of IPv6 are left out where there is any other address: they mean something on one network only.
+    """
     if named:
         return list(named)
+    found = [one for adapter in _adapters() for one in adapter]
+    lasting = [one for one in found if not ip_address(one.partition("%")[0]).is_link_local]
+    return lasting or found
+
+
+def networks_of(named: Sequence[str]) -> list[str]:
+    """Return an address of this machine for each network that is used: those named, else of all but loopback.
+
+    A network interface that has addresses of IPv6 stands here with one of them.
+    """
+    if named:
+        return list(named)
+    found = []
+    for adapter in _adapters():
+        found += [one for one in adapter if ":" not in one]
+        found += [one for one in adapter if ":" in one][:1]
+    return found
+
+
+def _adapters() -> list[list[str]]:
+    """Return the addresses of each network interface, loopback left out; with the number of the interface if needed."""
     import ifaddr
 
-    found = [str(each.ip) for adapter in ifaddr.get_adapters() for each in adapter.ips if each.is_IPv4]
-    return [each for each in dict.fromkeys(found) if not ip_address(each).is_loopback]
+    found, seen = [], set()
+    for adapter in ifaddr.get_adapters():
+        ours = []
+        for each in adapter.ips:
+            host = str(each.ip) if each.is_IPv4 else str(each.ip[0])
+            at = ip_address(host.partition("%")[0])
+            if at.is_loopback or host in seen:
+                continue
+            seen.add(host)
+            ours.append(f"{host}%{each.ip[2]}" if each.is_IPv6 and at.is_link_local else host)
+        found.append(ours)
+    return found
 
 
-def look_nearby(named: Sequence[str] = (), *, seconds: float = LOOK_TIME) -> list[Nearby]:
-    """Return the farms on the networks of this machine, in the order of their names; takes ``seconds`` and a little.
+def open_zeroconf(networks: Sequence[str]) -> "Zeroconf":
+    """Return a zeroconf that speaks on the networks of these addresses, of either family.
+
+    Raises OSError or RuntimeError.
+    """
+    from zeroconf import IPVersion, Zeroconf
+
+    # A network that takes nothing just now is nobody's mistake, and no traceback for the log.
+    logging.getLogger("zeroconf").setLevel(logging.ERROR)
+    old = [one for one in networks if ":" not in one]
+    new = [one for one in networks if ":" in one]
+    if new:
+        try:
+            return Zeroconf(interfaces=[*old, *new], ip_version=IPVersion.All if old else IPVersion.V6Only)
+        except (OSError, RuntimeError):
+            # A system may have addresses of IPv6 and no multicast there.
+            if not old:
+                raise
+    return Zeroconf(interfaces=old, ip_version=IPVersion.V4Only)
+
+
+def look_nearby(
+    named: Sequence[str] = (), *, seconds: float = LOOK_TIME, enough: Callable[[str], bool] | None = None
+) -> list[Nearby]:
+    """Return the farms on the networks of this machine, in the order of their names; takes ``seconds`` at most.
 
     ``named`` are addresses of this machine on whose networks alone is looked. A machine without a network has none.
+    ``enough`` says of a fingerprint that nobody else is looked for: that farm alone is returned, as soon as it answers.
     """
+    claims = []
+    # Who looks for one farm does not go because another was faster.
+    others = _OTHERS_TIME if enough is None else seconds
     try:
-        claims = _listen(networks_of(named), seconds)
+        with contextlib.closing(_claims(networks_of(named), seconds, others)) as coming:
+            for claim in coming:
+                if enough is None or not enough(claim.fingerprint):
+                    claims.append(claim)
+                elif (found := _ask(claim)) is not None:
+                    return [found]
     except (OSError, RuntimeError):
         return []
     if not claims:
@@ -65,19 +140,25 @@ def look_nearby(named: Sequence[str] = (), *, seconds: float = LOOK_TIME) -> lis
         return sorted(found for found in threads.map(_ask, claims) if found is not None)
 
 
-def _listen(networks: Sequence[str], seconds: float) -> list[tuple[str, list[Address], str]]:
-    """Return what is claimed: name, addresses, fingerprint."""
-    from zeroconf import IPVersion, ServiceBrowser, ServiceListener, Zeroconf
+class _Claim(NamedTuple):
+    """What somebody says of itself."""
+
+    name: str
+    addresses: list[Address]
+    fingerprint: str
+
+
+def _claims(networks: Sequence[str], seconds: float, others: float) -> Generator[_Claim, None, None]:
+    """Yield what is claimed on these networks, as it comes; ``others`` seconds after one there is time for the next."""
+    from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
 
     if not networks:
-        return []
-    names: list[str] = []
-    first = threading.Event()
+        return
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Listener(ServiceListener):
         def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-            names.append(name)
-            first.set()
+            names.put(name)
 
         def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
             pass
@@ -85,27 +166,33 @@ def _listen(networks: Sequence[str], seconds: float) -> list[tuple[str, list[Add
         def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
             pass
 
-    zeroconf = Zeroconf(interfaces=list(networks), ip_version=IPVersion.V4Only)
-    end = time.monotonic() + seconds
+    zeroconf = open_zeroconf(networks)
+    end = until = time.monotonic() + seconds
+    seen: set[str] = set()
     try:
         browser = ServiceBrowser(zeroconf, SERVICE, Listener())
-        if first.wait(seconds):
-            # Others answer at about the same time.
-            time.sleep(min(0.5, max(0.0, end - time.monotonic())))
-        browser.cancel()
-        claims = []
-        for name in list(dict.fromkeys(names))[:_MOST]:
-            info = zeroconf.get_service_info(SERVICE, name, timeout=int(1000 * seconds))
-            if info is not None and info.port:
+        try:
+            while len(seen) < _MOST:
+                try:
+                    name = names.get(timeout=max(0.0, until - time.monotonic()))
+                except queue.Empty:
+                    break
+                left = max(_LEAST_TIME, end - time.monotonic())
+                info = None if name in seen else zeroconf.get_service_info(SERVICE, name, timeout=int(1000 * left))
+                seen.add(name)
+                if info is None or not info.port:
+                    continue
+                until = min(end, time.monotonic() + others)
                 told = (info.decoded_properties.get("fingerprint") or "").lower()
-                addresses = [Address(host, info.port) for host in info.parsed_addresses()]
-                claims.append((name.removesuffix("." + SERVICE), addresses, told))
-        return claims
+                addresses = [Address(host, info.port) for host in info.parsed_scoped_addresses()]
+                yield _Claim(name.removesuffix("." + SERVICE), addresses, told)
+        finally:
+            browser.cancel()
     finally:
         zeroconf.close()
 
 
-def _ask(claim: tuple[str, list[Address], str]) -> Nearby | None:
+def _ask(claim: _Claim) -> Nearby | None:
     """Return the server of a claim if it answers and shows the authority it claims."""
     name, addresses, told = claim
     for address in addresses:

@@ -12,12 +12,21 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from afcore.config import Config
-from afnet.client.nearby import SERVICE, networks_of
+from afnet.client.nearby import SERVICE, addresses_of, networks_of, open_zeroconf
 from afnet.client.servers import Address
 
-__all__ = ["Announcer"]
+__all__ = ["Announcer", "announced"]
 
 _log = logging.getLogger(__name__)
+
+
+def announced(hosts: Sequence[str], named: Sequence[str]) -> list[str]:
+    """Return the addresses by which a server is called that listens at ``hosts``: each family's any is all of it."""
+    real = {host for host in hosts if host not in ("0.0.0.0", "::")}
+    for any_address, mark in (("0.0.0.0", "."), ("::", ":")):
+        if any_address in hosts:
+            real |= {one for one in addresses_of(named) if mark in one}
+    return sorted(host.partition("%")[0] for host in real)
 
 
 class Announcer:
@@ -54,18 +63,16 @@ class Announcer:
 
     def _announce(self, listen: Sequence[Address]) -> None:
         from zeroconf import Error as ZeroconfError
-        from zeroconf import IPVersion, ServiceInfo, Zeroconf
+        from zeroconf import ServiceInfo
 
         try:
-            networks = networks_of(self._named)
-            hosts = {address.host for address in listen}
-            addresses = sorted(networks) if hosts & {"0.0.0.0", "::"} else sorted(hosts)
+            addresses = announced([each.host for each in listen if each.port == listen[0].port], self._named)
             here = socket.gethostname().partition(".")[0]
             info = ServiceInfo(
                 SERVICE, f"{here}:{listen[0].port}.{SERVICE}", port=listen[0].port, parsed_addresses=addresses,
                 properties={"fingerprint": self._fingerprint}, server=f"{here}.local.",
             )  # fmt: skip
-            zeroconf = Zeroconf(interfaces=networks, ip_version=IPVersion.V4Only)
+            zeroconf = open_zeroconf(networks_of(self._named))
         except (OSError, ValueError, RuntimeError, ZeroconfError) as error:
             _log.warning("this server is not announced on its networks: %s", error)
             return

@@ -8,7 +8,6 @@ Rules of this file:
 
 import asyncio
 import contextlib
-import logging
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from afcore.model.farm import Farm
 from afcore.states import Role
 from afcore.store.base import Store
 from afnet.registry import OPERATIONS
+from afnet.server.aside import do_aside
 from afnet.server.changes import find_changes
 from afnet.server.pastchild import read_message, write_message
 from afnet.server.pastview import moment_words
@@ -32,8 +32,6 @@ from afnet.server.requests import without_system
 from afnet.server.runner import Answer
 
 __all__ = ["Past"]
-
-_log = logging.getLogger(__name__)
 
 _LONGEST = 60.0
 """Seconds that one question may take."""
@@ -121,7 +119,7 @@ class Past:
             self._ask(asked, answer)
             return
         work = find_changes(self._store, bound, render=id, everything=everything)
-        self._settled(lambda: self._in_thread(answer, self._loop.run_in_executor(None, work)))
+        self._settled(lambda: do_aside(self._loop, work, answer, what="past.changes"))
 
     def _not_in_future(self, at: float) -> None:
         now = self._now()
@@ -151,7 +149,7 @@ class Past:
             return self._converse(question, defaults)
 
         def begin() -> None:
-            self._in_thread(done, self._loop.run_in_executor(self._threads, work))
+            do_aside(self._loop, work, done, what=question["name"] or "past.span", threads=self._threads)
 
         def done(reply: Any, error: AfError | None) -> None:
             self._waiting -= 1
@@ -163,22 +161,6 @@ class Past:
             answer(reply, error)
 
         self._settled(begin)
-
-    def _in_thread(self, answer: Answer, future: "asyncio.Future[Any]") -> None:
-        def finish(done: "asyncio.Future[Any]") -> None:
-            if done.cancelled():
-                answer(None, Unavailable("The server is stopping.", hint="Try again when it is back."))
-                return
-            error = done.exception()
-            if error is None:
-                answer(done.result(), None)
-            elif isinstance(error, AfError):
-                answer(None, error)
-            else:
-                _log.error("a question about the past failed", exc_info=error)
-                answer(None, Rejected("The server could not look into the past.", hint="See its log.", code="bug"))
-
-        future.add_done_callback(finish)
 
     def _converse(self, question: dict[str, Any], defaults: Defaults) -> Any:
         """In the thread: ask the child, which is started when there is none."""

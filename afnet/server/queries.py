@@ -7,17 +7,17 @@ Rules of this file:
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from afcore.errors import AfError, NotFound, Rejected, Unavailable
+from afcore.errors import NotFound, Rejected
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.states import TaskState
 from afcore.store.base import RunQuery, Store
 from afcore.systemcommand import SYSTEM_JOB
+from afnet.server.aside import do_aside
 from afnet.server.audit import Audit
 from afnet.server.auditing import check_chain, find_acts, show_act
 from afnet.server.coming import ComingLogs
@@ -28,8 +28,6 @@ from afnet.server.systemlog import failures
 from afnet.server.weight import weigh_jobs
 
 __all__ = ["Queries", "as_builtins"]
-
-_log = logging.getLogger(__name__)
 
 _KEPT = frozenset({"history.runs", "audit.list", "audit.show", "audit.verify"})
 """Queries that read the database instead of the farm."""
@@ -111,8 +109,7 @@ class Queries(FarmQueries):
         except Rejected as error:
             answer(None, error)
             return
-        future = self._loop.run_in_executor(self._threads.get(name), work)
-        future.add_done_callback(lambda done: _finish(done, name, answer))
+        do_aside(self._loop, work, answer, what=name, threads=self._threads.get(name))
 
     # Jobs
 
@@ -197,8 +194,7 @@ class Queries(FarmQueries):
         except Rejected as error:
             answer(None, error)
             return
-        future = self._loop.run_in_executor(None, work)
-        future.add_done_callback(lambda done: _finish(done, "task.log", answer))
+        do_aside(self._loop, work, answer, what="task.log")
 
     # The rest
 
@@ -223,19 +219,3 @@ class Queries(FarmQueries):
             return {"rows": as_builtins(page.rows), "next": page.next}
 
         return read
-
-
-def _finish(done: "asyncio.Future[Any]", name: str, answer: Answer) -> None:
-    if done.cancelled():
-        answer(None, Unavailable("The server is stopping.", hint="Try again when it is back."))
-        return
-    error = done.exception()
-    if error is None:
-        answer(done.result(), None)
-    elif isinstance(error, AfError):
-        answer(None, error)
-    elif isinstance(error, OSError):
-        answer(None, Unavailable(f"The server could not read what {name} needs: {error}.", hint="See its disk."))
-    else:
-        _log.error("%s failed", name, exc_info=error)
-        answer(None, Rejected(f"The server made a mistake in {name}.", hint="Its log says more.", code="bug"))

@@ -25,6 +25,7 @@ from afcore.store.statistics.questions import answer as ask
 from afcore.store.statistics.removing import remove
 from afcore.store.statistics.target import Target, drivers, parse_address
 from afcore.store.statistics.tending import check_database, check_zone, empty, update_tables, zone_of
+from afnet.server.aside import do_aside
 from afnet.server.board import Board
 from afnet.server.nowfeed import NowFeed
 from afnet.server.runner import Answer
@@ -176,7 +177,7 @@ class Statistics:
 
     def _check(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         target, _ = self._known()
-        self._in_thread(lambda: check_database(target), answer)
+        do_aside(self._loop, lambda: check_database(target), answer, what="statistics.check")
 
     def _reset(self, bound: dict[str, Any], principal: Principal, answer: Answer) -> None:
         target, _ = self._known()
@@ -264,21 +265,6 @@ class Statistics:
 
     def _answered(self) -> None:
         self._waiting -= 1
-
-    def _in_thread(self, work: Callable[[], Any], answer: Answer) -> None:
-        """Do something that only reads, in a thread of its own."""
-
-        def finish(done: "asyncio.Future[Any]") -> None:
-            error = done.exception()
-            if error is None:
-                answer(done.result(), None)
-            elif isinstance(error, AfError):
-                answer(None, error)
-            else:
-                _log.error("a question to the statistics broke", exc_info=error)
-                answer(None, StoreError(f"the question broke: {error}", hint="its traceback is in the server's log"))
-
-        self._loop.run_in_executor(None, work).add_done_callback(finish)
 
     def _between(self, work: Callable[[], Any], action: str, what: str, principal: Principal, answer: Answer) -> None:
         """Change tables in the follower's thread, between two transactions of its own; the audit keeps who did it."""
