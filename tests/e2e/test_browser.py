@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import urllib.parse
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.processes import FarmProcess
+from tests.e2e.processes import ROOT, FarmProcess
 
 pytestmark = [pytest.mark.e2e]
 
@@ -112,6 +113,13 @@ def test_a_page_of_a_stranger_is_no_classic_client(farm: FarmProcess, header: st
             said = (start, header.encode(), len(body), len(body), body)
             one.sendall(b"%s\r\n%s\r\nAFANASY: %d\r\nContent-Length: %d\r\n\r\n%s" % said)
             assert one.recv(65536).startswith(b"HTTP/1.1 403")
+
+
+def test_the_dashboard_asks_for_what_the_server_tells(farm: FarmProcess) -> None:
+    told = set(re.findall(r"^# TYPE (\w+)", ask(farm, "GET", "/metrics")[2].decode(), re.MULTILINE))
+    panels = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text(encoding="utf-8"))["panels"]
+    asked = {name for each in panels for one in each["targets"] for name in re.findall(r"afwatch_\w+", one["expr"])}
+    assert len(asked) > 10 and {name.removesuffix("_bucket") for name in asked} <= told
 
 
 def test_no_path_of_a_request_reaches_the_disk(farm: FarmProcess) -> None:
