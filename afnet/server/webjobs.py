@@ -35,6 +35,7 @@ _LOG_END = 65_536
 _LIVE_END = 16_384
 """Bytes of a running task's output that a page shows: they are sent again when there is more."""
 _RUNS = 10
+_LINES = 15
 _JOB = "/job/{job:[0-9]{1,9}}"
 _TASK = _JOB + "/block/{block:[0-9]{1,9}}/task/{task:[0-9]{1,9}}"
 
@@ -122,6 +123,8 @@ class _Jobs:
         row = self._row(int(request.match_info["job"]), principal)
         found = await self._or_nothing("job.thumbnails", {"ids": [row.id]}, principal)
         pictures = [] if isinstance(found, str) else [each["id"] for each in found["rows"]]
+        told = await self._or_nothing("job.log", {"job": row.id, "limit": _LINES}, principal)
+        log = [] if isinstance(told, str) else told["rows"]
         tasks = self._tasks(row, request)
         live = address(
             "",
@@ -132,8 +135,8 @@ class _Jobs:
             after=tasks.after if tasks.after >= 0 else "",
         ).removeprefix("?")
         text = pages_of_job.job_page(
-            self._pages.frame(request, principal), row, tasks, self._failed(row), pictures, self._pages.now(),
-            ask=request.query.get("ask", ""), live=live,
+            self._pages.frame(request, principal), row, tasks, self._failed(row), pictures, log,
+            self._pages.now(), ask=request.query.get("ask", ""), live=live,
         )  # fmt: skip
         return self._pages.answer(text)
 

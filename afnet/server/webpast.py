@@ -24,6 +24,7 @@ def add_past(app: web.Application, pages: WebPages) -> None:
     async def past(request: web.Request, principal: Principal) -> web.Response:
         now = pages.now()
         text = request.query.get("at", "").strip()[:60]
+        whole = request.query.get("all", "") == "1"
         if text:
             at = min(parse_instant(text, now=now).at, now)
         else:
@@ -35,11 +36,11 @@ def add_past(app: web.Application, pages: WebPages) -> None:
             pages.ask("past.show", given, principal), pages.ask("past.show", hosts, principal)
         )
         try:
-            asked = {"since": at - _BEFORE, "until": at, "limit": _CHANGES}
+            asked = {"since": at - _BEFORE, "until": at, "limit": _CHANGES, "all": whole}
             changes = (await pages.ask("past.changes", asked, principal))["rows"]
         except AfError:
             changes = []
         frame = pages.frame(request, principal)
-        return pages.answer(past_page(frame, at, text or "10min", jobs, renders, changes, now))
+        return pages.answer(past_page(frame, at, text or "10min", jobs, renders, changes, now, whole=whole))
 
     app.router.add_get("/past", pages.page(past))

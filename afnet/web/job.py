@@ -42,8 +42,9 @@ def reason_of(frame: Frame, user: str) -> str:
 
 
 def job_page(frame: Frame, row: JobRow, tasks: TaskPage, failed: Sequence[tuple[int, TaskRow]], pictures: Sequence[str],
-             now: float, *, ask: str, live: str) -> str:  # fmt: skip
-    """Return a job's page; ``failed`` are a few failed tasks with their blocks, ``ask`` what is to be confirmed."""
+             log: Sequence[Mapping[str, Any]], now: float, *, ask: str, live: str) -> str:  # fmt: skip
+    """Return a job's page; ``failed`` are a few failed tasks with their blocks, ``log`` are lines of its log, oldest
+    first, ``ask`` is what is to be confirmed."""
     parts = job_parts(frame, row, tasks, failed, now)
     return page(
         frame, row.name,
@@ -51,6 +52,7 @@ def job_page(frame: Frame, row: JobRow, tasks: TaskPage, failed: Sequence[tuple[
         parts["job"],
         _pictures(pictures),
         parts["tasks"],
+        _happened(log, now),
         place="mine" if row.user == frame.name else "jobs", live=live,
     )  # fmt: skip
 
@@ -216,6 +218,20 @@ def _pictures(pictures: Sequence[str]) -> Markup:
     shots = [el("a", el("img", src=f"/api/files/{id}", alt="Picture of a finished task", loading="lazy"),
                 href=f"/api/files/{id}") for id in pictures]  # fmt: skip
     return card("Pictures", el("div", shots, class_="shots"))
+
+
+def _happened(log: Sequence[Mapping[str, Any]], now: float) -> Markup:
+    """Return what was done to a job and became of it, the newest first."""
+    if not log:
+        return EMPTY
+    lines = [
+        el("tr", el("td", when(line["at"], now)), el("td", line["who"]), el("td", line["what"]))
+        for line in reversed(log)
+    ]  # fmt: skip
+    head = el("tr", [el("th", title, scope="col") for title in ("When", "Who", "What")])
+    table = el("table", el("thead", head), el("tbody", lines))
+    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="What happened")
+    return card("What happened", inner)
 
 
 def _render_link(name: str) -> Markup:

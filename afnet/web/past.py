@@ -27,9 +27,10 @@ def render_of(row: Mapping[str, Any]) -> RenderRow:
 
 def past_page(
     frame: Frame, at: float, text: str, jobs: Mapping[str, Any], renders: Mapping[str, Any],
-    changes: Sequence[Mapping[str, Any]], now: float,
+    changes: Sequence[Mapping[str, Any]], now: float, *, whole: bool,
 ) -> str:  # fmt: skip
-    """Return the farm as it was at an instant; the answers are those of ``past.show`` and ``past.changes``."""
+    """Return the farm as it was at an instant; the answers are those of ``past.show`` and ``past.changes``: with
+    ``whole`` these have what the farm did by itself, too."""
     look, kept = frame.look, jobs["past"]
     since, until = kept["since"], max(kept["until"], at)
     rows = [job_of(row) for row in jobs["rows"]]
@@ -58,6 +59,10 @@ def past_page(
         el("a", word, href=address("/past", at=int(at + step)), class_="chip")
         for step, word in _STEPS if since <= at + step <= now
     ]  # fmt: skip
+    other = el(
+        "a", "Only people's changes" if whole else "What the farm did, too", class_="link",
+        href=address("/past", at=text, all="" if whole else "1") + "#changes",
+    )  # fmt: skip
     note = el("p", "The past is kept since ", when(since, now), f", at most {kept['keep_days']:g} days.", class_="note")
     return page(
         frame, "As it was",
@@ -69,7 +74,8 @@ def past_page(
         card("Renders", el("ul", [render_cell(look, host) for host in hosts], class_="grid")
              if hosts else empty(frame, "render", "There were no renders."),
              beside=render_counts(look, states) if hosts else None),
-        card("Who changed what in the hour before", _changes(changes, now)),
+        card("What happened in the hour before" if whole else "Who changed what in the hour before",
+             _changes(changes, now), beside=other, id="changes"),
         place="now",
     )  # fmt: skip
 

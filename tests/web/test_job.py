@@ -62,6 +62,7 @@ def test_pause_start_and_priority(chromium: Browser, farm: FarmProcess, broken: 
         page.get_by_role("button", name="Change").click()
         page.wait_for_url("**?said=done")
         expect(page.get_by_label("Priority")).to_have_value("77")
+        expect(page.get_by_role("region", name="What happened")).to_contain_text("priority from 99 to 77")
     assert farm.job(broken)["priority"] == 77
 
 
