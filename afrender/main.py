@@ -275,7 +275,10 @@ async def _run(options: Options, folder: AgentFolder) -> tuple[int, str]:
         clear_task_folders(str(folder.path))
         folder.remove_stray_logs({os.path.basename(path) for path in loop.log_paths})
         user = host.identity().user
-        hello = Hello(versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname())
+        hello = Hello(
+            versions=[], program="afrender", kind="agent", user=user, host=socket.gethostname(),
+            tasks_as="others" if accounts else "self",
+        )  # fmt: skip
         link = _link(options, hello, loop, Credential(folder.path))
         loop.link = link
         # A render node has nobody at it: without rules it neither listens for a tray nor follows its own row.

@@ -293,6 +293,7 @@ class FarmServer:
             recognise_node=self.secured.nodes.recognise,
             foreign=frozenset(config["foreign_addresses"]),
         )
+        self.secured.nodes.connected = self.door.peers.nodes
 
     # Life
 

@@ -33,6 +33,7 @@ from afnet.server.posture import (
     look_at_tasks,
     look_at_versions,
 )
+from afnet.server.postureagents import look_at_agents, look_at_nodes
 
 __all__ = ["doctor_main", "examine"]
 
@@ -48,7 +49,7 @@ def examine(config: Config, *, version: str) -> list[Finding]:
     many = has_authority(data)
     listen = listen_addresses(config)
     now = Clock().now()
-    server, status = _ask(listen, data, many)
+    server, status = _ask(listen, data, many, version=version, now=now)
     running = status is not None
     if status is not None:
         listen = [parse_address(text) for text in status["addresses"]]
@@ -100,7 +101,9 @@ def _agents() -> Iterator[tuple[str, int, str]]:
 # The running server
 
 
-def _ask(listen: Sequence[Address], data: Path, many: bool) -> tuple[list[Finding], dict[str, Any] | None]:
+def _ask(
+    listen: Sequence[Address], data: Path, many: bool, *, version: str, now: float
+) -> tuple[list[Finding], dict[str, Any] | None]:
     """Ask the server that runs on this data; return what it says of itself, and its status if it answers."""
     from afnet.client.blocking import BlockingClient
 
@@ -115,7 +118,9 @@ def _ask(listen: Sequence[Address], data: Path, many: bool) -> tuple[list[Findin
                 other = f"what answers at {address} is another farm's server; its data is in {status['data']}"
                 return [Finding("note", "server", other, "name its folder with --data to look at that one")], None
             found = list(_of_status(status))
-            found += _of_people(client.request("account.list")["rows"], client.request("node.list")["rows"], many)
+            found += _of_people(client.request("account.list")["rows"], many)
+            found += look_at_agents(client.request("render.list")["rows"], version=version)
+            found += look_at_nodes(client.request("node.list")["rows"], now=now)
             found += _of_statistics(client.request("statistics.lag"))
             return found, status
     except AfError as error:
@@ -150,16 +155,12 @@ def _of_statistics(lag: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("ok", "statistics", said)
 
 
-def _of_people(accounts: list[dict[str, Any]], nodes: list[dict[str, Any]], many: bool) -> Iterator[Finding]:
+def _of_people(accounts: list[dict[str, Any]], many: bool) -> Iterator[Finding]:
     gods = [str(row["name"]) for row in accounts if str(row["role"]).lower() == "god"]
     if many and not gods:
         yield Finding("weak", "server", "no account is an administrator", "`afcmd account add NAME --role god`")
     elif accounts:
         yield Finding("ok", "server", f"accounts: {len(accounts)}; administrators: {', '.join(gods) or 'none'}")
-    waiting = sorted(str(row["name"]) for row in nodes if row["state"] == "waits")
-    if waiting:
-        hint = "compare the keys in `afcmd node list`, then `afcmd node approve NAME` or `afcmd node revoke NAME`"
-        yield Finding("note", "server", f"agents wait to be approved: {', '.join(waiting)}", hint)
 
 
 # The report

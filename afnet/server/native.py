@@ -326,6 +326,10 @@ class NativePeers:
     def __len__(self) -> int:
         return len(self._peers)
 
+    def nodes(self) -> dict[str, Hello]:
+        """Return what the nodes said first that are connected now, by name."""
+        return {peer.node: peer.hello for peer in self._peers if peer.node and peer.session.hello is not None}
+
     def new_peer(self, principal: Principal | Refused, origin: str = "", node: str = "") -> ServerPeer:
         """Return the receiver for a connection that is about to open; Refused is said in answer to its Hello.
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from afcore.envelope import Principal
 from afcore.errors import Conflict, LimitReached, NotAllowed, NotFound
 from afcore.states import Role
 from afcore.store.ledger import KeptRow
+from afnet.wire.messages import Hello
 
 __all__ = ["CODE_HOURS", "Code", "Node", "Nodes", "Waiting", "node_token"]
 
@@ -97,6 +98,8 @@ class Nodes:
         """Keys of agents that were sent away, the oldest first; forgotten with the server's process."""
         self.on_ended: Callable[[Callable[[str, str], bool], str], None] | None = None
         """Told with a test of (name, token) and a sentence when a node's right ends."""
+        self.connected: Callable[[], Mapping[str, Hello]] = dict
+        """Returns what the nodes said first that are connected now, by name."""
         for row in kept:
             if row.body is None:
                 continue
@@ -260,18 +263,20 @@ class Nodes:
 
     def rows(self, state: str = "") -> list[dict[str, Any]]:
         """Return every node and who waits, for people to read; or those in one state."""
-        now = self._now()
+        now, connected = self._now(), self.connected()
         found = [
             {
                 "name": each.name, "state": _state(each, now), "address": each.address,
-                "since": each.revoked or each.paired, "by": each.by, "key": each.fingerprint,
+                "since": each.revoked or each.paired, "by": each.by, "key": each.fingerprint, "expires": each.expires,
+                "connected": each.name in connected,
+                "tasks_as": connected[each.name].tasks_as if each.name in connected else "",
             }
             for each in self._nodes.values()
         ]  # fmt: skip
         found += [
             {
                 "name": each.name, "state": "waits", "address": each.address, "since": each.since, "by": "",
-                "key": each.key,
+                "key": each.key, "expires": 0.0, "connected": False, "tasks_as": "",
             }
             for each in self._waiting.values()
         ]  # fmt: skip

@@ -71,6 +71,9 @@ class Hello(_Message, tag=1, frozen=True):
     host: str = ""
     token: str = ""
     """What the sender shows to be recognised: a token, or the secret of the machine; empty for nothing."""
+    tasks_as: str = ""
+    """As whom an agent starts tasks: ``self`` for the user that it is itself, ``others`` for users of their own; empty
+    from who does not say it."""
 
     def __repr__(self) -> str:
         return f"Hello({self.program!r}, {self.kind!r}, user={self.user!r}, host={self.host!r})"

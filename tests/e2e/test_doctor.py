@@ -107,12 +107,18 @@ def test_a_running_farm_of_many_machines_is_asked(new_farm: NewFarm) -> None:
     many = ManyMachines(new_farm())
     many.start()
     farm = many.farm
+    many.pair("r1")
     farm.start_agent("r5", "--server", str(many.away), "--announce")
-    wait_for(lambda: farm.ask("node.list")["rows"], what="the agent to announce itself")
+    wait_for(lambda: len(farm.ask("node.list")["rows"]) == 2, what="the agent to announce itself", seconds=60)
+    code, text = doctor(farm)
+    assert code == 1 and "agents wait to be approved: r5" in text
     found = findings(farm)
     assert f"listens at {many.away}" in said(found, "addresses")
     assert "administrators: boss" in said(found, "server")
-    assert "wait to be approved: r5" in said(found, "server")
+    agents = said(found, "agents")
+    assert "of the server's version: 1" in agents and "paired nodes: 1, connected: 1" in agents
+    # The agent has told it of itself, wherever it is.
+    assert "weak: tasks share the user of their agent" in agents and "own tasks: r1 (run_as" in agents
     assert "counts until" in said(found, "keys")
     # Where agent and tasks share a user, a farm of many machines is told to do something about it.
     assert "weak: tasks of the agent r5" in said(found, "tasks") and "run_as" in said(found, "tasks")

@@ -103,7 +103,8 @@ def test_a_server_that_chooses_a_version_nobody_offered_is_left() -> None:
 
 def test_fields_that_a_newer_peer_adds_are_left_out() -> None:
     wire = Wire()
-    newer_hello = [1, [1, 2], "afcmd", "client", ["files", "telepathy"], "me", "here", "a new field", {"and": "more"}]
+    known = [1, [1, 2], "afcmd", "client", ["files", "telepathy"], "me", "here", "token", "self"]
+    newer_hello = [*known, "a new field", {"and": "more"}]
     [hello] = wire.server.receive(msgspec.msgpack.encode([newer_hello]), 0.0)
     assert isinstance(hello, Hello) and hello.user == "me"
     assert wire.server.capabilities == {"files"}

@@ -11,6 +11,7 @@ import pytest
 from afnet.client.servers import Address
 from afnet.server import posture
 from afnet.server.authority import Authority, authority_folder, make_authority
+from afnet.server.postureagents import look_at_agents, look_at_nodes
 
 NOW = 1_800_000_000.0
 YEAR = 365 * 86400.0
@@ -52,3 +53,34 @@ def test_addresses_of_the_internet_are_weak() -> None:
     listen = [Address("127.0.0.1", 1), Address("192.168.1.5", 1), Address("8.8.8.8", 1), Address("farm.example", 1)]
     found = list(posture.look_at_addresses(listen, running=True, authority=True))
     assert levels(found) == ["ok", "ok", "ok", "weak", "note"]
+
+
+def test_agents_of_other_versions_are_told_with_their_names() -> None:
+    rows = [
+        {"name": f"r{number}", "engine": engine, "words": words}
+        for number, (engine, words) in enumerate(
+            [("afwatch 1.2.0", ["online"]), ("afwatch 1.10.0", ["busy"]), ("afwatch 1.1.9", ["online"]),
+             ("afwatch 1.0.0", ["offline"]), ("afwatch development", ["online"]), ("3.4.1", ["online"])]
+        )
+    ]  # fmt: skip
+    found = list(look_at_agents(rows, version="1.2.0"))
+    assert [(one.level, one.sentence.rpartition(": ")[2]) for one in found] == [
+        ("weak", "r2"), ("note", "r1"), ("ok", "1"),
+    ]  # fmt: skip
+
+
+def test_nodes_whose_certificates_end_and_whose_tasks_share_their_user_are_told() -> None:
+    def node(name: str, state: str = "paired", days: float = 1000, tasks_as: str = "others") -> dict[str, object]:
+        told = {"connected": bool(tasks_as), "tasks_as": tasks_as.strip()}
+        return {"name": name, "state": state, "expires": NOW + days * 86400, **told}
+
+    rows = [
+        node("a"), node("b", days=30, tasks_as=""), node("c", "expired", -1, ""), node("d", "revoked", 10, ""),
+        node("e", "waits", 0, ""), node("f", tasks_as=" "), *(node(f"s{n}", tasks_as="self") for n in range(10)),
+    ]  # fmt: skip
+    found = {(one.level, one.sentence.rpartition(": ")[2]) for one in look_at_nodes(rows, now=NOW)}
+    assert found == {
+        ("weak", "c"), ("weak", "b"), ("weak", "s0, s1, s2, s3, s4, s5, s6, s7 and 2 more"), ("note", "f"),
+        ("ok", "1"), ("ok", "12"), ("note", "e"),
+    }  # fmt: skip
+    assert list(look_at_nodes([], now=NOW)) == []
