@@ -112,6 +112,7 @@ class Session:
                     user=hello.user,
                     host=hello.host,
                     token=hello.token,
+                    tasks_as=hello.tasks_as,
                 )
             )
             self._tell(now, f"said hello as {kind} {hello.program}, versions {list(self._versions)}")
