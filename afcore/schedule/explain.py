@@ -51,7 +51,8 @@ class Obstacle(NamedTuple):
     """Whose limit, mask, need or state it is."""
     render: Render | None = None
     name: str = ""
-    """The ticket or service it is about; of a render that is kept, for which job and how many seconds longer."""
+    """The ticket or service it is about; of a render that is kept, for which job and block and how many seconds
+    longer."""
     until: float = 0.0
     """When it goes by itself (unix seconds); 0 when nobody knows."""
 
@@ -194,7 +195,7 @@ class Explainer:
         if self._scheduler.reserved.reason(job, block, render.id, self._at):
             claim = self._scheduler.reserved.by_render[render.id]
             spare = max(0, int(_SPARE * (claim.until - self._at)))
-            yield Obstacle(Reason.RESERVED, render, render, f"{claim.job} {spare}", claim.until)
+            yield Obstacle(Reason.RESERVED, render, render, f"{claim.job} {claim.block} {spare}", claim.until)
         if job.maintenance and block.spec.task_name(task) != render.name:
             yield Obstacle(Reason.NOT_NAMED, job, render)
         if block.task_error_hosts and task_avoids(self._farm, job, block, task, render):

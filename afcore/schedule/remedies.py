@@ -79,11 +79,10 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
     if reason in (Reason.AVOIDED_BY_BLOCK, Reason.AVOIDED_BY_TASK):
         return _avoided(farm, reason, job, block)
     if reason is Reason.RESERVED:
-        kept_for, spare = map(int, obstacle.name.split())
+        kept_for, its_block, spare = map(int, obstacle.name.split())
         if spare:
             found.append(Remedy(of_block, {"task_max_run_time": spare}))
-        if kept_for != job.id:
-            found.append(Remedy(("hold", kept_for, 0), {"hold": True}))
+        found.append(Remedy(("hold", kept_for, its_block), {"hold": True}))
         return found
     if reason in NEUTRAL:
         found.append(Remedy(scope_of(thing), _neutral(obstacle)))

@@ -156,6 +156,9 @@ class Scheduler:
         changed = self.renders.note(event)
         if changed:
             self._forget(changed)
+            if changed in self.reserved.by_render or (changed == EVERY and self.reserved.claims):
+                # Without it what is kept may be too little for ever, and the rest is for others then.
+                self._again = True
         if kind is RunStarted:
             job = self._farm.jobs[event.job]  # type: ignore[union-attr]
             self.rates.started(job, at)

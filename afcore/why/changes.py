@@ -33,7 +33,8 @@ def change_of(farm: Farm, scope: Scope, parameters: dict[str, Any], *, task: int
     if kind == "errors":
         return Change("job.reset-error-hosts", {"job": id, "blocks": [index]}, commands.ResetErrorHosts(id, [index]))
     if kind == "hold":
-        return Change("job.pause", {"ids": [id]}, commands.PauseJobs([id]))
+        held = commands.ChangeTasks(id, "suspend", [index])
+        return Change("job.suspend", {"job": id, "blocks": [index]}, held)
     if kind == "job":
         if parameters == {"offline": False}:
             return Change("job.start", {"ids": [id]}, commands.StartJobs([id]))

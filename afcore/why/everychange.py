@@ -6,7 +6,7 @@ Rules of this file:
 - The mildest first: what is asked for, what may be used, then what takes from others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from afcore import commands
@@ -48,9 +48,12 @@ _UNBOUND_JOB = {
 _MUCH = 1_000_000
 
 
-def every_change(farm: Farm, job: Job, block: Block, task: int, *, places: bool) -> Iterator[tuple[Change, str]]:
+def every_change(
+    farm: Farm, job: Job, block: Block, task: int, *, places: bool, kept_for: Collection[tuple[int, int]] = ()
+) -> Iterator[tuple[Change, str]]:
     """Yield every change worth a try, each with what to know about it.
 
+    ``kept_for``: the jobs and blocks for which renders are kept.
     Without ``places`` renders and pools are left as they are: no render could help while something else holds the task.
     """
     yield from ((change_of(farm, (kind, job.id, block.index), {}, task=task), "") for kind in _TASK)
@@ -65,6 +68,10 @@ def every_change(farm: Farm, job: Job, block: Block, task: int, *, places: bool)
         yield from _places(farm, job, block)
         yield from _render_moves(farm)
     yield from _job_moves(farm, job)
+    for id, index in sorted(kept_for):
+        if (id, index) != (job.id, block.index):
+            held = commands.ChangeTasks(id, "suspend", [index])
+            yield Change("job.suspend", {"job": id, "blocks": [index]}, held), "it holds what the renders are kept for"
     yield from _takes(farm, job, block, task)
 
 

@@ -192,9 +192,7 @@ class Plans:
             return box.starts(key).started
         return False
 
-    def _proposal(
-        self, way: _Way, when: str, changes: list[Change], raised: list[Change], ends: list[Run]
-    ) -> Proposal:
+    def _proposal(self, way: _Way, when: str, changes: list[Change], raised: list[Change], ends: list[Run]) -> Proposal:
         farm, name = self._trials.farm, way.render.name
         cost = way.cost + len(raised)
         if when == "next":

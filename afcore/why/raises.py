@@ -34,6 +34,8 @@ def raise_to_front(box: Sandbox, at: float, task: tuple[int, int, int], render: 
     """
     made: dict[Any, Change] = {}
     for _ in range(_MOST_ROUNDS):
+        # What is kept for a block that may start nothing more is free, as it will be in the solver's next pass.
+        box.scheduler.reserved.settle(at)
         box.scheduler.rank_now()
         step = _Look(box, at, task, render).step()
         if step is None:

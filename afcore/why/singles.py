@@ -66,7 +66,8 @@ class Singles:
         trials = self._trials
         farm = trials.farm
         ready, renders = list(trials.scheduler.offers.ready), set(farm.renders)
-        for change, text in every_change(farm, trials.job, trials.block, trials.task, places=places):
+        kept_for = trials.scheduler.reserved.claims
+        for change, text in every_change(farm, trials.job, trials.block, trials.task, places=places, kept_for=kept_for):
             trial = trials.attempt(change, [*ready, *farm.jobs], renders)
             if trial is not None and trial.started and trial.run is not None:
                 return [Proposal([change], "now", text, LAST_RESORT, farm.renders[trial.run.render].name)]

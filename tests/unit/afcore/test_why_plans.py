@@ -247,7 +247,7 @@ def test_without_limits_the_time_is_said_to_be_an_estimate(farm: FarmPlay) -> No
     assert any("an estimate" in line for line in why_lines(answer))
 
 
-@pytest.mark.parametrize(("limit", "offered"), [(500, "block.set"), (0, "job.pause")])
+@pytest.mark.parametrize(("limit", "offered"), [(500, "block.set"), (0, "job.suspend")])
 def test_a_task_that_waits_behind_a_reservation_is_offered_a_limit_or_the_others_pause(
     farm: FarmPlay, limit: int, offered: str
 ) -> None:
@@ -270,7 +270,7 @@ def test_a_task_that_waits_behind_a_reservation_is_offered_a_limit_or_the_others
     if offered == "block.set":
         assert 0 < proposal["arguments"]["parameters"]["task_max_run_time"] <= 500
     else:
-        assert proposal["arguments"] == {"ids": [4]}
+        assert proposal["arguments"] == {"job": 4, "blocks": [0]}
     make(farm, proposal)
     assert runs(mine)
 
