@@ -355,6 +355,9 @@ class Scheduler:
             return None
         single = [block for block in blocks if not block.spec.multi_host]
         if len(single) < len(blocks):
+            asked = self._start_asked(job, holders, single, entry.kind) if job.try_next else None
+            if asked is not None:
+                return asked
             several = self._start_several(job, [block for block in blocks if block.spec.multi_host])
             if several is not None or not single:
                 if several is None:
@@ -372,6 +375,29 @@ class Scheduler:
             ranking.stick(job.id)
         else:
             kind.close()
+        return None
+
+    def _start_asked(self, job: Job, holders: list[Holder], blocks: list[Block], kind: Kind) -> RunStarted | None:
+        """Start what somebody asked to be tried next, before the job's multihost blocks have renders kept for them."""
+        asked = {index for index, task in job.try_next if job.blocks[index].tasks.state[task] == TaskState.READY}
+        wanted = [block for block in blocks if block.index in asked]
+        for render in kind.best(-1) if wanted else ():
+            if job_reason(self._farm, job, render) or any(
+                holder_reason(self._farm, self.matches, holder, render) for holder in holders
+            ):
+                continue
+            started = self._try_asked(job, wanted, render)
+            if started is not None:
+                return started
+        return None
+
+    def _try_asked(self, job: Job, blocks: list[Block], render: Render) -> RunStarted | None:
+        """Start the first task on a render that is listed to be tried next and may run there."""
+        for index, task in job.try_next:
+            if job.blocks[index] in blocks and job.blocks[index].tasks.state[task] == TaskState.READY:
+                tried = self._start_in(job, job.blocks[index], render, task)
+                if isinstance(tried, RunStarted):
+                    return tried
         return None
 
     def _start_several(self, job: Job, blocks: list[Block]) -> RunStarted | None:
@@ -400,11 +426,9 @@ class Scheduler:
             reason = holder_reason(self._farm, self.matches, holder, render)
             if reason:
                 return self._refused(reason, kind, render)
-        for index, task in job.try_next:
-            if job.blocks[index] in blocks and job.blocks[index].tasks.state[task] == TaskState.READY:
-                tried = self._start_in(job, job.blocks[index], render, task)
-                if isinstance(tried, RunStarted):
-                    return tried
+        asked = self._try_asked(job, blocks, render)
+        if asked is not None:
+            return asked
         reasons = []
         for block in blocks:
             tried = self._start_in(job, block, render)

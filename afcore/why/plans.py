@@ -172,9 +172,15 @@ class Plans:
         changes = [*(found or ()), *way.fixes, *stops]
         if found is None or not changes or not box.starts(trials.key).started:
             return None
-        if (len(changes) > 1 or when == "next") and not (ends and len(renders) == 1):
-            # Somebody could start in between where more is free than what the task gets.
-            if not self._goes(trials.sandbox(jobs, renders), changes, when, ends):
+        alone = ends and len(renders) == 1 and not (found and way.fixes)
+        if (len(changes) > 1 or when == "next") and not alone:
+            # Somebody could start in between where more is free than what the task gets; and some things can only be
+            # raised when what is in the way is gone.
+            for order in ([*found, *way.fixes, *stops], [*way.fixes, *found, *stops]):
+                if self._goes(trials.sandbox(jobs, renders), order, when, ends):
+                    changes = order
+                    break
+            else:
                 return None
         return self._proposal(way, when, changes, found, ends), found
 

@@ -10,7 +10,7 @@ from copy import copy
 from typing import Any
 
 from afcore.model.copying import shallow_copy
-from afcore.model.job import Job
+from afcore.model.job import Block, Job
 from afcore.model.tree import User
 from afcore.schedule.explain import Explainer
 from afcore.schedule.limits import block_start_reason, holders_of, start_reason
@@ -25,6 +25,7 @@ __all__ = ["raise_to_front"]
 
 _MOST_ROUNDS = 8
 _HIGHEST = 255
+_FEW_RENDERS = 48
 
 
 def raise_to_front(box: Sandbox, at: float, task: tuple[int, int, int], render: int) -> list[Change] | None:
@@ -100,7 +101,11 @@ class _Look:
             taken = self._scheduler.offers.next_task(block)
             return taken is None or taken[1] == task
         for each in job.blocks:
-            if block_start_reason(each) or each.spec.multi_host:
+            if block_start_reason(each):
+                continue
+            if each.spec.multi_host:
+                if self._may_gather(job, each):
+                    return False
                 continue
             taken = self._scheduler.offers.next_task(each)
             if taken is None:
@@ -114,6 +119,15 @@ class _Look:
     def _fits(self, job: Job, block: int, task: int) -> bool:
         return self._explainer.first(job, job.blocks[block], task, self._render) is None
 
+    def _may_gather(self, job: Job, block: Block) -> bool:
+        """Say whether a multihost block may take renders, or have them kept, when its turn comes: on a small farm.
+
+        On a great one every render would have to be looked at for each of them.
+        """
+        if len(self._farm.renders) > _FEW_RENDERS or self._scheduler.offers.next_task(block) is None:
+            return False
+        return self._scheduler.reserved.could_ever(job, block) >= block.spec.multihost_min
+
     def _rivals(self) -> Iterator[tuple[Job, list[Place]]]:
         """Yield the other jobs that could start something on the render, each with the places above it."""
         for id in list(self._scheduler.offers.ready):
@@ -123,7 +137,12 @@ class _Look:
             if any(start_reason(holder) for holder in holders_of(self._farm, rival)):
                 continue
             for block in rival.blocks:
-                if block_start_reason(block) or block.spec.multi_host:
+                if block_start_reason(block):
+                    continue
+                if block.spec.multi_host:
+                    if self._may_gather(rival, block):
+                        yield rival, self._above(rival)
+                        break
                     continue
                 taken = self._scheduler.offers.next_task(block)
                 if taken is not None and self._fits(rival, block.index, taken[1]):

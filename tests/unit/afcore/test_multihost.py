@@ -142,6 +142,34 @@ def test_what_is_kept_is_given_back_when_its_holder_can_start_nothing_more(
     assert busy in farm.core.farm.runs
 
 
+def test_what_is_kept_is_given_back_when_too_few_renders_are_left_for_it(farm: FarmPlay) -> None:
+    kept = [farm.register(f"host{number}", cores=1) for number in range(3)]
+    farm.submit(job(block("small", last=1), name="before", user="ben"))
+    (busy,) = farm.solve()
+    farm.do(commands.PauseJobs([2]))
+    farm.submit(job(several(3, 3), name="big"))
+    behind = farm.submit(job(block("small", last=1), name="behind", user="cleo"))
+    assert farm.solve() == []
+    gone = next(render for render in kept if render.id != farm.core.farm.runs[busy].render)
+    farm.do(commands.DeregisterRender(gone.id, gone.session))
+    assert farm.core.wants_solve, "nothing else happens on this farm"
+    assert [key.job for key in farm.solve()] == [behind.id]
+
+
+def test_what_is_tried_next_begins_before_the_multihost_tasks_of_its_job(farm: FarmPlay) -> None:
+    for number in range(2):
+        farm.register(f"host{number}", cores=1)
+    both = farm.submit(job(several(2, 2, last=3), block("plain", last=4), block("nowhere", last=1, hosts_mask="x.*")))
+    farm.do(commands.TryNext(both.id, [2], [(0, 0)]))
+    farm.do(commands.TryNext(both.id, [1], [(3, 3)]))
+    first, *_ = farm.solve()
+    assert first[1:3] == (1, 3)
+    farm.report(first)
+    farm.run_all()
+    assert farm.states(both, 0) == "DDD", "what is tried next and may run nowhere holds nobody up"
+    assert farm.states(both, 2) == "R"
+
+
 def test_two_that_want_all_renders_do_not_wait_for_each_other(farm: FarmPlay) -> None:
     for number in range(4):
         farm.register(f"host{number}", cores=1)
