@@ -9,11 +9,12 @@ Rules of this file:
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Select, case, distinct, func, literal, or_, select, union_all
+from sqlalchemy import BigInteger, Connection, Select, case, cast, distinct, func, literal, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from afcore.errors import BadSpec, Problem
@@ -282,7 +283,7 @@ def _best(
         for period, first, last in spans
     ]
     together = union_all(*parts).subquery()
-    sums = {measure: func.sum(together.c[measure]) for measure in measures}
+    sums = {measure: _sum(together.c[measure]) for measure in measures}
     wanted = (
         select(together.c.name, *sums.values())
         .group_by(together.c.name)
@@ -318,7 +319,7 @@ def _sums_of(
                 # Half a day more than midnight's distance from the first: clocks that are changed move it less.
                 since = af_rollup.c.start - literal(weeks - _WEEK // 14)
                 week = since - since % _WEEK
-                summed = select(af_rollup.c.name, week, *map(func.sum, columns)).where(*within)
+                summed = select(af_rollup.c.name, week, *map(_sum, columns)).where(*within)
                 for id, start, *values in connection.execute(summed.group_by(af_rollup.c.name, week)):
                     yield id, weeks + int(start) + _WEEK // 2, values
             elif stepwise:
@@ -327,7 +328,7 @@ def _sums_of(
                 ):
                     yield id, start, values
             else:
-                summed = select(af_rollup.c.name, *map(func.sum, columns)).where(*within).group_by(af_rollup.c.name)
+                summed = select(af_rollup.c.name, *map(_sum, columns)).where(*within).group_by(af_rollup.c.name)
                 for id, *values in connection.execute(summed):
                     yield id, first, values
 
@@ -367,6 +368,11 @@ def _within(period: int, dimension: int, first: int, last: int, ids: Sequence[in
     return [*wanted, af_rollup.c.dimension == dimension] if ids is None else [*wanted, af_rollup.c.name.in_(ids)]
 
 
+def _sum(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a sum as a whole number: PostgreSQL's own is of a kind that takes Python long to read."""
+    return cast(func.sum(column), BigInteger)
+
+
 def _add(group: dict[Any, list[int]], key: Any, values: Iterable[Any]) -> None:
     numbers = [int(value or 0) for value in values]
     found = group.get(key)
@@ -381,6 +387,7 @@ def _names(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def _step(at: int, per: str, zone: ZoneInfo) -> int:
     """Return the start of the step that a time is in."""
     if per == "week":
