@@ -205,6 +205,9 @@ class _Jobs:
         pages = self._pages
         principal = pages.viewer(request)
         given = {name: whole_number(request, name) for name in ("job", "block", "task")}
+        self._row(given["job"], principal)
+        if given["task"] >= self._farm.block(given["job"], given["block"]).tasks.size:
+            raise NotFound(f"There is no task {given['task']} in this block.")
         place = f"/job/{given['job']}/block/{given['block']}/task/{given['task']}"
         frame = pages.frame(request, principal, path=place)
         ear: TaskEar | None = None
@@ -237,11 +240,12 @@ class _Jobs:
             # A percentage is measured: that moves no version.
             stamp = (job.version, int(pages.now()) // 4 if runs else 0)
             if seen != stamp:
-                seen = stamp
-                found = await self._find_task(given, principal)
-                made = pages_of_job.task_parts(
-                    frame, self._row(job.id, principal), given["block"], found, pages.now()
-                )
+                try:
+                    found = await self._find_task(given, principal)
+                    row = self._row(job.id, principal)
+                except AfError:
+                    return made  # it was deleted meanwhile: the next look says so
+                made, seen = pages_of_job.task_parts(frame, row, given["block"], found, pages.now()), stamp
             hear(key)
             if ear is None:
                 return made
