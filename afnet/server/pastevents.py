@@ -73,7 +73,7 @@ def _wanted(event: events.Event, asked: Mapping[str, Any]) -> bool:
     job = getattr(event, "job", 0)
     if job == SYSTEM_JOB and not asked["system"]:
         return False
-    if asked["action"] and not action_of(event).startswith(asked["action"].lower()):
+    if asked["action"] and not action_of(type(event)).startswith(asked["action"].lower()):
         return False
     if asked["job"] and job != asked["job"]:
         return False
@@ -85,13 +85,13 @@ def _row(number: int, entry: Entry, told: list[tuple[events.Event, str]], system
     what = "; ".join(words for _, words in told[:_TOLD_MOST]) + (f"; and {more} more" if more > 0 else "")
     return {
         "seq": number, "at": entry.at, "who": entry.principal, "role": Role(entry.role).name.lower(),
-        "origin": entry.origin if system else "", "action": action_of(told[0][0]), "what": what,
+        "origin": entry.origin if system else "", "action": action_of(type(told[0][0])), "what": what,
     }  # fmt: skip
 
 
-def action_of(event: events.Event) -> str:
-    """Return what kind of event it is, as operations are called: ``run.started``, ``render.went-online``."""
-    first, *rest = re.findall("[A-Z][a-z]+", type(event).__name__)
+def action_of(kind: type) -> str:
+    """Return what a kind of event is called, as operations are called: ``run.started``, ``render.went-online``."""
+    first, *rest = re.findall("[A-Z][a-z]+", kind.__name__)
     return f"{first.lower()}.{'-'.join(rest).lower()}"
 
 
@@ -106,7 +106,7 @@ def event_words(event: events.Event, names: Names) -> str:
 def _plainly(event: Any) -> str:
     """Return an event of which nothing better is said: its kind and the thing that it is about."""
     about = [f"{name} {getattr(event, name)}" for name in ("job", "block", "task", "render") if hasattr(event, name)]
-    return f"{' '.join(about)}: {action_of(event).replace('.', ' ').replace('-', ' ')}".removeprefix(": ")
+    return f"{' '.join(about)}: {action_of(type(event)).replace('.', ' ').replace('-', ' ')}".removeprefix(": ")
 
 
 def _render(event: Any, names: Names) -> str:
