@@ -18,7 +18,7 @@ from afwatch.plots.times import tag_text
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme, colour, draw_icon
 
-__all__ = ["LaneView", "Span", "arrange"]
+__all__ = ["LaneView", "Span", "arrange", "run_state"]
 
 LEFT = 250
 """Pixels at the left of every plot of a page: words, and the axis' figures."""
@@ -42,6 +42,12 @@ class Span:
     """Job, block, task."""
     note: str = ""
     """Whose it was, and how it ended."""
+
+
+def run_state(run: dict[str, Any]) -> str:
+    """Return the state of tasks of the look in which a run of the history ended."""
+    known = {"success": "DONE", "parser_success": "DONE", "skipped": "SKIPPED"}.get(run["status"])
+    return known or ("ERROR" if run["error"] else "SUSPENDED")
 
 
 def arrange(spans: list[Span]) -> list[list[Span]]:

@@ -83,6 +83,9 @@ QCheckBox::indicator:checked:disabled {{ background: {off}; border: 1px solid {o
 QCheckBox::indicator:focus {{ border: 2px solid {focus}; width: 12px; height: 12px; }}
 QTableWidget {{ background: {bg1}; border: 1px solid {line2}; }}
 QListWidget {{ background: {bg1}; border: 1px solid {line2}; }}
+QListWidget::item {{ padding: 4px 6px; }}
+QListWidget::item:selected {{ background: {selection}; color: {text1}; }}
+QListWidget:focus {{ border: 2px solid {focus}; }}
 QSlider::groove:horizontal {{ height: 4px; background: {line2}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; background: {accent}; }}

@@ -14,7 +14,7 @@ from afcore.series import HOST, limits_of, meters_of, series_of
 from afwatch import words
 from afwatch.actions import Asking
 from afwatch.acts.renders import RENDER_ACTIONS
-from afwatch.plots.lanes import Span
+from afwatch.plots.lanes import Span, run_state
 from afwatch.plots.page import PlotPage
 from afwatch.plots.panels import Panel, Readings, render_panels
 from afwatch.plots.ring import PERIOD, SAMPLES
@@ -28,7 +28,6 @@ _LIVE = 600.0
 _LIVE_LEAST = SAMPLES * 3 // 4
 """Live readings that there must be: before that the server's minutes tell more."""
 _RUNS_MOST = 1000
-_STATES = {"success": "DONE", "parser_success": "DONE", "skipped": "SKIPPED"}
 
 
 def spans_of(history: list[dict[str, Any]], row: RenderRow | None, since: float, until: float) -> list[Span]:
@@ -39,9 +38,9 @@ def spans_of(history: list[dict[str, Any]], row: RenderRow | None, since: float,
         if started > until or done < since:
             continue
         task = (run["job"], run["id_block"], run["id_task"])
-        state = _STATES.get(run["status"], "ERROR" if run["error"] else "SUSPENDED")
         note = f"{run['username']} · {run['status'].replace('_', ' ')} · {words.duration(done - started)}"
-        found[(*task, run["run"])] = Span(started, done, f"{run['jobname']} {run['taskname']}", state, task, note)
+        found[(*task, run["run"])] = Span(started, done, f"{run['jobname']} {run['taskname']}", run_state(run), task,
+                                           note)
     for live in row.runs if row is not None else ():
         if live.started <= until:
             note = f"{live.user} · {live.percent} %"

@@ -87,6 +87,13 @@ def _shoot(farm: FarmProcess, folder: Path) -> None:
         window.go("farm")
         window.show_render("atlas-01")
         camera.take("farm")
+        window.turn_inspector("live")
+        camera.take("render-live")
+        window.show_render("borea-02")
+        window.turn_inspector("history")
+        camera.spin(lambda: window.inspector.widget("history").list.count())
+        camera.take("render-ended")
+        window.turn_inspector("overview")
         for name, span in (("render-history", 43200.0), ("render-tasks", 600.0)):
             window.go("farm")
             window.open_render("atlas-01" if span > 600 else "borea-01")

@@ -189,6 +189,19 @@ def test_history_of_a_render_and_of_the_farm(
     watch.session.choose_mode(Role.GOD)
     spin(lambda: len(watch.session.state.renders) == 2, "the renders")
     window.show_render("atlas-01")
+    window.turn_inspector("live")
+    live: Any = window.inspector.widget("live")._plots
+    spin(lambda: live.isVisible() and "CPU: user" in live.accessibleDescription(), "what it measures")
+    assert live.grab().toImage().pixelColor(live.width() // 2, live.height() // 2).isValid()
+    window.turn_inspector("history")
+    ended: Any = window.inspector.widget("history").list
+    spin(lambda: ended.count() == 2, "the tasks that ended there")
+    assert ended.item(0).text().startswith("bad ") and "Error" in ended.item(0).text()
+    ended.setCurrentRow(0)
+    QTest.keyClick(ended, Qt.Key.Key_Return)
+    spin(lambda: (job, 0, 1) in window._task_windows or (job, 0, 0) in window._task_windows, "the task's window")
+    next(iter(window._task_windows.values())).close()
+    window.turn_inspector("overview")
     QTest.keyClick(window.pane("farm").table, Qt.Key.Key_Return)
     page: Any = window._page
     assert page is not None and page.render_name == "atlas-01"

@@ -134,6 +134,7 @@ def _states(watch: Watch, spin: Spin) -> Iterator[tuple[str, QWidget]]:
         if shown is not window:
             shown.close()
     for place, page in (("jobs", "parameters"), ("jobs", "why"), ("jobs", "log"), ("farm", "parameters"),
+                        ("farm", "live"), ("farm", "history"),
                         ("users", "parameters"), ("work", "parameters")):  # fmt: skip
         window.go(place)
         model = window.pane(place).model
