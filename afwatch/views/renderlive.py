@@ -120,6 +120,8 @@ class RenderHistoryPage(QFrame):
         self._window, self._theme = window, theme
         self._asked: tuple[Any, ...] = ()
         self._row: RenderRow | None = None
+        self._runs: list[dict[str, Any]] = []
+        theme.changed.connect(self._fill)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
@@ -139,8 +141,8 @@ class RenderHistoryPage(QFrame):
         row = self._row = rows[0] if rows and isinstance(rows[0], RenderRow) else None
         self._plots.setEnabled(row is not None)
         if row is None:
-            self._asked = ()
-            self.list.clear()
+            self._asked, self._runs = (), []
+            self._fill()
             self._said.setText(tr("Select a render to see what ran on it."))
             return
         wanted = (row.name, [(run.job, run.block, run.task, run.run) for run in row.runs])
@@ -156,8 +158,19 @@ class RenderHistoryPage(QFrame):
     def _show(self, wanted: tuple[Any, ...], body: dict[str, Any]) -> None:
         if wanted != self._asked:
             return
+        rows = self._runs = body["rows"]
+        self._fill()
+        failed = sum(bool(run["error"]) for run in rows)
+        said = words.plural(len(rows), "task")
+        self._said.setText(
+            tr("{0} ended here in the last 24 hours, {1} failed.", said, words.number(failed)) if rows
+            else tr("No task ended here in the last 24 hours.")
+        )
+
+    def _fill(self) -> None:
+        """Show the runs that are known, in the colours that are on."""
         self.list.clear()
-        now, rows = self._window.session.clock(), body["rows"]
+        now, rows = self._window.session.clock(), self._runs
         for run in rows:
             shown, ink = self._theme.state("task", run_state(run))
             took = words.duration((run["done_ms"] - run["started_ms"]) / 1000)
@@ -167,12 +180,6 @@ class RenderHistoryPage(QFrame):
             item = QListWidgetItem(self._theme.icon(shown.glyph, ink), f"{first}\n{second}")
             item.setData(Qt.ItemDataRole.UserRole, (run["job"], run["id_block"], run["id_task"]))
             self.list.addItem(item)
-        failed = sum(bool(run["error"]) for run in rows)
-        said = words.plural(len(rows), "task") if rows else tr("None")
-        self._said.setText(
-            tr("{0} ended here in the last 24 hours, {1} failed.", said, words.number(failed)) if rows
-            else tr("No task ended here in the last 24 hours.")
-        )
 
     def _failed(self, error: AfError) -> None:
         self._said.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())

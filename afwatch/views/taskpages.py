@@ -42,6 +42,8 @@ class RunsPage(QWidget):
     def __init__(self, session: Session, theme: Theme, show_run: Callable[[int], object]) -> None:
         super().__init__()
         self._session, self._theme, self._show_run = session, theme, show_run
+        self._rows: list[dict[str, Any]] = []
+        theme.changed.connect(self._on_theme)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.summary = label(tone="help")
@@ -65,9 +67,14 @@ class RunsPage(QWidget):
         """Ask for the runs of a task."""
         job, block, task = key
         pending = self._session.ask("history.runs", job=job, block=block, task=task, limit=200)
-        pending.success(lambda body: self._fill(body["rows"])).failure(self._failed)
+        pending.success(lambda body: self._came(body["rows"])).failure(self._failed)
 
-    def _fill(self, rows: list[dict[str, Any]]) -> None:
+    def _came(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+        self._fill()
+
+    def _fill(self) -> None:
+        rows = self._rows
         now, look = self._session.clock(), self._theme.look
         self.table.setRowCount(len(rows))
         for place, row in enumerate(rows):
@@ -94,6 +101,10 @@ class RunsPage(QWidget):
 
     def _failed(self, error: AfError) -> None:
         self.summary.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())
+
+    def _on_theme(self) -> None:
+        if self._rows:
+            self._fill()
 
     def _on_activated(self, item: QTableWidgetItem) -> None:
         self._show_run(int(item.data(Qt.ItemDataRole.UserRole)))

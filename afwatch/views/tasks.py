@@ -65,11 +65,13 @@ class TasksPane(QWidget):
     """Job, block, task."""
     told = Signal(str)
 
-    def __init__(self, window: Asking, theme: Theme, job: int) -> None:
+    def __init__(self, window: Asking, theme: Theme, job: int, *, back_to: str = "") -> None:
+        """``back_to``: title of the place that it was opened from."""
         super().__init__()
         self.setObjectName("main")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.session, self.theme, self.job = window.session, theme, job
+        self._back_to = back_to or tr("All jobs")
         self.noun = "task"
         self._window = window
         begun = time.perf_counter()
@@ -126,7 +128,7 @@ class TasksPane(QWidget):
         column.setSpacing(0)
         header, row = bar("header", measures.view_header)
         arrow = self.theme.icon("back")
-        self._back = button(tr("All jobs"), self.back.emit, icon=arrow, shape="flat", tip=tr("Back (Esc)"))
+        self._back = button(self._back_to, self.back.emit, icon=arrow, shape="flat", tip=tr("Back (Esc)"))
         row.addWidget(self._back)
         row.addWidget(self._name)
         row.addWidget(self._count)
@@ -284,7 +286,7 @@ class TasksPane(QWidget):
     def _show_what_there_is(self) -> None:
         table = self._model.table
         if self._opened.gone or (self._row() is None and self.session.state.is_complete("jobs")):
-            self._empty.say("job", tr("This job is not there any more."), action=tr("Back to all jobs"),
+            self._empty.say("job", tr("This job is not there any more."), action=tr("Back to {0}", self._back_to),
                             done=self.back.emit)
         elif not table.size:
             self._empty.say("task", tr("The farm is telling the tasks of this job."))
@@ -462,6 +464,7 @@ class TasksPane(QWidget):
 
     def _on_theme(self) -> None:
         self._name.setFont(self.theme.font("title2"))
+        self._back.setIcon(self.theme.icon("back"))
         self.table.set_row_height(self.theme.row_height(measures.row_compact))
         for chip in self._chips.values():
             chip.refresh()

@@ -206,7 +206,8 @@ class MainWindow(AskingWindow):
     def open_job(self, job: int) -> None:
         """Show the tasks of a job."""
         self._leave_job()
-        self._tasks = TasksPane(self, self.theme, job)
+        place = place_of(self.place)
+        self._tasks = TasksPane(self, self.theme, job, back_to=place.title if place is not None else "")
         self._tasks.back.connect(self.go_back)
         self._tasks.open_task.connect(self.open_task)
         self._tasks.told.connect(self.status.select)
