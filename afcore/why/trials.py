@@ -135,7 +135,9 @@ class Trials:
         found = likely_rivals(self.farm, self.scheduler, self.job, [render.id], _RIVALS, run)
         owner = self.farm.jobs[ends.job].user
         gated = [job for job in self.farm.users[owner].jobs if job in self.scheduler.ranking.gated]
-        known = self._after[render.id, ends] = list(dict.fromkeys([*found, *gated[:_RIVALS]]))
+        # Its job may be over by that end, and others have waited for it.
+        waited = sorted(self.farm.waiters.get(ends.job, ()))
+        known = self._after[render.id, ends] = list(dict.fromkeys([*found, *gated[:_RIVALS], *waited[:_RIVALS]]))
         return known
 
 
