@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
-import re
 import subprocess
 import sys
 import time
@@ -19,14 +17,10 @@ from pathlib import Path
 import afnet.api as af
 from afcore.errors import AfError
 from afnet.client.blocking import BlockingClient
-from afnet.client.link import Link
-from afnet.client.retry import Backoff
 from afnet.client.servers import Address
 from afnet.demo.farm import Farm
 from afnet.demo.production import submit
-from afnet.wire.messages import Hello
-from afrender.pairing import Credential, pair
-from benchmarks.farmyard import CODE, cpu_seconds, new_farm
+from benchmarks.farmyard import CODE, cpu_seconds, initialise, new_farm
 from benchmarks.harness import CheckFailed, Target
 from benchmarks.simulated import Fleet
 
@@ -43,34 +37,6 @@ TARGETS = (
     Target("revoked_after_ms", most=2000.0),
 )
 _PATIENCE_S = 120.0
-
-
-def _initialise(farm: Farm, folder: Path) -> str:
-    """Make the farm one of many machines; return the pairing code."""
-    password = folder / "password"
-    password.write_text("correct horse battery")
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "afnet.server.main", "init", "--data", str(farm.folder / "server"), "--name", "boss",
-            "--password-file", str(password),
-        ],
-        cwd=CODE, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found = re.search(r"^ +((?:[A-Z2-7]{4}-){7}[A-Z2-7]{4})$", done.stdout, re.MULTILINE)
-    if found is None:
-        raise CheckFailed("afserver init printed no pairing code")
-    return found.group(1)
-
-
-def _with_certificates(fleet: Fleet, server: Address, folder: Path, code: str) -> None:
-    """Pair every agent, and let its link show the certificate."""
-    for agent in fleet.agents:
-        credential = Credential(folder / agent.name)
-        pair([server], code, agent.name, credential)
-        agent.link = Link(
-            [server], Hello([], "afrender", "agent", user="render", host=agent.name), agent, chance=fleet.chance,
-            tls=credential.context(), credential=lambda host, port: "", backoff=Backoff(random.Random(agent.number)),
-        )  # fmt: skip
 
 
 async def _cost_of_starts(fleet: Fleet, farm: Farm) -> tuple[float, float]:
@@ -152,7 +118,7 @@ async def _measure(farm: Farm, folder: Path, code: str) -> dict[str, float]:
         fleet = Fleet(server, count, prefix=kind)
         if kind != "plain":
             begun = time.monotonic()
-            await asyncio.get_running_loop().run_in_executor(None, _with_certificates, fleet, server, folder, code)
+            await asyncio.get_running_loop().run_in_executor(None, fleet.pair, folder, code)
             figures[f"{kind}_pairing_ms"] = (time.monotonic() - begun) / count * 1e3
         if kind != "enrolled":
             figures[f"{kind}_cost_per_start_us"], figures[f"{kind}_starts_per_second"] = await _cost_of_starts(
@@ -173,7 +139,7 @@ async def _measure(farm: Farm, folder: Path, code: str) -> dict[str, float]:
 def run(folder: Path) -> dict[str, float]:
     """Measure once."""
     with new_farm(folder) as farm:
-        code = _initialise(farm, folder)
+        code = initialise(farm, folder)
         farm.start_server()
         try:
             with BlockingClient([Address("127.0.0.1", farm.port)], program="benchmark") as client:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import psutil
 from afnet.demo.farm import Farm
 from benchmarks.harness import CheckFailed
 
-__all__ = ["CODE", "count_runs", "cpu_seconds", "database_of", "kill_and_count_rows", "new_farm"]
+__all__ = ["CODE", "count_runs", "cpu_seconds", "database_of", "initialise", "kill_and_count_rows", "new_farm"]
 
 CODE = Path(__file__).resolve().parents[1]
 
@@ -27,6 +30,23 @@ def new_farm(folder: Path) -> Farm:
     place = folder / "farm"
     place.mkdir()
     return Farm(place, CODE)
+
+
+def initialise(farm: Farm, folder: Path) -> str:
+    """Make the farm one of many machines, before its server starts; return the pairing code."""
+    password = folder / "password"
+    password.write_text("correct horse battery")
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "afnet.server.main", "init", "--data", str(farm.folder / "server"), "--name", "boss",
+            "--password-file", str(password),
+        ],
+        cwd=CODE, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"^ +((?:[A-Z2-7]{4}-){7}[A-Z2-7]{4})$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise CheckFailed("afserver init printed no pairing code")
+    return found.group(1)
 
 
 def cpu_seconds(process: int) -> Callable[[], float]:

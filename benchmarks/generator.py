@@ -11,6 +11,9 @@ standard input and answers each with one line of JSON:
 As ``load`` the processes of its agents are timers. As ``probe`` they last until their turn comes: every ten
 milliseconds the oldest one ends, and the time from its report to the acknowledgement is measured. As ``hold`` the
 agents begin with the runs that FILE gives them (JSON: lists of keys by name), which never end.
+
+Where ``AF_BENCH_PAIR`` holds a pairing code, a space and a folder, the agents are nodes with certificates and speak
+TLS.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import random
 import sys
 import time
@@ -109,6 +113,9 @@ async def _run(address: str, agents: int, first: int, kind: str, file: str = "")
     probe = _Probe(fleet) if kind == "probe" else None
     if kind == "hold":
         _hold(fleet, Path(file))
+    if "AF_BENCH_PAIR" in os.environ:
+        code, _, folder = os.environ["AF_BENCH_PAIR"].partition(" ")
+        fleet.pair(Path(folder), code)
     loop = asyncio.get_running_loop()
     words: asyncio.Queue[str] = asyncio.Queue()
     loop.add_reader(sys.stdin.fileno(), lambda: words.put_nowait(sys.stdin.readline()))

@@ -15,12 +15,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from afcore.errors import AfError
 from afcore.ids import RunKey
 from afcore.states import RunStatus
 from afnet.client.link import Link
+from afnet.client.retry import Backoff
 from afnet.client.servers import Address
 from afnet.wire.messages import (
     Acknowledge,
@@ -37,6 +39,7 @@ from afnet.wire.messages import (
     Welcome,
 )
 from afrender.agent import Agent
+from afrender.pairing import Credential, pair
 from afrender.stimuli import (
     Connected,
     Enrol,
@@ -205,6 +208,17 @@ class Fleet:
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.agents = [SimulatedAgent(self, first + n, f"{prefix}{first + n:04}") for n in range(agents)]
+
+    def pair(self, folder: Path, code: str) -> None:
+        """Make every agent a node by the pairing code, before it connects; their certificates are kept in `folder`."""
+        for agent in self.agents:
+            credential = Credential(folder / agent.name)
+            pair([self.server], code, agent.name, credential)
+            agent.link = Link(
+                [self.server], Hello([], "afrender", "agent", user="render", host=agent.name), agent,
+                chance=self.chance, tls=credential.context(), credential=lambda host, port: "",
+                backoff=Backoff(random.Random(agent.number)),
+            )  # fmt: skip
 
     async def connect(self, most_seconds: float = 60.0) -> None:
         """Connect all agents, a few at once, and wait until each is registered."""

@@ -2,7 +2,8 @@
 
 The agents are those of ``benchmarks.simulated``; a process of its own with 20 more agents measures, every 10 ms, the
 time from a report to its acknowledgement. Overload asks for 8,000 a second. In the end the server is killed without
-warning, and the rows of the history are counted against what was acknowledged.
+warning, and the rows of the history are counted against what was acknowledged. The load is laid once more by nodes with
+certificates, over TLS, so that plain figures and those of TLS come from one run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from afnet.client.blocking import BlockingClient
 from afnet.client.servers import parse_servers
 from afnet.demo.farm import Farm
 from afnet.demo.production import submit
-from benchmarks.farmyard import CODE, count_runs, cpu_seconds, new_farm
+from benchmarks.farmyard import CODE, count_runs, cpu_seconds, initialise, new_farm
 from benchmarks.harness import MOST_LAG, CheckFailed, Invalid, Target, percentile
 from tests.store.cluster import Cluster, binaries
 
@@ -45,6 +46,9 @@ TARGETS = (
     Target("acknowledged_worst_ms", most=250),
     Target("overload_acknowledged_p99_ms", most=200),
     Target("overload_memory_growth_mb", most=20),
+    Target("tls_starts_per_second", least=0.95 * OFFERED),
+    Target("tls_acknowledged_p99_ms", most=100),
+    Target("tls_cost_per_start_us", most=100),
 )
 SERVICES = ("generic", "nuke", "blender")
 CAPACITIES = (500, 800, 1000)
@@ -53,8 +57,13 @@ CAPACITIES = (500, 800, 1000)
 class Generator:
     """A generator's process; see ``benchmarks.generator``."""
 
-    def __init__(self, address: str, agents: int, first: int, kind: str, folder: Path, *more: str) -> None:
+    def __init__(
+        self, address: str, agents: int, first: int, kind: str, folder: Path, *more: str, code: str = ""
+    ) -> None:
         self.kind = kind
+        environment = dict(os.environ, PYTHONPATH=str(CODE))
+        if code:
+            environment["AF_BENCH_PAIR"] = f"{code} {folder / kind}"
         self._log = (folder / f"{kind}.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.generator", address, str(agents), str(first), kind, *more],
@@ -63,7 +72,7 @@ class Generator:
             stderr=self._log,
             text=True,
             cwd=CODE,
-            env=dict(os.environ, PYTHONPATH=str(CODE)),
+            env=environment,
         )
 
     def answer(self) -> dict[str, Any]:
@@ -115,19 +124,22 @@ def jobs() -> Iterator[af.Job]:
 
 
 @contextmanager
-def loaded_farm(folder: Path, database: str = "") -> Iterator[tuple[Farm, Generator, Generator]]:
-    """A server with the jobs, 1,000 agents on them, and the probe, warmed up."""
+def loaded_farm(
+    folder: Path, database: str = "", *, tls: bool = False
+) -> Iterator[tuple[Farm, Generator, Generator]]:
+    """A server with the jobs, 1,000 agents on them (``tls``: nodes with certificates), and the probe, warmed up."""
     with new_farm(folder) as farm, ExitStack() as stack:
+        code = initialise(farm, folder) if tls else ""
         farm.start_server(*(["--database", database] if database else []))
         with BlockingClient(parse_servers(farm.address), program="benchmark") as client:
             parameters = {"capacity_host": SLOTS * 1000, "max_tasks_host": SLOTS}
             client.request("pool.set", {"paths": ["/"], "parameters": parameters})
         for job in jobs():
             submit(job, farm.address)
-        load = Generator(farm.address, AGENTS, 0, "load", folder)
+        load = Generator(farm.address, AGENTS, 0, "load", folder, code=code)
         stack.callback(load.close)
         load.answer()
-        probe = Generator(farm.address, PROBES, 0, "probe", folder)
+        probe = Generator(farm.address, PROBES, 0, "probe", folder, code=code)
         stack.callback(probe.close)
         probe.answer()
         time.sleep(WARM_UP / 2)
@@ -183,6 +195,7 @@ def _figures(
         f"{prefix}acknowledged_worst_ms": max(times) * 1e3,
         f"{prefix}probes": float(len(times)),
         f"{prefix}server_cpu_share": server["cpu"],
+        f"{prefix}server_cpu_per_start_us": server["cpu"] * seconds / max(1, counted["started"]) * 1e6,
         f"{prefix}server_memory_mb": server["memory"],
         f"{prefix}generator_cpu_share": counted["cpu"] / seconds,
         f"{prefix}generator_lag_ms": counted["lag_worst"] * 1e3,
@@ -216,7 +229,17 @@ def run(folder: Path) -> dict[str, float]:
                 f"{rows} rows of {tasks} tasks."
             )
         figures["rows_after_kill"] = float(rows)
+    figures |= _over_tls(folder)
+    figures["tls_cost_per_start_us"] = figures["tls_server_cpu_per_start_us"] - figures["server_cpu_per_start_us"]
     return figures | _beside(folder)
+
+
+def _over_tls(folder: Path) -> dict[str, float]:
+    """The same load by nodes with certificates, for a shorter while."""
+    place = folder / "tls"
+    place.mkdir()
+    with loaded_farm(place, tls=True) as (farm, load, probe):
+        return _figures("tls_", *_stretch(farm, load, probe, SECONDS / 2))
 
 
 def _beside(folder: Path) -> dict[str, float]:
