@@ -7,9 +7,13 @@ Rules of this file:
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from hypothesis import given, settings
@@ -22,17 +26,24 @@ from afcore.states import Role
 from afnet.classic.binary import BinaryMessage, read_binary, read_name
 from afnet.classic.dialect import read_request
 from afnet.classic.framing import Hopeless, Incomplete, parse_request, read_post_size, read_text
-from afnet.client.servers import parse_address
+from afnet.client.nearby import _ask as ask_claim
+from afnet.client.nearby import _Claim as Claim
+from afnet.client.servers import Address, parse_address
+from afnet.moments import parse_instant
 from afnet.registry import OPERATIONS
+from afnet.server.authority import request_fingerprint
 from afnet.server.budgets import RequestBudget
 from afnet.server.guard import browser_refusal
 from afnet.server.networks import read_networks
+from afnet.server.pastchild import read_message, write_message
 from afnet.server.peer import parse_answer, parse_proc_line
 from afnet.server.people import People
 from afnet.server.runfiles import read_file
 from afnet.server.sessions import next_of
 from afnet.transport.httphead import find_end, parse_head
 from afnet.transport.wsframes import FrameReader, WebSocketFault, encode_frame, upgrade_answer
+from afnet.web.history import _BY as KINDS
+from afnet.web.history import Asked, read_asked
 from afnet.wire.codec import decode, encode
 from afnet.wire.messages import Hello, Ping, Refused, Request, Subscribe, Welcome
 from afnet.wire.session import Session
@@ -236,3 +247,51 @@ def test_the_budget_of_requests_remembers_a_bounded_number(asked: list[tuple[str
         except AfError:
             continue
     assert len(budget._spent) <= 60
+
+
+@FEW
+@given(
+    st.dictionaries(st.sampled_from([field.name for field in fields(Asked)]), st.text(max_size=40), max_size=8),
+    st.text(max_size=40) | st.from_regex(r"-?\d{1,12}(\.\d+)? ?[smhdwy]?( \d\d?:\d\d?(:\d\d?)?)?", fullmatch=True),
+    st.sampled_from([None, ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Apia")]),
+)
+def test_what_addresses_of_pages_ask_for_and_when_is_meant(
+    query: dict[str, str], text: str, zone: ZoneInfo | None
+) -> None:
+    asked = read_asked(query)
+    assert asked.by in KINDS and asked == read_asked(query)
+    try:
+        assert 0 <= parse_instant(text, now=1_800_000_000.0, zone=zone).at
+    except AfError:
+        return
+
+
+@FEW
+@given(st.text(max_size=400), st.binary(max_size=200))
+def test_requests_for_certificates(text: str, noise: bytes) -> None:
+    body = base64.b64encode(noise).decode()
+    for request in (text, f"-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n"):
+        try:
+            request_fingerprint(request)
+        except AfError:
+            continue
+        raise AssertionError("nothing was signed")
+
+
+@FEW
+@given(st.text(max_size=60), st.lists(st.text(max_size=20), max_size=3), st.text(max_size=80))
+def test_what_is_claimed_on_a_network_is_an_answer_or_nothing(name: str, hosts: list[str], told: str) -> None:
+    # Port 0 is nobody's, and names that are looked up would leave this machine.
+    addresses = [Address(f"127.0.0.{len(host)}", 0) for host in hosts]
+    assert ask_claim(Claim(name, addresses, told)) is None
+
+
+@FEW
+@given(OBJECTS, VALUES)
+def test_questions_to_the_child_that_looks_at_the_past(given_: dict[str, Any], value: Any) -> None:
+    stream = io.BytesIO()
+    write_message(stream, {**given_, "value": value})
+    stream.seek(0)
+    assert msgspec.msgpack.encode(read_message(stream)) == msgspec.msgpack.encode({**given_, "value": value})
+    for cut in range(0, len(stream.getvalue()), 7):
+        assert read_message(io.BytesIO(stream.getvalue()[:cut])) is None
