@@ -8,7 +8,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,7 +34,7 @@ from afwatch.actions import Asking
 from afwatch.plots.lanes import LEFT, RIGHT, LaneView
 from afwatch.plots.overview import Overview
 from afwatch.plots.panel import PanelView
-from afwatch.plots.panels import Panel, Readings
+from afwatch.plots.panels import Panel, Readings, write_table
 from afwatch.plots.times import SPANS, span_text, tag_text, time_ticks
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
@@ -357,19 +356,7 @@ class PlotPage(QWidget):
 
     def _bands(self, readings: Readings) -> list[tuple[float, float]]:
         """Return the spans of which nothing is known; the newest minute may still be on its way."""
-        known = readings.known()
-        end = min(readings.begin + readings.count * readings.step, self.session.clock() - 90)
-        found: list[tuple[float, float]] = []
-        for place in numpy.flatnonzero(~known):
-            since = readings.begin + int(place) * readings.step
-            until = min(since + readings.step, end)
-            if until <= since:
-                break
-            if found and abs(found[-1][1] - since) < 1e-6:
-                found[-1] = (found[-1][0], until)
-            else:
-                found.append((since, until))
-        return found
+        return readings.gaps(self.session.clock() - 90)
 
     def _tell(self) -> None:
         readings = self.readings
@@ -493,17 +480,8 @@ class PlotPage(QWidget):
         readings = self.readings
         if readings is None:
             return
-        parts = ("min", "mean", "max")
-        columns = [(f"{key} {part} {one['unit']}".strip(), one[part]) for key, one in readings.columns.items()
-                   for part in parts]  # fmt: skip
         try:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(["time", *(title for title, _ in columns)])
-                for place in range(readings.count):
-                    row = ["" if numpy.isnan(values[place]) else f"{values[place]:.6g}" for _, values in columns]
-                    if any(row):
-                        writer.writerow([f"{readings.begin + place * readings.step:.0f}", *row])
+            write_table(path, readings)
         except OSError as error:
             self.told.emit(tr("The table cannot be written to {0}: {1}.", path, error.strerror))
 

@@ -7,9 +7,11 @@ Rules of this file:
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -18,7 +20,7 @@ from afwatch import words
 from afwatch.models.rendercolumns import rate_text
 from afwatch.texts import tr
 
-__all__ = ["Curve", "Panel", "Readings", "farm_panels", "figure_text", "render_panels"]
+__all__ = ["Curve", "Panel", "Readings", "farm_panels", "figure_text", "render_panels", "write_table"]
 
 Numbers = numpy.ndarray[Any, Any]
 
@@ -64,10 +66,40 @@ class Readings:
             found |= ~numpy.isnan(column["mean"])
         return found
 
+    def gaps(self, latest: float) -> list[tuple[float, float]]:
+        """Return the spans of which nothing is known, at most until ``latest``: unix seconds, in order."""
+        end = min(self.begin + self.count * self.step, latest)
+        found: list[tuple[float, float]] = []
+        for place in numpy.flatnonzero(~self.known()):
+            since = self.begin + int(place) * self.step
+            until = min(since + self.step, end)
+            if until <= since:
+                break
+            if found and abs(found[-1][1] - since) < 1e-6:
+                found[-1] = (found[-1][0], until)
+            else:
+                found.append((since, until))
+        return found
+
     def place_of(self, at: float) -> int:
         """Return the point that a time lies in, -1 outside."""
         place = math.floor((at - self.begin) / self.step)
         return place if 0 <= place < self.count else -1
+
+
+def write_table(path: Path, readings: Readings) -> None:
+    """Write readings as CSV: a row a point of which something is known, three columns a series; OSError."""
+    parts = ("min", "mean", "max")
+    columns = [
+        (f"{key} {part} {one['unit']}".strip(), one[part]) for key, one in readings.columns.items() for part in parts
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["time", *(title for title, _ in columns)])
+        for place in range(readings.count):
+            row = ["" if numpy.isnan(values[place]) else f"{values[place]:.6g}" for _, values in columns]
+            if any(row):
+                writer.writerow([f"{readings.begin + place * readings.step:.0f}", *row])
 
 
 @dataclass(slots=True)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from afcore.errors import AfError
@@ -20,7 +19,7 @@ from afcore.rows import JobRow
 from afcore.states import Role, TaskState
 from afwatch import words
 from afwatch.actions import Asking
-from afwatch.acts.files import FOLDER_KEY, add_files_menu, show_files
+from afwatch.acts.files import FOLDER_KEY, show_files
 from afwatch.changes import ChangeSet, TaskRange
 from afwatch.delegates.tasks import TaskDelegate
 from afwatch.models.filters import Query, parse_query
@@ -36,26 +35,9 @@ from afwatch.views.overviewstrip import OverviewStrip
 from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
+from afwatch.views.taskdeeds import IN_HEADER, SAID, TASK_ACTIONS, add_keys, build_menu
 
-__all__ = ["TASK_ACTIONS", "TasksPane"]
-
-TASK_ACTIONS = (
-    ("restart", tr("Restart"), "restart", "Ctrl+R", tr("Make the selected tasks ready again")),
-    ("skip", tr("Skip"), "skip", "Ctrl+J", tr("The selected tasks count as done")),
-    ("suspend", tr("Suspend"), "suspended", "Ctrl+U", tr("Hold the selected tasks")),
-    ("continue", tr("Continue"), "continue", "Ctrl+Shift+U", tr("Let suspended tasks go on")),
-    ("try-next", tr("Try next"), "priority", "Ctrl+N", tr("Offer the selected tasks before all others of the job")),
-    ("done", tr("Set done"), "done", "Ctrl+Shift+J", tr("The selected tasks are done without running")),
-    ("reset-error-hosts", tr("Forget failed hosts"), "retry", "Ctrl+Shift+E",
-     tr("Let hosts that failed them try again")),
-)
-_IN_HEADER = ("restart", "skip", "suspend", "continue")
-_SAID = {
-    "restart": tr("Restarted"), "skip": tr("Skipped"), "suspend": tr("Suspended"), "continue": tr("Continued"),
-    "try-next": tr("Next in line:"), "done": tr("Set done:"),
-    "reset-error-hosts": tr("Forgot which hosts failed"),
-}  # fmt: skip
-
+__all__ = ["TasksPane"]
 
 class TasksPane(QWidget):
     """One opened job."""
@@ -134,7 +116,7 @@ class TasksPane(QWidget):
         row.addWidget(self._count)
         row.addStretch(1)
         for action, title, icon, key, tip in TASK_ACTIONS:
-            if action not in _IN_HEADER:
+            if action not in IN_HEADER:
                 continue
             made = button(title, partial(self.do, action), icon=self.theme.icon(icon), tip=f"{tip} ({key})")
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -167,20 +149,9 @@ class TasksPane(QWidget):
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit)
-        for action, title, _, key, _ in TASK_ACTIONS:
-            act = QAction(title, self.table)
-            act.setShortcut(QKeySequence(key))
-            act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            act.triggered.connect(partial(self.do, action))
-            self.table.addAction(act)
-        for key, done in (
+        add_keys(self.table, self.do, (
             ("Ctrl+Y", self._window.show_why), ("F2", self._window.edit_parameters), (FOLDER_KEY, self._open_folder),
-        ):  # fmt: skip
-            act = QAction(key, self.table)
-            act.setShortcut(QKeySequence(key))
-            act.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            act.triggered.connect(lambda checked=False, done=done: done())
-            self.table.addAction(act)
+        ))  # fmt: skip
 
     def hide_back(self) -> None:
         """There is no list to go back to."""
@@ -415,7 +386,7 @@ class TasksPane(QWidget):
         ):  # fmt: skip
             return
         pending = tasks.change(self.session, action, job=self.job, block=self._block, tasks=chosen)
-        self._window.tell_done(pending, f"{_SAID[action]} {words.plural(len(chosen), 'task')}.")
+        self._window.tell_done(pending, f"{SAID[action]} {words.plural(len(chosen), 'task')}.")
 
     def _open_folder(self) -> None:
         """Open the folder of the files that the selected task writes."""
@@ -432,24 +403,11 @@ class TasksPane(QWidget):
 
     def build_menu(self) -> QMenu:
         """Return the menu of the selected tasks."""
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        reason, chosen = self._reason(), self.selected()
-        entry = menu.addAction(self.theme.icon("output"), tr("Open the task…\tEnter"))
-        entry.setEnabled(len(chosen) == 1)
-        entry.triggered.connect(lambda: self.open_task.emit(self.job, self._block, chosen[0]))
-        why = menu.addAction(self.theme.icon("why"), tr("Why not running\tCtrl+Y"), self._window.show_why)
-        why.setEnabled(bool(self._row()))
-        menu.addSeparator()
-        for action, title, icon, key, _ in TASK_ACTIONS:
-            entry = menu.addAction(self.theme.icon(icon), f"{title}\t{key}", partial(self.do, action))
-            entry.setEnabled(not reason)
-            entry.setToolTip(reason)
-        menu.addSeparator()
-        menu.addAction(self.theme.icon("edit"), tr("Parameters\tF2"), self._window.edit_parameters)
-        menu.addSeparator()
-        add_files_menu(self._window, menu, (self.job, self._block, chosen[0]) if len(chosen) == 1 else None)
-        return menu
+        chosen = [(self.job, self._block, task) for task in self.selected()]
+        return build_menu(
+            self, self._window, self.theme, chosen, reason=self._reason(), do=self.do,
+            open_task=lambda: self.open_task.emit(*chosen[0]), can_ask_why=bool(self._row()),
+        )  # fmt: skip
 
     def focus(self) -> None:
         """Take the keyboard."""

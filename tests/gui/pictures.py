@@ -94,7 +94,7 @@ class Camera:
         self.watch, self.application, self.folder = watch, application, folder
         self.number = 0
 
-    def spin(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
+    def spin(self, condition: Callable[[], object], seconds: float = 90.0) -> None:
         """Let Qt work until a condition holds, at least a moment."""
         end, least = time.monotonic() + seconds, time.monotonic() + 0.6
         while time.monotonic() < least or not condition():

@@ -27,7 +27,7 @@ from afwatch.app import Watch
 from afwatch.places import places
 from afwatch.savedviews import forget_view, save_view
 from afwatch.views.palette import match, palette_entries
-from afwatch.views.tasks import TASK_ACTIONS
+from afwatch.views.taskdeeds import TASK_ACTIONS
 from afwatch.views.window import MainWindow
 from tests.e2e.processes import FarmProcess
 from tests.gui.conftest import Spin
