@@ -20,6 +20,7 @@ from afcore.systemcommand import SYSTEM_JOB
 
 __all__ = ["check", "over_full"]
 
+_TRY_NEXT = int(TaskFlag.TRY_NEXT)
 _LIVE = frozenset(int(state) for state in LIVE_STATES)
 _MOST_DEPENDENTS = 2000
 """Blocks with more tasks than this are not asked task by task what they wait for."""
@@ -70,7 +71,7 @@ def _jobs(farm: Farm) -> Iterator[str]:
             (block.index, task)
             for block in job.blocks
             for task in range(block.tasks.size if block.tasks.size <= _MOST_DEPENDENTS else 0)
-            if block.tasks.flags[task] & TaskFlag.TRY_NEXT
+            if block.tasks.flags[task] & _TRY_NEXT
         ]
         if sorted(job.try_next) != flagged:
             yield f"job {job.id} is to try {job.try_next} next, the flags say {flagged}"
@@ -95,22 +96,23 @@ def _block(farm: Farm, job: Job, block: Block) -> Iterator[str]:
 
 
 def _task(farm: Farm, job: Job, block: Block, task: int) -> Iterator[str]:
-    name, state = f"task {job.id}.{block.index}.{task}", block.tasks.state[task]
+    state = block.tasks.state[task]
     running = (job.id, block.index, task, block.tasks.starts[task]) in farm.runs
     if running != (state in _LIVE):
-        yield f"{name} is {TaskState(state).name}, and its run {'goes on' if running else 'is not there'}"
+        of_it = "goes on" if running else "is not there"
+        yield f"task {job.id}.{block.index}.{task} is {TaskState(state).name}, and its run {of_it}"
     if running and block.tasks.finished[task]:
-        yield f"{name} runs and has ended"
+        yield f"task {job.id}.{block.index}.{task} runs and has ended"
     if block.tasks.percent[task] and state != TaskState.RUNNING:
-        yield f"{name} shows a percentage without running"
+        yield f"task {job.id}.{block.index}.{task} shows a percentage without running"
     if state in (TaskState.WAIT_DEP, TaskState.READY) and block.tasks_depend_on:
         clear = is_clear(farm, job, block, task)
         if clear and state == TaskState.WAIT_DEP:
-            yield f"{name} waits for tasks that are over"
+            yield f"task {job.id}.{block.index}.{task} waits for tasks that are over"
         if not clear and state == TaskState.READY and not _asks_sub_tasks(job, block):
-            yield f"{name} is ready, and a task it waits for is not over"
+            yield f"task {job.id}.{block.index}.{task} is ready, and a task it waits for is not over"
     if state == TaskState.WAIT_DEP and not block.tasks_depend_on:
-        yield f"{name} waits for tasks of no block"
+        yield f"task {job.id}.{block.index}.{task} waits for tasks of no block"
 
 
 def _asks_sub_tasks(job: Job, block: Block) -> bool:

@@ -386,6 +386,10 @@ def missing() -> list[str]:
     ]
 
 
+QUIET = {"heartbeat_sec": 20, "zombie_time": 60}
+"""Pools whose agents have little to say of themselves: half of all that a world does were readings of its calm end."""
+
+
 def calm(farm: Farm) -> list[Any]:
     """Return the commands after which nothing set by a person keeps a job from its end; long blocks are cut."""
     asked: list[Any] = []
@@ -416,7 +420,7 @@ def calm(farm: Farm) -> list[Any]:
     asked.append(commands.SetBranches(sorted(farm.branches_by_path), of_tree))
     pools = sorted(farm.pools_by_path)
     of_pool = {"tickets": {"LIC": [-1, -1]}, "tickets_host": {"MEM": -1}, "max_tasks_host": -1, "capacity_host": -1}
-    of_pool |= {"priority": 99, "paused": False, "sick_errors_count": -1, "zombie_time": 30}
+    of_pool |= {"priority": 99, "paused": False, "sick_errors_count": -1, **QUIET}
     asked.append(commands.SetPools(pools, of_pool))
     asked.append(commands.ChangePoolServices(pools, "clear"))
     names = sorted(farm.renders_by_name)

@@ -28,7 +28,7 @@ from afcore.states import Role, RunStatus, TaskState
 from afcore.store.memory import MemoryStore
 from afnet.wire.messages import NotLeader, Refused
 from afrender.states import RunState
-from tests.sim.asks import ASKS, HOSTS, Asker, ask, calm
+from tests.sim.asks import ASKS, HOSTS, QUIET, Asker, ask, calm
 from tests.sim.clock import SimClock, SimLoop
 from tests.sim.history import Broken, History
 from tests.sim.host import SimHost
@@ -399,6 +399,7 @@ class World:
             self.server.writer.on_commit = None
         for host in self.hosts.values():
             host.smooth = True
+        self.ask(commands.SetPools(["/"], QUIET))
         self._run(75.0)
         if self.server is None:
             raise self.history.broken("the server did not come back")
