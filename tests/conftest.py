@@ -26,7 +26,15 @@ import pytest
 from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, leftovers
 
 ROOT = Path(__file__).resolve().parent
-LONGEST = ("sim/test_world.py", "sim/test_why.py")
+LONGEST = (
+    # What computes and what waits, in turns: the four workers begin with a mixture.
+    "sim/test_world.py", "e2e/test_nothing_lost.py", "sim/test_why.py", "e2e/test_person.py", "store/test_plug.py",
+    "e2e/test_farm.py", "gui/test_layouts.py", "e2e/test_demo.py", "docs/test_commands.py", "e2e/test_nodes.py",
+    "sim/test_machine.py", "store/test_statistics_follow.py", "e2e/test_matrix.py", "wire/test_fuzz.py",
+    "agent/test_process.py", "gui/test_frame.py", "e2e/test_http_operations.py", "agent/test_helper.py",
+    "sim/test_defects.py", "e2e/test_people.py", "e2e/test_bad_input.py", "apps/test_programs.py",
+    "e2e/test_elsewhere.py", "e2e/test_rules.py", "gui/test_embedded.py", "e2e/test_doctor.py", "e2e/test_nearby.py",
+)  # fmt: skip
 PURE = (ROOT / "unit", ROOT / "sim")
 
 # The same examples in every run: the suite says whether a change broke something, and looks for nothing by chance.  How

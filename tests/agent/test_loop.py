@@ -369,7 +369,7 @@ def test_leaving_ends_the_tasks_and_reports_them(act):
         stage.farm.start(spec(0, "sleep 1000"))
         await until(lambda: stage.layer.living)
         stage.loop.leave("asked")
-        assert await asyncio.wait_for(stage.loop.over, 20) == "asked"
+        assert await asyncio.wait_for(stage.loop.over, 60) == "asked"
         await stage.loop.settle(5.0)
         assert stage.farm.report().status == RunStatus.RENDER_LEFT
         assert not stage.spool.kept
@@ -379,7 +379,7 @@ def test_leaving_ends_the_tasks_and_reports_them(act):
 
 def test_a_name_that_is_taken_ends_the_agent(act, expected_logs):
     async def scene(stage: Stage) -> None:
-        await asyncio.wait_for(stage.loop.over, 20)
+        await asyncio.wait_for(stage.loop.over, 60)
         assert stage.loop.refused is not None and "r01" in stage.loop.refused.sentence
 
     expected_logs("The server refuses")
@@ -394,7 +394,7 @@ def test_a_mistake_in_the_program_stops_the_agent_with_its_story(act, expected_l
         await until(lambda: stage.layer.living)
         stage.loop.tell(ProcessStarted(KEY, 1, 0.0))
         with pytest.raises(Bug):
-            await asyncio.wait_for(stage.loop.over, 20)
+            await asyncio.wait_for(stage.loop.over, 60)
 
     expected_logs("mistake in the program")
     act(scene)

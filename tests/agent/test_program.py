@@ -49,7 +49,7 @@ class Stage:
         return agent
 
     async def ended(self, agent: subprocess.Popen[str]) -> tuple[int, str]:
-        _, said = await asyncio.wait_for(asyncio.to_thread(agent.communicate), 30)
+        _, said = await asyncio.wait_for(asyncio.to_thread(agent.communicate), 60)
         return agent.returncode, said
 
     async def at_work(self, task: int = 0, command: str = "sleep 1000") -> int:

@@ -10,7 +10,7 @@ from afrender import wake
 def test_a_magic_packet_reaches_who_listens(capsys):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(5)
+        listener.settimeout(60)
         to = ["--broadcast", "127.0.0.1", "--port", str(listener.getsockname()[1])]
         assert wake.main(["--wake", "--hostname", "r01", *to, "00:11:22:33:44:55"]) == 0
         assert listener.recv(200) == b"\xff" * 6 + bytes.fromhex("001122334455") * 16

@@ -34,7 +34,7 @@ def crowd(farm: FarmProcess, count: int, said: bytes) -> list[socket.socket]:
     found = []
     for _ in range(count):
         one = socket.socket()
-        one.settimeout(20)
+        one.settimeout(60)
         one.connect(("127.0.0.1", farm.port))
         if said:
             with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ class Person:
 
     def __init__(self, path: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(30)
+        self._socket.settimeout(60)
         self._socket.connect(path)
         self._lines = self._socket.makefile("r")
 

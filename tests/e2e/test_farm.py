@@ -34,7 +34,7 @@ def finished_runs(farm: FarmProcess, job: int) -> Counter[tuple[int, int]]:
 
 def assert_history(farm: FarmProcess, job: int, expected: dict[tuple[int, int], int]) -> None:
     """Compare the successful runs with ``expected``; the database has them a moment after the screens."""
-    holds_within(10, lambda: finished_runs(farm, job) == expected)
+    holds_within(60, lambda: finished_runs(farm, job) == expected)
     assert finished_runs(farm, job) == expected
 
 

@@ -150,7 +150,7 @@ def test_an_agent_joins_no_farm_that_it_found_before_a_person_at_a_terminal_choo
     finally:
         agent.send_signal(signal.SIGTERM)
         agent.wait(timeout=60)
-        listener.join(10)
+        listener.join(60)
         os.close(here)
 
 

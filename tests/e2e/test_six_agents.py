@@ -67,7 +67,7 @@ def test_six_agents_share_what_there_is_and_one_is_woken_for_a_wide_task(farm_pr
         farm.ask("pool.set", paths=[path], parameters=parameters)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(30)
+        listener.settimeout(60)
         wake = f"{sys.executable} -m afrender.wake --broadcast 127.0.0.1 --port {listener.getsockname()[1]}"
         farm.environment.update(AF_RENDER_CMD_WOLSLEEP=f"{sys.executable} {sleep}", AF_RENDER_CMD_WOLWAKE=wake)
         for name in AGENTS:

@@ -42,7 +42,7 @@ def test_a_render_sleeps_and_another_one_wakes_it(farm_process: FarmProcess) -> 
     sleep, slept = stub(farm, "sleep")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(30)
+        listener.settimeout(60)
         port = listener.getsockname()[1]
         wake = f"{sys.executable} -m afrender.wake --broadcast 127.0.0.1 --port {port}"
         farm.environment.update(AF_RENDER_CMD_WOLSLEEP=sleep, AF_RENDER_CMD_WOLWAKE=wake)

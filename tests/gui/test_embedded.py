@@ -114,7 +114,7 @@ def test_keep_running_hands_the_farm_to_a_server_without_a_window(
     finally:
         farm.forget_client()
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
     farm.server = None
 
 

@@ -28,7 +28,7 @@ def test_nothing_is_cut_off(alone: Watch, spin: Spin) -> None:
                 return not faults
 
             with suppress(AssertionError):
-                spin(fits, "everything to fit", seconds=10)
+                spin(fits, "everything to fit", seconds=60)
             assert faults == [], f"{view} with {rows} rows at {size} %"
             if rows == 1:
                 image = picture(shown)

@@ -9,7 +9,7 @@ from afcore.errors import StoreError
 from afcore.store.base import Batch, JobRow, RunRow, Snapshot, Store
 from afcore.store.writer import Writer
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 def run_row(task: int = 0, **more: object) -> RunRow:

@@ -108,7 +108,7 @@ class FakeTray:
         self.writer.write(json.dumps(message).encode() + b"\n")
 
     async def hear(self, wanted: Any) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 message = json.loads(await self.reader.readline())
                 if wanted(message):

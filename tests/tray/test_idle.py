@@ -113,7 +113,7 @@ class Desktop:
         with open_dbus_connection(bus=address) as caller:
             name = self._connection.unique_name
             caller.send_and_get_reply(new_method_call(DBusAddress("/", name, "x.y"), "End"), timeout=60)
-        self._thread.join(5)
+        self._thread.join(60)
         self._connection.close()
 
 

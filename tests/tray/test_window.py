@@ -71,7 +71,7 @@ def test_the_agent_starts_its_tray_and_outlives_it(tmp_path: Path) -> None:
             assert agent.poll() is None
         finally:
             agent.terminate()
-            agent.wait(30)
+            agent.wait(60)
     assert agent.returncode == 0, log.read_text()
 
 

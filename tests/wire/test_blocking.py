@@ -125,4 +125,4 @@ def test_another_program_on_the_port_is_told_apart(says: bytes) -> None:
         with pytest.raises(WireError, match="farm server|HTTP") as wrong:
             BlockingClient([Address(*listener.getsockname())], program="afcmd").connect()
         assert wrong.value.hint
-        thread.join(10)
+        thread.join(60)

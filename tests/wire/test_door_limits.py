@@ -52,7 +52,7 @@ def test_who_takes_nothing_of_an_answer_over_http_is_cut_off_and_who_takes_it_is
                 writer.write(a_request(address))
                 await reader.read(10)
                 assert len(door._callers) == 1
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while door._callers:
                         await asyncio.sleep(0.01)
                 writer.close()
@@ -110,7 +110,7 @@ def test_one_connection_too_many_of_all_is_refused_by_a_sentence(run: Run) -> No
         async with a_door(limits=Limits(connections=3)) as door:
             [address] = door.addresses
             held = [await asyncio.open_connection(address.host, address.port) for _ in range(3)]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(door._callers) < 3:
                     await asyncio.sleep(0.01)
             request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -118,7 +118,7 @@ def test_one_connection_too_many_of_all_is_refused_by_a_sentence(run: Run) -> No
             assert refused.startswith(b"HTTP/1.1 403") and b"More than 3 connections are open" in refused
             for _, writer in held:
                 writer.close()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while door._callers:
                     await asyncio.sleep(0.01)
             assert (await talk(door, request)).startswith(b"HTTP/1.1 200")
@@ -143,7 +143,7 @@ def test_a_link_that_may_try_no_server_gives_up_with_a_sentence_until_it_is_told
                 trust=trust, gave_up=given_up.put_nowait, backoff=Backoff(chance, first=0.01, most=0.02),
             )  # fmt: skip
             link.start()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert "not known here" in str(await given_up.get())
             for _ in range(2):
                 assert isinstance(await owner.next(), ConfigError)
@@ -190,7 +190,7 @@ def test_who_is_crowded_out_while_its_connection_is_being_made_leaves_nothing_be
                 pairs = await asyncio.gather(*(asyncio.open_connection(*door.addresses[0]) for _ in range(30)))
                 for _, writer in pairs:
                     writer.write(said)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while len(door._callers) > 2:
                         await asyncio.sleep(0.001)
                 for _, writer in pairs:

@@ -34,7 +34,7 @@ class Owner:
         self.heard.put_nowait("drained")
 
     async def next(self) -> object:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.heard.get()
 
 

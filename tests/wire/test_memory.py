@@ -97,7 +97,7 @@ def test_the_ends_may_live_in_two_threads() -> None:
 
     thread = threading.Thread(target=lambda: asyncio.run(wait_for_the_end()))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
 
     async def play() -> None:
         mine = Keeper()
@@ -109,7 +109,7 @@ def test_the_ends_may_live_in_two_threads() -> None:
             await asyncio.sleep(0.005)
 
     asyncio.run(play())
-    thread.join(10)
+    thread.join(60)
     assert other.frames == [b"%d" % number for number in range(100)] and other.reason == "done"
 
 

@@ -60,7 +60,7 @@ def test_a_server_loses_a_peer_that_does_not_answer() -> None:
         peers = NativePeers(farm, ping_time=SOON)
         end, _ = join(silent, peers.new_peer(ME))
         end.send_frame(encode([Hello([1], "test", "client")]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while silent.reason == "?":
                 await asyncio.sleep(SOON)
         assert "said nothing for" in farm.lost_reasons[0] and "said nothing for" in silent.reason
@@ -161,7 +161,7 @@ def test_a_peer_that_takes_nothing_for_too_long_is_cut_off(
         caller.setblocking(False)
         hello = encode_frame(encode([Hello([1], "test", "client")]), mask=MASK)
         await asyncio.get_running_loop().sock_sendall(caller, UPGRADE + hello)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not farm.peers:
                 await asyncio.sleep(0.01)
             [peer] = farm.peers
@@ -222,7 +222,7 @@ def serve_by_hand(listener: socket.socket, *after: bytes, wait: threading.Event)
         accepted.sendall(upgrade_answer(parse_head(data[:end])))
         for frame in after:
             accepted.sendall(frame)
-        wait.wait(10)
+        wait.wait(60)
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_a_blocking_client_does_not_wait_for_ever(after: list[bytes], error: typ
                     client.request("job.list")
         finally:
             wait.set()
-            thread.join(10)
+            thread.join(60)

@@ -56,7 +56,7 @@ def test_a_mistake_of_the_core_is_written_down_and_stops_the_server(
 
     server.core.apply = apply  # type: ignore[method-assign]
     server.runner.post(AddUser("ann"), ANN, lambda reply, error: answers.append(error))
-    assert loop.run_until_complete(asyncio.wait_for(server.wait(), 10)) == 3
+    assert loop.run_until_complete(asyncio.wait_for(server.wait(), 60)) == 3
     assert isinstance(answers[0], Unavailable)
     (dump,) = (tmp_path / "dumps").iterdir()
     content = json.loads(dump.read_text())
@@ -70,7 +70,7 @@ def test_a_database_that_fails_for_good_stops_the_server(
 ) -> None:
     expected_logs("The server stops")
     server._store_failed(Corrupt("the journal has a hole"))
-    assert loop.run_until_complete(asyncio.wait_for(server.wait(), 10)) == 4
+    assert loop.run_until_complete(asyncio.wait_for(server.wait(), 60)) == 4
 
 
 def test_status_says_how_it_is(server: FarmServer, expected_logs: Any) -> None:

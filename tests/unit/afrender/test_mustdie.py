@@ -56,7 +56,7 @@ def test_looking_goes_on_after_a_failure_and_ends_with_the_agent() -> None:
 
         closer = WindowCloser(TITLES, close, period=0.0)
         closer.start()
-        await asyncio.wait_for(seen.wait(), 10)
+        await asyncio.wait_for(seen.wait(), 60)
         await closer.close()
 
     asyncio.run(scene())

@@ -35,7 +35,7 @@ class Sick:
     def measure(self) -> dict[str, Any]:
         self.count += 1
         if self.count > 1:
-            self.free.wait(20)
+            self.free.wait(60)
         if self.raising:
             raise OSError("no such device")
         return {"count": self.count, "old": {}}
