@@ -195,12 +195,14 @@ def test_wrong_words_and_files_are_told_in_a_sentence(act):
 
 def test_a_second_request_to_end_does_not_wait_for_the_grace(act):
     async def scene(stage: Stage) -> None:
-        agent = stage.start()
+        patient = stage.folder / "patient.json"
+        patient.write_text(json.dumps({"terminate_grace": 600}))
+        agent = stage.start("--config", str(patient))
         task = await stage.at_work(command="trap 'echo asked' TERM; while :; do sleep 0.1; done")
         agent.send_signal(signal.SIGINT)
         await until(lambda: stage.farm.readings, what="news of the task")
         agent.send_signal(signal.SIGINT)
-        code, _ = await asyncio.wait_for(stage.ended(agent), 8)
+        code, _ = await stage.ended(agent)
         assert code == 0 and not alive(task)
 
     act(scene)

@@ -27,8 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 5
 SMALL = ["--size", "64x36", "--samples", "1", "--timeout", "120"]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.e2e.processes import FarmProcess, wait_for
 
 TEXT = """<farm>
@@ -15,7 +13,6 @@ TEXT = """<farm>
 """
 
 
-@pytest.mark.timeout(90)
 def test_a_farm_file_is_read_at_the_start_and_again_on_request(new_farm: Callable[[], FarmProcess]) -> None:
     farm = new_farm()
     path = farm.folder / "farm.xml"
@@ -44,7 +41,6 @@ def test_a_farm_file_is_read_at_the_start_and_again_on_request(new_farm: Callabl
     assert "capacity_host 2500" in farm.afcmd("farm", "check", "anything").stdout
 
 
-@pytest.mark.timeout(90)
 def test_the_configuration_is_read_again(new_farm: Callable[[], FarmProcess]) -> None:
     farm = new_farm()
     path = farm.write_job({"capacity_per_core": 100}, "config.json")
@@ -63,7 +59,6 @@ def test_the_configuration_is_read_again(new_farm: Callable[[], FarmProcess]) ->
     assert farm.ask("render.show", name="r1")["row"]["capacity"] == 200 * cores
 
 
-@pytest.mark.timeout(90)
 def test_limits_survive_a_reload_and_show_who_holds_them(new_farm: Callable[[], FarmProcess]) -> None:
     farm = new_farm()
     path = farm.folder / "farm.xml"

@@ -6,8 +6,6 @@ import json
 import re
 import urllib.request
 
-import pytest
-
 import afnet.api as af
 from tests.e2e.processes import FarmProcess, wait_for
 
@@ -21,7 +19,6 @@ def test_the_mask_of_a_pool_excludes_every_other_host() -> None:
     assert re.fullmatch(af.exclude_mask([], ["a.b"]), "axb") is None, "a dot is a dot"
 
 
-@pytest.mark.timeout(90)
 def test_a_job_for_a_pool_of_two_runs_there_alone_by_mask_and_by_pool(farm_process: FarmProcess) -> None:
     farm = farm_process
     farm.ask("pool.add", path="/pair")

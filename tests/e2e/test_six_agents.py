@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 POOLS: dict[str, dict[str, Any]] = {
     "/comp": {"pattern": "comp.*", "properties_host": "nuke", "tickets": {"LIC": [1, -1]}},
     "/sim": {"pattern": "sim.*", "properties_host": "houdini", "max_tasks_host": 3},
-    "/wide": {"pattern": "wide.*", "properties_host": "houdini mpi", "max_tasks_host": 1, "zombie_time": 2},
+    "/wide": {"pattern": "wide.*", "properties_host": "houdini mpi", "max_tasks_host": 1, "zombie_time": 6},
 }
 AGENTS = ("comp1", "comp2", "sim1", "wide1", "wide2", "wide3")
 

@@ -46,7 +46,7 @@ def test_a_render_sleeps_and_another_one_wakes_it(farm_process: FarmProcess) -> 
         port = listener.getsockname()[1]
         wake = f"{sys.executable} -m afrender.wake --broadcast 127.0.0.1 --port {port}"
         farm.environment.update(AF_RENDER_CMD_WOLSLEEP=sleep, AF_RENDER_CMD_WOLWAKE=wake)
-        farm.ask("pool.set", paths=["/"], parameters={"zombie_time": 1})
+        farm.ask("pool.set", paths=["/"], parameters={"zombie_time": 5})
         farm.start_agent("sleeper", *machine(farm, "sleeper", "00:11:22:33:44:55"))
         farm.start_agent("other", *machine(farm, "other", "00:11:22:33:44:66"))
         wait_for(lambda: len(farm.ask("render.list", limit=9, after=0)["rows"]) == 2, what="the renders")
