@@ -27,7 +27,14 @@ def stub(farm: FarmProcess, name: str) -> tuple[str, Path]:
     """Return a program that only notes that it was run, and where it notes that."""
     mark = farm.folder / f"{name}.ran"
     script = farm.folder / f"{name}.py"
-    script.write_text(f"import sys; open({str(mark)!r}, 'a').write(' '.join(sys.argv[1:]) + chr(10))")
+    fresh = farm.folder / f"{name}.new"
+    # Who sees the note sees all of it.
+    script.write_text(
+        f"import os, sys\n"
+        f"with open({str(fresh)!r}, 'w') as note:\n"
+        f"    note.write(' '.join(sys.argv[1:]) + chr(10))\n"
+        f"os.replace({str(fresh)!r}, {str(mark)!r})\n"
+    )
     return f"{sys.executable} {script}", mark
 
 
