@@ -92,6 +92,7 @@ class Session(QObject):
         """How many panes have a job open."""
         self._following: dict[int, tuple[Follow, Callable[[Lines | AfError], None]]] = {}
         self._chosen = Role.GOD
+        self._granted = Role.USER
 
     def clock(self) -> float:
         """Return the time that the panes show: now, or the instant of the past (unix seconds)."""
@@ -131,9 +132,13 @@ class Session(QObject):
 
     @property
     def granted(self) -> Role:
-        """The greatest mode that the server gives us; USER while it has not said."""
+        """The greatest mode that the server gives us; USER while it has not said, what it said while it is away."""
         welcome = self.state.welcome
-        return Role(welcome.role) if welcome is not None and welcome.role in list(Role) else Role.USER
+        if welcome is not None:
+            self._granted = Role(welcome.role) if welcome.role in list(Role) else Role.USER
+        elif not self.state.lost_at:
+            return Role.USER
+        return self._granted
 
     @property
     def mode(self) -> Role:

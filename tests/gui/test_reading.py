@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from afcore.states import Role
 from afwatch.app import Watch
 from afwatch.changes import Lost
 from afwatch.views.palette import Palette
@@ -153,6 +154,7 @@ def _states(watch: Watch, spin: Spin) -> Iterator[tuple[str, QWidget]]:
     window.past.turn_off()
     watch.session.receive([Lost("the server left")])
     spin(lambda: window._band.isVisible(), "the band")
+    assert watch.session.mode is Role.GOD, "places and mode stay as they were: nothing empties"
     yield "a lost connection", window
 
 
