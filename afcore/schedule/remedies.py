@@ -25,10 +25,12 @@ from afcore.schedule.fit import minimum_capacity
 from afcore.schedule.reasons import NEUTRAL, Reason
 from afcore.states import RenderState
 
-__all__ = ["Remedy", "Scope", "named_properties", "remedies", "scope_of"]
+__all__ = ["WHOLE_JOB", "Remedy", "Scope", "named_properties", "remedies", "scope_of"]
 
 Scope = tuple[str, int, int]
 """Kind of thing, its id, and the block's index where there is one."""
+WHOLE_JOB = -1
+"""Instead of the block's index, where a job may be held as a whole."""
 
 
 class Remedy(NamedTuple):
@@ -83,6 +85,8 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
         if spare:
             found.append(Remedy(of_block, {"task_max_run_time": spare}))
         found.append(Remedy(("hold", kept_for, its_block), {"hold": True}))
+        if kept_for != job.id:
+            found.append(Remedy(("hold", kept_for, WHOLE_JOB), {"hold": True}))
         return found
     if reason in NEUTRAL:
         found.append(Remedy(scope_of(thing), _neutral(obstacle)))

@@ -11,7 +11,7 @@ from typing import Any
 from afcore import commands
 from afcore.commands import Command
 from afcore.model.farm import Farm
-from afcore.schedule.remedies import Scope
+from afcore.schedule.remedies import WHOLE_JOB, Scope
 
 __all__ = ["Change", "change_of"]
 
@@ -32,6 +32,8 @@ def change_of(farm: Farm, scope: Scope, parameters: dict[str, Any], *, task: int
         return _of_task(kind, id, index, task)
     if kind == "errors":
         return Change("job.reset-error-hosts", {"job": id, "blocks": [index]}, commands.ResetErrorHosts(id, [index]))
+    if kind == "hold" and index == WHOLE_JOB:
+        return Change("job.pause", {"ids": [id]}, commands.PauseJobs([id]))
     if kind == "hold":
         held = commands.ChangeTasks(id, "suspend", [index])
         return Change("job.suspend", {"job": id, "blocks": [index]}, held)

@@ -14,7 +14,7 @@ from afcore.model.effective import capacity_of, pool_chain, properties_of
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.schedule.limits import branch_chain, holders_of
-from afcore.schedule.remedies import named_properties
+from afcore.schedule.remedies import WHOLE_JOB, named_properties
 from afcore.states import RenderState
 from afcore.why.changes import Change, change_of
 
@@ -70,8 +70,10 @@ def every_change(
     yield from _job_moves(farm, job)
     for id, index in sorted(kept_for):
         if (id, index) != (job.id, block.index):
-            held = commands.ChangeTasks(id, "suspend", [index])
-            yield Change("job.suspend", {"job": id, "blocks": [index]}, held), "it holds what the renders are kept for"
+            told = "it holds what the renders are kept for"
+            yield change_of(farm, ("hold", id, index), {}), told
+            if id != job.id:
+                yield change_of(farm, ("hold", id, WHOLE_JOB), {}), told
     yield from _takes(farm, job, block, task)
 
 

@@ -306,7 +306,7 @@ class Tally(Counter[str]):
         now = self["now"] / max(1, self["tasks"])
         return (
             f"{self['farms']} farms, {self['tasks']} waiting tasks: {share:.2%} with a proposal ({now:.2%} for "
-            f"now), {self['tried']} proposals made, {self['together']} of several operations, "
+            f"now; {self['tasks without renders']} are on farms without renders), {self['tried']} proposals made, {self['together']} of several operations, "
             f"{self['alone']} tasks that no single change starts "
             f"({self['changes']} changes tried)"
         )
@@ -330,6 +330,8 @@ def prove(seed: int, tally: Tally, *, brute: int = 2, most: int = 1000) -> None:
                 key = (job.id, block.index, task)
                 answer = why(core.farm, core.scheduler, at, job=job.id, block=block.index, task=task)
                 tally["tasks"] += 1
+                # There no operation helps: the answer says how a machine joins.
+                tally["tasks without renders"] += not core.farm.renders
                 _check_words(answer, key)
                 proposals = answer["proposals"]
                 tally["proposed"] += bool(proposals)
@@ -386,7 +388,9 @@ def main(argv: list[str]) -> int:
     print(tally.told())
     for name, times in sorted(tally.items()):
         print(f"  {times:8} {name}")
-    assert tally["now"] >= 0.95 * tally["tasks"], "fewer than nineteen in twenty tasks have what starts them now"
+    if tally["now"] < 0.95 * (tally["tasks"] - tally["tasks without renders"]):
+        print("fewer than nineteen in twenty tasks have what starts them now", file=sys.stderr)
+        failed += 1
     if failed:
         print(f"{failed} farms failed", file=sys.stderr)
     return 1 if failed else 0
