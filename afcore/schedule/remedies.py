@@ -86,7 +86,7 @@ def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Rem
             found.append(Remedy(of_block, {"task_max_run_time": spare}))
         found.append(Remedy(("hold", kept_for, its_block), {"hold": True}))
         if kept_for != job.id:
-            found.append(Remedy(("hold", kept_for, WHOLE_JOB), {"hold": True}))
+            found.append(Remedy(("hold", kept_for, WHOLE_JOB), {"hold": True, "whole_job": True}))
         return found
     if reason in NEUTRAL:
         found.append(Remedy(scope_of(thing), _neutral(obstacle)))

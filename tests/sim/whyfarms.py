@@ -306,7 +306,8 @@ class Tally(Counter[str]):
         now = self["now"] / max(1, self["tasks"])
         return (
             f"{self['farms']} farms, {self['tasks']} waiting tasks: {share:.2%} with a proposal ({now:.2%} for "
-            f"now; {self['tasks without renders']} are on farms without renders), {self['tried']} proposals made, {self['together']} of several operations, "
+            f"now; {self['tasks without renders']} are on farms without renders), "
+            f"{self['tried']} proposals made, {self['together']} of several operations, "
             f"{self['alone']} tasks that no single change starts "
             f"({self['changes']} changes tried)"
         )
