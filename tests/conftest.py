@@ -31,9 +31,11 @@ LONGEST = (
     "sim/test_world.py", "e2e/test_nothing_lost.py", "sim/test_why.py", "e2e/test_person.py", "store/test_plug.py",
     "e2e/test_farm.py", "gui/test_layouts.py", "e2e/test_demo.py", "docs/test_commands.py", "e2e/test_nodes.py",
     "sim/test_machine.py", "store/test_statistics_follow.py", "e2e/test_matrix.py", "wire/test_fuzz.py",
-    "agent/test_process.py", "gui/test_frame.py", "e2e/test_http_operations.py", "agent/test_helper.py",
+    "web/test_job.py", "agent/test_process.py", "gui/test_window.py", "web/test_now.py",
+    "gui/test_frame.py", "e2e/test_http_operations.py", "agent/test_helper.py",
     "sim/test_defects.py", "e2e/test_people.py", "e2e/test_bad_input.py", "apps/test_programs.py",
     "e2e/test_elsewhere.py", "e2e/test_rules.py", "gui/test_embedded.py", "e2e/test_doctor.py", "e2e/test_nearby.py",
+    "gui/test_farmwork.py", "house/test_sources.py", "store/test_writer.py",
 )  # fmt: skip
 PURE = (ROOT / "unit", ROOT / "sim")
 
