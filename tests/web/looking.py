@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 __all__ = ["PASSWORD", "WAIT", "looking", "reads_well"]
 
 PASSWORD = "correct horse battery"
 WAIT = 60_000
 """Milliseconds that anything may take on a busy machine."""
+# Of itself an expectation waits for five seconds, whatever the limit of the page.
+expect.set_options(timeout=WAIT)
 
 PHONE = {"width": 390, "height": 800}
 _SIGNED_IN: dict[tuple[int, str], Any] = {}

@@ -45,6 +45,8 @@ def test_charts_are_drawn_and_lead_on(chromium: Browser, farm: FarmProcess) -> N
         expect(page.locator("[data-chart][data-drawn=yes] .uplot canvas")).to_be_visible(timeout=WAIT)
         reads_well(page)
         page.get_by_role("link", name="Users").click()
+        # The page before has as many rows, and a link of the same name.
+        page.wait_for_url("**/history?by=user")
         expect(page.locator("table.past tbody tr")).to_have_count(6)
         page.get_by_role("link", name="Failed").click()
         page.wait_for_url("**/history?by=user&order=errors")
@@ -102,6 +104,7 @@ def test_records_of_a_folder_are_deleted_when_it_is_meant(chromium: Browser, far
         page.get_by_role("button", name="Delete records…").click()
         expect(page.get_by_text("9 runs and 0 jobs of /old and all below it are deleted for ever")).to_be_visible()
         page.get_by_role("link", name="Cancel").click()
+        page.wait_for_url(lambda url: "/history/delete" not in url)
         page.goto("/history/delete?folder=/old")
         page.get_by_role("button", name="Delete").click()
         page.wait_for_url("**/history?said=done")
