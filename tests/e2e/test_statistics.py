@@ -209,6 +209,8 @@ def test_a_busy_farm_does_not_care_what_its_statistics_do(
     serve()
     busy(0)
     farm.ask("job.delete", ids=[job])
+    # It is gone when its last tasks have ended.
+    wait_for(lambda: job not in [row["id"] for row in farm.ask("job.list")["rows"]], what="the job to be gone")
     level(farm)
     kept = newest()
     rows = broken.query("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM tasks")

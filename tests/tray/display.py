@@ -19,7 +19,8 @@ class Display:
         if program is None:
             pytest.skip("Xvfb is not installed")
         read, write = os.pipe()
-        words = [program, "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+        # Without -noreset it begins anew whenever its last client leaves, and lets nobody in meanwhile.
+        words = [program, "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-noreset"]
         self._process = subprocess.Popen(words, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         with os.fdopen(read) as ready:
