@@ -176,7 +176,8 @@ class Plans:
         if (len(changes) > 1 or when == "next") and not alone:
             # Somebody could start in between where more is free than what the task gets; and some things can only be
             # raised when what is in the way is gone.
-            for order in ([*found, *way.fixes, *stops], [*way.fixes, *found, *stops]):
+            orders = [changes, [*way.fixes, *found, *stops]] if found and way.fixes else [changes]
+            for order in orders:
                 if self._goes(trials.sandbox(jobs, renders), order, when, ends):
                     changes = order
                     break

@@ -116,6 +116,17 @@ def check_sums(address: str, zone: str = UTC) -> None:
     assert kept == sums
 
 
+def test_who_catches_up_rests_three_times_as_long_as_it_worked(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, rests = iter(range(1000)), []
+    monkeypatch.setattr(module, "AT_ONCE", 7)
+    monkeypatch.setattr(module.time, "thread_time", lambda: next(seconds))
+    monkeypatch.setattr(Follower, "_rest", lambda self, seconds: rests.append(seconds))
+    farm.write([run(number) for number in range(20)], [])
+    with farm.following() as made:
+        farm.wait(made)
+    assert rests == [3.0, 3.0], "after each full batch, and not after the last one"
+
+
 def test_rows_follow_once_over_restarts(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE", 7)
     farm.write([run(number) for number in range(30)], [deleted(1), deleted(1, 1), deleted(2)])
