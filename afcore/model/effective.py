@@ -163,12 +163,25 @@ def host_ticket(farm: Farm, render: Render, name: str) -> int:
     own = render.tickets_host.get(name, -1)
     if own >= 0:
         return own
-    return next((pool.tickets_host[name] for pool in pool_chain(farm, render.pool) if name in pool.tickets_host), -1)
+    # A plain walk, here and below: it is asked for every render of a farm, where a generator costs more than the rest.
+    pools, number = farm.pools, render.pool
+    while number:
+        pool = pools[number]
+        if name in pool.tickets_host:
+            return pool.tickets_host[name]
+        number = pool.parent
+    return -1
 
 
 def pool_ticket(farm: Farm, pool: int, name: str) -> Pool | None:
     """Return the nearest pool from ``pool`` up to the root that defines a pool ticket, or None."""
-    return next((each for each in pool_chain(farm, pool) if name in each.tickets), None)
+    pools = farm.pools
+    while pool:
+        found = pools[pool]
+        if name in found.tickets:
+            return found
+        pool = found.parent
+    return None
 
 
 def service_allowed(farm: Farm, render: Render, service: str) -> bool:

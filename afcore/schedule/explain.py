@@ -21,6 +21,7 @@ from afcore.model.tree import Branch, Limits, Pool, User
 from afcore.rules.depends import is_clear
 from afcore.schedule.fit import (
     Matches,
+    asks_of_renders,
     block_reason,
     holder_reason,
     job_reason,
@@ -175,8 +176,9 @@ class Explainer:
         return first
 
     def _holders_of(self, job: Job) -> list[Holder]:
+        """Return those whose limits bind a job and who ask anything of a render: mostly it is none of them."""
         if self._holders[0] is not job:
-            self._holders = job, holders_of(self._farm, job)
+            self._holders = job, [each for each in holders_of(self._farm, job) if asks_of_renders(each)]
         return self._holders[1]
 
     def on(self, job: Job, block: Block, task: int, render: Render) -> Iterator[Obstacle]:

@@ -21,6 +21,7 @@ from afcore.states import RenderState
 
 __all__ = [
     "Matches",
+    "asks_of_renders",
     "block_needs",
     "block_reason",
     "coefficient",
@@ -142,6 +143,17 @@ def holder_needs(holder: Limits) -> Needs:
         holder.need_os,
         holder.need_properties,
         holder.need_power,
+    )
+
+
+def asks_of_renders(holder: Limits) -> bool:
+    """Say whether a holder asks anything of a render; of another one ``holder_reason`` never has a reason."""
+    return (
+        holder.max_running_tasks_per_host >= 0
+        or holder.need_memory > 0
+        or holder.need_hdd > 0
+        or bool(holder.pools)
+        or holder_needs(holder) != _NO_NEEDS
     )
 
 

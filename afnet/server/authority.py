@@ -29,7 +29,6 @@ from afnet.api.trust import fingerprint_of
 
 __all__ = [
     "Authority", "Signed", "authority_folder", "has_authority", "make_authority", "request_fingerprint",
-    "shield_memory",
 ]  # fmt: skip
 
 _YEAR = datetime.timedelta(days=365)
@@ -40,9 +39,6 @@ _RENEW_BEFORE = 5 * _YEAR
 _EARLY = datetime.timedelta(days=1)
 """Clocks of nodes may be behind."""
 _REQUEST_MOST = 16384
-
-_READ_BUFFER = 32 * 1024
-"""Bytes that asyncio may read of a TLS connection at once; it keeps such a buffer for each (its own: 256 kB)."""
 
 
 class Signed(NamedTuple):
@@ -65,13 +61,6 @@ def authority_folder(data: Path) -> Path:
 def has_authority(data: Path) -> bool:
     """Say whether ``afserver init`` was done for this data folder."""
     return (authority_folder(data) / "authority.pem").exists()
-
-
-def shield_memory() -> None:
-    """Let idle TLS connections of asyncio's own loop keep small buffers; uvloop has its own way."""
-    import asyncio.sslproto
-
-    asyncio.sslproto.SSLProtocol.max_size = _READ_BUFFER
 
 
 def _name(common: str) -> x509.Name:

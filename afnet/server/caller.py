@@ -24,6 +24,7 @@ from afnet.server.linger import LINGER_TIME, Lingering, PatientTransport
 from afnet.server.native import LIMIT_TO_STRANGERS, NativePeers
 from afnet.server.traffic import Traffic
 from afnet.transport.httphead import Head, find_end, parse_head, response
+from afnet.transport.secure import SecureTransport
 from afnet.transport.websocket import WebSocketConnection
 from afnet.transport.wsframes import PATH, WebSocketFault, upgrade_answer
 from afnet.wire.messages import Refused
@@ -114,6 +115,7 @@ class Caller(asyncio.Protocol):
         self._said_all = False
         self._http = ""
         self._task: asyncio.Task[None] | None = None
+        self._securing: SecureTransport | None = None
         self._is_handed_over = False
         self._is_dropped = False
         self._principal: Principal | None = None
@@ -172,7 +174,7 @@ class Caller(asyncio.Protocol):
             self._door.settled(self)
             self._door.handshakes.wait(self, self._begin_handshake)
         else:
-            self._task = loop.create_task(self._become_transport(accepted, None))
+            self._task = loop.create_task(self._become_transport(accepted))
 
     def _begin_handshake(self) -> None:
         accepted = self._socket
@@ -181,21 +183,24 @@ class Caller(asyncio.Protocol):
             self._drop_socket()
             return
         self._door.unsettled(self)
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._become_transport(accepted, self._door.tls))
+        self._is_handed_over = True
+        assert self._door.tls is not None
+        try:
+            self._securing = SecureTransport(accepted, self._door.tls, self, self._handshake_failed)
+        except OSError as wrong:
+            self._handshake_failed(wrong)
 
-    async def _become_transport(self, accepted: socket.socket, tls: ssl.SSLContext | None) -> None:
+    def _handshake_failed(self, wrong: OSError) -> None:
+        _log.debug("%s: the TLS handshake failed: %s", self.host, wrong)
+        self._drop_socket()
+
+    async def _become_transport(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         self._is_handed_over = True
         try:
-            if tls is None:
-                await loop.connect_accepted_socket(lambda: self, accepted)
-            else:
-                await loop.connect_accepted_socket(
-                    lambda: self, accepted, ssl=tls, ssl_handshake_timeout=self._door.limits.first_byte_time
-                )
+            await loop.connect_accepted_socket(lambda: self, accepted)
         except OSError as wrong:
-            _log.debug("%s: the TLS handshake failed: %s", self.host, wrong)
+            _log.debug("%s left before it said anything: %s", self.host, wrong)
             self._task = None
             self._drop_socket()
         finally:
@@ -206,6 +211,9 @@ class Caller(asyncio.Protocol):
         self._is_dropped = True
         if self._task is not None:
             self._task.cancel()
+        securing, self._securing = self._securing, None
+        if securing is not None:
+            securing.abort()
         if accepted is not None and not self._is_handed_over:
             asyncio.get_running_loop().remove_reader(accepted)
             accepted.close()
@@ -230,7 +238,7 @@ class Caller(asyncio.Protocol):
             cast(asyncio.Transport, transport).abort()
             return
         self.transport = cast(asyncio.Transport, transport)
-        self._socket = None
+        self._socket = self._securing = None
         self._look_at_certificate()
         # A node's certificate lets its agent in, over the native protocol and nowhere else.
         who = NotAllowed(_NODES_ONLY) if self._node else self._refusal or self._principal

@@ -56,7 +56,6 @@ class Secured:
             return
         from afnet.server import authority, pairing
 
-        authority.shield_memory()
         self.authority = authority.Authority(authority.authority_folder(data))
         self.context = self.authority.server_context(_names(config, listen), now=now())
         self.pairing = pairing.Pairing(self.nodes, self.authority, runner, auditor, now=now)
