@@ -38,6 +38,7 @@ from afcore.states import RenderState, TaskState
 
 __all__ = ["Explainer", "Obstacle", "Thing"]
 
+_ONLINE = int(RenderState.ONLINE)
 _SPARE = 0.9
 """Of the time for which a render is kept, what a limit may take: it takes a while to set one."""
 
@@ -154,7 +155,7 @@ class Explainer:
         if room in (Reason.OFFLINE, Reason.ASLEEP):
             return Obstacle(room, render, render)
         capacity, most, _ = self._scheduler.renders.size(render)
-        if render.state == RenderState.ONLINE and (not room or room in BUSY) and most > 0:
+        if render.state == _ONLINE and (not room or room in BUSY) and most > 0:
             farm, matches = self._farm, self._scheduler.matches
             for holder in self._holders_of(job):
                 reason = holder_reason(farm, matches, holder, render)

@@ -34,7 +34,8 @@ class Place:
 
     node: Branch | User
     branch: Branch
-    above: "Place | None"
+    inside: int
+    """The branch directly above, 0 of the root: by number, so that no circle keeps a copy of a farm from being gone."""
     order: int
     places: list["Place"] = field(default_factory=list)
     heaps: dict[Kind, list[tuple[Rank, int]]] = field(default_factory=dict)
@@ -150,8 +151,9 @@ class Ranking:
         """Forget a branch, or a user everywhere, that is gone and had no jobs."""
         for key in [key for key in self._places if (key[1] == user if user else key[0] == branch)]:
             place = self._places.pop(key)
-            if place.above is not None:
-                place.above.places.remove(place)
+            above = self.above(place)
+            if above is not None:
+                above.places.remove(place)
         self._of_user.pop(user, None)
 
     @property
@@ -166,16 +168,18 @@ class Ranking:
         farm = self._farm
         node = farm.branches[branch]
         if user:
-            above = self._place(branch, 0)
-            found = Place(farm.users[user], node, above, _at_last(user))
+            found = Place(farm.users[user], node, branch, _at_last(user))
             self._of_user.setdefault(user, []).append(found)
         else:
-            above_branch = self._place(node.parent, 0) if node.parent else None
-            found = Place(node, node, above_branch, 2 * branch)
+            found = Place(node, node, node.parent, 2 * branch)
         self._places[branch, user] = found
-        if found.above is not None:
-            found.above.places.append(found)
+        if found.inside:
+            self._place(found.inside, 0).places.append(found)
         return found
+
+    def above(self, place: Place) -> Place | None:
+        """Return the branch that a place is directly below; None of the root, and once that branch is gone."""
+        return self._places.get((place.inside, 0))
 
     def reorder(self, user: int) -> None:
         """Take in the order of a user's jobs; call ``look`` for them afterwards."""
@@ -217,7 +221,7 @@ class Ranking:
         place = self._places.get((job.branch, 0))
         while place is not None:
             place.rank = None
-            place = place.above
+            place = self.above(place)
 
     def moved(self) -> None:
         """Take in that jobs changed places: every place ranks anew."""
@@ -347,8 +351,9 @@ class Ranking:
     def rank_place(self, place: Place) -> Rank:
         """Rank a place as the node above it solves."""
         if place.rank is None:
-            assert place.above is not None
-            ranker, node = place.above.node, place.node
+            above = self.above(place)
+            assert above is not None
+            ranker, node = above.node, place.node
             if ranker.solve_method == "solve_order":
                 place.rank = rank_by_order(
                     priority=node.priority, created=0.0, last_solved=node.last_solved, place=place.order

@@ -10,7 +10,7 @@ Source of the arithmetic: the generic cell rate algorithm, one number a bucket (
 from afcore.model.farm import Farm
 from afcore.model.job import Job
 from afcore.model.tree import Branch, Limits, User
-from afcore.schedule.limits import holders_of
+from afcore.schedule.limits import holders_of, start_reason
 
 __all__ = ["Rates"]
 
@@ -49,6 +49,10 @@ class Rates:
             return True
         self._due[_key(holder)] = due
         return False
+
+    def allow(self, holder: Limits, at: float) -> bool:
+        """Say whether a holder may start something at ``at``: by its own state and counts, and its rate."""
+        return not start_reason(holder) and self.allows(holder, at)
 
     def waits(self, holder: Limits, at: float) -> float:
         """Return until when a holder with a rate has to wait for its next start; 0 when it has not."""

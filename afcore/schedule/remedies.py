@@ -40,12 +40,14 @@ class Remedy(NamedTuple):
     parameters: dict[str, Any]
 
 
+_KINDS: dict[type, str] = {Job: "job", User: "user", Branch: "branch", Render: "render", Pool: "pool"}
+
+
 def scope_of(thing: Thing) -> Scope:
     """Return what an edit of a thing is about."""
     if isinstance(thing, Block):
         return "block", thing.job, thing.index
-    kinds = {Job: "job", User: "user", Branch: "branch", Render: "render", Pool: "pool"}
-    return kinds[type(thing)], thing.id, 0
+    return _KINDS[type(thing)], thing.id, 0
 
 
 def remedies(farm: Farm, obstacle: Obstacle, job: Job, block: Block) -> list[Remedy]:

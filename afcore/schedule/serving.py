@@ -106,7 +106,7 @@ class Serving:
         matches: Matches,
         offers: Offers,
         reserved: Reservations,
-        allows: Callable[[Holder], bool],
+        allows: Callable[[Holder, float], bool],
     ) -> None:
         self._farm = farm
         self._renders = renders
@@ -132,7 +132,7 @@ class Serving:
         job = self._farm.jobs[claim.job]
         block = job.blocks[claim.block]
         holders = holders_of(self._farm, job)
-        if not all(map(self._allows, holders)):
+        if not all(self._allows(holder, at) for holder in holders):
             return None
         task = self._task(claim, job, block)
         if task is None:

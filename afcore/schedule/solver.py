@@ -36,7 +36,7 @@ from afcore.model.render import Render
 from afcore.schedule.fit import Matches, block_reason, holder_reason, job_reason, task_avoids
 from afcore.schedule.free import EVERY, REMARKS, FreeRenders
 from afcore.schedule.kinds import Kind, offering
-from afcore.schedule.limits import Holder, block_start_reason, holders_of, jobs_below, start_reason
+from afcore.schedule.limits import Holder, block_start_reason, holders_of, jobs_below
 from afcore.schedule.offers import Offers
 from afcore.schedule.ranking import Place, Ranking
 from afcore.schedule.rates import Rates
@@ -103,7 +103,7 @@ class Scheduler:
         self.reserved = Reservations(farm, self.renders, self.matches, partial(next_tasks, self.offers))
         if original is not None:
             self.reserved.begin_beside(original.reserved)
-        self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self._allows)
+        self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self.rates.allow)
         self._passed: dict[int, tuple[int, ClaimKey]] = {}
         """Who had its turn on a render, as it was at a stamp, and found too little room."""
         self.limited = farm.limited
@@ -319,7 +319,7 @@ class Scheduler:
             self.ranking.rebuild(tuple(self.offers.ready))
 
     def _allows(self, holder: Holder) -> bool:
-        return not start_reason(holder) and self.rates.allows(holder, self._at)
+        return self.rates.allow(holder, self._at)
 
     def _next(self, place: Place) -> RunStarted | None:
         """Try what is below a branch or user, best first."""

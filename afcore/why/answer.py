@@ -15,7 +15,7 @@ from afcore.errors import BadSpec, NotFound, Problem
 from afcore.model.farm import Farm
 from afcore.model.job import Block, Job
 from afcore.model.render import Render
-from afcore.schedule.explain import Explainer, Obstacle, Thing
+from afcore.schedule.explain import Explainer, Obstacle
 from afcore.schedule.reasons import BUSY, TOO_LITTLE, Reason
 from afcore.schedule.remedies import scope_of
 from afcore.schedule.solver import Scheduler
@@ -211,16 +211,21 @@ class _Question:
     # The renders
 
     def _look_at_renders(self) -> None:
+        scopes: dict[int, Any] = {}
+        groups = self._groups
         for render in self._farm.renders.values():
             found = self._first(render)
-            shared: Thing | None = None if isinstance(found.thing, Render) else found.thing
-            key = (found.reason, scope_of(shared) if shared is not None else None, found.name)
-            group = self._groups.get(key)
+            thing = found.thing
+            scope = None
+            if thing is not render and not isinstance(thing, Render):
+                scope = scopes.get(id(thing)) or scopes.setdefault(id(thing), scope_of(thing))
+            key = (found.reason, scope, found.name)
+            group = groups.get(key)
             if group is None:
-                self._groups[key] = found, [render]
+                groups[key] = found, [render]
             else:
                 group[1].append(render)
-        self._groups = dict(sorted(self._groups.items(), key=lambda each: (-len(each[1][1]), each[0][0])))
+        self._groups = dict(sorted(groups.items(), key=lambda each: (-len(each[1][1]), each[0][0])))
 
     def _first(self, render: Render) -> Obstacle:
         """Return the first obstacle on a render; one that stays when it gets free goes before that it is busy."""

@@ -151,11 +151,12 @@ class _Look:
 
     def _above(self, job: Job) -> list[Place]:
         """Return the places that a job lies below, the nearest first."""
-        place = self._scheduler.ranking.place_of(job)
+        ranking = self._scheduler.ranking
+        place = ranking.place_of(job)
         found = []
         while place is not None:
             found.append(place)
-            place = place.above
+            place = ranking.above(place)
         return found
 
     def _raised(self, place: Place, below: Place | None, best: Rank) -> tuple[Any, Change | None]:

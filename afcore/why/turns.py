@@ -125,5 +125,5 @@ def likely_rivals(
     for above in [place, other, ranking.root]:
         while above is not None:
             found.update(dict.fromkeys(each.id for each, _ in islice(_walk(farm, ranking, above, fits, _EACH), _FIRST)))
-            above = above.above
+            above = ranking.above(above)
     return list(found)

@@ -235,8 +235,7 @@ def held_by(farm: Farm, obstacle: Obstacle, renders: Iterable[Render]) -> list[t
         below = thing.jobs if isinstance(thing, User) else jobs_below(farm, thing)
         counts.update({id: farm.jobs[id].running_tasks for id in below})
     elif reason in (Reason.SLOTS, Reason.FULL, Reason.CAPACITY):
-        for render in renders:
-            counts.update(key.job for key in render.runs)
+        counts.update(key.job for render in renders for key in render.runs)
     elif reason is Reason.POOL_TICKET and isinstance(thing, Pool):
         for id in thing.ticket_hosts.get(obstacle.name, {}):
             for key, run in farm.renders[id].runs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -320,3 +321,19 @@ def test_renders_that_are_paused_are_opened_together_for_a_multihost_task(farm: 
     make(farm, proposal)
     assert runs(mine)
     assert not any(type(event) is RunFinished for event in farm.outcome.events)
+
+
+def test_an_answer_leaves_nothing_for_the_collector(farm: FarmPlay) -> None:
+    # Copies of a farm that were tried out are large; a server's collector looks at what is old hardly ever.
+    farm.register()
+    for number in range(6):
+        farm.submit(job(name=f"busy{number}"))
+    farm.solve()
+    last = farm.submit(job(name="last"))
+    gc.collect()
+    gc.disable()
+    try:
+        assert why(farm.core.farm, farm.core.scheduler, farm.at, job=last.id)["proposals"]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
