@@ -11,8 +11,10 @@ Rules of this file:
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -23,6 +25,7 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 
+from tests import warm
 from tests.guards import ExpectedLogs, Kept, LogGuard, children, end_children, leftovers
 
 ROOT = Path(__file__).resolve().parent
@@ -58,6 +61,9 @@ def _settings_in_environment() -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Scrub the environment, for this process and every child it starts."""
+    # Begun in the background by a shell, the suite ignores Ctrl-C, and so would every program that it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in _settings_in_environment():
         del os.environ[name]
     config.stash[_folder] = folder = tempfile.TemporaryDirectory(prefix="afwatch-tests-")
@@ -132,6 +138,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     return result
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while thousands of tests are made of hundreds of modules, and never again among those."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, whatever order chance gave: begun last, one of them would run alone at the end."""
@@ -151,3 +168,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\nafter the last test: {'; '.join(left)}")
     end_children(children())
+    warm.close()

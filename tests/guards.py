@@ -8,6 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -21,10 +22,13 @@ import psutil
 
 from tests.waiting import holds_within
 
-__all__ = ["ExpectedLogs", "Kept", "LogGuard", "children", "end_children", "leftovers", "sockets", "threads"]
+__all__ = ["LASTING", "ExpectedLogs", "Kept", "LogGuard", "children", "end_children", "leftovers", "sockets", "threads"]
 
 GRACE = 3.0
 """Seconds that a thread or child, already told to end, may take."""
+
+LASTING: set[int] = set()
+"""Children that live as long as the session; theirs count as this process's own."""
 
 _LINUX = sys.platform == "linux"
 
@@ -38,13 +42,12 @@ def children() -> set[int]:
     """Return the process ids of the living children of this process (not theirs); zombies count, as nobody waited."""
     if _LINUX:
         found: set[int] = set()
-        for task in Path("/proc/self/task").iterdir():
-            try:
-                found.update(map(int, (task / "children").read_text().split()))
-            except FileNotFoundError:
-                continue
-        return found
-    return {child.pid for child in psutil.Process().children()}
+        for parent in ("self", *LASTING):
+            for task in Path(f"/proc/{parent}/task").glob("*/children"):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    found.update(map(int, task.read_text().split()))
+        return found - LASTING
+    return {child.pid for child in psutil.Process().children()} - LASTING
 
 
 def sockets() -> set[str]:

@@ -200,7 +200,8 @@ def test_a_second_request_to_end_does_not_wait_for_the_grace(act):
         agent = stage.start("--config", str(patient))
         task = await stage.at_work(command="trap 'echo asked' TERM; while :; do sleep 0.1; done")
         agent.send_signal(signal.SIGINT)
-        await until(lambda: stage.farm.readings, what="news of the task")
+        heard = lambda: [each.last_line for one in stage.farm.readings for each in one.progress]  # noqa: E731
+        await until(lambda: "asked" in heard(), what="the task to have been asked")
         agent.send_signal(signal.SIGINT)
         code, _ = await stage.ended(agent)
         assert code == 0 and not alive(task)

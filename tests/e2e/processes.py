@@ -17,12 +17,15 @@ from typing import Any, cast
 from afnet.cli.main import main as afcmd
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
+from tests import warm
 from tests.ports import free_port
 from tests.waiting import holds_within, wait_for
 
-__all__ = ["FarmProcess"]
+__all__ = ["FarmProcess", "Process"]
 
 ROOT = Path(__file__).resolve().parents[2]
+
+Process = subprocess.Popen[str] | warm.WarmProcess
 
 
 def _replace_environment(wanted: dict[str, str]) -> None:
@@ -49,14 +52,20 @@ class FarmProcess:
             "AF_SERVER": f"127.0.0.1:{self.port}",
             "AF_NEARBY": "false",
         }
-        self.server: subprocess.Popen[str] | None = None
-        self.agents: dict[str, subprocess.Popen[str]] = {}
+        self.cold = False
+        """Whether each process is a program of its own from its first line on, imports and all."""
+        self.server: Process | None = None
+        self.agents: dict[str, Process] = {}
         self._client: BlockingClient | None = None
 
     # Processes
 
-    def spawn(self, log: str, module: str, *arguments: str) -> subprocess.Popen[str]:
+    def spawn(self, log: str, module: str, *arguments: str) -> Process:
         """Start a module of the project as a process of its own, in a session of its own."""
+        if warm.POSSIBLE and not self.cold and self.environment["PYTHONPATH"] == str(ROOT):
+            return warm.start(
+                module, *arguments, environment=self.environment, folder=self.folder, output=self.folder / log
+            )
         with (self.folder / log).open("a") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],

@@ -47,6 +47,7 @@ def said(found: list[dict[str, Any]], about: str) -> str:
 
 def test_a_farm_on_one_machine_has_nothing_to_do(farm_process: FarmProcess) -> None:
     farm = farm_process
+    farm.cold = True  # agents are known by their command lines
     assert farm.server is not None
     farm.start_agent("r1")
     wait_for(lambda: farm.ask("server.status")["renders_connected"] == 1, what="the agent", seconds=60)
@@ -107,6 +108,7 @@ def test_a_running_farm_of_many_machines_is_asked(new_farm: NewFarm) -> None:
     many = ManyMachines(new_farm())
     many.start()
     farm = many.farm
+    farm.cold = True
     many.pair("r1")
     farm.start_agent("r5", "--server", str(many.away), "--announce")
     wait_for(lambda: len(farm.ask("node.list")["rows"]) == 2, what="the agent to announce itself", seconds=60)

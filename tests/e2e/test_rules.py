@@ -148,11 +148,11 @@ def test_a_job_waits_for_its_time_and_is_gone_after_its_life(farm_process: FarmP
     farm = farm_process
     farm.start_agent()
     now = time.time()
-    waits = farm.submit(numeric("b", farm.mark("ran"), 1), time_wait=int(now) + 3)
+    waits = farm.submit(numeric("b", farm.mark("ran"), 1), time_wait=int(now) + 8)
     assert farm.job(waits)["state"] == "waiting"
     farm.wait_job(waits)
     ended = farm.ask("history.runs", job=waits, limit=1, before=0)["rows"][0]["started_ms"]
-    assert ended >= (int(now) + 3) * 1000
+    assert ended >= (int(now) + 8) * 1000
     lives = farm.submit(numeric("b", "sleep 1000", 1), time_life=2)
     wait_for(lambda: lives not in [row["id"] for row in farm.ask("job.list")["rows"]], what="the job to be gone")
 

@@ -233,6 +233,11 @@ def test_what_the_farm_is_now_is_there_within_two_seconds(new_farm: Callable[[],
             return reader.execute(statement).fetchall()
 
     wait_for(lambda: farm.job(id)["running"] == 2, what="two tasks")
+    # The statistics come some time after the start: their file, then their tables.
+    wait_for(lambda: farm.ask("statistics.lag")["rows"] == 0 and database.exists(), what="the statistics to be there")
+    wait_for(
+        lambda: now("SELECT count(*) FROM sqlite_schema WHERE name = 'farm_pools'") == [(1,)], what="their tables"
+    )
     wait_for(
         lambda: now("SELECT name, state, tasks_quantity, tasks_running FROM farm_jobs") == [("shot", "running", 3, 2)],
         what="the job",
