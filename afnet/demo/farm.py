@@ -7,7 +7,9 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,11 +30,19 @@ class DemoError(Exception):
     """The demo can not go on; its text is a whole sentence for the person at the terminal."""
 
 
+_PORTS = range(10_000, 32_000)
+"""Ports of which systems hand out none by themselves: no call of another program gets one before the server has it,
+and no call of ours that comes before the server reaches itself."""
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in random.sample(_PORTS, 1000):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+            return port
+    raise DemoError("No free port was found for the demo's server. End programs that listen, and try again.")
 
 
 def tail(path: Path, lines: int = 15) -> str:
