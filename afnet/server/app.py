@@ -314,6 +314,7 @@ class FarmServer:
             self.runner.post(command, SYSTEM_PRINCIPAL, partial(put_offline, command))
         if self.runner.solving_paused:
             _log.critical("%s. `afcmd server resume` lets it go on.", self.runner.solving_paused)
+            self._notices_changed()
         described = start_command(self._config, self.core.farm.description)
         if described is not None:
             self.runner.post(described, SYSTEM_PRINCIPAL, self._farm_loaded)
@@ -340,7 +341,7 @@ class FarmServer:
             farm=self.core.farm, fanout=self.fanout, now=self._clock.now, resources=self.resources.answer,
             take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
             seats=self.requests.seats, followers=self.followers, lag=self.statistics.lag,
-            warning=lambda: " ".join(each.sentence for each in self._notices_now()),
+            warning=self._warning,
         )  # fmt: skip
         return build_http(
             self.requests,
@@ -453,12 +454,12 @@ class FarmServer:
     def _store_away(self, error: StoreError) -> None:
         _log.warning("%s: until it is back nothing new starts and nothing is acknowledged", error)
         self.runner.on_away(error)
-        self.notices.changed()
+        self._notices_changed()
 
     def _store_back(self) -> None:
         _log.warning("The database is back.")
         self.runner.on_back()
-        self.notices.changed()
+        self._notices_changed()
 
     # What others ask
 
@@ -468,6 +469,13 @@ class FarmServer:
         if away is not None:
             notices.append(NoticeRow(2, f"{away.sentence}; until it is back nothing new starts.", away.hint))
         return notices
+
+    def _warning(self) -> str:
+        return " ".join(each.sentence for each in self._notices_now())
+
+    def _notices_changed(self) -> None:
+        self.notices.changed()
+        self.classic.monitors.warn(self._warning())
 
     def _settled(self, function: Callable[[], None]) -> None:
         """Call ``function`` when what was applied so far is durable; at once while the database is away."""
@@ -487,7 +495,7 @@ class FarmServer:
         was = self.runner.solving_paused
         self.quarantine.resume(self._clock.now())
         self.runner.resume_solving()
-        self.notices.changed()
+        self._notices_changed()
         what = "let the farm start tasks again"
         self.reception.noted(principal, "server.resume", what, answer, {"resumed": bool(was)})
 

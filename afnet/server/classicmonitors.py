@@ -51,6 +51,7 @@ class ClassicMonitors:
         self._monitors: dict[int, Monitor] = {}
         self._logs: dict[int, list[LogLine]] = {}
         self._next = 1
+        self._warning = ""
         self._timer: asyncio.TimerHandle | None = None
 
     def register(self, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
@@ -72,6 +73,8 @@ class ClassicMonitors:
             self._board.watch()
             self._timer = asyncio.get_running_loop().call_later(ZOMBIE_TIME, self._forget_silent)
         self._know_jobs(monitor)
+        if self._warning:
+            monitor.pending["message"] = self._warning
         self._monitors[monitor.id] = monitor
         self._tell_others("monitors_add", monitor.id)
         return {"monitor": monitor_object(monitor)}
@@ -88,6 +91,12 @@ class ClassicMonitors:
         """Send a message to every monitor."""
         for monitor in self._monitors.values():
             monitor.pending["message"] = text
+
+    def warn(self, text: str) -> None:
+        """Tell every monitor, and each that comes, what is not well with the server; empty: it is well again."""
+        if text != self._warning:
+            self._warning = text
+            self.announce(text or "The server is well again.")
 
     def get(self, wish: Get, sources: Sources) -> dict[str, Any]:
         """Answer a ``get`` of monitors."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -30,6 +33,14 @@ def ends(farm: FarmProcess) -> None:
     assert farm.server is not None
     assert farm.server.wait(timeout=60) == 3, farm.log("server.log")
     farm.forget_client()
+
+
+def classic(farm: FarmProcess, request: dict[str, Any]) -> Any:
+    """Ask as a classic client does."""
+    body = json.dumps(request).encode()
+    asked = urllib.request.Request(f"http://127.0.0.1:{farm.port}/", data=body, headers={"AFANASY": str(len(body))})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return json.loads(answer.read())
 
 
 def note(farm: FarmProcess, job: int, text: str) -> None:
@@ -128,6 +139,11 @@ def test_three_stops_pause_the_solving_until_a_person_resumes_it(new_farm: Calla
     notices = farm.client.subscribe("notices")
     (notice,) = decode_rows(next(notices))
     assert "Solving is paused" in notice.sentence and "afcmd server resume" in notice.hint
+    with urllib.request.urlopen(f"http://127.0.0.1:{farm.port}/", timeout=60) as page:
+        assert "Solving is paused" in page.read().decode(), "the web pages say so"
+    monitor = classic(farm, {"monitor": {"user_name": "jo", "host_name": "here", "engine": "old"}})["monitor"]["id"]
+    events = classic(farm, {"get": {"type": "monitors", "ids": [monitor], "mode": "events"}})["events"]
+    assert "Solving is paused" in events["message"], "and so do classic monitors"
     assert farm.afcmd("server", "resume").returncode == 0
     assert decode_rows(next(notices)) == []
     notices.close()

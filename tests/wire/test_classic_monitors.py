@@ -194,6 +194,20 @@ def test_who_says_nothing_is_forgotten(desk: Desk) -> None:
     assert not desk.board.watched
 
 
+@with_desk
+def test_what_is_not_well_with_the_server_is_told_to_who_is_there_and_to_who_comes(desk: Desk) -> None:
+    desk.register()
+    desk.monitors.warn("Solving is paused.")
+    desk.register()
+    assert desk.poll(1) == desk.poll(2) == {"events": {"message": "Solving is paused."}}
+    desk.monitors.warn("Solving is paused.")
+    assert desk.poll(1) == {"events": None}, "once"
+    desk.monitors.warn("")
+    assert desk.poll(2) == {"events": {"message": "The server is well again."}}
+    desk.register()
+    assert desk.poll(3) == {"events": None}
+
+
 def test_announcements_and_what_is_refused() -> None:
     assert read_announcement({"announce": "Announced text"}) == "Announced text"
     assert announced() == sample("announce")
