@@ -24,8 +24,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Where": (
         "hosts_mask", "hosts_mask_exclude", "hosts_mask_type", "pools", "need_os", "need_properties", "need_power",
         "need_memory", "need_hdd", "need_cpu_freq_mgz", "need_cpu_cores", "need_cpu_freq_cores", "need_gpu_mem_mb",
-        "tickets", "tickets_host", "services", "services_disabled", "properties_host", "pattern", "ignorenimby",
-        "ignorepaused", "maintenance",
+        "tickets", "tickets_host", "services", "services_disabled", "properties_host", "os_host", "pattern",
+        "ignorenimby", "ignorepaused", "maintenance",
     ),
     "What waits for what": ("depend_mask", "depend_mask_global", "tasks_depend_mask", "sequential", "ppa"),
     "Errors": (
@@ -59,6 +59,7 @@ _WORDS = {
     "time_life": tr("Delete after"), "jobs_life_time": tr("Delete jobs after"), "annotation": tr("Note"),
     "nimby": "nimby",
     "NIMBY": "NIMBY", "ppa": tr("Ask after preview"), "need_hdd": tr("Disk needed"), "need_os": tr("System"),
+    "os_host": tr("System of hosts"),
     "need_cpu_freq_mgz": tr("Clock needed"), "need_cpu_cores": tr("Cores needed"),
     "need_cpu_freq_cores": tr("Cores x clock"),
     "need_gpu_mem_mb": tr("GPU memory"), "ignorenimby": tr("Ignore nimby"), "ignorepaused": tr("Ignore pause"),

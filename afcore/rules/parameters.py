@@ -177,6 +177,7 @@ _MEASURES = ("cpu", "mem", "swp", "hddgb", "hddio", "netmbs")
 
 POOL: dict[str, Parameter] = {
     **_FARM,
+    "os_host": _TEXT,
     "pattern": _MASK,
     "paused": _BOOL,
     "new_nimby": _BOOL,

@@ -2,7 +2,8 @@
 
 Rules of this file:
 - Each is one operation on one thing, with the values that bound least; several parameters of one thing go together.
-- Left out is what changes the work itself (commands, frames, services of a block), and what deletes.
+- Left out is what changes the work itself (commands, frames, services of a block), what only tells otherwise what hosts
+  are (a pool's ``os_host``), and what deletes.
 - The mildest first: what is asked for, what may be used, then what takes from others.
 """
 

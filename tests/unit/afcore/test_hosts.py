@@ -56,6 +56,16 @@ def test_every_pattern_has_a_pool_before_any_host_has_come(farm: FarmPlay) -> No
     assert farm.core.farm.pools[1].tickets == {"service:nuke": [50, -1], "service:prman": [1_000_000, 10]}
 
 
+def test_the_system_that_a_pattern_names_is_edited_like_all_it_says(farm: FarmPlay) -> None:
+    load(farm)
+    host(farm, "pc1")
+    farm.submit(job(block(first=1, last=1), need_os="windows"))
+    assert farm.solve() == []
+    farm.do(commands.SetPools(["/Some_Host"], {"os_host": "windows 10"}))
+    assert len(farm.solve()) == 1
+    assert "<os>windows 10</os>" in farm_text(farm.core.farm)
+
+
 def test_the_same_file_again_changes_nothing(farm: FarmPlay) -> None:
     load(farm)
     host(farm, "lrf1")
