@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zlib
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from afcore.errors import BadSpec
 from afcore.rows import JobRow
+from afcore.settings import SETTINGS
 from afcore.states import TaskState
 from afnet.cli import text
 from afnet.cli.main import main
@@ -237,6 +239,25 @@ def test_columns_are_joined_and_shown_as_ranges() -> None:
 def test_watching_ends_when_nothing_more_comes_by_itself(state: str, counts: list[int], settled: bool) -> None:
     row = JobRow(2, 1, "n", "u", "/", state, 99, 0, counts, 0, 0, 0.0, 0.0, 0.0, [])
     assert is_settled(row) is settled
+
+
+def test_every_setting_is_printed_with_its_value_and_where_it_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"af_priority": 42, "OS_linux": {"zombie_time": 7}}')
+    monkeypatch.setenv("AF_HEARTBEAT_SEC", "3")
+    assert main(["config", "--config", str(config), "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows.keys() == SETTINGS.keys()
+    monkeypatch.setenv("COLUMNS", "300")
+    assert main(["config", "--config", str(config)]) == 0
+    shown = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert shown["af_priority"][1:] == ["42", str(config)]
+    assert shown["heartbeat_sec"][1:] == ["3.0", "s", "environment"]
+    assert shown["af_serverport"][1:] == ["51000", "port", "default"]
+    if sys.platform == "linux":
+        assert shown["zombie_time"][1:] == ["7.0", "s", str(config)]
 
 
 def test_a_path_is_tried_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
