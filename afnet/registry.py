@@ -406,6 +406,8 @@ _OPERATIONS: Iterable[Operation] = (
     _server("config.reload", "Read the server's configuration files again, and say what needs a restart."),
     _query("run.list", "List what runs now.", _LIMIT,
            Argument(name="after", kind="integer", default=0, least=0, help="Leave out this many of the first.")),
+    _query("system.queue", "Show what the system job has to do: what runs, and what waits for its turn.", _LIMIT,
+           role=Role.GOD, owner="farm"),
     _query("history.runs", "List finished runs from the database, newest first.",
            Argument(name="job", kind="integer", default=0, least=0, help="Only runs of this job."),
            Argument(name="block", kind="integer", default=-1, least=-1, help="Only runs of this block of the job."),

@@ -83,8 +83,11 @@ class Asking(Protocol):
     def find_machines(self, path: str) -> list[str]:
         """Let the person look for machines that should belong to a pool; return the names of the chosen ones."""
 
-    def tell_done(self, pending: Pending, sentence: str) -> None:
-        """Say what was done as soon as the farm answers, and offer to take it back where that is possible."""
+    def tell_done(self, pending: Pending | Sequence[Pending], sentence: str) -> None:
+        """Say what was done as soon as the farm answers, and offer to take it back where that is possible.
+
+        Several operations are one act: told once, and taken back together.
+        """
 
     def tell_reason(self, reason: str) -> None:
         """Say why something cannot be done."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InspectorPage", "Page", "add_page", "load_pages"]
 
-_MODULES = ("afwatch.views.overview", "afwatch.views.parameters", "afwatch.views.why", "afwatch.views.joblog",
+_MODULES = ("afwatch.views.overview", "afwatch.views.parameters", "afwatch.views.why", "afwatch.views.logs",
             "afwatch.views.renderlive")
 
 EVERY = ("job", "render", "user", "pool", "branch")

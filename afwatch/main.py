@@ -10,6 +10,7 @@ import argparse
 import getpass
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Open the monitor and return its exit status when the window is closed."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     scene = ""
+    link = _link(given)
     submits = given[:1] == ["submit"]
     if submits:
         given = given[1:]
@@ -55,7 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _open_farm(config, options, words=words, agent=options.agent)
     except AfError as error:
         return _complain("afwatch", error, 2)
-    return _open(options, servers, config)
+    return _open(options, servers, config, job=link)
+
+
+def _link(given: list[str]) -> int:
+    """Take a link to a job (``afwatch://HOST:PORT/job/12``) out of the arguments; return its id, 0 for none.
+
+    The link's server is joined unless another one is named.
+    """
+    found = re.fullmatch(r"afwatch://([^/]+)/job/(\d+)/?", given[0]) if given else None
+    if found is None:
+        return 0
+    given[:1] = [] if "--server" in given else ["--server", found[1]]
+    return int(found[2])
 
 
 def open_embedded(config: Config, *, words: Sequence[str] = (), agent: bool = False) -> int:
@@ -117,8 +131,10 @@ def _open_farm(config: Config, options: argparse.Namespace, *, words: Sequence[s
 
 
 def _open(
-    options: argparse.Namespace, servers: Sequence[Address], config: Config, farm: EmbeddedFarm | None = None
-) -> int:
+    options: argparse.Namespace, servers: Sequence[Address], config: Config, farm: EmbeddedFarm | None = None, *,
+    job: int = 0,
+) -> int:  # fmt: skip
+    """``job``: the one to open as soon as it is known."""
     import platformdirs
     from PySide6.QtCore import QTimer
 
@@ -146,6 +162,8 @@ def _open(
     chance.timeout.connect(lambda: None)
     chance.start(500)
     watch.start()
+    if job:
+        watch.window.show_when_known(job)
     calm_collector()
     try:
         return application.exec()
@@ -212,7 +230,8 @@ def _user() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="afwatch", description="The monitor window of an Afwatch farm.",
-        epilog="`afwatch submit [SCENE]` opens the dialog that submits a job, alone.",
+        epilog="`afwatch submit [SCENE]` opens the dialog that submits a job, alone;"
+        " `afwatch afwatch://HOST:PORT/job/12`, as Copy link gives it, opens that job.",
     )  # fmt: skip
     parser.add_argument("--server", metavar="HOST:PORT[,…]", help="servers of the farm; else AF_SERVER or settings;"
                         " when nobody names one, the window is the server too")

@@ -59,6 +59,18 @@ class Notices:
         (self.unwanted.discard if wanted else self.unwanted.add)(row.id)
         (self.wanted.add if wanted and row.user != user else self.wanted.discard)(row.id)
 
+    def chosen(self) -> dict[str, list[int]]:
+        """Return what was chosen, to be kept."""
+        return {"wanted": sorted(self.wanted), "unwanted": sorted(self.unwanted)}
+
+    def come_back(self, kept: object) -> None:
+        """Take over what was chosen; what is none of it is left."""
+        if isinstance(kept, dict):
+            for name, group in (("wanted", self.wanted), ("unwanted", self.unwanted)):
+                found = kept.get(name)
+                if isinstance(found, list):
+                    group.update(each for each in found if isinstance(each, int))
+
     def take(self, rows: Iterable[JobRow], user: str, *, complete: bool) -> list[Notice]:
         """Take in rows that came; ``complete`` says that all jobs have been told once."""
         found: list[Notice] = []

@@ -1,8 +1,13 @@
-"""Named views: a place with its search, states, columns and order, kept in the settings and shown in the sidebar."""
+"""Views of lists: search, states, columns and order; those with a name stand in the sidebar, the others come back.
+
+Rules of this file:
+- Every list comes back as it was left; what was kept and cannot be read is left out, and the list is as if new.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +20,9 @@ if TYPE_CHECKING:
     from afwatch.actions import Asking
     from afwatch.theme.paint import Theme
 
-__all__ = ["SavedView", "forget_view", "load_views", "save_view"]
+__all__ = ["SavedView", "forget_view", "keep_lists", "kept_list", "load_views", "save_view"]
 
-_KEY = "views"
+_KEY, _LISTS = "views", "lists"
 _ORDER = 1000
 
 
@@ -34,15 +39,40 @@ class SavedView:
     column: str = ""
     """Key of the column it is ordered by."""
     descending: bool = False
-    compact: bool = False
+    style: str = ""
+    """``table``, ``compact`` or ``items``; empty: the one of the window."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """Pixels of columns that are not as wide as they came, by key."""
+    order: list[str] = field(default_factory=list)
+    """Keys of the columns from left to right; empty: as they came."""
+
+
+def keep_lists(settings: Settings, views: Iterable[SavedView]) -> None:
+    """Keep how lists stand, by their places; what was kept of other places stays."""
+    settings.put_table(_LISTS, settings.table(_LISTS) | {view.place: asdict(view) for view in views})
+
+
+def kept_list(settings: Settings, place: str) -> SavedView | None:
+    """Return how the list of a place stood; None where nothing is known of it."""
+    try:
+        return _view(dict(settings.table(_LISTS)[place]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _view(kept: dict[str, Any]) -> SavedView:
+    """Return a view from what was kept of it; TypeError where that is none."""
+    # Before there were styles a view was compact or not.
+    style = "compact" if kept.pop("compact", False) else kept.pop("style", "")
+    return SavedView(**{**kept, "style": style})
 
 
 def load_views(settings: Settings) -> list[SavedView]:
     """Add a place for every view that is kept, and return them; what cannot be read is left out."""
     try:
         kept = json.loads(settings.text(_KEY, "[]"))
-        views = [SavedView(**each) for each in kept]
-    except (ValueError, TypeError):
+        views = [_view(each) for each in kept]
+    except (ValueError, TypeError, AttributeError):
         return []
     for number, view in enumerate(views):
         _add(view, number)

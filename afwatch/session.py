@@ -37,6 +37,7 @@ from afwatch.ops.pending import Pending
 from afwatch.plots.ring import LiveRings
 from afwatch.tasktables import OpenedJob
 from afwatch.texts import tr
+from afwatch.thumbnails import Thumbnails
 from afwatch.watchstate import KINDS, WatchState
 
 __all__ = ["Past", "Session"]
@@ -77,6 +78,7 @@ class Session(QObject):
         self.state = WatchState()
         self.rings = LiveRings()
         """What renders measured in the last minutes."""
+        self.thumbnails = Thumbnails(self)
         self._clock = clock
         self.past: Past | None = None
         """While the farm is shown as it was: what stands between the panes and the farm."""

@@ -49,6 +49,15 @@ class Settings:
         value = self._values.get(name, default)
         return value if isinstance(value, bool) else default
 
+    def table(self, name: str) -> dict[str, Any]:
+        """Return values by name that were kept under one name; empty where there are none."""
+        value = self._values.get(name)
+        return dict(value) if isinstance(value, dict) else {}
+
+    def put_table(self, name: str, values: dict[str, Any]) -> None:
+        """Remember values of JSON's kinds under one name until ``save``."""
+        self._values[name] = values
+
     def put(self, name: str, value: str | int | bool) -> None:
         """Remember a value until ``save``."""
         self._values[name] = value

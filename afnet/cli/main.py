@@ -230,60 +230,12 @@ def do_operation(client: "BlockingClient", name: str, given: dict[str, Any], opt
 
 
 def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) -> None:
-    from afnet.cli.show import TABLES, as_json, empty_sentence, sentence, table_for
-    from afnet.cli.text import describe, terminal_width
+    from afnet.cli.replies import reply_text
+    from afnet.cli.show import as_json
+    from afnet.cli.text import terminal_width
 
-    if json or name == "job.spec":
-        print(as_json(reply))
-    elif name.startswith("statistics."):
-        from afnet.cli.statistics import lines_of
-
-        print("\n".join(lines_of(name, reply)))
-    elif name == "farm.export":
-        print(reply["text"], end="")
-    elif name == "config.reload" and not reply["rows"]:
-        print("The configuration is read again: nothing changed.")
-    elif name == "job.submit":
-        print(f"Job {reply['id']} is submitted. `afcmd job watch {reply['id']}` shows how it goes.")
-    elif name == "token.create":
-        print(f"{reply['token']}\nIt is shown this once: put it into AF_TOKEN of the program it is for.")
-    elif name == "node.code":
-        print(f"{reply['code']}\nIt is shown this once: `afrender --server HOST --pair CODE` on the new node.")
-    elif name == "node.approve":
-        print(f"{given['name']} belongs to the farm.")
-    elif name == "node.revoke":
-        print(f"{given['name']} belongs to the farm no more.")
-    elif name == "session.show":
-        print("\n".join(describe(reply)))
-    elif name == "account.add":
-        print(f"{given['name']} may sign in with `afcmd login {given['name']}`.")
-    elif name == "audit.verify":
-        newest = f"{reply['rows']}:{reply['hash']}"
-        print(reply["wrong"] or f"The audit is whole: {reply['rows']} rows, the newest is {newest}.")
-    elif name == "audit.show":
-        from afnet.cli.audit import act_lines
-
-        print("\n".join(act_lines(reply["row"])))
-    elif name == "user.add":
-        print(f"User {given['name']} is added.")
-    elif name == "job.why":
-        from afnet.cli.why import why_lines
-
-        print("\n".join(why_lines(reply, width=terminal_width())))
-    elif name == "job.show":
-        row = dict(reply["row"])
-        blocks = row.pop("blocks")
-        row.pop("counts", None)
-        print("\n".join([*describe(row), "", *table_for("blocks", blocks, width=terminal_width())]))
-    elif isinstance(reply, dict) and "rows" in reply and name in TABLES:
-        lines = table_for(name, reply["rows"], width=terminal_width())
-        print("\n".join(lines) if reply["rows"] else empty_sentence(name, {}))
-    elif isinstance(reply, dict) and "row" in reply:
-        print("\n".join(describe(reply["row"])))
-    elif OPERATIONS[name].kind in ("command", "server"):
-        print(sentence(name, reply))
-    else:
-        print("\n".join(describe(reply)))
+    text = as_json(reply) if json else reply_text(name, given, reply, width=terminal_width())
+    print(text, end="" if name == "farm.export" and not json else "\n")
 
 
 def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:

@@ -183,6 +183,15 @@ _TICKETS: tuple[Column, ...] = (
     ("MAX HOSTS", lambda row: _limit(row["max_hosts"])),
     ("HELD BY", lambda row: ", ".join(f"{render} {held}" for render, held in row["holders"]) or "-"),
 )
+_QUEUE: tuple[Column, ...] = (
+    ("BLOCK", lambda row: row["block_name"]),
+    ("TURN", lambda row: row["place"] or "now"),
+    ("STATE", lambda row: row["state"]),
+    ("TASK", lambda row: row["task"] if row["task"] >= 0 else "-"),
+    ("FOR", lambda row: row["user"] or "-"),
+    ("JOB", lambda row: row["job"] or "-"),
+    ("COMMAND", lambda row: row["command"]),
+)
 _MEMBERS: tuple[Column, ...] = (
     ("PATH", lambda row: row["path"]),
     ("RENDERS", lambda row: " ".join(row["renders"]) or "-"),
@@ -225,6 +234,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "job.error-hosts": _ERROR_HOST,
     "pool.tickets": _TICKETS,
     "pool.members": _MEMBERS,
+    "system.queue": _QUEUE,
     "branch.list": _BRANCH,
     "history.runs": _HISTORY,
     "job.log": _LINE,
@@ -276,6 +286,7 @@ _EMPTY = {
     "render.list": "No render has registered. `afrender` starts one on this machine.",
     "run.list": "Nothing runs now.",
     "user.list": "There are no users: the first job of somebody makes one.",
+    "system.queue": "The system job has nothing to do.",
     "pool.tickets": "No pool has tickets: `afcmd pool set-ticket / NAME COUNT` makes some.",
     "pool.list": "There are no pools.",
     "branch.list": "There are no branches.",

@@ -23,6 +23,7 @@ from afcore.states import TaskState
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.server import rowmaking
 from afnet.server.errorhosts import error_hosts
+from afnet.server.systemrows import queue_rows
 from afnet.server.ticketrows import ticket_rows
 
 __all__ = ["FarmQueries", "as_builtins", "pool_members"]
@@ -74,6 +75,7 @@ class FarmQueries:
             "branch.list": lambda arguments: self._page("branches", self._farm.branches, arguments),
             "branch.show": lambda arguments: self._by_name("branch", "branches", "path", arguments["path"]),
             "run.list": self._run_list,
+            "system.queue": lambda arguments: queue_rows(self._farm, arguments["limit"]),
             "farm.export": lambda arguments: self._export(),
             "farm.check": self._farm_check,
             "parameters.show": self._parameters,

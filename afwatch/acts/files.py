@@ -7,10 +7,11 @@ from typing import Any
 
 from PySide6.QtWidgets import QMenu
 
+from afcore.rows import JobRow
 from afwatch.actions import Asking
 from afwatch.texts import tr
 
-__all__ = ["FOLDER_KEY", "add_files_menu", "show_files"]
+__all__ = ["FOLDER_KEY", "add_files_menu", "show_files", "show_job_folder"]
 
 FOLDER_KEY = "Ctrl+Shift+F"
 Key = tuple[int, int, int]
@@ -33,6 +34,28 @@ def show_files(window: Asking, key: Key, command: str = "") -> None:
 
     pending = window.session.ask("task.show", job=job, block=block, task=task)
     pending.success(came).failure(window.tell_refused)
+
+
+def show_job_folder(window: Asking, row: JobRow) -> None:
+    """Open the folder of what a job writes: of the first block that names files."""
+    blocks = [block.index for block in row.blocks if block.tasks]
+
+    def ask(place: int) -> None:
+        if place == len(blocks):
+            window.tell_reason(tr("The job says no files that it writes: its blocks have none named."))
+            return
+        pending = window.session.ask("task.show", job=row.id, block=blocks[place], task=0)
+        pending.success(partial(came, place)).failure(window.tell_refused)
+
+    def came(place: int, body: dict[str, Any]) -> None:
+        files = body["row"].get("files") or []
+        reason = window.outside.open_folder(files[0]) if files else ""
+        if not files:
+            ask(place + 1)
+        elif reason:
+            window.tell_reason(reason)
+
+    ask(0)
 
 
 def add_files_menu(window: Asking, menu: QMenu, key: Key | None) -> None:

@@ -9,10 +9,15 @@ from afcore.rows import JobRow
 from afcore.states import TaskState
 from afwatch import words
 from afwatch.actions import Action, Asking, FormField, named
+from afwatch.acts.files import FOLDER_KEY, show_job_folder
 from afwatch.ops import jobs
 from afwatch.texts import tr
 
 __all__ = ["JOB_ACTIONS"]
+
+
+_STATES = ("running", "done", "skipped", "error", "warning", "suspended", "ready")
+"""States of which tasks can be restarted alone."""
 
 
 def _ids(rows: list[JobRow]) -> list[int]:
@@ -50,6 +55,17 @@ def _restart(window: Asking, rows: list[JobRow]) -> None:
         window.tell_done(jobs.restart(window.session, ids=_ids(rows)), tr("Restarted {0}.", named(rows)))
 
 
+def _restart_some(window: Asking, rows: list[JobRow]) -> None:
+    found = window.ask_form(
+        tr("Restart tasks of {0}", named(rows)), tr("What finished tasks computed is thrown away."),
+        [FormField("only", tr("Those that are"), "choice", "running", _STATES),
+         FormField("pause", tr("Pause first"), "flag", False)], tr("Restart"),
+    )  # fmt: skip
+    if found is not None:
+        pending = window.session.ask("job.restart", ids=_ids(rows), **found)
+        window.tell_done(pending, tr("Restarted the {0} tasks of {1}.", found["only"], named(rows)))
+
+
 def _retry(window: Asking, rows: list[JobRow]) -> None:
     count = sum(row.counts[TaskState.ERROR] for row in rows)
     window.tell_done(
@@ -59,9 +75,9 @@ def _retry(window: Asking, rows: list[JobRow]) -> None:
 
 def _tasks(action: str, said: str, only: str = "") -> Callable[[Asking, list[JobRow]], None]:
     def run(window: Asking, rows: list[JobRow]) -> None:
-        for row in rows:
-            arguments: dict[str, Any] = {"job": row.id, **({"only": only} if only else {})}
-            window.tell_done(window.session.ask(f"job.{action}", **arguments), said.format(named(rows)))
+        more: dict[str, Any] = {"only": only} if only else {}
+        sent = [window.session.ask(f"job.{action}", job=row.id, **more) for row in rows]
+        window.tell_done(sent, said.format(named(rows)))
 
     return run
 
@@ -145,6 +161,7 @@ JOB_ACTIONS: tuple[Action, ...] = (
     Action("retry", tr("Retry errors"), "retry", "Ctrl+E", "job.restart", _retry,
            _has(TaskState.ERROR, tr("No task has failed.")), in_header=True),
     Action("restart", tr("Restart…"), "restart", "Ctrl+R", "job.restart", _restart, in_header=True),
+    Action("restart-some", tr("Restart some…"), "restart", "Ctrl+Alt+R", "job.restart", _restart_some),
     Action("skip", tr("Skip the rest"), "skip", "Ctrl+J", "job.skip", _tasks("skip",
                                                                              tr("Skipped what was left of {}.")),
            _unfinished, in_header=True),
@@ -180,6 +197,8 @@ JOB_ACTIONS: tuple[Action, ...] = (
            section="order"),
     Action("hear", tr("Tell me when done, or not"), "bell", "Ctrl+Shift+M", "",
            lambda window, rows: window.hear_about(rows), section="outside"),
+    Action("folder", tr("Open the folder of its files"), "folder", FOLDER_KEY, "",
+           lambda window, rows: show_job_folder(window, rows[0]), section="outside", one=True),
     Action("copy", tr("Copy as text"), "copy", "Ctrl+Shift+C", "", _copy, section="outside"),
     Action("link", tr("Copy link"), "copy", "Ctrl+L", "", _link, section="outside"),
     Action("delete", tr("Delete…"), "delete", "Del", "job.delete", _delete, section="last", danger=True),

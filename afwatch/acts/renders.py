@@ -176,7 +176,7 @@ RENDER_ACTIONS: tuple[Action, ...] = (
     Action("move", tr("Move to a pool…"), "pool", "Ctrl+M", "render.move", _move, kind="render", section="order"),
     Action("services", tr("Services…"), "service", "Ctrl+Shift+V", "render.services", _render_services, kind="render",
            section="order"),
-    Action("ticket", tr("Tickets…"), "block", "Ctrl+Shift+T", "render.set-ticket", _render_ticket, kind="render",
+    Action("ticket", tr("Tickets…"), "ticket", "Ctrl+Shift+T", "render.set-ticket", _render_ticket, kind="render",
            section="order", one=True),
     Action("restore", tr("Ask its pools again"), "undo", "Ctrl+Shift+R", "render.restore-defaults",
            _do("render.restore-defaults", tr("{} has nothing of its own any more.")), kind="render", section="order"),
@@ -202,7 +202,8 @@ def _add_pool(window: Asking, rows: list[PoolRow]) -> None:
     if found["pattern"]:
 
         def made(body: Any) -> None:
-            window.session.ask("pool.set", paths=[path], parameters={"pattern": found["pattern"]})
+            more = window.session.ask("pool.set", paths=[path], parameters={"pattern": found["pattern"]})
+            more.failure(window.tell_refused)
 
         pending.success(made)
 
@@ -287,7 +288,7 @@ POOL_ACTIONS: tuple[Action, ...] = (
            kind="pool", section="order"),
     Action("pool-services", tr("Services…"), "service", "Ctrl+Shift+V", "pool.services", _pool_services, kind="pool",
            section="order"),
-    Action("pool-ticket", tr("Tickets…"), "block", "Ctrl+Shift+T", "pool.set-ticket", _pool_ticket, kind="pool",
+    Action("pool-ticket", tr("Tickets…"), "ticket", "Ctrl+Shift+T", "pool.set-ticket", _pool_ticket, kind="pool",
            section="order", one=True),
     Action("pool-delete", tr("Delete pool…"), "delete", "Del", "pool.delete", _delete_pools,
            lambda rows: tr("The root pool stays.") if any(row.path == "/" for row in rows) else

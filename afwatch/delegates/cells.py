@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QImage, QPainter, QPen
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from afcore.rows import JobRow, RenderRow
@@ -25,10 +25,18 @@ from afwatch.theme.tokens import measures
 __all__ = ["CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
 
 _PAD = 8
+_ITEM = 48
+"""Pixels from which on a row has room for a picture and two lines."""
 _SERVICES = {
     "python": "service-python", "blender": "service-blender", "nuke": "service-nuke", "ffmpeg": "service-film",
-    "movgen": "service-film", "convert": "service-picture",
+    "movgen": "service-film", "convert": "service-picture", "arnold": "service-arnold", "kick": "service-arnold",
+    "mantra": "service-mantra", "karma": "service-karma", "husk": "service-usd", "usd": "service-usd",
+    "vray": "service-vray", "redshift": "service-redshift", "renderman": "service-renderman",
+    "prman": "service-renderman", "houdini": "service-houdini", "hbatch": "service-houdini", "maya": "service-maya",
+    "after": "service-aftereffects", "aerender": "service-aftereffects", "fusion": "service-fusion",
+    "natron": "service-natron", "postcmd": "service-command", "events": "bell", "wakeonlan": "service-wakeonlan",
 }  # fmt: skip
+"""Icons by what is in a service's name; renderers before the programs that they are in (``maya_arnold``)."""
 
 
 def service_icon(service: str) -> str:
@@ -137,6 +145,8 @@ class CellDelegate(GroundDelegate):
         self._look_kind = look_kind
         self._clock = clock
         self._strips = StripPainter()
+        self.picture_of: Callable[[int], QImage | None] = lambda id: None
+        """The picture of a row, for rows that have room for one."""
         self._painters: dict[str, Callable[[QPainter, QRect, Column, Any, str], None]] = {
             "state": self._state,
             "name": self._name,
@@ -191,6 +201,9 @@ class CellDelegate(GroundDelegate):
             draw_text(painter, rect, text, self.theme.font("bold"), look.families["bad"].ink, right=True)
 
     def _name(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
+        if rect.height() >= _ITEM:
+            self._item(painter, rect, column, row)
+            return
         look = self.theme.look
         tile = QRect(rect.left(), rect.center().y() - 9, 20, 20)
         painter.fillRect(tile, colour(look.bg3))
@@ -202,6 +215,28 @@ class CellDelegate(GroundDelegate):
         left = inner.adjusted(gone + 10, 0, 0, 0)
         if left.width() > self.theme.font().width_of(second):
             draw_text(painter, left, second, self.theme.font(), look.text3)
+
+    def _item(self, painter: QPainter, rect: QRect, column: Column, row: JobRow) -> None:
+        """Draw a job as an item: its picture, its name, and what else there is to say of it."""
+        look = self.theme.look
+        high = rect.height() - 8
+        frame = QRect(rect.left(), rect.top() + 4, high * 16 // 9, high)
+        painter.fillRect(frame, colour(look.bg3))
+        picture = self.picture_of(row.id)
+        if picture is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            size = picture.size().scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            left, top = frame.left() + (frame.width() - size.width()) // 2, frame.top() + (high - size.height()) // 2
+            painter.drawImage(QRect(left, top, size.width(), size.height()), picture)
+        else:
+            service = row.blocks[0].service if row.blocks else ""
+            draw_icon(painter, service_icon(service), look.text3, frame.center().x() - 9, frame.center().y() - 9, 20)
+        upper, lower = self._lines(rect.adjusted(frame.width() + 10, 0, 0, 0))
+        first, second = self._say(column, row)
+        services = ", ".join(dict.fromkeys(block.service for block in row.blocks))
+        more = " · ".join(part for part in (second, services, row.annotation) if part)
+        draw_text(painter, upper, first, self.theme.font("strong"), look.text1)
+        draw_text(painter, lower, more, self.theme.font("small"), look.text3)
 
     def _strip(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
         self._strips.draw(painter, rect, [block.counts for block in row.blocks], self.theme.look)

@@ -1,4 +1,4 @@
-"""An operation that was sent and is not answered yet.
+"""An operation that was sent and is not answered yet, and several that are one act of a person.
 
 Rules of this file:
 - Answered exactly once: by success, by a refusal, or by the end of the conversation; then its listeners are called.
@@ -7,7 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import shiboken6
 
 from afcore.errors import AfError
 
-__all__ = ["Pending", "is_alive"]
+__all__ = ["Pending", "is_alive", "when_all"]
 
 
 class Pending:
@@ -52,6 +52,29 @@ class Pending:
             self.over = True
             for listener in filter(is_alive, self._failure):
                 listener(error)
+
+
+def when_all(parts: Sequence[Pending], listener: Callable[[list[Pending], list[Any], list[AfError]], None]) -> None:
+    """Call ``listener`` once, when the last is answered: with those that were done, their answers, and the refusals."""
+    done: list[Pending] = []
+    bodies: list[Any] = []
+    errors: list[AfError] = []
+
+    def over() -> None:
+        if len(done) + len(errors) == len(parts) and is_alive(listener):
+            listener(done, bodies, errors)
+
+    def succeeded(part: Pending, body: Any) -> None:
+        done.append(part)
+        bodies.append(body)
+        over()
+
+    def failed(error: AfError) -> None:
+        errors.append(error)
+        over()
+
+    for part in parts:
+        part.success(partial(succeeded, part)).failure(failed)
 
 
 def is_alive(listener: Callable[..., Any]) -> bool:

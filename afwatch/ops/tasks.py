@@ -21,16 +21,26 @@ def ranges_of(tasks: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def change(session: Session, action: str, *, job: int, block: int, tasks: Iterable[int], only: str = "") -> Pending:
-    """Do ``restart``, ``skip``, ``done``, ``suspend``, ``continue`` or ``try-next``; ValueError without any task.
+_VARIANTS: dict[str, tuple[str, dict[str, bool]]] = {
+    "restart-depends": ("restart", {"depends": True}), "try-usual": ("try-next", {"remove": True}),
+}  # fmt: skip
+"""Actions that are an operation with an argument more."""
+_WHOLE = ("try-next", "reset-error-hosts")
+"""Operations that know no states."""
 
-    No tasks mean every task of the block to the farm, which is never what an empty selection means.
+
+def change(session: Session, action: str, *, job: int, block: int, tasks: Iterable[int], only: str = "") -> Pending:
+    """Do ``restart``, ``skip``, ``done``, ``suspend``, ``continue``, ``try-next`` or a variant of one.
+
+    ``restart-depends`` restarts what the tasks wait for too, ``try-usual`` takes a try-next back.  ValueError without
+    any task: no tasks mean every task of the block to the farm, which is never what an empty selection means.
     """
     ranges = ranges_of(tasks)
     if not ranges:
         raise ValueError("no tasks are selected")
-    more = {"only": only} if action not in ("try-next", "reset-error-hosts") else {}
-    return session.ask(f"task.{action}", job=job, block=block, tasks=ranges, **more)
+    action, more = _VARIANTS.get(action, (action, {}))
+    states = {"only": only} if action not in _WHOLE else {}
+    return session.ask(f"task.{action}", job=job, block=block, tasks=ranges, **states, **more)
 
 
 def skip(session: Session, *, job: int, block: int, tasks: Iterable[int]) -> Pending:

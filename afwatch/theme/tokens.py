@@ -99,6 +99,7 @@ class Measures:
     row_compact: int = 24
     row_comfortable: int = 32
     row_render: int = 44
+    row_items: int = 56
     inspector: int = 376
     inspector_least: int = 320
     inspector_tabs: int = 36

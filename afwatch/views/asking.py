@@ -13,11 +13,12 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit
 
+from afcore.errors import AfError
 from afnet.registry import find_operation
 from afwatch import words
 from afwatch.actions import FormField
 from afwatch.farm import EmbeddedFarm
-from afwatch.ops.pending import Pending
+from afwatch.ops.pending import Pending, when_all
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.texts import tr
@@ -47,8 +48,8 @@ class AskingWindow(QMainWindow):
 
     def __init__(self) -> None:
         super().__init__()
-        self._undoable: list[tuple[str, str]] = []
-        """Tokens of what can be taken back and what was said of them, the newest last."""
+        self._undoable: list[tuple[list[str], str]] = []
+        """Tokens of each act that can be taken back and what was said of it, the newest last."""
 
     # Questions
 
@@ -101,19 +102,34 @@ class AskingWindow(QMainWindow):
 
     # What was done
 
-    def tell_done(self, pending: Pending, sentence: str) -> None:
-        """Say what was done as soon as the farm answers, and offer to take it back where that is possible."""
-        undoable = find_operation(pending.operation).undoable
+    def tell_done(self, pending: Pending | Sequence[Pending], sentence: str) -> None:
+        """Say what was done as soon as the farm answers, and offer to take it back where that is possible.
 
-        def done(body: Any) -> None:
+        Several operations are one act: told once, and taken back together.
+        """
+        parts = [pending] if isinstance(pending, Pending) else list(pending)
+        if not parts:
+            return
+        undoable = find_operation(parts[0].operation).undoable
+
+        def done(made: list[Pending], bodies: list[Any], errors: list[AfError]) -> None:
+            if errors:
+                self.tell_refused(errors[0])
+                if not made:
+                    return
+            said = sentence
+            if errors:
+                many = words.number(len(parts))
+                said = tr("{0} ({1} of {2}) {3}", sentence, words.number(len(made)), many, errors[0].sentence)
+            tokens = [each.initiator for each in made]
             if undoable:
-                self._undoable.append((pending.initiator, sentence))
+                self._undoable.append((tokens, sentence))
                 del self._undoable[:-_MOST_UNDONE]
-            self.toast.say(sentence, undo=(lambda: self.undo(pending.initiator)) if undoable else None)
-            self.status.say(sentence)
-            self.note(sentence)
+            self.toast.say(said, bad=bool(errors), undo=(lambda: self.undo(tokens[0])) if undoable else None)
+            self.status.say(said)
+            self.note(said)
 
-        pending.success(done).failure(self.tell_refused)
+        when_all(parts, done)
 
     def tell_refused(self, error: Any) -> None:
         """Show a refusal with its hint."""
@@ -122,23 +138,27 @@ class AskingWindow(QMainWindow):
         self.status.say(error.sentence)
 
     def undo(self, token: str = "") -> None:
-        """Take back an operation of this window, by default the last one; what was left alone is said."""
-        known = [each for each in self._undoable if not token or each[0] == token]
+        """Take back an act of this window, by default the last one; what was left alone is said."""
+        known = [each for each in self._undoable if not token or token in each[0]]
         if not known:
             self.tell_reason(tr("Nothing was done here that could be taken back."))
             return
         self._undoable.remove(known[-1])
-        initiator, sentence = known[-1]
-        pending = self.session.ask("operation.undo", operation=initiator)
+        tokens, sentence = known[-1]
+        parts = [self.session.ask("operation.undo", operation=each) for each in reversed(tokens)]
 
-        def done(body: Any) -> None:
-            left = "; ".join(body["left"])
+        def done(made: list[Pending], bodies: list[Any], errors: list[AfError]) -> None:
+            if errors:
+                self.tell_refused(errors[0])
+                if not made:
+                    return
+            left = "; ".join(told for body in bodies for told in body["left"])
             said = tr("Taken back: {0}", sentence) + (tr(" Left alone: {0}.", left) if left else "")
             self.toast.say(said)
             self.status.say(said)
             self.note(said)
 
-        pending.success(done).failure(self.tell_refused)
+        when_all(parts, done)
 
     def tell_reason(self, reason: str) -> None:
         """Say why something cannot be done."""

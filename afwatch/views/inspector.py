@@ -63,6 +63,10 @@ class Inspector(QFrame):
         shown = self.page if kind in self._pages[self.page].kinds else "overview"
         self._show(shown)
 
+    def has_page(self, key: str) -> bool:
+        """Say whether there is a page of this key."""
+        return key in self._pages
+
     def turn(self, key: str) -> None:
         """Show a page, and stay with it."""
         self.page = key

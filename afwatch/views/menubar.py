@@ -40,6 +40,8 @@ class MenuBar(QMenuBar):
         self._view()
         self._go()
         self._mode()
+        menu = self.addMenu(tr("&Help"))
+        self._add(menu, tr("Keys of this view"), "F1", window.open_keys, "info")
 
     def _add(self, menu: QMenu, text: str, keys: str, done: Callable[[], object], icon: str = "") -> QAction:
         act = QAction(text, self._window)
@@ -67,6 +69,7 @@ class MenuBar(QMenuBar):
         self._add(menu, tr("Undo"), "Ctrl+Z", window.undo, "undo")
         menu.addSeparator()
         self._add(menu, tr("Commands…"), "Ctrl+K", window.open_palette, "command")
+        self._add(menu, tr("Every operation of the farm…"), "Ctrl+Shift+G", window.open_operations, "command")
         self._add(menu, tr("Search"), "Ctrl+F", window.begin_search, "search")
 
     def _fill_selection(self) -> None:
@@ -94,7 +97,8 @@ class MenuBar(QMenuBar):
         self._add(menu, tr("Why not running"), "Alt+3", lambda: window.turn_inspector("why"))
         self._add(menu, tr("Log"), "Alt+4", lambda: window.turn_inspector("log"))
         menu.addSeparator()
-        self._add(menu, tr("Compact rows"), "Ctrl+D", window.toggle_compact)
+        self._add(menu, tr("Compact rows"), "Ctrl+D", lambda: window.choose_style("compact"))
+        self._add(menu, tr("Items with pictures"), "Ctrl+Shift+I", lambda: window.choose_style("items"))
         self._add(menu, tr("Names in full, brief or abbreviated"), "Ctrl+Shift+D", window.next_level)
         self._add(menu, tr("Messages of the desktop"), "", partial(
             window.toggle_setting, "notices", True, tr("Messages of the desktop are")))

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -40,6 +40,7 @@ __all__ = ["Overview"]
 
 
 _ENDLESS = re.compile(r"\S{17,}")
+_PICTURE = QSize(320, 180)
 _BESIDE = 250
 """Pixels within which two buttons of a card stand beside each other."""
 
@@ -92,6 +93,7 @@ class Overview(QFrame):
         self._rows: list[Any] = []
         self._noun = "job"
         theme.changed.connect(self.refresh)
+        session.thumbnails.came.connect(self._on_picture)
         self.show_rows([], "job")
 
     def show_rows(self, rows: list[Any], noun: str) -> None:
@@ -123,7 +125,26 @@ class Overview(QFrame):
         self._area.setWidget(page)
         self._area.verticalScrollBar().setValue(scrolled)
 
+    def _on_picture(self, job: int) -> None:
+        if len(self._rows) == 1 and isinstance(self._rows[0], JobRow) and self._rows[0].id == job:
+            self.refresh()
+
     # Pieces
+
+    def _picture(self, row: JobRow) -> None:
+        """Show the newest picture that the job wrote, where there is one."""
+        self._session.thumbnails.want([row.id])
+        image = self._session.thumbnails.of(row.id)
+        if image is None:
+            return
+        ratio = self.devicePixelRatioF()
+        most = QSize(round(_PICTURE.width() * ratio), round(_PICTURE.height() * ratio))
+        made = image.scaled(most, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+        made.setDevicePixelRatio(ratio)
+        shown = label()
+        shown.setPixmap(QPixmap.fromImage(made))
+        shown.setAccessibleName(tr("The newest picture of {0}", row.name))
+        self._column.addWidget(shown)
 
     def _nothing(self) -> None:
         self._column.addStretch(1)
@@ -230,6 +251,7 @@ class Overview(QFrame):
         state = words.job_state(row, now)
         self._title(row.name, "job", state, tr("job {0} · {1}", row.id, row.user))
         errors = row.counts[TaskState.ERROR]
+        self._picture(row)
         if errors:
             self._trouble(row, errors)
         self._progress([block.counts for block in row.blocks], row.counts)
@@ -256,8 +278,8 @@ class Overview(QFrame):
             (tr("Remaining"), words.job_reason(row, state, now)),
             (tr("A task takes"), tr("{0} on average", words.duration(spent / over)) if over and spent else ""),
             (tr("Started"), words.clock_text(row.time_started, now)),
-            (tr("Submitted"), tr("{0} from {1}", words.clock_text(row.time_creation, now),
-                                 row.host_name or 'somewhere')),
+            (tr("Submitted"), tr("{0} from {1}", words.clock_text(row.time_creation, now), row.host_name)
+             if row.host_name else words.clock_text(row.time_creation, now)),
         ])  # fmt: skip
         self._heading(tr("More"))
         self._facts([

@@ -38,15 +38,16 @@ from afwatch.views.nothing import CLEAR, words_of_nothing
 from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
+from afwatch.views.tablecolumns import TableColumns
 from afwatch.views.viewmenu import view_menu
 
-__all__ = ["ListPane"]
+__all__ = ["STYLES", "ListPane"]
 
 _REFRESH_MS = 100
 _REST = 4
 """How many times as long as changes took to show until the next are shown."""
-_LEAST_NAME = 160
-"""Pixels that the column of names keeps, however narrow the table."""
+STYLES = ("table", "compact", "items")
+"""How rows may look: one line, one lower line, or two lines with a picture and what they wait for."""
 
 
 class ListPane(QWidget):
@@ -94,9 +95,7 @@ class ListPane(QWidget):
         self._window, self._shown, self._actions = window, shown, actions
         self._least_row, self._lines = row_height, lines
         self._groups = groups
-        self._compact = False
-        self.hidden: set[str] = set()
-        """Keys of columns that the person does not want."""
+        self.style_of_rows = "table"
         state = self.session.state
         self.model: RowModel
         first = 1 if shown.kind == "renders" else 0
@@ -107,15 +106,17 @@ class ListPane(QWidget):
             self.model = RowModel(shown, state.rows(shown.kind), self.session.clock, base=base, column=first)
         self.table = TableView(self.model, theme.row_height(row_height, lines), title)
         kind = GroupDelegate if groups is not None else CellDelegate
-        self.table.setItemDelegate(kind(theme, shown.columns, shown.look, self.session.clock, self.table))
-        for at, column in enumerate(shown.columns):
-            self.table.setColumnWidth(at, column.width)
-        self.table.horizontalHeader().setSortIndicator(first, Qt.SortOrder.AscendingOrder)
+        delegate = kind(theme, shown.columns, shown.look, self.session.clock, self.table)
+        delegate.picture_of = self.session.thumbnails.of
+        self.table.setItemDelegate(delegate)
+        self.columns = TableColumns(self.table, shown.columns, first)
         self.table.setSortingEnabled(True)
         self.table.chosen.connect(self._on_chosen)
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
-        self.table.resized.connect(self._fit_columns)
+        self.table.resized.connect(self.columns.fit)
+        self.table.verticalScrollBar().valueChanged.connect(lambda value: self._want_pictures())
+        self.session.thumbnails.came.connect(self._on_picture)
         if groups is not None or shown.kind == "jobs":
             self.table.carry_rows(self._carry, self._takes)
             self.table.dropped.connect(self._on_dropped)
@@ -344,6 +345,7 @@ class ListPane(QWidget):
 
     def tick(self) -> None:
         """Paint anew what the time alone has changed: a quiet table costs a look at its texts."""
+        self._want_pictures()
         sight, now = self.table.rows_in_sight(), self.session.clock()
         shown = [column for place, column in enumerate(self._shown.columns) if not self.table.isColumnHidden(place)]
         rows = [row for row in map(self.model.row_at, sight) if row is not None and not self.model.is_heading(row)]
@@ -408,54 +410,75 @@ class ListPane(QWidget):
         else:
             self._empty.say(said.icon, said.text, more=said.more, action=said.action, done=said.done)
 
-    @property
-    def compact(self) -> bool:
-        """Whether rows are shown in the compact style."""
-        return self._compact
-
     def _view_menu(self) -> None:
         menu = view_menu(self)
         menu.exec(self._views.mapToGlobal(self._views.rect().bottomLeft()))
         menu.deleteLater()
 
+    # How it looks
+
+    @property
+    def hidden(self) -> set[str]:
+        """Keys of columns that the person does not want."""
+        return self.columns.hidden
+
+    @hidden.setter
+    def hidden(self, keys: set[str]) -> None:
+        self.columns.hidden = keys
+
     def show_column(self, key: str, shown: bool) -> None:
         """Show or hide a column."""
-        self.hidden = self.hidden - {key} if shown else self.hidden | {key}
-        self._fit_columns()
+        self.columns.show(key, shown)
 
-    def view_state(self, name: str) -> SavedView:
-        """Return what is shown, to be kept under a name."""
-        header = self.table.horizontalHeader()
-        return SavedView(
-            name, self.place, self.search.text(),
-            [state for state, chip in self._chips.items() if chip.isChecked()], sorted(self.hidden),
-            self._shown.columns[header.sortIndicatorSection()].key,
-            header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder, self._compact,
-        )  # fmt: skip
+    def view_state(self, name: str = "") -> SavedView:
+        """Return what is shown, to be kept under a name, or as what comes back."""
+        states = [state for state, chip in self._chips.items() if chip.isChecked()]
+        return SavedView(name, self.place, self.search.text(), states, style=self.style_of_rows, **self.columns.state())
 
     def apply_view(self, view: SavedView) -> None:
-        """Show what was kept."""
+        """Show what was kept under a name."""
         self.view_name = view.name
         self._title.setText(view.name)
-        self.hidden = set(view.hidden)
+        self.come_back(view)
+
+    def come_back(self, view: SavedView) -> None:
+        """Show what was kept."""
         for state, chip in self._chips.items():
             chip.setChecked(state in view.states)
-        place = next((at for at, column in enumerate(self._shown.columns) if column.key == view.column), 0)
-        order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
-        self.table.sortByColumn(place, order)
         self.show_query(view.query)
-        self.set_compact(view.compact)
+        self.choose_style(view.style)
+        self.columns.come_back(view)
 
-    def set_compact(self, compact: bool) -> None:
-        """Show rows in the compact style: one line, as many as fit."""
-        self._compact = compact
-        self._on_theme()
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles that there are for these rows."""
+        if self._lines > 1:
+            return ("table",)
+        return STYLES if self._shown.look == "job" and self._shown.columns[0].kind == "state" else STYLES[:2]
+
+    def choose_style(self, style: str) -> None:
+        """Show rows in a style of ``STYLES``; one that is none of theirs leaves them as they are."""
+        if style in self.styles and style != self.style_of_rows:
+            self.style_of_rows = style
+            self._on_theme()
+            self._want_pictures()
+
+    def _want_pictures(self) -> None:
+        """Ask for the pictures of jobs in sight, where they have a place for one."""
+        if self.style_of_rows == "items" and self.isVisible():
+            places = self.table.rows_in_sight()
+            self.session.thumbnails.want(self.model.ids[place] for place in places if place < len(self.model.ids))
+
+    def _on_picture(self, job: int) -> None:
+        if self.style_of_rows == "items" and self.isVisible():
+            self.table.viewport().update()
 
     def _on_theme(self) -> None:
         self._title.setFont(self.theme.font("title2"))
-        compact = self._compact and self._lines == 1
-        least, lines = (measures.row_compact, 1) if compact else (self._least_row, self._lines)
-        self.table.set_row_height(self.theme.row_height(least, lines))
+        heights = {"compact": (measures.row_compact, 1), "items": (measures.row_items, 2)}
+        self.table.set_row_height(
+            self.theme.row_height(*heights.get(self.style_of_rows, (self._least_row, self._lines)))
+        )
         for action in self._actions:
             if action.key in self._buttons:
                 self._buttons[action.key].setIcon(self.theme.icon(action.icon))
@@ -465,28 +488,3 @@ class ListPane(QWidget):
             chip.refresh()
         self._recount()
         self.table.viewport().update()
-
-    # Room
-
-    def _fit_columns(self) -> None:
-        """Let the stretching column take what is left; hide columns by their rank where it is narrow."""
-        columns = self._shown.columns
-        room = self.table.viewport().width()
-        stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
-        least = _LEAST_NAME
-        shown = [place for place, column in enumerate(columns) if column.key not in self.hidden]
-        widths = {place: self.table.columnWidth(place) or columns[place].width for place in shown}
-
-        def needed() -> int:
-            return least + sum(width for place, width in widths.items() if place != stretch)
-
-        for place in sorted(shown, key=lambda place: (-columns[place].rank, -place)):
-            if needed() <= room or not columns[place].rank:
-                break
-            del widths[place]
-        for place, column in enumerate(columns):
-            hide = place not in widths
-            self.table.setColumnHidden(place, hide)
-            if not hide and not self.table.columnWidth(place):
-                self.table.setColumnWidth(place, column.width)
-        self.table.setColumnWidth(stretch, max(least, room - needed() + least))

@@ -9,20 +9,22 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from afcore.states import Role, TaskState
 from afcore.systemcommand import SYSTEM_JOB
-from afwatch.actions import Asking
+from afwatch.actions import Asking, reason_against
 from afwatch.acts.jobs import JOB_ACTIONS
+from afwatch.changes import ChangeSet
 from afwatch.places import Place, add_place
 from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.views.parts import Empty
+from afwatch.views.systemqueue import SystemQueue
 from afwatch.views.tasks import TasksPane
 
 __all__ = ["SystemJobPane"]
 
 
 class SystemJobPane(QWidget):
-    """Shows the tasks of the system job while it is seen; its log and parameters are pages of the inspector."""
+    """Shows the tasks of the system job and what waits, while it is seen; log and parameters are in the inspector."""
 
     chosen = Signal(object)
     opened = Signal(object)
@@ -40,6 +42,9 @@ class SystemJobPane(QWidget):
         self._empty.say("system",
                         tr("The system job has nothing to do: it runs what follows a job's end or precedes it."))
         self._column.addWidget(self._empty)
+        self.queue = SystemQueue(window, theme)
+        self.queue.hide()
+        window.session.changed.connect(self._on_changed)
 
     @property
     def table(self) -> Any:
@@ -57,8 +62,17 @@ class SystemJobPane(QWidget):
         return [row] if row is not None else []
 
     def do(self, action: Any) -> None:
-        """Do an action to the system job."""
-        action.run(self._window, self.selected())
+        """Do an action to the system job, or say why not."""
+        rows = self.selected()
+        reason = reason_against(action, self._window.session, rows)
+        if reason:
+            self.told.emit(f"{action.title.rstrip('…')}: {reason}")
+        else:
+            action.run(self._window, rows)
+
+    def _on_changed(self, changes: ChangeSet) -> None:
+        if self._pane is not None and (SYSTEM_JOB in changes.changed.get("jobs", ()) or changes.connection):
+            self.queue.ask_soon()
 
     def focus(self) -> None:
         """Take the keyboard."""
@@ -75,9 +89,14 @@ class SystemJobPane(QWidget):
             self._pane = TasksPane(self._window, self._theme, SYSTEM_JOB)
             self._pane.open_task.connect(self._window.open_task)
             self._pane.told.connect(self.told)
+            self._pane.turned.connect(self.queue.show_block)
             self._pane.hide_back()
             self._empty.hide()
-            self._column.addWidget(self._pane)
+            self._column.addWidget(self._pane, 1)
+            self._column.addWidget(self.queue)
+            self.queue.show()
+            self.queue.show_block(0)
+            self.queue.ask()
         self.chosen.emit(self.selected())
 
     def hideEvent(self, event: Any) -> None:
@@ -88,6 +107,7 @@ class SystemJobPane(QWidget):
             pane.release()
             self._column.removeWidget(pane)
             pane.deleteLater()
+            self.queue.hide()
             self._empty.show()
 
 

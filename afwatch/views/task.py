@@ -3,6 +3,7 @@
 Rules of this file:
 - A running task is followed; of one that is over the newest kept log is read, its end first.
 - At most a few megabytes of output are held; what is left out is said.
+- What is done here is told here, and can be taken back here; the window follows its task wherever it was opened from.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import codecs
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QFont, QTextCursor
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QFont, QKeySequence, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
     QHBoxLayout,
     QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QPushButton,
     QSizePolicy,
@@ -29,19 +31,23 @@ from PySide6.QtWidgets import (
 from afcore.errors import AfError
 from afcore.states import TaskState
 from afwatch import words
-from afwatch.acts.files import FOLDER_KEY, show_files
+from afwatch.acts.files import FOLDER_KEY, add_files_menu, show_files
 from afwatch.changes import ChangeSet, Lines
 from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
-from afwatch.views.parts import Glyph, Shrinking, button, label
+from afwatch.views.parts import Glyph, Shrinking, Toast, button, label
+from afwatch.views.taskdeeds import IN_WINDOW, TASK_ACTIONS, add_keys, do_to_tasks, reason_against_tasks
 from afwatch.views.taskpages import CommandPage, FilesPage, RunsPage
+from afwatch.views.why import WhyPage
 
 __all__ = ["TaskWindow"]
 
 _KEPT_BYTES = 262_144
 _MOST_LINES = 50_000
+_AGAIN_MS = 1000
+"""How seldom the task is asked for anew while only its job is known to have changed."""
 
 
 class TaskWindow(QWidget):
@@ -89,8 +95,17 @@ class TaskWindow(QWidget):
         self.runs = RunsPage(session, theme, self.show_run)
         self.command = CommandPage(session, theme)
         self.files = FilesPage(session, theme)
+        self.why = WhyPage(self._window, theme)
+        self.toast = Toast(theme, self)
+        self._deeds: dict[str, QPushButton] = {}
+        self._again_soon = QTimer(self)
+        self._again_soon.setSingleShot(True)
+        self._again_soon.setInterval(_AGAIN_MS)
+        self._again_soon.timeout.connect(self.reload)
         self._lay_out()
+        self._add_keys()
         session.changed.connect(self._on_changed)
+        session.mode_changed.connect(self._enable)
         theme.changed.connect(self._on_theme)
         self._on_theme()
         self.reload()
@@ -103,21 +118,26 @@ class TaskWindow(QWidget):
         for part in (self._glyph, self._word, self._title):
             head.addWidget(part)
         head.addStretch(1)
-        again = self._again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
-                       tip=tr("Read the newest output (F5)"))
-        again.setShortcut("F5")
-        folder = self._folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
-                        icon=self._theme.icon("folder"), tip=tr("The folder of its files ({0})", FOLDER_KEY))
-        folder.setShortcut(FOLDER_KEY)
-        head.addWidget(folder)
-        head.addWidget(again)
+        for action, title, icon, key, tip in TASK_ACTIONS:
+            if action in IN_WINDOW:
+                made = self._deeds[action] = button(title, partial(self.do, action), icon=self._theme.icon(icon))
+                made.setToolTip(f"{tip} ({key})")
+                head.addWidget(made)
+        self._folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
+                              icon=self._theme.icon("folder"), tip=tr("The folder of its files ({0})", FOLDER_KEY))
+        self._again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
+                             tip=tr("Read the newest output (F5)"))
+        self._more = button("", self._more_menu, icon=self._theme.icon("more"), tip=tr("Every action"))
+        for part in (self._folder, self._again, self._more):
+            head.addWidget(part)
         column.addLayout(head)
         column.addWidget(self._facts)
         column.addWidget(self._command)
         tabs = QHBoxLayout()
         tabs.setSpacing(2)
-        for key, title in (("output", tr("Output")), ("runs", tr("Runs")), ("command", tr("Command")), ("files",
-                                                                                                        tr("Files"))):
+        titles = {"output": tr("Output"), "runs": tr("Runs"), "command": tr("Command"), "files": tr("Files"),
+                  "why": tr("Why not running")}  # fmt: skip
+        for key, title in titles.items():
             tab = self._tabs[key] = button(title, partial(self.turn, key), shape="tab")
             tab.setCheckable(True)
             tabs.addWidget(tab)
@@ -135,11 +155,28 @@ class TaskWindow(QWidget):
         inner.addWidget(tools)
         inner.addWidget(self.output, 1)
         inner.addWidget(self._note)
-        self._pages = {"output": page, "runs": self.runs, "command": self.command, "files": self.files}
+        self._pages = {"output": page, "runs": self.runs, "command": self.command, "files": self.files,
+                       "why": self.why}  # fmt: skip
         for each in self._pages.values():
             self._stack.addWidget(each)
         column.addWidget(self._stack, 1)
         self.turn("output")
+        self.output.setFocus()
+
+    def _add_keys(self) -> None:
+        add_keys(self, self.do, (
+            ("Ctrl+Z", self._window.undo), ("Ctrl+Y", partial(self.turn, "why")), ("F5", self.reload),
+            (FOLDER_KEY, partial(show_files, self._window, self.key)), ("Ctrl+W", self.close),
+        ), context=Qt.ShortcutContext.WindowShortcut)  # fmt: skip
+        find = QAction(tr("Find in the output"), self)
+        find.setShortcut(QKeySequence("Ctrl+F"))
+        find.triggered.connect(self._begin_find)
+        self.addAction(find)
+
+    def _begin_find(self) -> None:
+        self.turn("output")
+        self._find.setFocus()
+        self._find.selectAll()
 
     def _on_theme(self) -> None:
         self._title.setFont(self._theme.font("title2"))
@@ -149,13 +186,17 @@ class TaskWindow(QWidget):
         self._command.setFont(mono)
         self._folder.setIcon(self._theme.icon("folder"))
         self._again.setIcon(self._theme.icon("restart"))
+        self._more.setIcon(self._theme.icon("more"))
+        for action, _, icon, _, _ in TASK_ACTIONS:
+            if action in self._deeds:
+                self._deeds[action].setIcon(self._theme.icon(icon))
         if self._state:
             self._show_state(self._state)
 
     # What is shown
 
     def turn(self, key: str) -> None:
-        """Show a page: output, runs, command or files."""
+        """Show a page: output, runs, command, files or why."""
         for other, tab in self._tabs.items():
             tab.setChecked(other == key)
         self._stack.setCurrentWidget(self._pages[key])
@@ -165,6 +206,8 @@ class TaskWindow(QWidget):
             self.files.load(self.key)
         elif key == "command" and self._row:
             self.command.load(self.key, self._row)
+        elif key == "why":
+            self.why.load(self.key)
 
     def show_run(self, run: int) -> None:
         """Show the output of one earlier run."""
@@ -208,10 +251,13 @@ class TaskWindow(QWidget):
         self._facts.setToolTip("\n".join(fact for fact in facts if fact))
         command = row["command"]
         self._command.setPlainText(command if isinstance(command, str) else " ".join(command))
+        if self._stack.currentWidget() is self.why and state != self._state:
+            self.why.load(self.key)
         fresh = (state, row["starts"]) != (self._state, self._run)
         self._state, self._run = state, row["starts"]
         if fresh or not self.output.toPlainText():
             self._begin_output(state, row["starts"])
+        self._enable()
 
     def _show_state(self, state: str) -> None:
         shown = state_look("task", state)
@@ -273,18 +319,77 @@ class TaskWindow(QWidget):
             if not self.output.find(text):
                 self._note.setText(tr("The output has no \"{0}\".", text))
 
+    # What can be done to it
+
+    def _reason(self) -> str:
+        return reason_against_tasks(self._session, self._session.state.jobs.get(self.key[0]), 1)
+
+    def _enable(self) -> None:
+        reason = self._reason()
+        for action, _, _, key, tip in TASK_ACTIONS:
+            if action in self._deeds:
+                self._deeds[action].setEnabled(not reason)
+                self._deeds[action].setToolTip(f"{tip} ({key})" + (f"\n{reason}" if reason else ""))
+
+    def do(self, action: str) -> None:
+        """Do an action to the task, or say why not."""
+        reason = self._reason()
+        if reason:
+            self.toast.say(reason, bad=True)
+            return
+        job, block, task = self.key
+        done = int(self._state == "DONE")
+        sent = do_to_tasks(self._window, action, job, block, [task], done=done, names=[self._row.get("name", "")])
+        if sent is not None:
+            pending, said = sent
+            pending.success(partial(self._done, said, pending.initiator)).failure(self._refused)
+
+    def _done(self, said: str, token: str, body: Any) -> None:
+        self.toast.say(said, undo=partial(self._window.undo, token))
+        self._again_soon.start()
+
+    def _refused(self, error: AfError) -> None:
+        self.toast.say(f"{error.sentence} {getattr(error, 'hint', '')}".strip(), bad=True)
+
+    def _more_menu(self) -> None:
+        menu = self.build_menu()
+        menu.exec(self._more.mapToGlobal(QPoint(0, self._more.height())))
+        menu.deleteLater()
+
+    def build_menu(self) -> QMenu:
+        """Return the menu of everything that can be done to the task."""
+        menu, reason = QMenu(self), self._reason()
+        menu.setToolTipsVisible(True)
+        for action, title, icon, key, tip in TASK_ACTIONS:
+            entry = menu.addAction(self._theme.icon(icon), f"{title}\t{key}", partial(self.do, action))
+            entry.setEnabled(not reason)
+            entry.setToolTip(reason or tip)
+        menu.addSeparator()
+        add_files_menu(self._window, menu, self.key)
+        return menu
+
     # Changes
 
     def _on_changed(self, changes: ChangeSet) -> None:
         job, block, task = self.key
+        if changes.connection:
+            self._enable()
         opened = self._session.state.opened.get(job)
-        if opened is None or block not in opened.blocks:
-            return
-        if any(part.job == job and part.block == block and part.first <= task < part.end for part in changes.tasks):
-            columns = opened.blocks[block].columns
-            state = _state_of(int(columns["state"][task]))
-            if (state, int(columns["starts"][task])) != (self._state, self._run):
-                self.reload()
+        if opened is not None and block in opened.blocks:
+            if any(part.job == job and part.block == block and part.first <= task < part.end for part in changes.tasks):
+                columns = opened.blocks[block].columns
+                state = _state_of(int(columns["state"][task]))
+                if (state, int(columns["starts"][task])) != (self._state, self._run):
+                    self.reload()
+        elif job in changes.changed.get("jobs", ()) and not self._again_soon.isActive():
+            # Nobody has the job's tasks open: something of it changed, perhaps this task.
+            self._again_soon.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep what was said at its place."""
+        super().resizeEvent(event)
+        if self.toast.isVisible():
+            self.toast.place()
 
     def _leave(self) -> None:
         if self._following:
@@ -294,7 +399,9 @@ class TaskWindow(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop following."""
         self._leave()
+        self._again_soon.stop()
         self._session.changed.disconnect(self._on_changed)
+        self._session.mode_changed.disconnect(self._enable)
         self._theme.changed.disconnect(self._on_theme)
         self.closed.emit(self.key)
         super().closeEvent(event)

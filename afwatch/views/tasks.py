@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxL
 
 from afcore.errors import AfError
 from afcore.rows import JobRow
-from afcore.states import Role, TaskState
+from afcore.states import TaskState
 from afwatch import words
 from afwatch.actions import Asking
 from afwatch.acts.files import FOLDER_KEY, show_files
@@ -24,7 +24,6 @@ from afwatch.changes import ChangeSet, TaskRange
 from afwatch.delegates.tasks import TaskDelegate
 from afwatch.models.filters import Query, parse_query
 from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
-from afwatch.ops import tasks
 from afwatch.tasktables import BlockTasks
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
@@ -35,9 +34,17 @@ from afwatch.views.overviewstrip import OverviewStrip
 from afwatch.views.parts import Empty, Shrinking, button, label
 from afwatch.views.searchline import SearchLine, bar
 from afwatch.views.table import TableView
-from afwatch.views.taskdeeds import IN_HEADER, SAID, TASK_ACTIONS, add_keys, build_menu
+from afwatch.views.taskdeeds import (
+    IN_HEADER,
+    TASK_ACTIONS,
+    add_keys,
+    build_menu,
+    do_to_tasks,
+    reason_against_tasks,
+)
 
 __all__ = ["TasksPane"]
+
 
 class TasksPane(QWidget):
     """One opened job."""
@@ -46,6 +53,8 @@ class TasksPane(QWidget):
     open_task = Signal(int, int, int)
     """Job, block, task."""
     told = Signal(str)
+    turned = Signal(int)
+    """Another block is shown."""
 
     def __init__(self, window: Asking, theme: Theme, job: int, *, back_to: str = "") -> None:
         """``back_to``: title of the place that it was opened from."""
@@ -188,6 +197,7 @@ class TasksPane(QWidget):
         self._fit()
         self._filter()
         self._recount()
+        self.turned.emit(block)
 
     # Names
 
@@ -352,14 +362,7 @@ class TasksPane(QWidget):
             self.open_task.emit(self.job, self._block, task)
 
     def _reason(self) -> str:
-        row = self._row()
-        if not self.selected():
-            return tr("Nothing is selected.")
-        if not self.session.state.connected:
-            return tr("There is no connection to the farm.")
-        if row is not None and row.user != self.session.user and self.session.mode < Role.VISOR:
-            return tr("Belongs to {0}; in USER mode you change what is yours.", row.user)
-        return ""
+        return reason_against_tasks(self.session, self._row(), len(self.selected()))
 
     def _enable(self) -> None:
         reason = self._reason()
@@ -379,14 +382,8 @@ class TasksPane(QWidget):
             self._window.tell_reason(reason)
             return
         done = int(numpy.count_nonzero(self._model.table.state[chosen] == TaskState.DONE))
-        if action == "restart" and done and not self._window.confirm(
-            tr("Restart {0}?", words.plural(len(chosen), 'task')), [self._model.name(task) for task in chosen[:9]],
-            tr("The work of {0} is thrown away.", words.plural(done, 'finished task')),
-            tr("Restart {0}", words.plural(len(chosen), 'task')),
-        ):  # fmt: skip
-            return
-        pending = tasks.change(self.session, action, job=self.job, block=self._block, tasks=chosen)
-        self._window.tell_done(pending, f"{SAID[action]} {words.plural(len(chosen), 'task')}.")
+        names = [self._model.name(task) for task in chosen[:9]]
+        do_to_tasks(self._window, action, self.job, self._block, chosen, done=done, names=names)
 
     def _open_folder(self) -> None:
         """Open the folder of the files that the selected task writes."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TrayIcon", "tray_pixmap"]
 
 _SIZE = 64
+_CHOSEN = "hear about"
 _EDGE = 3
 """Pixels of the edge around the screen."""
 
@@ -62,6 +63,8 @@ class TrayIcon(QObject):
         self._window = window
         self.notices = Notices()
         self._last = 0
+        self._farm = ""
+        """Random id of the farm of whose jobs is told."""
         self._shown = (0, 0)
         self.icon: QSystemTrayIcon | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
@@ -79,6 +82,9 @@ class TrayIcon(QObject):
 
     def _on_changed(self, changes: ChangeSet) -> None:
         session = self._window.session
+        if changes.connection and session.state.farm and not self._farm:
+            self._farm = session.state.farm
+            self.notices.come_back(self._window.settings.table(_CHOSEN).get(self._farm))
         if changes.touches("jobs"):
             self.notices.forget(changes.gone.get("jobs", ()))
             jobs = session.state.jobs
@@ -98,6 +104,12 @@ class TrayIcon(QObject):
             self.icon.showMessage(notice.title, notice.text, kind, 8000)
         if settings.flag("sounds", False):
             QApplication.beep()
+
+    def keep(self) -> None:
+        """Keep of which jobs the person wants to hear, of this farm alone."""
+        if self._farm:
+            self._window.settings.put_table(_CHOSEN, {self._farm: self.notices.chosen()})
+            self._window.settings.save()
 
     def looked(self) -> None:
         """The person looks at the window: nothing is new any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from afwatch.actions import FormField
@@ -18,7 +19,7 @@ __all__ = ["view_menu"]
 
 
 def view_menu(pane: ListPane) -> QMenu:
-    """Return the menu: one entry per column, the compact style, and the views."""
+    """Return the menu: one entry per column, the styles of rows, and the views."""
     menu = QMenu(pane)
     columns = menu.addMenu(tr("Columns"))
     for column in pane.shown.columns:
@@ -27,15 +28,23 @@ def view_menu(pane: ListPane) -> QMenu:
         entry.setChecked(column.key not in pane.hidden)
         entry.setEnabled(not column.stretch)
         entry.toggled.connect(partial(_show, pane, column.key))
-    compact = menu.addAction(tr("Compact rows"))
-    compact.setCheckable(True)
-    compact.setChecked(pane.compact)
-    compact.toggled.connect(pane.set_compact)
+    titles = {"table": tr("Table"), "compact": tr("Compact rows"), "items": tr("Items with pictures")}
+    styles = QActionGroup(menu)
+    for style in pane.styles:
+        entry = menu.addAction(titles[style])
+        entry.setCheckable(True)
+        entry.setChecked(style == pane.style_of_rows)
+        entry.triggered.connect(partial(_choose, pane, style))
+        styles.addAction(entry)
     menu.addSeparator()
     menu.addAction(tr("Save this view…"), partial(_save, pane))
     if pane.view_name:
         menu.addAction(tr("Forget the view {0}", pane.view_name), partial(_forget, pane))
     return menu
+
+
+def _choose(pane: ListPane, style: str, checked: bool = True) -> None:
+    pane.choose_style(style)
 
 
 def _show(pane: ListPane, key: str, shown: bool) -> None:

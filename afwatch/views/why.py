@@ -73,13 +73,15 @@ class _Share(QWidget):
 
 
 class WhyPage(QFrame):
-    """Shows the answer for the selected job."""
+    """Shows the answer for the selected job, or for a task that it was told of."""
 
     def __init__(self, window: Asking, theme: Theme) -> None:
         super().__init__()
         self._window, self._theme = window, theme
         self._row: JobRow | None = None
         self._asked = (0, 0)
+        self._task: dict[str, int] = {}
+        """Job, block and task of the task that is asked about; empty where it is about the selected job."""
         self.answered = 0
         """Id of the job that the page is about; 0 while the farm has not answered."""
         self.buttons: list[Any] = []
@@ -107,17 +109,25 @@ class WhyPage(QFrame):
         elif row.version != self._asked[1] and not self._timer.isActive():
             self._timer.start()
 
+    def load(self, key: tuple[int, int, int]) -> None:
+        """Ask about a task (job, block, task), whatever is selected."""
+        if not self._task:
+            self._page(tr("Asking the farm…"))
+        self._task = dict(zip(("job", "block", "task"), key, strict=True))
+        self.ask()
+
     def ask(self) -> None:
         """Ask the farm now."""
         row = self._row
-        if row is None:
-            return
-        self._asked = (row.id, row.version)
-        pending = self._window.session.ask("job.why", job=row.id)
-        pending.success(partial(self._answered, row.id)).failure(self._failed)
+        if row is not None:
+            self._asked = (row.id, row.version)
+        about = self._task or ({"job": row.id} if row is not None else {})
+        if about:
+            pending = self._window.session.ask("job.why", **about)
+            pending.success(partial(self._answered, about["job"])).failure(self._failed)
 
     def _answered(self, job: int, answer: dict[str, Any]) -> None:
-        if self._row is not None and self._row.id == job:
+        if self._task or (self._row is not None and self._row.id == job):
             self._page(answer["sentence"], answer)
             self.answered = job
 

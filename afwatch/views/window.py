@@ -1,7 +1,7 @@
 """The main window: sidebar, the pane of the chosen place, inspector, messages, status bar; it answers to actions.
 
 Rules of this file:
-- Panes are made when they are first gone to.  An opened job is a pane above its list; Escape goes back.
+- Panes are made when they are first gone to, and stand as they were left.
 - Every result and refusal is shown where the person looks (toast, status bar) and kept under Messages.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -21,45 +21,39 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from afcore.rows import JobRow, RenderRow, RunRow
-from afcore.states import Role, TaskState
+from afcore.rows import JobRow
+from afcore.states import Role
 from afwatch import words
-from afwatch.actions import reason_against
-from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.farm import EmbeddedFarm
 from afwatch.ops.pending import Pending
 from afwatch.outside import Outside
 from afwatch.places import load_places, place_of
-from afwatch.savedviews import load_views
+from afwatch.savedviews import kept_list, load_views
 from afwatch.session import Session
 from afwatch.settings import Settings
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import LEVELS, choose_level, measures
 from afwatch.timemachine import TimeMachine
-from afwatch.views.asking import AskingWindow
+from afwatch.views import keeping
 from afwatch.views.frame import Sidebar, StatusBar
 from afwatch.views.inspector import Inspector
 from afwatch.views.menubar import MenuBar
-from afwatch.views.palette import Palette, palette_entries
+from afwatch.views.opening import OpeningWindow
+from afwatch.views.palette import Palette
 from afwatch.views.pane import ListPane
 from afwatch.views.parts import Toast, button
 from afwatch.views.pastbar import PastBar
-from afwatch.views.renderpage import RenderPage
-from afwatch.views.submit import open_submit_dialog
-from afwatch.views.task import TaskWindow
-from afwatch.views.tasks import TasksPane
 from afwatch.views.trayicon import TrayIcon
 from afwatch.views.veil import STRENGTH, Band, Veil
 
 __all__ = ["MainWindow"]
 
+_WIDE = 1240
+"""Pixels from which on there is room for the inspector beside a list."""
 
-def _task_of(run: RunRow) -> tuple[int, int, int]:
-    return run.job, run.block, run.task
 
-
-class MainWindow(AskingWindow):
+class MainWindow(OpeningWindow):
     """The monitor."""
 
     closing = Signal()
@@ -81,9 +75,8 @@ class MainWindow(AskingWindow):
         self.setMinimumSize(960, 600)
         self.resize(1600, 1000)
         self._panes: dict[str, Any] = {}
-        self._tasks: TasksPane | None = None
-        self._page: RenderPage | None = None
-        self._task_windows: dict[tuple[int, int, int], TaskWindow] = {}
+        self.wants_inspector = True
+        """Whether the person wants the inspector where there is room for it."""
         self.sidebar = Sidebar(session, theme)
         self.status = StatusBar(session, theme)
         self._stack = QStackedWidget()
@@ -112,7 +105,7 @@ class MainWindow(AskingWindow):
         self._ticker.start()
         self.sidebar.went.connect(self.go)
         self.tray = TrayIcon(self)
-        self._restore()
+        keeping.come_back(self)
         self._on_mode()
 
     def _lay_out(self) -> None:
@@ -133,19 +126,21 @@ class MainWindow(AskingWindow):
         row.addWidget(self._messages_button)
         row.addStretch(1)
         column.addWidget(drawer)
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setHandleWidth(1)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(middle)
-        self._splitter.addWidget(self.inspector)
-        self._splitter.setStretchFactor(0, 1)
-        self._splitter.setStretchFactor(1, 0)
-        self._splitter.setSizes([1016, measures.inspector])
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(middle)
+        self.splitter.addWidget(self.inspector)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.areas = [1016, measures.inspector]
+        """Pixels of the view and of the inspector, when both were seen last."""
+        self.splitter.setSizes(self.areas)
         upper = QHBoxLayout()
         upper.setContentsMargins(0, 0, 0, 0)
         upper.setSpacing(0)
         upper.addWidget(self.sidebar)
-        upper.addWidget(self._splitter, 1)
+        upper.addWidget(self.splitter, 1)
         whole = self._whole = QWidget()
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -175,8 +170,18 @@ class MainWindow(AskingWindow):
             made.chosen.connect(lambda rows, pane=made: self._on_chosen(pane, rows))
             made.opened.connect(self.open_row)
             made.told.connect(self.tell_reason)
+            if isinstance(made, ListPane) and not made.view_name:
+                view = kept_list(self._settings, key)
+                if view is not None:
+                    made.come_back(view)
+                if view is None or not view.style:
+                    made.choose_style(self._settings.text("style", "table"))
             self._stack.addWidget(made)
         return made
+
+    def panes(self) -> list[Any]:
+        """Return the panes that were gone to."""
+        return list(self._panes.values())
 
     def go(self, key: str) -> None:
         """Go to a place of the sidebar."""
@@ -203,58 +208,6 @@ class MainWindow(AskingWindow):
         """Return the pane that is shown."""
         return self._stack.currentWidget()
 
-    def open_job(self, job: int) -> None:
-        """Show the tasks of a job."""
-        self._leave_job()
-        place = place_of(self.place)
-        self._tasks = TasksPane(self, self.theme, job, back_to=place.title if place is not None else "")
-        self._tasks.back.connect(self.go_back)
-        self._tasks.open_task.connect(self.open_task)
-        self._tasks.told.connect(self.status.select)
-        self._stack.addWidget(self._tasks)
-        self._stack.setCurrentWidget(self._tasks)
-        self._tasks.table.setFocus()
-        row = self.session.state.jobs.get(job)
-        self.inspector.show_rows([row] if row is not None else [], "job")
-
-    def open_task(self, job: int, block: int, task: int) -> TaskWindow:
-        """Show a task with its output in a window of its own."""
-        key = (job, block, task)
-        found = self._task_windows.get(key)
-        if found is None:
-            found = self._task_windows[key] = TaskWindow(self.session, self.theme, job, block, task, self)
-            found.closed.connect(lambda key: self._task_windows.pop(key, None))
-        found.show()
-        found.raise_()
-        return found
-
-    def open_render(self, name: str) -> None:
-        """Show what a render measured over time."""
-        self._leave_job()
-        page = self._page = RenderPage(self, self.theme, name)
-        page.back.connect(self.go_back)
-        page.told.connect(self.tell_reason)
-        page.chosen.connect(lambda rows: self._on_chosen(page, rows))
-        self._stack.addWidget(page)
-        self._stack.setCurrentWidget(page)
-        page.focus()
-        self._on_chosen(page, page.selected())
-
-    def _leave_job(self) -> None:
-        left = [pane for pane in (self._tasks, self._page) if pane is not None]
-        self._tasks = self._page = None
-        for pane in left:
-            pane.release()
-            self._stack.removeWidget(pane)
-            pane.deleteLater()
-
-    def go_back(self) -> None:
-        """Leave an opened job or render for the list it was opened from; from there the past for now."""
-        if self._tasks is not None or self._page is not None:
-            self.go(self._settings.text("place", "jobs"))
-        else:
-            self.past.turn_off()
-
     def show_past(self) -> None:
         """Show the farm as it was, with a slider, or go back to now."""
         if self._tasks is not None or self._page is not None:
@@ -264,49 +217,6 @@ class MainWindow(AskingWindow):
         else:
             self.past.turn_on()
             self.past_bar.slider.setFocus()
-
-    def open_row(self, row: Any) -> None:
-        """Open a row, as Enter does: a job shows its tasks, a render its plots, others their parameters."""
-        if isinstance(row, JobRow):
-            self.open_job(row.id)
-        elif isinstance(row, RenderRow):
-            self.open_render(row.name)
-        elif row is not None:
-            self.edit_parameters()
-
-    def edit_parameters(self) -> None:
-        """Show what may be edited of what is selected."""
-        self.turn_inspector("parameters")
-
-    def show_why(self) -> None:
-        """Show why what is selected does not run."""
-        self.turn_inspector("why")
-
-    def show_output(self) -> None:
-        """Show the output of what is selected: of a job the task that matters most, of a render what runs on it."""
-        rows = [row for row in self.selected() if isinstance(row, JobRow | RenderRow)]
-        if not rows:
-            return
-        row = rows[0]
-        if isinstance(row, RenderRow):
-            if row.runs:
-                self.open_task(*_task_of(row.runs[0]))
-            return
-        for state in ("error", "running", "wait_reconnect", "done"):
-            for block in row.blocks:
-                if block.counts[TaskState[state.upper()]]:
-                    self._open_first(row.id, block.index, state)
-                    return
-        self.tell_reason(tr("No task of it has started yet."))
-
-    def _open_first(self, job: int, block: int, state: str) -> None:
-        pending = self.session.ask("task.list", job=job, block=block, state=state, limit=1)
-
-        def came(body: dict[str, Any]) -> None:
-            for row in body["rows"]:
-                self.open_task(job, block, row["task"])
-
-        pending.success(came)
 
     def selected(self) -> list[Any]:
         """Return what is selected where the person looks."""
@@ -320,20 +230,6 @@ class MainWindow(AskingWindow):
         if self.current() == pane:
             self.inspector.show_rows(rows, pane.noun)
             self.status.select(tr("{0} selected", words.number(len(rows))) if rows else "")
-
-    def retry_errors(self) -> None:
-        """Retry what failed of the selected jobs."""
-        action = next(action for action in JOB_ACTIONS if action.key == "retry")
-        rows = [row for row in self.selected() if isinstance(row, JobRow)]
-        reason = reason_against(action, self.session, rows)
-        if reason:
-            self.tell_reason(reason)
-        else:
-            action.run(self, rows)
-
-    def open_submit(self) -> None:
-        """Open the dialog that submits a job."""
-        self._submit = open_submit_dialog(self)
 
     @property
     def settings(self) -> Settings:
@@ -349,21 +245,6 @@ class MainWindow(AskingWindow):
         self.sidebar.refresh()
         self.go(key)
 
-    def show_job(self, job: int) -> None:
-        """Select a job in the list of all jobs, as soon as it is there."""
-        self.go("jobs")
-        QTimer.singleShot(300, self, lambda: self._select("jobs", job))
-
-    def show_render(self, name: str) -> None:
-        """Select a render in the farm."""
-        self.go("farm")
-        found = next((row.id for row in self.session.state.renders.values() if row.name == name), 0)
-        self._select("farm", found)
-
-    def _select(self, key: str, id: int) -> None:
-        pane = self.pane(key)
-        pane.table.select_place(pane.model.place_of(id))
-
     def begin_search(self) -> None:
         """Put the keyboard into the search line of what is shown."""
         pane: Any = self.current()
@@ -371,23 +252,29 @@ class MainWindow(AskingWindow):
 
     def turn_inspector(self, page: str) -> None:
         """Show a page of the inspector."""
+        self.wants_inspector = True
         self.inspector.setVisible(True)
         self.inspector.turn(page)
 
     def toggle_inspector(self) -> None:
         """Show or hide the inspector."""
-        self.inspector.setVisible(not self.inspector.isVisible())
+        self.wants_inspector = not self.inspector.isVisible()
+        if not self.wants_inspector:
+            self.areas = self.splitter.sizes()
+        self.inspector.setVisible(self.wants_inspector)
 
     def toggle_sidebar(self) -> None:
         """Show or hide the places."""
         self.sidebar.setVisible(not self.sidebar.isVisible())
 
-    def toggle_compact(self) -> None:
-        """Turn between the table and the compact style of rows."""
-        self._settings.put("compact", not self._settings.flag("compact", False))
+    def choose_style(self, style: str) -> None:
+        """Show rows of every list in a style, or in the table's where they have it already."""
+        before = self._settings.text("style", "table")
+        chosen = "table" if before == style else style
+        self._settings.put("style", chosen)
         for pane in self._panes.values():
             if isinstance(pane, ListPane):
-                pane.set_compact(self._settings.flag("compact", False))
+                pane.choose_style(chosen)
 
     def next_level(self) -> None:
         """Say states in the next of the three levels: in full, brief, abbreviated."""
@@ -410,11 +297,6 @@ class MainWindow(AskingWindow):
             self.inspector.take_focus()
         else:
             following.setFocus(Qt.FocusReason.TabFocusReason)
-
-    def open_palette(self) -> None:
-        """Show every action, place, job and render in one list."""
-        self._palette.open_with(palette_entries(self))
-
 
     # What happens
 
@@ -481,6 +363,7 @@ class MainWindow(AskingWindow):
         wanted = not all(notices.is_wanted(row, user) for row in rows)
         for row in rows:
             notices.choose(row, user, wanted)
+        self.tray.keep()
         whom = words.plural(len(rows), "job") if len(rows) > 1 else rows[0].name
         self.tell_reason(tr("You {0} be told when {1} is done or fails.", 'will' if wanted else 'will not', whom))
 
@@ -496,20 +379,9 @@ class MainWindow(AskingWindow):
         super().resizeEvent(event)
         self._veil.setGeometry(self._whole.rect().adjusted(0, 0, 0, -measures.status_bar))
         if event.oldSize().width() != event.size().width():
-            self.inspector.setVisible(event.size().width() >= 1240)
+            self.inspector.setVisible(self.wants_inspector and event.size().width() >= _WIDE)
         if self.toast.isVisible():
             self.toast.place()
-
-    def _restore(self) -> None:
-        kept = self._settings.text("geometry")
-        if kept:
-            self.restoreGeometry(QByteArray.fromBase64(kept.encode()))
-        place = self._settings.text("place", "jobs")
-        known = place_of(place)
-        if known is None or known.role > self.session.mode:
-            place = "jobs"
-        self.sidebar.go(place)
-        self.go(place)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the window's state and tell the program; ask first when the server is inside."""
@@ -517,9 +389,7 @@ class MainWindow(AskingWindow):
             event.ignore()
             return
         self._ticker.stop()
-        self._settings.put("geometry", bytes(self.saveGeometry().toBase64().data()).decode())
-        self._settings.put("text", self.theme.size_percent)
-        self._settings.save()
+        keeping.keep(self)
         for found in list(self._task_windows.values()):
             found.close()
         self._leave_job()

@@ -118,6 +118,7 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
     "user.delete": lambda thing: {"names": [thing.name, "nosuch"]},
     "pool.list": _nothing,
     "pool.show": lambda thing: {"path": "/"},
+    "system.queue": _nothing,
     "pool.tickets": _nothing,
     "pool.members": _nothing,
     "pool.set": lambda thing: {"paths": ["/", "/nosuch"], "parameters": {"priority": 7}},

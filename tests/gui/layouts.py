@@ -33,7 +33,8 @@ __all__ = ["VIEWS", "cut_off", "fill", "picture", "show"]
 
 _LONG, _WIDEST = 200, 1400
 _AT = 1_790_000_000.0
-VIEWS = ("mine", "jobs", "work", "farm", "users", "monitors", "system", "history", "tasks", "task", "submit")
+VIEWS = ("mine", "jobs", "work", "farm", "users", "monitors", "system", "history", "tasks", "task", "submit",
+         "operation")  # fmt: skip
 """Views that are looked at; places by their keys, the others by what they are."""
 
 
@@ -104,6 +105,8 @@ def show(watch: Watch, view: str, rows: int) -> QWidget:
             "command": _name("render", 1, True), "files": [_name("/x", 1, True)],
         })  # fmt: skip
         return task
+    elif view == "operation":
+        return window.open_operation("past.changes")
     elif view == "submit":
         window.open_submit()
         return window._submit

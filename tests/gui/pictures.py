@@ -30,8 +30,25 @@ __all__ = ["main", "save", "seed_farm"]
 HOSTS = ("atlas-01", "atlas-02", "atlas-03", "borea-01", "borea-02", "desk-jo")
 
 
+_PAINT = """
+import sys
+from PIL import Image
+frame, path = int(sys.argv[1]), sys.argv[2]
+hue = (frame * 37) % 255
+sky = Image.linear_gradient("L").resize((256, 144))
+bands = [sky.point(lambda value, part=part: (value * part) // 255) for part in (90, 120 + hue // 3, 255)]
+picture = Image.merge("RGB", bands)
+ground = Image.new("RGB", (256, 52), (40 + hue // 4, 52, 36))
+picture.paste(ground, (0, 92))
+picture.paste((250, 236, 190), (40 + frame % 12 * 14, 24, 64 + frame % 12 * 14, 48))
+picture.save(path)
+"""
+"""Paints a frame: a sky, a ground, and a sun that goes by."""
+
+
 def seed_farm(farm: FarmProcess) -> dict[str, int]:
     """Start a farm with jobs that run, wait, fail and are done; return their ids by name."""
+    (farm.folder / "paint.py").write_text(_PAINT)
     farm.start_server()
     for name in HOSTS:
         farm.start_agent(name)
@@ -50,10 +67,14 @@ def seed_farm(farm: FarmProcess) -> dict[str, int]:
     bad = "echo loading geometry of @#@; echo 'Error: texture rock_d.@####@.tx is empty' >&2; exit 1"
     mixed = "echo frame @#@; test $((@#@ % 7)) -ne 0"
     at = {"service": "generic", "errors_retries": 0}
-    job("atl_0120 comp v014", "anna", {**at, "name": "comp", "frame_first": 1001, "frame_last": 1060,
-                                       "service": "nuke", "command": quick}, branch="/atl/0120")
+    def painted(name: str) -> dict[str, Any]:
+        images = farm.folder / f"{name}.@####@.png"
+        return {"command": f"{sys.executable} {farm.folder}/paint.py @#@ {images}", "files": [str(images)]}
+
+    job("atl_0120 comp v014", "anna", {**at, "name": "comp", "frame_first": 1001, "frame_last": 1012,
+                                       "service": "nuke", **painted("comp")}, branch="/atl/0120")
     job("atl_0240 layout", "tomas", {**at, "name": "preview", "frame_last": 47, "command": mixed}, branch="/atl/0240")
-    job("bor_0030 fx smoke", "jo", {**at, "name": "simulate", "frame_last": 3, "command": quick},
+    job("bor_0030 fx smoke", "jo", {**at, "name": "simulate", "frame_last": 3, **painted("smoke")},
         {**at, "name": "render", "service": "blender", "frame_first": 1, "frame_last": 40, "command": bad,
          "tasks_depend_mask": "simulate"}, branch="/bor/0030")
     for id in list(ids.values())[:2]:
@@ -167,9 +188,34 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         camera.spin(lambda: task.runs.table.rowCount())
         camera.take("task-runs", task)
         task.close()
+        task = window.open_task(ids["bor_0070 water"], 0, 3)
+        task.turn("why")
+        camera.spin(lambda: task.why.answered)
+        camera.take("task-why", task)
+        task.close()
         window.go("system")
         camera.take("system-job")
+        window.go("farm")
+        window.show_render(HOSTS[0])
+        window.turn_inspector("log")
+        log = window.inspector.widget("log")
+        log.everything.setChecked(True)
+        camera.spin(lambda: "started" in log.text.toPlainText())
+        camera.take("render-log")
+        window.turn_inspector("overview")
         window.go("jobs")
+        window.choose_style("items")
+        window.show_job(ids["atl_0120 comp v014"])
+        thumbnails = watch.session.thumbnails
+        camera.spin(lambda: thumbnails.of(ids["atl_0120 comp v014"]) and thumbnails.of(ids["bor_0030 fx smoke"]))
+        camera.take("jobs-items")
+        window.choose_style("table")
+        form: Any = window.open_operation("past.changes")
+        form.fields["who"].setText("anna")
+        form.send()
+        camera.spin(lambda: form.answer.toPlainText())
+        camera.take("operation", form)
+        form.close()
         window.pane("jobs").table.clearSelection()
         window.show_job(ids["atl_0120 beauty v015"])
         camera.spin(lambda: window.pane("jobs").selected())

@@ -24,6 +24,7 @@ from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.acts.renders import POOL_ACTIONS, RENDER_ACTIONS
 from afwatch.acts.tree import BRANCH_ACTIONS, USER_ACTIONS
 from afwatch.app import Watch
+from afwatch.models.operationform import offered as operations_offered
 from afwatch.places import places
 from afwatch.savedviews import forget_view, save_view
 from afwatch.views.palette import match, palette_entries
@@ -39,9 +40,9 @@ ELSEWHERE = {
     "job.submit": "the submit dialog",
     "operation.undo": "Ctrl+Z and the toast",
     "block.set": "the page of parameters",
-    "farm.load": "administrators load a farm file, from a file",
-    "job.append-blocks": "programs add blocks, from a file",
-    "block.append-tasks": "programs add tasks, from a file",
+    "farm.load": "the form of an operation, from a file",
+    "job.append-blocks": "the form of an operation, from a file",
+    "block.append-tasks": "the form of an operation, from a file",
 }
 """Commands of the registry that are no action on rows, and where they are."""
 
@@ -50,6 +51,8 @@ def test_every_operation_of_the_registry_is_somewhere() -> None:
     commands = {name for name, operation in OPERATIONS.items() if operation.kind == "command"}
     offered = {action.operation for action in ACTIONS} | TASK_OPERATIONS | set(ELSEWHERE)
     assert {name for name in commands if name not in offered} == set()
+    by_form = {operation.name for operation in operations_offered()}
+    assert {name for name, told in ELSEWHERE.items() if "form" in told} <= by_form
 
 
 def test_every_action_has_a_key_of_its_own_within_its_kind() -> None:

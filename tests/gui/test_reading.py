@@ -132,10 +132,13 @@ def _states(watch: Watch, spin: Spin) -> Iterator[tuple[str, QWidget]]:
         shown = show(watch, view, 12)
         spin(shown.isVisible, view)
         yield view, shown
+        if view == "task":
+            shown.turn("why")
+            yield "why of a task", shown
         if shown is not window:
             shown.close()
     for place, page in (("jobs", "parameters"), ("jobs", "why"), ("jobs", "log"), ("farm", "parameters"),
-                        ("farm", "live"), ("farm", "history"),
+                        ("farm", "live"), ("farm", "history"), ("farm", "log"),
                         ("users", "parameters"), ("work", "parameters")):  # fmt: skip
         window.go(place)
         model = window.pane(place).model

@@ -79,6 +79,7 @@ user.set                  -     -    +     -      -    +     -       -
 user.delete               -     -    -     -      -    +     -       -
 pool.list                 -     -    +     +      +    +     -       -
 pool.show                 -     -    +     +      +    +     -       -
+system.queue              -     -    -     -      -    +     -       -
 pool.tickets              -     -    +     +      +    +     -       -
 pool.members              -     -    +     +      +    +     -       -
 pool.set                  -     -    -     -      -    +     -       -

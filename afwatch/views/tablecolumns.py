@@ -1,0 +1,90 @@
+"""The columns of a list: which are shown, in which order and how wide, and which give way where it is narrow.
+
+Rules of this file:
+- One column stretches; the others keep the width they came with or were given, and hide by their rank.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+
+from afwatch.models.columns import Column
+from afwatch.savedviews import SavedView
+from afwatch.views.table import TableView
+
+__all__ = ["TableColumns"]
+
+_LEAST_NAME = 160
+"""Pixels that the stretching column keeps, however narrow the table."""
+
+
+class TableColumns:
+    """The columns of one table."""
+
+    def __init__(self, table: TableView, columns: tuple[Column, ...], first: int) -> None:
+        """``first``: place of the column that the table is ordered by at first."""
+        self._table, self._columns = table, columns
+        self._places = {column.key: place for place, column in enumerate(columns)}
+        self._stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
+        self.hidden: set[str] = set()
+        """Keys of columns that the person does not want."""
+        for at, column in enumerate(columns):
+            table.setColumnWidth(at, column.width)
+        table.horizontalHeader().setSortIndicator(first, Qt.SortOrder.AscendingOrder)
+
+    def show(self, key: str, shown: bool) -> None:
+        """Show or hide a column."""
+        self.hidden = self.hidden - {key} if shown else self.hidden | {key}
+        self.fit()
+
+    def fit(self) -> None:
+        """Let the stretching column take what is left; hide columns by their rank where it is narrow."""
+        columns, table = self._columns, self._table
+        room = table.viewport().width()
+        shown = [place for place, column in enumerate(columns) if column.key not in self.hidden]
+        widths = {place: table.columnWidth(place) or columns[place].width for place in shown}
+
+        def needed() -> int:
+            return _LEAST_NAME + sum(width for place, width in widths.items() if place != self._stretch)
+
+        for place in sorted(shown, key=lambda place: (-columns[place].rank, -place)):
+            if needed() <= room or not columns[place].rank:
+                break
+            del widths[place]
+        for place, column in enumerate(columns):
+            hide = place not in widths
+            table.setColumnHidden(place, hide)
+            if not hide and not table.columnWidth(place):
+                table.setColumnWidth(place, column.width)
+        table.setColumnWidth(self._stretch, max(_LEAST_NAME, room - needed() + _LEAST_NAME))
+
+    def state(self) -> dict[str, Any]:
+        """Return how they stand, as a saved view has it."""
+        header, columns = self._table.horizontalHeader(), self._columns
+        order = [columns[header.logicalIndex(place)].key for place in range(len(columns))]
+        return {
+            "hidden": sorted(self.hidden),
+            "column": columns[header.sortIndicatorSection()].key,
+            "descending": header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder,
+            "widths": {
+                column.key: header.sectionSize(place) for place, column in enumerate(columns)
+                if not column.stretch and header.sectionSize(place) not in (0, column.width)
+            },
+            "order": order if order != [column.key for column in columns] else [],
+        }  # fmt: skip
+
+    def come_back(self, view: SavedView) -> None:
+        """Stand as they did."""
+        header, places = self._table.horizontalHeader(), self._places
+        self.hidden = {key for key in view.hidden if key in places and not self._columns[places[key]].stretch}
+        for key, width in view.widths.items():
+            if key in places:
+                self._table.setColumnWidth(places[key], max(header.minimumSectionSize(), width))
+        for place, key in enumerate(key for key in view.order if key in places):
+            header.moveSection(header.visualIndex(places[key]), place)
+        if view.column in places:
+            order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
+            self._table.sortByColumn(places[view.column], order)
+        self.fit()
