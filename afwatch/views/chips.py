@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from afwatch import words
 from afwatch.theme.paint import Theme
@@ -24,6 +24,9 @@ _MARGIN, _SPACING = 16, 8
 class Chip(QPushButton):
     """A state with its count; checked when the table shows it alone."""
 
+    chosen = Signal(str, bool, bool)
+    """Its state, whether it is checked now, and whether it is added to others (Ctrl)."""
+
     def __init__(self, theme: Theme, look: str, state: str) -> None:
         super().__init__()
         self.state = state
@@ -34,7 +37,13 @@ class Chip(QPushButton):
         self.setIconSize(QSize(measures.glyph, measures.glyph))
         self.setProperty("shape", "chip")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(self._on_clicked)
         self.refresh()
+
+    def _on_clicked(self) -> None:
+        # Asked of the button: Qt may tell of a click without saying what it made of it.
+        adding = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier)
+        self.chosen.emit(self.state, self.isChecked(), adding)
 
     def refresh(self) -> None:
         """Take icons and words of the look that is on."""

@@ -40,8 +40,9 @@ def come_back(window: MainWindow) -> None:
     if kept:
         window.restoreGeometry(QByteArray.fromBase64(kept.encode()))
     kept_areas = settings.table("areas")
-    areas = [kept_areas.get("view"), kept_areas.get("inspector")]
-    if all(isinstance(size, int) and size > 0 for size in areas):
+    found = (kept_areas.get("view"), kept_areas.get("inspector"))
+    areas = [size for size in found if isinstance(size, int) and size > 0]
+    if len(areas) == 2:
         window.areas = areas
         window.splitter.setSizes(areas)
     window.wants_inspector = settings.flag("inspector", True)

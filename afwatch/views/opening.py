@@ -51,6 +51,11 @@ class OpeningWindow(AskingWindow):
     # What the rest of the window gives
 
     @property
+    def _main(self) -> Any:
+        """The window as a whole: what it opens speaks with all of it."""
+        return self
+
+    @property
     def place(self) -> str:
         """Key of the place that is gone to."""
         raise NotImplementedError
@@ -80,7 +85,7 @@ class OpeningWindow(AskingWindow):
         """Show the tasks of a job."""
         self._leave_job()
         place = place_of(self.place)
-        self._tasks = TasksPane(self, self.theme, job, back_to=place.title if place is not None else "")
+        self._tasks = TasksPane(self._main, self.theme, job, back_to=place.title if place is not None else "")
         self._tasks.back.connect(self.go_back)
         self._tasks.open_task.connect(self.open_task)
         self._tasks.told.connect(self.status.select)
@@ -104,7 +109,7 @@ class OpeningWindow(AskingWindow):
     def open_render(self, name: str) -> None:
         """Show what a render measured over time."""
         self._leave_job()
-        page = self._page = RenderPage(self, self.theme, name)
+        page = self._page = RenderPage(self._main, self.theme, name)
         page.back.connect(self.go_back)
         page.told.connect(self.tell_reason)
         page.chosen.connect(lambda rows: self._on_chosen(page, rows))
@@ -179,24 +184,21 @@ class OpeningWindow(AskingWindow):
         if reason:
             self.tell_reason(reason)
         else:
-            action.run(self, rows)
+            action.run(self._main, rows)
 
     def open_operation(self, name: str) -> OperationDialog:
         """Open the dialog of an operation of the registry, about what is selected."""
-        window: Any = self
-        dialog = OperationDialog(window, name)
+        dialog = OperationDialog(self._main, name)
         dialog.show()
         return dialog
 
     def open_operations(self) -> None:
         """Show every operation of the registry in one list."""
-        window: Any = self
-        self._palette.open_with(operation_entries(window))
+        self._palette.open_with(operation_entries(self._main))
 
     def open_submit(self) -> None:
         """Open the dialog that submits a job."""
-        window: Any = self
-        self._submit = open_submit_dialog(window)
+        self._submit = open_submit_dialog(self._main)
 
     def show_when_known(self, job: int) -> None:
         """Open a job that a link leads to, as soon as the farm has told its jobs; say so when it has none of it."""
@@ -228,10 +230,8 @@ class OpeningWindow(AskingWindow):
 
     def open_keys(self) -> None:
         """Show what has a key here, as the palette does."""
-        window: Any = self
-        self._palette.open_with([entry for entry in palette_entries(window) if entry.keys])
+        self._palette.open_with([entry for entry in palette_entries(self._main) if entry.keys])
 
     def open_palette(self) -> None:
         """Show every action, place, job and render in one list."""
-        window: Any = self
-        self._palette.open_with([*palette_entries(window), *operation_entries(window)])
+        self._palette.open_with([*palette_entries(self._main), *operation_entries(self._main)])

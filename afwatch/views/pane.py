@@ -178,7 +178,7 @@ class ListPane(QWidget):
         column.addWidget(line)
         for state in self._shown.chips:
             chip = self._chips[state] = Chip(self.theme, self._shown.look, state)
-            chip.clicked.connect(partial(self._on_chip, state))
+            chip.chosen.connect(self._on_chip)
         self._chip_row = ChipRow(self._chips.values(), self._problem, self._moved)
         if not self._shown.chips:
             self._chip_row.setFixedHeight(8)
@@ -305,10 +305,8 @@ class ListPane(QWidget):
         self.search.setText(text)
         self._filter()
 
-    def _on_chip(self, state: str, checked: bool) -> None:
-        from PySide6.QtWidgets import QApplication
-
-        if not QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier:
+    def _on_chip(self, state: str, checked: bool, adding: bool) -> None:
+        if not adding:
             for other, chip in self._chips.items():
                 chip.setChecked(checked and other == state)
         self._filter()

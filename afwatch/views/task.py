@@ -59,7 +59,8 @@ class TaskWindow(QWidget):
         super().__init__(parent, Qt.WindowType.Window)
         self.key = (job, block, task)
         self._session, self._theme = session, theme
-        self._window: Any = parent
+        window: Any = parent
+        self._window = window
         self._following = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._run = 0
@@ -120,16 +121,16 @@ class TaskWindow(QWidget):
         head.addStretch(1)
         for action, title, icon, key, tip in TASK_ACTIONS:
             if action in IN_WINDOW:
-                made = self._deeds[action] = button(title, partial(self.do, action), icon=self._theme.icon(icon))
-                made.setToolTip(f"{tip} ({key})")
-                head.addWidget(made)
+                deed = self._deeds[action] = button(title, partial(self.do, action), icon=self._theme.icon(icon))
+                deed.setToolTip(f"{tip} ({key})")
+                head.addWidget(deed)
         self._folder = button(tr("Open folder"), partial(show_files, self._window, self.key),
                               icon=self._theme.icon("folder"), tip=tr("The folder of its files ({0})", FOLDER_KEY))
         self._again = button(tr("Read again"), self.reload, icon=self._theme.icon("restart"),
                              tip=tr("Read the newest output (F5)"))
         self._more = button("", self._more_menu, icon=self._theme.icon("more"), tip=tr("Every action"))
-        for part in (self._folder, self._again, self._more):
-            head.addWidget(part)
+        for other in (self._folder, self._again, self._more):
+            head.addWidget(other)
         column.addLayout(head)
         column.addWidget(self._facts)
         column.addWidget(self._command)

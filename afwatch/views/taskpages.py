@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
@@ -60,7 +61,11 @@ class RunsPage(QWidget):
         self.table.itemActivated.connect(self._on_activated)
         for place, width in enumerate((60, 180, 180, 150, 110, 70)):
             self.table.setColumnWidth(place, width)
+        self.avoided = label(tone="help")
+        self.avoided.setWordWrap(True)
+        self.avoided.hide()
         column.addWidget(self.summary)
+        column.addWidget(self.avoided)
         column.addWidget(self.table, 1)
 
     def load(self, key: Key) -> None:
@@ -68,10 +73,22 @@ class RunsPage(QWidget):
         job, block, task = key
         pending = self._session.ask("history.runs", job=job, block=block, task=task, limit=200)
         pending.success(lambda body: self._came(body["rows"])).failure(self._failed)
+        pending = self._session.ask("job.error-hosts", job=job, blocks=[block])
+        pending.success(partial(self._tell_avoided, task))
 
     def _came(self, rows: list[dict[str, Any]]) -> None:
         self._rows = rows
         self._fill()
+
+    def _tell_avoided(self, task: int, body: dict[str, Any]) -> None:
+        """Say which hosts get the task no more, because they failed it, or failed its block too often."""
+        told = [
+            tr("{0} (failed its block {1} times)", row["render"], row["errors"]) if row["task"] < 0
+            else tr("{0} (failed it {1} times)", row["render"], row["errors"])
+            for row in body["rows"] if row["avoided"] and row["task"] in (-1, task)
+        ]  # fmt: skip
+        self.avoided.setText(tr("Avoided: {0}. Forget failed hosts lets them try again.", ", ".join(told)))
+        self.avoided.setVisible(bool(told))
 
     def _fill(self) -> None:
         rows = self._rows

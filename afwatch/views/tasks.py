@@ -139,7 +139,7 @@ class TasksPane(QWidget):
         for state in (TaskState.DONE, TaskState.RUNNING, TaskState.ERROR, TaskState.READY, TaskState.WAIT_DEP,
                       TaskState.SKIPPED, TaskState.SUSPENDED):  # fmt: skip
             chip = self._chips[state.name] = Chip(self.theme, "task", state.name)
-            chip.clicked.connect(partial(self._on_chip, state.name))
+            chip.chosen.connect(self._on_chip)
         self._chip_row = ChipRow(self._chips.values(), self._problem)
         column.addWidget(self._chip_row)
         holder = QFrame()
@@ -286,9 +286,10 @@ class TasksPane(QWidget):
 
     # Filter and order
 
-    def _on_chip(self, state: str, checked: bool) -> None:
-        for other, chip in self._chips.items():
-            chip.setChecked(checked and other == state)
+    def _on_chip(self, state: str, checked: bool, adding: bool) -> None:
+        if not adding:
+            for other, chip in self._chips.items():
+                chip.setChecked(checked and other == state)
         self._filter()
 
     def clear_filter(self) -> None:

@@ -239,7 +239,8 @@ def test_a_scene_is_submitted_from_the_dialog(farm: FarmProcess, watch: Watch, s
 def test_a_task_shows_its_runs_command_and_files(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
     farm.start_server()
     farm.start_agent("host-1")
-    id = farm.submit({**BLOCK, "frame_last": 1, "command": "echo bad; exit 3", "errors_retries": 0})
+    id = farm.submit({**BLOCK, "frame_last": 1, "command": "echo bad; exit 3", "errors_retries": 0,
+                      "errors_task_same_host": 2})  # fmt: skip
     farm.wait_job(id, "error")
     farm.ask("job.restart", ids=[id], only="error")
     farm.wait_job(id, "error")
@@ -250,6 +251,8 @@ def test_a_task_shows_its_runs_command_and_files(farm: FarmProcess, watch: Watch
     window.turn("runs")
     spin(lambda: window.runs.table.rowCount() == 2, "both runs")
     assert window.runs.summary.text() == "2 errors, on host-1 (2)."
+    spin(lambda: window.runs.avoided.isVisible(), "who is avoided")
+    assert "host-1 (failed it 2 times)" in window.runs.avoided.text()
     window.show_run(1)
     spin(lambda: "bad" in window.output.toPlainText(), "the output of the first run")
     window.turn("command")

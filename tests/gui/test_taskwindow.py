@@ -39,9 +39,10 @@ def test_a_tasks_window_acts_takes_back_and_says_why(farm: FarmProcess, watch: W
 def test_what_is_tried_next_is_taken_back(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
     farm.start_server()
     id = farm.submit(BLOCK, user_name="jo", offline=True)
+    watch.session.choose_mode(Role.GOD)
     spin(lambda: id in watch.session.state.jobs, "the job")
     task = watch.window.open_task(id, 0, 3)
-    spin(lambda: task._row, "the task")
+    spin(lambda: task._row and not task._reason(), "the task")
     task.do("try-next")
     spin(lambda: [list(each) for each in watch.session.state.jobs[id].try_next] == [[0, 3]], "it to be next")
     task.do("try-usual")

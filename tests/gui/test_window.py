@@ -159,6 +159,9 @@ def test_the_tasks_of_a_job_and_their_output(farm: FarmProcess, watch: Watch, sp
     spin(lambda: tasks._model.table.known == 20, "the columns")
     spin(lambda: tasks._model.name(6) == "frame 7", "the names")
     spin(lambda: tasks._chips["ERROR"].text().endswith("1"), "the count of errors")
+    for chip, rows in (("ERROR", 1), ("DONE", 19), ("DONE", 20)):
+        QTest.mouseClick(tasks._chips[chip], Qt.MouseButton.LeftButton)
+        assert tasks._model.rowCount() == rows, "a chip shows its state alone, a second click all again"
     tasks.search.setText("state:error")
     spin(lambda: tasks._model.rowCount() == 1, "the filter")
     assert tasks._model.task_at(0) == 6
