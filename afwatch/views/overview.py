@@ -279,7 +279,7 @@ class Overview(QFrame):
             (tr("A task takes"), tr("{0} on average", words.duration(spent / over)) if over and spent else ""),
             (tr("Started"), words.clock_text(row.time_started, now)),
             (tr("Submitted"), tr("{0} from {1}", words.clock_text(row.time_creation, now), row.host_name)
-             if row.host_name else words.clock_text(row.time_creation, now)),
+             if row.host_name else tr("{0}, host not told", words.clock_text(row.time_creation, now))),
         ])  # fmt: skip
         self._heading(tr("More"))
         self._facts([

@@ -83,8 +83,8 @@ class RunsPage(QWidget):
     def _tell_avoided(self, task: int, body: dict[str, Any]) -> None:
         """Say which hosts get the task no more, because they failed it, or failed its block too often."""
         told = [
-            tr("{0} (failed its block {1} times)", row["render"], row["errors"]) if row["task"] < 0
-            else tr("{0} (failed it {1} times)", row["render"], row["errors"])
+            tr("{0} (failed its block {1})", row["render"], words.plural(row["errors"], "time")) if row["task"] < 0
+            else tr("{0} (failed it {1})", row["render"], words.plural(row["errors"], "time"))
             for row in body["rows"] if row["avoided"] and row["task"] in (-1, task)
         ]  # fmt: skip
         self.avoided.setText(tr("Avoided: {0}. Forget failed hosts lets them try again.", ", ".join(told)))
