@@ -22,11 +22,13 @@ from afwatch.texts import tr
 from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
+__all__ = ["IN_ITEM", "CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
 
 _PAD = 8
 _ITEM = 48
 """Pixels from which on a row has room for a picture and two lines."""
+IN_ITEM = frozenset({"user", "progress", "percent"})
+"""Keys of columns that an item says itself."""
 _SERVICES = {
     "python": "service-python", "blender": "service-blender", "nuke": "service-nuke", "ffmpeg": "service-film",
     "movgen": "service-film", "convert": "service-picture", "arnold": "service-arnold", "kick": "service-arnold",
@@ -217,7 +219,7 @@ class CellDelegate(GroundDelegate):
             draw_text(painter, left, second, self.theme.font(), look.text3)
 
     def _item(self, painter: QPainter, rect: QRect, column: Column, row: JobRow) -> None:
-        """Draw a job as an item: its picture, its name, and what else there is to say of it."""
+        """Draw a job as an item: its picture, its name with whose it is, and how far it is."""
         look = self.theme.look
         high = rect.height() - 8
         frame = QRect(rect.left(), rect.top() + 4, high * 16 // 9, high)
@@ -234,9 +236,14 @@ class CellDelegate(GroundDelegate):
         upper, lower = self._lines(rect.adjusted(frame.width() + 10, 0, 0, 0))
         first, second = self._say(column, row)
         services = ", ".join(dict.fromkeys(block.service for block in row.blocks))
-        more = " · ".join(part for part in (second, services, row.annotation) if part)
-        draw_text(painter, upper, first, self.theme.font("strong"), look.text1)
-        draw_text(painter, lower, more, self.theme.font("small"), look.text3)
+        more = " · ".join(part for part in (row.user, second, services, row.annotation) if part)
+        gone = draw_text(painter, upper, first, self.theme.font("strong"), look.text1)
+        beside = upper.adjusted(gone + 12, 0, 0, 0)
+        if beside.width() > 48:
+            draw_text(painter, beside, more, self.theme.font("small"), look.text3)
+        percent = draw_text(painter, lower, f"{row.percent} %", self.theme.font("small"), look.text2, right=True)
+        self._strips.draw(painter, lower.adjusted(0, 0, -max(44, percent + 10), 0),
+                          [block.counts for block in row.blocks], look)  # fmt: skip
 
     def _strip(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
         self._strips.draw(painter, rect, [block.counts for block in row.blocks], self.theme.look)

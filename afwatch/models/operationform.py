@@ -11,13 +11,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from afcore.errors import BadSpec
 from afcore.rows import BranchRow, JobRow, PoolRow, RenderRow, UserRow
 from afnet.arguments import Argument
+from afnet.moments import parse_instant
 from afnet.operations import Operation
 from afnet.registry import OPERATIONS
 from afwatch.texts import tr
 
-__all__ = ["FROM_FILE", "arguments_of", "offered", "typed_for", "value_of"]
+__all__ = ["FROM_FILE", "arguments_of", "is_moment", "offered", "typed_for", "value_of"]
 
 FROM_FILE = ("job", "file")
 """Kinds of arguments that are read from a file, as ``afcmd`` does."""
@@ -51,14 +53,28 @@ def typed_for(operation: Operation, rows: Sequence[Any]) -> dict[str, str]:
     return found
 
 
-def value_of(argument: Argument, text: str) -> Any:
-    """Return the value that a text means; None for an empty one, ValueError with a sentence when it means none."""
+def is_moment(argument: Argument) -> bool:
+    """Say whether an argument is an instant, which nobody types as a number."""
+    return argument.kind in ("integer", "number") and "unix seconds" in argument.help
+
+
+def value_of(argument: Argument, text: str, now: float = 0.0) -> Any:
+    """Return the value that a text means; None for an empty one, ValueError with a sentence when it means none.
+
+    ``now``: unix seconds that words like *2h* count from.
+    """
     kind = argument.kind
     if kind in ("text", "file", "secret"):
         return text or None
     text = text.strip()
     if not text:
         return None
+    if is_moment(argument) and not re.fullmatch(r"\d+(\.\d*)?", text):
+        try:
+            at = parse_instant(text, now=now).at
+        except BadSpec as error:
+            raise ValueError(str(error.problems[0])) from None
+        return int(at) if kind == "integer" else at
     if kind == "integer" and not re.fullmatch(r"[+-]?\d+", text):
         raise ValueError(tr("must be a whole number"))
     if kind == "number" and not re.fullmatch(r"[+-]?\d+(\.\d*)?", text):
@@ -86,13 +102,15 @@ def _pair(part: str) -> tuple[str, Any]:
     return name, int(value) if re.fullmatch(r"[+-]?\d+", value) else value
 
 
-def arguments_of(operation: Operation, typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def arguments_of(
+    operation: Operation, typed: Mapping[str, str], now: float = 0.0
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the arguments that were typed, and by name what is wrong with those that mean nothing."""
     given: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for argument in operation.arguments:
         try:
-            value = value_of(argument, typed.get(argument.name, ""))
+            value = value_of(argument, typed.get(argument.name, ""), now)
         except ValueError as error:
             problems[argument.name] = str(error)
             continue

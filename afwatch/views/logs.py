@@ -8,6 +8,7 @@ Rules of this file:
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPlainTextEdit, QV
 
 from afcore.errors import AfError
 from afcore.rows import JobRow, RenderRow
+from afnet.words import clock
 from afwatch import words
 from afwatch.actions import KINDS, Asking
 from afwatch.inspecting import InspectorPage, add_page
@@ -117,14 +119,23 @@ class LogPage(QFrame):
         if wanted[:2] != self._asked[:2]:
             return
         rows = body["rows"] if "next" in body else list(reversed(body["rows"]))
-        now, about = self._window.session.clock(), f"{wanted[0]} {wanted[1]}: "
-        lines = [f"{words.clock_text(row['at'], now):>16}  {row['who']:<10} {row['what'].removeprefix(about)}"
-                 for row in rows]  # fmt: skip
-        lines = [*self._lines, *lines] if before else lines
+        lines = [*(self._lines if before else ()), *self._told(rows, f"{wanted[0]} {wanted[1]}: ")]
         nothing = tr("Nothing happened to it in the part that was looked at.") if body.get("next") else tr(
             "Nothing happened to it yet."
         )
         self._fill(lines, body.get("next") or 0, "" if lines else nothing)
+
+    def _told(self, rows: list[dict[str, Any]], about: str) -> Iterator[str]:
+        """Yield a line of when and who, and below it what; who did several things at once is said once."""
+        now, before = self._window.session.clock(), ""
+        here = f" on {self._row.name}" if isinstance(self._row, RenderRow) else "\n"
+        for row in rows:
+            head = f"{clock(row['at'], now)}  {row['who']}"
+            if head != before:
+                yield head
+                before = head
+            for part in row["what"].split("; "):
+                yield f"    {part.removeprefix(about).replace(here, '')}"
 
     def _failed(self, error: AfError) -> None:
         told = f"{error.sentence} {getattr(error, 'hint', '')}".strip()
@@ -142,7 +153,8 @@ class LogPage(QFrame):
             self.text.verticalScrollBar().setValue(place)
         self._lines, self._next = lines, following
         self.further.setVisible(bool(following))
-        self._said.setText(words.plural(len(lines), "line") if lines else "")
+        count = sum(line.startswith(" ") for line in lines)
+        self._said.setText(words.plural(count, "act") if count else "")
 
 
 add_page(InspectorPage("log", tr("Log"), LogPage, order=60))

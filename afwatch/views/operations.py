@@ -31,7 +31,7 @@ from afcore.errors import AfError
 from afnet.arguments import Argument
 from afnet.operations import Operation
 from afnet.registry import find_operation
-from afwatch.models.operationform import FROM_FILE, arguments_of, offered, typed_for
+from afwatch.models.operationform import FROM_FILE, arguments_of, is_moment, offered, typed_for
 from afwatch.texts import tr
 from afwatch.views.palette import Entry
 from afwatch.views.parts import Choice, Shrinking, button, label
@@ -58,6 +58,11 @@ def operation_entries(window: MainWindow) -> list[Entry]:
     ]  # fmt: skip
 
 
+def _help_of(argument: Argument) -> str:
+    """Return what an argument is for, in what a person types here."""
+    return argument.help.replace("unix seconds", tr("as 2h for two hours ago, or 2026-01-31 03:12"))
+
+
 class OperationDialog(QDialog):
     """Does one operation, as often as wanted."""
 
@@ -66,7 +71,7 @@ class OperationDialog(QDialog):
         self.operation: Operation = find_operation(name)
         self._window, theme = window, window.theme
         self.setWindowTitle(" ".join(self.operation.words))
-        self.resize(720, 560)
+        self.resize(760, 720)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.fields: dict[str, QWidget] = {}
         self._notes: dict[str, Shrinking] = {}
@@ -78,7 +83,7 @@ class OperationDialog(QDialog):
         head.setWordWrap(True)
         column.addWidget(head)
         column.addWidget(label(tr("In a terminal: afcmd {0}", " ".join(self.operation.words)), tone="quiet"))
-        column.addWidget(self._form(), 1)
+        column.addWidget(self._form(), 3)
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
         self.answer.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -90,7 +95,7 @@ class OperationDialog(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.said, 1)
         row.addWidget(button(tr("Close"), self.reject))
-        changes = self.operation.kind in _CHANGES
+        changes = self.operation.kind in _CHANGES and self.operation.audited
         self.act = button(tr("Do it") if changes else tr("Show"), self.send, role="main", tip="Ctrl+Enter")
         self.act.setDefault(True)
         row.addWidget(self.act)
@@ -118,7 +123,7 @@ class OperationDialog(QDialog):
             field = self.fields[argument.name] = self._field(argument, typed.get(argument.name, ""))
             name = argument.name.replace("_", " ").capitalize()
             field.setAccessibleName(name)
-            note = self._notes[argument.name] = Shrinking(argument.help, tone="quiet")
+            note = self._notes[argument.name] = Shrinking(_help_of(argument), tone="quiet")
             beside = QVBoxLayout()
             beside.setSpacing(2)
             line = QHBoxLayout()
@@ -144,7 +149,7 @@ class OperationDialog(QDialog):
             line.setEchoMode(QLineEdit.EchoMode.Password)
         elif argument.kind in FROM_FILE:
             line.setPlaceholderText(tr("a file of this machine"))
-        elif argument.default not in (None, "", [], {}):
+        elif argument.default not in (None, "", [], {}) and not is_moment(argument):
             line.setPlaceholderText(str(argument.default))
         return line
 
@@ -170,7 +175,7 @@ class OperationDialog(QDialog):
     def send(self) -> None:
         """Do it, when nothing is wrong with what was typed."""
         try:
-            given, problems = arguments_of(self.operation, self._typed())
+            given, problems = arguments_of(self.operation, self._typed(), self._window.session.clock())
         except (OSError, UnicodeError) as error:
             self.said.setText(tr("The file cannot be read: {0}", error))
             return
@@ -197,7 +202,7 @@ class OperationDialog(QDialog):
         for argument in self.operation.arguments:
             note, problem = self._notes.get(argument.name), problems.get(argument.name, "")
             if note is not None:
-                note.setText(problem or argument.help)
+                note.setText(problem or _help_of(argument))
                 note.setStyleSheet(f"color: {look.families['bad'].ink};" if problem else "")
         self.said.setText(tr("Something is wrong with what was typed.") if problems else "")
 

@@ -21,7 +21,7 @@ from afcore.rows import JobRow
 from afwatch import words
 from afwatch.actions import SECTIONS, Action, Asking, reason_against, rows_for
 from afwatch.changes import ChangeSet
-from afwatch.delegates.cells import CellDelegate
+from afwatch.delegates.cells import IN_ITEM, CellDelegate
 from afwatch.delegates.groups import GroupDelegate
 from afwatch.models.columns import Shown
 from afwatch.models.filters import parse_query
@@ -459,6 +459,7 @@ class ListPane(QWidget):
         if style in self.styles and style != self.style_of_rows:
             self.style_of_rows = style
             self._on_theme()
+            self.columns.stand_elsewhere(IN_ITEM if style == "items" else frozenset())
             self._want_pictures()
 
     def _want_pictures(self) -> None:

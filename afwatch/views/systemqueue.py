@@ -39,7 +39,7 @@ class SystemQueue(QFrame):
         column.setSpacing(6)
         head = QHBoxLayout()
         self.said = Shrinking()
-        self.clear = button(tr("Clear queue…"), self.ask_to_clear, icon=theme.icon("delete"), role="danger")
+        self.clear = button(tr("Clear queue…"), self.ask_to_clear, icon=theme.icon("delete"))
         head.addWidget(self.said, 1)
         head.addWidget(self.clear)
         column.addLayout(head)

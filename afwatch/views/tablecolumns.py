@@ -16,8 +16,8 @@ from afwatch.views.table import TableView
 
 __all__ = ["TableColumns"]
 
-_LEAST_NAME = 160
-"""Pixels that the stretching column keeps, however narrow the table."""
+_LEAST_NAME, _LEAST_ITEM = 160, 400
+"""Pixels that the stretching column keeps, however narrow the table; as an item, which says what others do else."""
 
 
 class TableColumns:
@@ -30,6 +30,10 @@ class TableColumns:
         self._stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
         self.hidden: set[str] = set()
         """Keys of columns that the person does not want."""
+        self._widths = {column.key: column.width for column in columns}
+        """Pixels of each column when it was seen last."""
+        self._elsewhere: frozenset[str] = frozenset()
+        """Keys of columns whose words stand in another one now."""
         for at, column in enumerate(columns):
             table.setColumnWidth(at, column.width)
         table.horizontalHeader().setSortIndicator(first, Qt.SortOrder.AscendingOrder)
@@ -39,15 +43,21 @@ class TableColumns:
         self.hidden = self.hidden - {key} if shown else self.hidden | {key}
         self.fit()
 
+    def stand_elsewhere(self, keys: frozenset[str]) -> None:
+        """Show no columns of their own for what another column says in this style."""
+        self._elsewhere = keys
+        self.fit()
+
     def fit(self) -> None:
         """Let the stretching column take what is left; hide columns by their rank where it is narrow."""
         columns, table = self._columns, self._table
+        least = _LEAST_ITEM if self._elsewhere else _LEAST_NAME
         room = table.viewport().width()
-        shown = [place for place, column in enumerate(columns) if column.key not in self.hidden]
+        shown = [place for place, column in enumerate(columns) if column.key not in self.hidden | self._elsewhere]
         widths = {place: table.columnWidth(place) or columns[place].width for place in shown}
 
         def needed() -> int:
-            return _LEAST_NAME + sum(width for place, width in widths.items() if place != self._stretch)
+            return least + sum(width for place, width in widths.items() if place != self._stretch)
 
         for place in sorted(shown, key=lambda place: (-columns[place].rank, -place)):
             if needed() <= room or not columns[place].rank:
@@ -55,10 +65,11 @@ class TableColumns:
             del widths[place]
         for place, column in enumerate(columns):
             hide = place not in widths
+            self._widths[column.key] = table.columnWidth(place) or self._widths[column.key]
             table.setColumnHidden(place, hide)
             if not hide and not table.columnWidth(place):
                 table.setColumnWidth(place, column.width)
-        table.setColumnWidth(self._stretch, max(_LEAST_NAME, room - needed() + _LEAST_NAME))
+        table.setColumnWidth(self._stretch, max(_LEAST_NAME, room - needed() + least))
 
     def state(self) -> dict[str, Any]:
         """Return how they stand, as a saved view has it."""
@@ -69,8 +80,9 @@ class TableColumns:
             "column": columns[header.sortIndicatorSection()].key,
             "descending": header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder,
             "widths": {
-                column.key: header.sectionSize(place) for place, column in enumerate(columns)
-                if not column.stretch and header.sectionSize(place) not in (0, column.width)
+                column.key: width for place, column in enumerate(columns)
+                if (width := header.sectionSize(place) or self._widths[column.key]) != column.width
+                and not column.stretch
             },
             "order": order if order != [column.key for column in columns] else [],
         }  # fmt: skip
@@ -81,7 +93,8 @@ class TableColumns:
         self.hidden = {key for key in view.hidden if key in places and not self._columns[places[key]].stretch}
         for key, width in view.widths.items():
             if key in places:
-                self._table.setColumnWidth(places[key], max(header.minimumSectionSize(), width))
+                self._widths[key] = max(header.minimumSectionSize(), width)
+                self._table.setColumnWidth(places[key], self._widths[key])
         for place, key in enumerate(key for key in view.order if key in places):
             header.moveSection(header.visualIndex(places[key]), place)
         if view.column in places:

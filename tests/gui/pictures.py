@@ -32,7 +32,7 @@ HOSTS = ("atlas-01", "atlas-02", "atlas-03", "borea-01", "borea-02", "desk-jo")
 
 _PAINT = """
 import sys
-from PIL import Image
+from PIL import Image, ImageDraw
 frame, path = int(sys.argv[1]), sys.argv[2]
 hue = (frame * 37) % 255
 sky = Image.linear_gradient("L").resize((256, 144))
@@ -40,7 +40,8 @@ bands = [sky.point(lambda value, part=part: (value * part) // 255) for part in (
 picture = Image.merge("RGB", bands)
 ground = Image.new("RGB", (256, 52), (40 + hue // 4, 52, 36))
 picture.paste(ground, (0, 92))
-picture.paste((250, 236, 190), (40 + frame % 12 * 14, 24, 64 + frame % 12 * 14, 48))
+left = 30 + frame % 12 * 16
+ImageDraw.Draw(picture).ellipse((left, 24, left + 26, 50), fill=(250, 236, 190))
 picture.save(path)
 """
 """Paints a frame: a sky, a ground, and a sun that goes by."""
@@ -210,8 +211,9 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         camera.spin(lambda: thumbnails.of(ids["atl_0120 comp v014"]) and thumbnails.of(ids["bor_0030 fx smoke"]))
         camera.take("jobs-items")
         window.choose_style("table")
-        form: Any = window.open_operation("past.changes")
-        form.fields["who"].setText("anna")
+        form: Any = window.open_operation("history.runs")
+        form.fields["user"].setText("anna")
+        form.fields["since"].setText("2h")
         form.send()
         camera.spin(lambda: form.answer.toPlainText())
         camera.take("operation", form)

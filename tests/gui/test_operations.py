@@ -41,17 +41,21 @@ def test_every_operation_has_a_form() -> None:
         ("job.submit", {"job": '{"name": "x", "blocks": []}'}, {"job": {"name": "x", "blocks": []}}),
         ("past.show", {"at": "12.5", "arguments": '{"job": 3}'},
          {"at": 12.5, "view": "job.list", "arguments": {"job": 3}}),
+        ("past.changes", {"since": "2h", "until": "1600000000"},
+         {"since": 1_699_992_800.0, "until": 1_600_000_000.0, "who": "", "action": "", "text": "", "job": 0,
+          "render": "", "nodes": False, "all": False, "limit": 100, "before": 0}),
     ],
 )  # fmt: skip
 def test_what_is_typed_is_what_the_registry_takes(operation: str, typed: dict[str, str], given: dict[str, Any]) -> None:
     known = find_operation(operation)
-    found, problems = arguments_of(known, typed)
+    found, problems = arguments_of(known, typed, 1.7e9)
     assert problems == {} and known.bind(found) == given
 
 
 def test_what_is_typed_wrongly_is_told_by_argument() -> None:
     typed = {"names": "a", "parameters": "priority"}
     assert arguments_of(find_operation("render.set"), typed)[1].keys() == {"parameters"}
+    assert "is no time" in arguments_of(find_operation("past.changes"), {"since": "some day"})[1]["since"]
     typed = {"job": "three", "block": "0", "task": "1.5"}
     assert arguments_of(find_operation("task.show"), typed)[1].keys() == {"job", "task"}
 
@@ -193,5 +197,6 @@ def test_jobs_show_their_pictures_while_seen(alone: Watch, spin: Spin, monkeypat
     place = pane.model.place_of(2)
     rect = pane.table.visualRect(pane.model.index(place, 1))
     seen = pane.table.viewport().grab(rect).toImage()
+    assert pane.table.isColumnHidden(next(at for at, one in enumerate(pane.shown.columns) if one.key == "user"))
     colours = {seen.pixelColor(x, seen.height() // 2).name() for x in range(80)}
     assert "#ff8800" in colours
