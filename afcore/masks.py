@@ -4,15 +4,18 @@ Two modes. ``regex``: a regular expression that must match the whole text. ``fin
 at ``| ; , :`` and space, of which one must begin the text. A *contains* mask looks anywhere in the text instead. An
 empty mask matches everything; an excluding mask that is not empty is turned round.
 
+Whoever may submit writes masks, so none may hold up the process that asks them: see ``expressions``.
+
 Hosts masks without a mode are regular expressions here; the classic dialect, whose default is ``find``, says so itself.
 Masks of dependence and the patterns of pools are always regular expressions.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-import warnings
+from typing import Optional
+
+from afcore.expressions import Expression, TooHard, compiled
 
 __all__ = ["Mask", "mask_problem"]
 
@@ -38,11 +41,12 @@ class Mask:
         self._contains = contains
         self._exclude = exclude
         self._parts: tuple[str, ...] = ()
-        self._regex: re.Pattern[str] | None = None
+        self._regex: Optional[Expression] = None
         if mode in _FIND:
             self._parts = tuple(part for part in _SPLIT.split(pattern) if part)
         elif pattern:
-            self._regex = _compile(pattern, ignore_case)
+            # It was looked at by ``mask_problem`` when it was given, or before there was such a look.
+            self._regex = compiled(pattern, ignore_case, True)
 
     @property
     def empty(self) -> bool:
@@ -53,7 +57,7 @@ class Mask:
         """Say whether ``text`` is meant."""
         if self._regex is not None:
             search = self._regex.search if self._contains else self._regex.fullmatch
-            return (search(text) is not None) != self._exclude
+            return search(text) != self._exclude
         if not self._parts:
             return True
         if self._contains:
@@ -61,19 +65,14 @@ class Mask:
         return text.startswith(self._parts) != self._exclude
 
 
-@functools.lru_cache(maxsize=4096)
-def _compile(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python will read otherwise one day is no news for who wrote a mask
-        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-
-
 def mask_problem(pattern: str, *, mode: str = "regex") -> str:
     """Return why ``pattern`` is no mask, with the position of the fault, or an empty text when it is one."""
     if mode in _FIND:
         return ""
     try:
-        _compile(pattern, False)
+        compiled(pattern)
+    except TooHard as error:
+        return f'"{_shown(pattern)}" is no mask that can be used: {error}'
     except re.error as error:
         where = "" if error.pos is None else f" at position {error.pos}"
         return f'"{_shown(pattern)}" is no regular expression: {error.msg}{where}'

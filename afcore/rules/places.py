@@ -1,6 +1,5 @@
 """Where a render belongs: in the pool whose pattern takes its name, else where the farm file says."""
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from afcore.deadlines import Due, silence_end
 from afcore.effects import TuneRender
 from afcore.events import Event, PoolAdded, RenderEdited
 from afcore.hostpatterns import HostPattern, chain_of, chain_path, names_of, parameters_of
+from afcore.masks import Mask
 from afcore.model.farm import Farm
 from afcore.model.render import Render
 from afcore.model.tree import Pool
@@ -36,7 +36,7 @@ def pool_for(farm: Farm, name: str) -> int:
     def accepting(pool: int) -> int:
         for child in farm.pools[pool].children:
             pattern = farm.pools[child].pattern
-            if pattern and re.fullmatch(pattern, name, re.IGNORECASE):
+            if pattern and Mask(pattern, ignore_case=True).matches(name):
                 return accepting(child)
         return pool
 

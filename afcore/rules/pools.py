@@ -5,7 +5,6 @@ Rules of this file:
 - Only what is empty is removed; only a render that runs nothing is moved.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,7 +31,7 @@ from afcore.events import (
     UserDeleted,
 )
 from afcore.ids import RunKey
-from afcore.masks import mask_problem
+from afcore.masks import Mask, mask_problem
 from afcore.model.effective import pool_chain
 from afcore.model.farm import Farm
 from afcore.model.render import Render
@@ -213,14 +212,14 @@ def _services(
         if command.service not in listed:
             listed.append(command.service)
     else:
-        mask = re.compile(command.service)
+        mask = Mask(command.service)
         if action == "remove":
-            listed = [name for name in listed if not mask.fullmatch(name)]
+            listed = [name for name in listed if not mask.matches(name)]
         elif action == "enable":
-            disabled = [name for name in disabled if not mask.fullmatch(name)]
+            disabled = [name for name in disabled if not mask.matches(name)]
         else:
             known = dict.fromkeys(name for each in chain for name in each.services)
-            matched = [name for name in known if mask.fullmatch(name)] or [command.service]
+            matched = [name for name in known if mask.matches(name)] or [command.service]
             disabled.extend(name for name in matched if name not in disabled)
     new = {"services": listed, "services_disabled": disabled}
     new = {name: value for name, value in new.items() if value != getattr(level, name)}

@@ -5,11 +5,10 @@ Rules of this file:
 - The order of the checks, and their words, are the reference's.
 """
 
-import re
 from typing import Any, NamedTuple
 
 from afcore.errors import Rejected
-from afcore.masks import mask_problem
+from afcore.masks import Mask, mask_problem
 from afcore.model.farm import Farm
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.classic.action_jobs import plan_blocks, plan_jobs
@@ -60,8 +59,8 @@ def chosen_ids(action: Action, names: dict[int, str]) -> list[int]:
         return list(dict.fromkeys(action.ids))
     if mask_problem(action.mask):
         raise Rejected(f"AfContainer::action: Name pattern '{action.mask}' is invalid: {mask_problem(action.mask)}")
-    pattern = re.compile(action.mask)
-    found = [id for id, name in names.items() if pattern.fullmatch(name)]
+    mask = Mask(action.mask)
+    found = [id for id, name in names.items() if mask.matches(name)]
     if not found:
         raise Rejected(f"{action.kind.capitalize()}: No node matches '{action.mask}' found.")
     return found

@@ -14,6 +14,7 @@ PACKAGES = ("afcore", "afnet", "afrender", "afwatch")
 SLICE = (
     "afcore.config",
     "afcore.errors",
+    "afcore.expressions",
     "afcore.farmfile",
     "afcore.frameorder",
     "afcore.frames",
