@@ -388,10 +388,9 @@ class AgentLoop:
                     self._doers[type(action)](action)
         except Bug as bug:
             # What the agent believes is not what is: the program ends, and its keeper ends the tasks.
-            story = "\n".join(
-                f"{entry.at:.3f} {entry.key or 'agent'} {entry.text}" for entry in self.agent.story()[-40:]
-            )
-            log.critical("The agent stops, this is a mistake in the program: %s\n%s", bug, story)
+            log.critical("The agent stops, this is a mistake in the program: %s", bug)
+            for entry in self.agent.story()[-40:]:
+                log.critical("%.3f %s %s", entry.at, entry.key or "agent", entry.text)
             if not self.over.done():
                 self.over.set_exception(bug)
             return

@@ -31,6 +31,7 @@ from afnet.api.configfiles import load_config
 from afnet.api.credentials import find_token
 from afnet.client.link import Link
 from afnet.client.servers import Address, find_servers
+from afnet.loglines import log_to_stderr
 from afnet.wire.messages import Hello
 from afrender.accounts import Accounts
 from afrender.agent import Agent
@@ -92,9 +93,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
         return service_main("afrender", "Render agent of the farm", "afrender", given[1:])
     arguments = _parser().parse_args(given)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.DEBUG if arguments.verbose else logging.INFO, format="%(asctime)s %(message)s"
-    )
+    log_to_stderr(logging.DEBUG if arguments.verbose else logging.INFO, "%(asctime)s %(message)s")
     try:
         options = _options(arguments, os.environ)
         folder = AgentFolder(options.folder, options.name)

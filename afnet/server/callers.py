@@ -5,6 +5,8 @@ Rules of this file:
 - A refusal is a message with the request's id, never an exception that ends the connection.
 """
 
+import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -52,11 +54,30 @@ __all__ = ["MODE_OPERATION", "Callers", "refusal"]
 MODE_OPERATION = "mode.set"
 """A request about the conversation itself, not the farm: act as USER, VISOR or GOD, at most what is granted."""
 
+_PIECE_MOST = 1 << 18
+"""Bytes of one piece of a file; agents send 64 KiB at most."""
+_UNKEPT_MOST = 16 << 20
+"""Bytes of one agent's files that wait to be written; agents send half a MiB before they wait for an answer."""
+_PIECES_MOST = 65536
+
 _OF_CLIENTS = frozenset({Request, Subscribe, Follow})
 _UNKNOWN = "The farm does not know who you are."
 _SIGN_IN = "Sign in with `afcmd login`."
 
+_MISTAKE = Rejected("The server made a mistake.", hint="Its log says more.", code="bug")
+_log = logging.getLogger(__name__)
+
 _MODES = (Role.USER.name, Role.VISOR.name, Role.GOD.name)
+
+
+class _Unkept:
+    """Pieces of files that an agent has sent and that are not written yet, in their order."""
+
+    __slots__ = ("pieces", "size")
+
+    def __init__(self) -> None:
+        self.pieces: deque[int] = deque()
+        self.size = 0
 
 
 def refusal(id: int, error: AfError) -> Refused:
@@ -99,6 +120,7 @@ class Callers:
         self._files = files
         self._coming = coming
         self._agents: dict[int, ServerPeer] = {}
+        self._unkept: dict[int, _Unkept] = {}
         self._handlers: dict[type, Callable[[ServerPeer, Any], None]] = {
             Report: renders.report,
             Readings: renders.readings,
@@ -133,11 +155,17 @@ class Callers:
         elif peer.principal.role is Role.NOBODY and type(message) is not Request:
             peer.send(refusal(getattr(message, "id", 0), NotAllowed(_UNKNOWN, hint=_SIGN_IN, code=SIGN_IN)))
         elif handler is not None:
-            handler(peer, message)
+            try:
+                handler(peer, message)
+            except Exception:  # noqa: BLE001 - what one caller sends must not end more than its own conversation
+                _log.exception("a message %s of %s failed", type(message).__name__, peer.address)
+                peer.send(refusal(getattr(message, "id", 0), _MISTAKE))
+                peer.close("The server made a mistake with what was said here.")
 
     def lost(self, peer: ServerPeer, reason: str) -> None:
         """A peer is gone."""
         self._agents.pop(peer.number, None)
+        self._unkept.pop(peer.number, None)
         self._renders.lost(peer)
         self._fanout.forget(peer)
         self._notices.forget(peer)
@@ -147,6 +175,9 @@ class Callers:
     def files_accepted(self, answers: list[tuple[int, FileAccepted]]) -> None:
         """Pieces of files were kept: tell the agents that sent them."""
         for number, message in answers:
+            unkept = self._unkept.get(number)
+            if unkept is not None and unkept.pieces:
+                unkept.size -= unkept.pieces.popleft()
             if message.done and message.name == LOG:
                 self._coming.settle(RunKey(message.job, message.block, message.task, message.run))
             peer = self._agents.get(number)
@@ -223,6 +254,15 @@ class Callers:
                 )
             )  # fmt: skip
             return
+        if len(message.data) > _PIECE_MOST:
+            peer.close(f"A piece of a file has at most {_PIECE_MOST} bytes.")
+            return
+        unkept = self._unkept.setdefault(peer.number, _Unkept())
+        if unkept.size + len(message.data) > _UNKEPT_MOST or len(unkept.pieces) >= _PIECES_MOST:
+            peer.close(f"More than {_UNKEPT_MOST} bytes of files wait to be kept: the budget of one render.")
+            return
+        unkept.pieces.append(len(message.data))
+        unkept.size += len(message.data)
         self._files.keep(peer.number, message)
 
 

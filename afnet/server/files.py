@@ -235,6 +235,10 @@ class FileStore:
                 raw = len(unpack.decompress(data, _LARGEST_PIECE))
             except zlib.error:
                 return kept, False
+            if not unpack.eof:
+                # It would become far more when it is read: whoever packed it so is no agent of ours.
+                self._growing.pop(key, None)
+                return kept, True
         else:
             raw = len(data)
             if raw >= _COMPRESS_FROM:

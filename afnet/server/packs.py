@@ -196,7 +196,8 @@ def read_piece(stem: Path, entry: Entry) -> tuple[str, bytes]:
         return name, BROKEN_NOTE
     if entry.flags & _COMPRESSED:
         try:
-            data = zlib.decompress(data)
+            # No more than what was counted when it was written.
+            data = zlib.decompressobj().decompress(data, entry.raw) if entry.raw else b""
         except zlib.error:
             return name, BROKEN_NOTE
     return name, data

@@ -23,6 +23,7 @@ from afcore.model.effective import tempo_of
 from afcore.model.farm import Farm
 from afcore.states import Role, RunStatus
 from afnet.server.coming import ComingLogs
+from afnet.server.heard import heard_progress, heard_reading, heard_register, heard_report
 from afnet.server.native import ServerPeer
 from afnet.server.runner import Runner
 from afnet.server.runspec import make_run_spec
@@ -115,6 +116,7 @@ class Renders:
 
     def register(self, peer: ServerPeer, message: Register) -> None:
         """An agent says what it is; it is answered when that is durable."""
+        message = heard_register(message)
         if peer.node and message.name != peer.node:
             sentence = f'This certificate is of the render "{peer.node}", not of "{message.name}".'
             peer.send(Refused(0, Conflict.default_code, sentence, "Pair this render under its own name."))
@@ -184,6 +186,7 @@ class Renders:
         if not isinstance(agent, _Agent):
             peer.send(Refused(0, "not_registered", "A report came before the agent had registered."))
             return
+        message = heard_report(message)
         job, block, task, run = message.job, message.block, message.task, message.run
         if message.log_size:
             self._coming.expect(peer.number, RunKey(job, block, task, run))
@@ -251,9 +254,8 @@ class Renders:
         """Resources and progress: never journaled."""
         agent = peer.context
         if isinstance(agent, _Agent):
-            self._runner.post(
-                MeasureRender(agent.render, peer.number, message.resources, message.progress), agent.principal
-            )
+            resources, progress = heard_reading(message.resources), heard_progress(message.progress)
+            self._runner.post(MeasureRender(agent.render, peer.number, resources, progress), agent.principal)
 
     def instruction_failed(self, peer: ServerPeer, message: InstructionFailed) -> None:
         """An agent could not do what it was told."""
