@@ -25,6 +25,9 @@ class Thing(NamedTuple):
     operation: str
     token: Callable[[], str]
     """Makes a token of this person and returns its id."""
+    lost: Callable[[str], int]
+    """Makes a thing of a kind that is theirs and may be lost by what is asked, and returns its id; of ``number`` only a
+    number that was never given."""
 
 
 def _ids(thing: Thing) -> dict[str, Any]:
@@ -175,11 +178,14 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
 """By operation, the arguments for somebody's things."""
 
 
-def _act(kind: str, operation: Any, **more: Any) -> Callable[[Thing, str], dict[str, Any]]:
+def _act(kind: str, operation: Any, *, of: str = "", **more: Any) -> Callable[[Thing, str], dict[str, Any]]:
+    """Return how an action is asked on what is somebody's: the things themselves, or (``of``) such that may be lost."""
+
     def request(thing: Thing, as_user: str) -> dict[str, Any]:
         action = {"user_name": as_user, "host_name": "desk", "type": kind, **more}
-        action["operation" if operation is not None else "params"] = operation
-        if kind in ("jobs", "tasks"):
+        if of:
+            action["ids"] = [thing.lost(of)]
+        elif kind == "jobs":
             action["ids"] = [thing.job]
         elif kind == "renders":
             action["mask"] = thing.render
@@ -187,24 +193,37 @@ def _act(kind: str, operation: Any, **more: Any) -> Callable[[Thing, str], dict[
             action["mask"] = thing.name
         else:
             action["ids"] = [1]
-        return {"action": action}
+        return {"action": {**action, **operation}}
 
     return request
 
 
-def _params(kind: str, **params: Any) -> Callable[[Thing, str], dict[str, Any]]:
-    def request(thing: Thing, as_user: str) -> dict[str, Any]:
-        asked: dict[str, Any] = _act(kind, {"type": "x"})(thing, as_user)
-        del asked["action"]["operation"]
-        asked["action"]["params"] = params
-        return asked
+def _do(kind: str, what: str, *, of: str = "", words: Any = None, **more: Any) -> Callable[..., dict[str, Any]]:
+    return _act(kind, {"operation": {"type": what, **(words or {})}}, of=of, **more)
 
-    return request
+
+def _params(kind: str, *, of: str = "", blocks: bool = False, **params: Any) -> Callable[..., dict[str, Any]]:
+    more = {"block_ids": [0]} if blocks else {}
+    return _act(kind, {"params": params}, of=of, **more)
+
+
+def _of_task(what: str, **words: Any) -> Callable[..., dict[str, Any]]:
+    return _do("jobs", what, of="job", block_ids=[0], words={"task_ids": [0], **words})
+
+
+def _of_block(what: str, **words: Any) -> Callable[..., dict[str, Any]]:
+    return _do("jobs", what, of="job", block_ids=[-1], words=words)
 
 
 def _get(kind: str, **more: Any) -> Callable[[Thing, str], dict[str, Any]]:
     return lambda thing, as_user: {"get": {"type": kind, **more}}
 
+
+def _of_job(**more: Any) -> Callable[[Thing, str], dict[str, Any]]:
+    return lambda thing, as_user: {"get": {"type": "jobs", "ids": [thing.job], **more}}
+
+
+_ONE_TASK = {"block_ids": [0], "task_ids": [0]}
 
 CLASSIC: dict[str, Callable[[Thing, str], dict[str, Any]]] = {
     "job.submit": lambda thing, as_user: {
@@ -214,16 +233,95 @@ CLASSIC: dict[str, Callable[[Thing, str], dict[str, Any]]] = {
         }
     },
     "job.list": _get("jobs"),
+    "job.show": _of_job(),
+    "job.spec": _of_job(mode="full"),
+    "job.tasks": _of_job(mode="progress"),
+    "job.error-hosts": _of_job(mode="error_hosts"),
+    "job.log": _of_job(mode="log"),
+    "task.list": _of_job(block_ids=[0], mode=["full"]),
+    "task.show": _of_job(mode="info", **_ONE_TASK),
+    "task.log": _of_job(mode="output", **_ONE_TASK),
+    "task.files": _of_job(mode="files", **_ONE_TASK),
+    "history.runs": _of_job(mode="log", **_ONE_TASK),
     "render.list": _get("renders"),
+    "render.show": _get("renders", mode="full", ids=[1]),
+    "history.resources": _get("renders", mode="resources"),
+    "run.list": _get("renders", mode="tasks_log", ids=[1]),
     "user.list": _get("users"),
+    "user.show": _get("users", ids=[1]),
     "pool.list": _get("pools"),
+    "pool.show": _get("pools", ids=[1]),
     "branch.list": _get("branches"),
-    "job.pause": _act("jobs", {"type": "pause"}),
+    "branch.show": _get("branches", ids=[1]),
     "job.set": _params("jobs", priority=7),
+    "job.start": _do("jobs", "start", of="job"),
+    "job.pause": _do("jobs", "pause"),
+    "job.stop": _do("jobs", "stop", of="job"),
+    "job.delete": _do("jobs", "delete", of="job"),
+    "job.restart": _do("jobs", "restart", of="job"),
+    "job.reset-error-hosts": _do("jobs", "reset_error_hosts", of="job"),
+    "job.reset-try-next": _do("jobs", "reset_trying_next_tasks", of="job"),
+    "job.append-blocks": _do(
+        "jobs", "append_blocks", of="job", words={"blocks": [{**_BLOCK, "name": "more", "flags": 1}]}
+    ),
+    "job.move": lambda thing, as_user: _do("users", "move_jobs_top", words={"jids": [thing.job]})(thing, as_user),
+    "block.set": _params("jobs", of="job", blocks=True, capacity=7),
+    "block.append-tasks": _do(
+        "jobs", "append_tasks", of="job", block_ids=[1], words={"tasks": [{"name": "t", "command": "true"}]}
+    ),
+    "job.skip": _of_block("skip"),
+    "job.done": _of_block("done"),
+    "job.suspend": _of_block("suspend"),
+    "job.continue": _of_block("continue"),
+    "task.restart": _of_task("restart"),
+    "task.skip": _of_task("skip"),
+    "task.done": _of_task("done"),
+    "task.suspend": _of_task("suspend"),
+    "task.continue": _of_task("continue"),
+    "task.reset-error-hosts": _of_task("reset_error_hosts"),
+    "task.try-next": _of_task("trynext", mode="append"),
     "render.set": _params("renders", priority=7),
+    "render.set-ticket": _do("renders", "tickets", words={"name": "T", "count": 1, "host": True}),
+    "render.services": _do("renders", "farm", words={"mode": "service_disable", "name": "generic"}),
+    "render.heal": _do("renders", "heal_sick"),
+    "render.eject-tasks": _do("renders", "eject_tasks"),
+    "render.move": _do("renders", "reassign_pool", of="render"),
+    "render.delete": _do("renders", "delete", of="render"),
+    "render.wake": _do("renders", "wol_wake", of="render"),
+    "render.exit": _do("renders", "exit", of="online"),
+    "render.reboot": _do("renders", "reboot", of="online"),
+    "render.shutdown": _do("renders", "shutdown", of="online"),
+    "render.sleep": _do("renders", "wol_sleep", of="online"),
+    "user.add": lambda thing, as_user: {
+        "user": {"name": thing.name if as_user == thing.name else f"new{thing.lost('number')}"}
+    },
     "user.set": _params("users", priority=7),
+    "user.delete": _do("users", "delete", of="user"),
     "pool.set": _params("pools", priority=7),
+    "pool.add": lambda thing, as_user: _do("pools", "add_pool", words={"name": f"made{thing.lost('number')}"})(
+        thing, as_user
+    ),
+    "pool.delete": _do("pools", "delete", of="pool"),
+    "pool.services": _do("pools", "farm", words={"mode": "service_disable", "name": "nosuch"}),
+    "pool.set-ticket": _do("pools", "tickets", words={"name": "T", "count": 1}),
     "branch.set": _params("branches", priority=7),
+    "branch.delete": _do("branches", "delete", of="branch"),
     "config.reload": lambda thing, as_user: {"reload_config": {}},
 }
 """Requests of the classic dialect that come to an operation, for somebody's things under a claimed name."""
+
+NOT_CLASSIC = frozenset(
+    """
+    job.weight server.traffic
+    job.watch task.follow
+    job.why file.read job.thumbnails render.restore-defaults render.restart operation.undo
+    pool.tickets pool.members farm.load farm.reload farm.export farm.check parameters.show server.status
+    server.resume config.show past.show past.rows past.span past.changes
+    statistics.show statistics.delete statistics.check statistics.drivers statistics.lag statistics.reset
+    statistics.update-tables
+    account.list account.add account.password account.role account.delete token.list token.create token.revoke
+    session.login session.show node.list node.code node.approve node.revoke audit.list audit.show audit.verify
+    """.split()
+)
+"""Operations that no request of the classic dialect comes to; the first line only by its binary form
+(``tests/wire/test_classic_server.py``), the second are views made of others."""

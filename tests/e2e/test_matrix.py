@@ -18,8 +18,8 @@ from afnet.client.servers import Address
 from afnet.registry import OPERATIONS
 from afnet.transport.wsframes import BINARY, FrameReader, check_answer, encode_frame, request_upgrade
 from afnet.wire.codec import LIMIT_TO_CLIENT, decode, encode
-from afnet.wire.messages import Hello, Message, Refused, Register, Registered, Reply, Request, Welcome
-from tests.e2e.matrixasks import ASKS, CLASSIC, Thing
+from afnet.wire.messages import Goodbye, Hello, Message, Refused, Register, Registered, Reply, Request, Welcome
+from tests.e2e.matrixasks import ASKS, CLASSIC, NOT_CLASSIC, Thing
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 from tests.wire.matrix import COLUMNS, MATRIX
@@ -30,6 +30,7 @@ _NO = ("may not", "does not know who you are", "This sign-in has expired", "This
 """What the classic dialect, which has no codes, says to whom it refuses."""
 
 REFUSED = frozenset({"not_allowed", "not_signed_in"})
+BLOCK = {"name": "b", "service": "generic", "command": "true", "frame_first": 1, "frame_last": 1}
 
 
 def elsewhere() -> str:
@@ -111,6 +112,10 @@ class World:
             agent = Agent(farm.port, source, self.tokens["gus"])
             agent.register(f"r-{name}", name)
             agent.close()
+        self._made = 0
+        self.agents: list[Agent] = []
+        self.agents_at = "127.0.0.1"
+        """Where agents call from that stay connected: nobody who asks sits at their computers."""
         self.things = {name: self._thing(name) for name in ("ann", "bob")}
         farm.forget_client()
         wait_for(self._has_expired, what="the token to expire")
@@ -136,7 +141,51 @@ class World:
             spec = {"name": f"of {name}", "offline": True, "blocks": [block]}
             job = client.request("job.submit", {"job": spec})["id"]
             client.request("job.set", {"ids": [job], "parameters": {"priority": 50}}, initiator=operation)
-        return Thing(name, job, f"r-{name}", operation, lambda: str(self.god("token.create", account=name)["id"]))
+        return Thing(
+            name, job, f"r-{name}", operation, lambda: str(self.god("token.create", account=name)["id"]),
+            lambda kind: self._lost(kind, name),
+        )  # fmt: skip
+
+    def _lost(self, kind: str, name: str) -> int:
+        """Make something of a person that nobody will miss."""
+        self._made += 1
+        called = f"lost{self._made}"
+        if kind == "number":
+            return self._made
+        if kind == "job":
+            block = {"name": "b", "service": "generic", "command": "true", "frame_first": 1, "frame_last": 2}
+            listed = {"name": "c", "service": "generic", "tasks": [{"name": "t", "command": "true"}]}
+            spec = {"name": called, "user_name": name, "offline": True, "blocks": [block, listed]}
+            return int(self.god("job.submit", job=spec)["id"])
+        if kind in ("render", "online"):
+            agent = Agent(self.farm.port, self.agents_at, self.tokens["gus"])
+            agent.register(called, name)
+            if kind == "online":
+                self.agents.append(agent)
+            else:
+                agent.send(Goodbye("It leaves."))
+                agent.close()
+                wait_for(lambda: "offline" in self._render(called)["words"], what="the render to be offline")
+            return int(self._render(called)["id"])
+        if kind == "user":
+            self.god("user.add", name=called)
+            return int(self.god("user.show", name=called)["row"]["id"])
+        if kind == "pool":
+            return int(self.god("pool.add", path=f"/{called}")["id"])
+        spec = {"name": called, "user_name": name, "branch": f"/{called}", "offline": True, "blocks": [BLOCK]}
+        job = self.god("job.submit", job=spec)["id"]
+        self.god("job.delete", ids=[job])
+        return int(self.god("branch.show", path=f"/{called}")["row"]["id"])
+
+    def _render(self, name: str) -> dict[str, Any]:
+        row: dict[str, Any] = self.god("render.show", name=name)["row"]
+        return row
+
+    def forget_agents(self) -> None:
+        """Hang up on every agent that stays connected."""
+        for agent in self.agents:
+            agent.close()
+        self.agents.clear()
 
     # Doors: each returns the code of the refusal, empty for an answer
 
@@ -204,6 +253,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         farm.close()
 
 
+@pytest.fixture(autouse=True)
+def no_agent_stays(world: World) -> Iterator[None]:
+    """Hang up on agents that were to be told something."""
+    yield
+    world.forget_agents()
+
+
 WHO = {
     "nobody": "nobody", "own": "ann", "foreign": "ann", "visor": "vic", "god": "gus", "expired": "expired",
     "revoked": "revoked",
@@ -228,6 +284,7 @@ def check(ask: Callable[[str, Thing], str], names: list[str], column: str, thing
 def test_every_operation_has_its_row_and_its_question() -> None:
     assert set(MATRIX) == set(OPERATIONS), "write a row in tests/wire/matrix.py for a new operation"
     assert set(ASKS) == set(OPERATIONS), "say in tests/e2e/matrixasks.py how it is asked"
+    assert CLASSIC.keys() ^ NOT_CLASSIC == set(OPERATIONS), "say there how it is asked classically, or that it is not"
 
 
 @pytest.mark.parametrize("column", [column for column in COLUMNS if column not in ("node", "nobody")])
@@ -284,6 +341,7 @@ def test_over_the_classic_door(world: World, column: str, network: str) -> None:
     world.list_networks(*([f"{world.here}/32 {network}"] if network else []))
     world.god("config.reload")
     claimed = {"visor": "vic", "god": "gus"}.get(column, "ann")
+    world.agents_at = "127.0.0.1"
 
     def ask(name: str, thing: Thing) -> str:
         return world.classic(world.here, CLASSIC[name](thing, claimed))
@@ -297,6 +355,7 @@ def test_over_the_classic_door(world: World, column: str, network: str) -> None:
 def test_a_token_says_who_asks_over_the_classic_door(world: World, column: str) -> None:
     """The server's own user calls, who may everything: a token that is shown counts in the place of that."""
     who = WHO[column]
+    world.agents_at = world.here
 
     def ask(name: str, thing: Thing) -> str:
         return world.classic_with_token(who, CLASSIC[name](thing, who))
