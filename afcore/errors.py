@@ -61,6 +61,12 @@ __all__ = [
 ]
 
 
+_LONGEST_WORD = 200
+"""Characters of a word that is compared with those that could be meant."""
+_MANY = 400
+"""Choices that a word is compared with."""
+
+
 class Problem(NamedTuple):
     """One thing wrong with what a person gave: where it is, what is wrong, what to do about it.
 
@@ -80,9 +86,15 @@ class Problem(NamedTuple):
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ``did you mean "x"?`` with the choice nearest to ``word``, or an empty string when none is near.
 
-    A choice that differs in letter case only always counts as near.
+    A choice that differs in letter case only always counts as near.  A word far longer than a name is near to none:
+    comparing takes as long as both are, and the word may come from anybody.
     """
+    if len(word) > _LONGEST_WORD:
+        return ""
     names = sorted(set(choices))
+    if len(names) > _MANY:
+        # Comparing costs a while for each: of many only those that begin as the word does.
+        names = [name for name in names if name[:1].lower() == word[:1].lower()][:_MANY]
     by_lower = {name.lower(): name for name in names}
     near = by_lower.get(word.lower())
     if near is None:

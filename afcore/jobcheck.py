@@ -27,6 +27,8 @@ MAX_TASKS = 10_000_000
 """Tasks of one block."""
 
 _HUGE = (1 << 31) - 1
+_HINTS_MOST = 20
+"""Problems for which it is looked what was meant: that takes a while, and a job can have a thousand blocks."""
 
 _JOB_RANGES: dict[str, tuple[int, int]] = {
     "priority": (0, 255),
@@ -156,7 +158,8 @@ def _check_block(
     _check_masks(block, ("hosts_mask", "hosts_mask_exclude"), mode, path + ".", found)
     _check_tasks(block, path, found)
     if services is not None and block.service and block.service not in services:
-        hint = did_you_mean(block.service, services) or f"known services: {', '.join(sorted(services))}"
+        near = did_you_mean(block.service, services) if len(found) < _HINTS_MOST else ""
+        hint = near or f"known services: {', '.join(sorted(services))}"
         found.append(Problem(f"{path}.service", f'there is no service "{block.service}"', hint))
     for low, high in _PAIRS:
         least, most = getattr(block, low), getattr(block, high)
@@ -294,7 +297,8 @@ def _check_dependence(spec: JobSpec, strict: bool, found: list[Problem]) -> None
             if strict and not matched - {number}:
                 what = "matches only the block itself" if matched else "matches no block of the job"
                 others = [name for name in names if name != block.name]
-                hint = did_you_mean(pattern, others) or f"blocks: {', '.join(names[:20])}"
+                near = did_you_mean(pattern, others) if len(found) < _HINTS_MOST else ""
+                hint = near or f"blocks: {', '.join(names[:20])}"
                 found.append(Problem(f"blocks[{number}].{key}", f'"{pattern}" {what}', hint))
             edges |= matched - {number}
         waits.append(sorted(edges))

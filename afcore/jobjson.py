@@ -69,6 +69,8 @@ class Reader:
     def unknown(self, keys: Iterable[str], known: Iterable[str], path: str) -> None:
         """Tell that keys of an object are not known."""
         for key in keys:
+            if not self.strict or len(self.problems) >= MAX_PROBLEMS:
+                return
             hint = did_you_mean(str(key), known) or "remove it"
             self.tell(f"{path}.{key}" if path else str(key), "unknown field", hint)
 

@@ -35,7 +35,11 @@ _SAID = {
 _LARGEST = 2**63 - 1
 """What every part of the farm can hold."""
 _WIDEST_RANGE = 1_000_000
-"""Ids written as a range at once; more is a slip of the keyboard."""
+"""Ids written as ranges in one argument; more is a slip of the keyboard, and would fill the memory."""
+_DEEPEST = 8
+"""Levels of lists and objects in the parameters of a call."""
+_PROBLEMS_MOST = 20
+"""Problems that are told of one call: a caller may send a million names that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,12 @@ def bind(arguments: Sequence[Argument], given: Mapping[str, Any], *, operation: 
     """
     problems: list[Problem] = []
     known = {argument.name: argument for argument in arguments}
-    for name in given:
-        if name not in known:
-            hint = did_you_mean(str(name), known) or _known_names(known)
-            problems.append(Problem(str(name), f"{operation} has no such argument", hint))
+    unknown = [str(name) for name in given if name not in known]
+    for name in unknown[:_PROBLEMS_MOST]:
+        hint = did_you_mean(name, known) or _known_names(known)
+        problems.append(Problem(name, f"{operation} has no such argument", hint))
+    if len(unknown) > _PROBLEMS_MOST:
+        problems.append(Problem("", f"{len(unknown) - _PROBLEMS_MOST} more arguments are not known"))
     bound: dict[str, Any] = {}
     for name, argument in known.items():
         value = given.get(name)
@@ -103,6 +109,8 @@ def parse_identifiers(text: str) -> list[int]:
     for first, last in parse_ranges(text):
         if last - first >= _WIDEST_RANGE:
             raise ValueError(f"{first}-{last} is more than {_WIDEST_RANGE} numbers")
+        if len(identifiers) + last - first >= _WIDEST_RANGE:
+            raise ValueError(f"all its ranges together are more than {_WIDEST_RANGE} numbers")
         identifiers.extend(range(first, last + 1))
     return identifiers
 
@@ -138,6 +146,9 @@ def _convert(argument: Argument, value: Any) -> Any:
     if kind == "number":
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(_wrong(kind, value))
+        # What is no number at all is neither less nor more than any bound.
+        if not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(_wrong(kind, value))
         return float(_bounded(argument, value))
     if kind == "secret":
         if not isinstance(value, str):
@@ -146,6 +157,7 @@ def _convert(argument: Argument, value: Any) -> Any:
     if kind in ("text", "file"):
         if not isinstance(value, str):
             raise ValueError(_wrong(kind, value))
+        _check_text(value)
         if argument.choices and value not in argument.choices:
             near = did_you_mean(value, argument.choices) or "one of " + ", ".join(c for c in argument.choices if c)
             raise ValueError(f'"{value}" is not known, {near}')
@@ -157,8 +169,35 @@ def _convert(argument: Argument, value: Any) -> Any:
     if kind in ("parameters", "job"):
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             raise ValueError(_wrong(kind, value))
+        if kind == "parameters":
+            _check_texts(value, _DEEPEST)
         return value
     return _convert_list(argument, value)
+
+
+def _check_text(text: str) -> None:
+    """Raise ValueError for a text that cannot be kept or sent on: JSON can write what is no character."""
+    if "\0" in text:
+        raise ValueError("it holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair, which is no character") from None
+
+
+def _check_texts(value: Any, deepest: int) -> None:
+    """Raise ValueError as ``_check_text`` for all texts in a value, and for one that is nested too deeply."""
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict | list | tuple):
+        if not deepest:
+            raise ValueError("it is nested too deeply")
+        for each in value:
+            _check_texts(each, deepest - 1)
+        if isinstance(value, dict):
+            for each in value.values():
+                _check_texts(each, deepest - 1)
 
 
 def _convert_list(argument: Argument, value: Any) -> Any:
@@ -173,6 +212,8 @@ def _convert_list(argument: Argument, value: Any) -> Any:
             if not all(isinstance(item, str) for item in items):
                 raise ValueError(_wrong(kind, value))
             converted = list(items)
+            for item in converted:
+                _check_text(item)
         elif kind == "identifiers":
             converted = [_integer(item) for item in items]
         else:
@@ -186,7 +227,7 @@ def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(_wrong("integer", value))
     if abs(value) > _LARGEST:
-        raise ValueError(f"{value} is too large a number")
+        raise ValueError("it is too large a number")
     return value
 
 
@@ -209,5 +250,10 @@ def _bounded(argument: Argument, value: Any) -> Any:
 
 
 def _wrong(kind: Kind, value: Any) -> str:
+    if isinstance(value, list | tuple | dict):
+        # It may be nested as deeply as its reader allowed, which is more than can be shown from here.
+        return f"{'an object' if isinstance(value, dict) else 'a list'} is not {_SAID[kind]}"
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return f"so large a number is not {_SAID[kind]}"
     shown = repr(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} is not {_SAID[kind]}"

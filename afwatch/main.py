@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from afcore.errors import AfError
 from afcore.states import Role
+from afnet.loglines import log_to_stderr
 
 if TYPE_CHECKING:
     from afcore.config import Config
@@ -112,7 +113,7 @@ def _open_farm(config: Config, options: argparse.Namespace, *, words: Sequence[s
     from afwatch.farm import EmbeddedFarm
 
     line = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=line)
+    log_to_stderr(logging.WARNING, line)
     server = EmbeddedServer(config)
     server.start()
     farm = EmbeddedFarm(server, words=words)

@@ -15,6 +15,8 @@ from afcore.masks import mask_problem
 __all__ = ["BLOCK", "BRANCH", "JOB", "POOL", "RENDER", "USER", "Parameter", "edit"]
 
 _HUGE = (1 << 31) - 1
+_PROBLEMS_MOST = 100
+"""Problems of one edit that are told: a caller may name a million parameters that do not exist."""
 
 
 class Parameter(NamedTuple):
@@ -224,6 +226,8 @@ def edit(
         problems.append(Problem("parameters", f"no parameter of the {what} is named", "name one with its value"))
     mode = str(given.get("hosts_mask_type", (settings or {}).get("hosts_mask_type", "")))
     for name, value in given.items():
+        if len(problems) >= _PROBLEMS_MOST:
+            break
         parameter = table.get(name)
         if parameter is None:
             hint = did_you_mean(str(name), table) or "one of: " + ", ".join(sorted(table))

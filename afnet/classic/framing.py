@@ -40,6 +40,8 @@ RECEIVE_TIME = 12.0
 """Seconds within which a request must be complete; then the connection is closed without an answer."""
 
 _HEADER = re.compile(rb"(?i:afanasy) ?(-?[0-9]{1,18})(?=[^0-9])")
+_NO_TEXT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+"""What JSON writes and no text holds: half of a surrogate pair (or a whole pair, which is looked at), NUL."""
 _LONGEST_HEADER = 256
 _PAGE = 128
 """Tasks in one piece of an answer: less than a millisecond's work."""
@@ -111,6 +113,8 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise TheirFault(f"JSON: byte {wrong.start} of {len(body)} is not UTF-8.") from None
     try:
         value = json.loads(text, object_pairs_hook=_first_wins, parse_constant=_no_constant)
+        if _NO_TEXT.search(body):
+            value = _whole(value)
     except json.JSONDecodeError as wrong:
         around = text[max(0, wrong.pos - 50) : wrong.pos + 50]
         place = f"{wrong.msg} (at character {wrong.pos} of {len(text)}):"
@@ -121,6 +125,17 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise TheirFault(f"JSON: {wrong}.") from None
     if not isinstance(value, dict):
         raise TheirFault(f"JSON frist 100 characters:\n{text[:100]}:\nJSON: Can't find root object.")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Return a value whose texts can be kept and sent: JSON can write half characters and NULs."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
     return value
 
 

@@ -13,6 +13,7 @@ from afcore.model.farm import Farm
 from afcore.model.job import Job
 from afcore.model.render import Run
 from afcore.states import LIVE_STATES
+from afcore.systemcommand import SYSTEM_JOB
 from afnet.classic.framing import info
 from afnet.classic.json_jobs import Form, block_object, job_object
 from afnet.classic.json_nodes import branch_object, pool_object, user_object
@@ -69,6 +70,8 @@ class Sources(NamedTuple):
     """Names of the pictures of jobs, by id."""
     awaiting: Callable[[Job], bool] = lambda job: False
     """Says whether a job that previews waits for an approval."""
+    system: bool = True
+    """Who asks may see the job of the system."""
 
 
 class LogLine(NamedTuple):
@@ -222,9 +225,9 @@ def _get_jobs(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Readi
         ids = [farm.users_by_name[name] for name in wish.users if name in farm.users_by_name]
         return _jobs(farm, _of_users(farm, ids), False, sources)
     if wish.mode == "output":
-        return _output(farm, wish)
+        return _output(farm, wish, sources)
     if wish.ids is not None and len(wish.ids) == 1:
-        job = farm.jobs.get(wish.ids[0])
+        job = _seen(farm, wish.ids[0], sources)
         if job is None:
             return info("Invalid ID")
         answer = _one_job(farm, job, wish, sources)
@@ -234,6 +237,11 @@ def _get_jobs(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Readi
         serials = {job.serial: job for job in farm.jobs.values()}
         return _jobs(farm, [serials[each] for each in wish.serials if each in serials], wish.mode == "full", sources)
     return _jobs(farm, _chosen(farm.jobs, wish), wish.mode == "full", sources)
+
+
+def _seen(farm: Farm, id: int, sources: Sources) -> Job | None:
+    """Return a job that who asks may see; None when there is none."""
+    return farm.jobs.get(id) if id != SYSTEM_JOB or sources.system else None
 
 
 def _of_users(farm: Farm, ids: Collection[int]) -> list[Job]:
@@ -249,7 +257,7 @@ def _made(farm: Farm, jobs: list[Job], full: bool, sources: Sources) -> Iterator
     users = {job.user for job in jobs} if len(jobs) > 10 else ()
     places = {id: place for user in users for place, id in enumerate(farm.users[user].jobs)}
     for job in jobs:
-        if farm.jobs.get(job.id) is job:
+        if _seen(farm, job.id, sources) is job:
             picture = sources.pictures.get(job.id, "")
             yield job_object(
                 farm,
@@ -313,11 +321,11 @@ def _one_task(farm: Farm, job: Job, index: int, task: int, wish: Get, sources: S
     return {}
 
 
-def _output(farm: Farm, wish: Get) -> dict[str, Any] | Reading:
+def _output(farm: Farm, wish: Get, sources: Sources) -> dict[str, Any] | Reading:
     if not (wish.ids and wish.blocks and wish.tasks and len(wish.ids) == len(wish.blocks) == len(wish.tasks) == 1):
         return info("Invalid action.")
     (id,), (index,), (task,) = wish.ids, wish.blocks, wish.tasks
-    job = farm.jobs.get(id)
+    job = _seen(farm, id, sources)
     if job is None:
         return empty_task(id, index, task, wish.number, "ERROR: Invalid job ID")
     if not 0 <= index < len(job.blocks) or not 0 <= task < job.blocks[index].tasks.size:

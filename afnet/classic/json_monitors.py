@@ -52,6 +52,8 @@ class Monitor:
     uid: int
     """Id of its user, whose jobs it hears of; 0 for everybody's, -1 when the user is not known."""
     registered: float
+    owner: str = ""
+    """Name by which the server knows who registered it; empty where an address is all that is known."""
     active: float = 0.0
     """When it last did something; 0 for never."""
     polled: float = 0.0

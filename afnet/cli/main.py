@@ -97,7 +97,12 @@ def _old_verb(words: Sequence[str]) -> int | None:
 
 
 def _complain(sentence: str) -> None:
-    print(f"afcmd: {sentence}", file=sys.stderr)
+    print(f"afcmd: {_one_line(sentence)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    """Return a sentence that cannot break the terminal, whoever's names are in it."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _complain_about(error: AfError) -> None:
@@ -107,11 +112,11 @@ def _complain_about(error: AfError) -> None:
             return
         _complain(f"{len(error.problems)} problems:")
         for problem in error.problems:
-            print(f"  - {problem}", file=sys.stderr)
+            print(f"  - {_one_line(str(problem))}", file=sys.stderr)
         return
     _complain(error.sentence)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        print(f"  {_one_line(error.hint)}", file=sys.stderr)
 
 
 def _run(options: "argparse.Namespace") -> int:
@@ -238,12 +243,21 @@ def _print_reply(name: str, given: dict[str, Any], reply: Any, *, json: bool) ->
     print(text, end="" if name == "farm.export" and not json else "\n")
 
 
+def _write_output(text: str) -> None:
+    """Write what a task printed: as it is for a program, without what a terminal would obey for a person."""
+    if sys.stdout.isatty():
+        from afnet.cli.text import safe_output
+
+        text = safe_output(text)
+    sys.stdout.write(text)
+
+
 def _print_log(client: "BlockingClient", given: dict[str, Any]) -> int:
     """Print a kept log, piece by piece."""
     arguments = {**given, "limit": given.get("limit", _LOG_PIECE)}
     while True:
         part = ask(client, "task.log", arguments)
-        sys.stdout.write(part["text"])
+        _write_output(part["text"])
         end = part["offset"] + part["length"]
         if "limit" in given or not part["length"] or end >= part["size"]:
             break
@@ -256,7 +270,7 @@ def _follow(client: "BlockingClient", given: dict[str, Any]) -> int:
     # A character may come in two pieces.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for lines in client.follow(job=given["job"], block=given["block"], task=given["task"], run=given.get("run", 0)):
-        sys.stdout.write(decoder.decode(lines.data))
+        _write_output(decoder.decode(lines.data))
         sys.stdout.flush()
     return 0
 

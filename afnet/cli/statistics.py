@@ -11,6 +11,8 @@ from afnet.cli.text import table, terminal_width
 
 __all__ = ["lines_of", "show_lines"]
 
+_FORMULAS = frozenset("=+-@\t\r")
+"""What begins a formula for spreadsheets."""
 _FORMATS = {"": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
 
 
@@ -27,7 +29,8 @@ def show_lines(given: Mapping[str, Any], reply: Mapping[str, Any], *, json: bool
         writer = spreadsheets.DictWriter(written, list(rows[0]) if rows else ["name", "start"], lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({**row, "start": datetime.fromtimestamp(row["start"], zone).isoformat()})
+            named = {key: _plain(value) for key, value in row.items() if isinstance(value, str)}
+            writer.writerow({**row, **named, "start": datetime.fromtimestamp(row["start"], zone).isoformat()})
         return written.getvalue().splitlines()
     by, per = given.get("by", "total"), given.get("per", "")
 
@@ -51,6 +54,11 @@ def show_lines(given: Mapping[str, Any], reply: Mapping[str, Any], *, json: bool
     if reply["more"]:
         found.append("There are more; --most shows more of them.")
     return found
+
+
+def _plain(text: str) -> str:
+    """Return a name that no spreadsheet takes for a formula, whoever gave it."""
+    return f"'{text}" if text[:1] in _FORMULAS else text
 
 
 def _time(seconds: float) -> str:

@@ -5,6 +5,7 @@ Rules of this file:
 - Without a terminal (``width`` 0) nothing is cut and times are whole, for programs that read the output.
 """
 
+import re
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ __all__ = [
     "clock_time",
     "describe",
     "one_line",
+    "safe_output",
     "short_time",
     "table",
     "terminal_height",
@@ -133,6 +135,22 @@ def _cell(value: Any, now: float) -> str:
 def one_line(text: str) -> str:
     """Return a text that cannot break the table or the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+_COLOURS = re.compile(r"(\x1b\[[0-9;:]{0,32}m)")
+_KEPT = frozenset("\n\r\t")
+
+
+def safe_output(text: str) -> str:
+    """Return the output of a task for a terminal: lines and colours, nothing else that a terminal would obey."""
+    parts = _COLOURS.split(text)
+    # Every second part is a colour.
+    for place in range(0, len(parts), 2):
+        if not parts[place].isprintable():
+            parts[place] = "".join(
+                each for each in parts[place] if each in _KEPT or unicodedata.category(each) != "Cc"
+            )
+    return "".join(parts)
 
 
 def _is_number(text: str) -> bool:

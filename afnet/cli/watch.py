@@ -9,6 +9,7 @@ from afcore.errors import ConnectionLost, NotFound, TimedOut
 from afcore.rows import BlockRow, JobRow
 from afcore.states import TaskState
 from afnet.cli.asking import ask
+from afnet.cli.text import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -105,7 +106,7 @@ def _watch_plain(client: "BlockingClient", ids: list[int], *, json: bool) -> int
             continue
         errors = job.counts[TaskState.ERROR]
         line = (
-            f"job {id} {job.name}: {job.state} {job.percent}%, {_over(job)} of {sum(job.counts)} done, "
+            f"job {id} {one_line(job.name)}: {job.state} {job.percent}%, {_over(job)} of {sum(job.counts)} done, "
             f"{job.running} running" + (f", {errors} failed" if errors else "")
         )
         if said.get(id) != line:
@@ -141,7 +142,7 @@ def _draw(progress: "Progress", bars: "dict[tuple[int, int], TaskID]", job: JobR
     for block in job.blocks:
         key = (job.id, block.index)
         if key not in bars:
-            name = f"{job.id} {job.name} / {block.name}"
+            name = one_line(f"{job.id} {job.name} / {block.name}")
             bars[key] = progress.add_task(name, total=block.tasks, note="")
         notes: list[Any] = [f"{block.running} running" if block.running else ""]
         if block.counts[TaskState.ERROR]:

@@ -15,7 +15,7 @@ from afcore.errors import AfError, NotAllowed
 from afcore.states import Role
 from afcore.store.ledger import KeptRow
 from afnet.server.auditing import Auditor
-from afnet.server.passwords import TRIES_OF_ADDRESS, TRIES_OF_NAME, Attempts, Passwords
+from afnet.server.passwords import TRIES_OF_ADDRESS, TRIES_OF_NAME, Attempts, Passwords, network_of
 from afnet.server.people import SIGN_IN, NewToken, People, role_of
 from afnet.server.runner import Answer, Runner
 
@@ -174,11 +174,11 @@ class Accounts:
     async def _check_password(self, name: str, password: str, origin: str) -> None:
         if self._runner.away is not None:
             raise self._runner.away
-        mine = f'"{name[:64]}" from {origin}'
+        mine = f'"{name[:64]}" from {network_of(origin)}'
         keys = {mine: TRIES_OF_NAME, f"names from {origin}": TRIES_OF_ADDRESS}
-        self._attempts.check(keys, self._now())
-        account = self._people.account(name)
-        right, newer = await self._passwords.check("" if account is None else account.password, password)
+        with self._attempts.one(keys, self._now()):
+            account = self._people.account(name)
+            right, newer = await self._passwords.check("" if account is None else account.password, password)
         if not right or self._people.account(name) != account:
             self._attempts.failed(keys, self._now())
             nobody = Principal(name[:64], Role.NOBODY, origin)

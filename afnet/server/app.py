@@ -177,6 +177,7 @@ class FarmServer:
             config, data, listen, recovered.kept, self.runner, self.reception.auditor, now=clock.now
         )
         self.secured.nodes.on_ended = self._rights_ended
+        self._rights_watched: list[Callable[[], None]] = []
         authority = self.secured.authority
         self._announcer = Announcer(
             config, fingerprint=authority.fingerprint if authority else "", foreign=config["foreign_addresses"]
@@ -327,6 +328,8 @@ class FarmServer:
 
     def _rights_ended(self, test: Callable[[str, str], bool], reason: str) -> None:
         self.door.peers.end(test, reason)
+        for call in self._rights_watched:
+            call()
 
     def _check(self) -> None:
         for violation in check(self.core.farm):
@@ -342,6 +345,7 @@ class FarmServer:
             take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
             seats=self.requests.seats, followers=self.followers, lag=self.statistics.lag,
             warning=self._warning,
+            on_rights_ended=self._rights_watched.append,
         )  # fmt: skip
         return build_http(
             self.requests,
@@ -352,6 +356,7 @@ class FarmServer:
             classic_pages=self.pages,
             recognise=self.reception.people.recognise,
             guests=self.door.guests,
+            is_distant=self.door.is_distant,
             names=frozenset(self._config["server_names"]),
             pairing=self.secured.pairing,
             web_pages=sources,

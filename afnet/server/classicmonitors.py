@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from afcore.envelope import Principal
-from afcore.errors import Rejected
+from afcore.errors import NotAllowed, Rejected
 from afcore.model.farm import Farm
+from afcore.states import Role
 from afnet.classic.framing import info
 from afnet.classic.json_action import Action, chosen_ids
 from afnet.classic.json_get import Get, LogLine, Sources, node_log, whole_numbers
@@ -36,6 +37,7 @@ ZOMBIE_TIME = 16.0
 """Seconds without a poll after which a monitor is forgotten."""
 
 _MOST = 1000
+_OF_GOD = "It takes the role god."
 _LOG_LINES = 100
 
 
@@ -66,7 +68,7 @@ class ClassicMonitors:
         now = self._clock.now()
         monitor = Monitor(
             id=self._next, name=name, user_name=user, engine=engine, address=principal.origin or "127.0.0.1",
-            uid=self._farm.users_by_name.get(user, -1), registered=now, polled=now,
+            uid=self._farm.users_by_name.get(user, -1), registered=now, polled=now, owner=principal.name,
         )  # fmt: skip
         self._next += 1
         if not self._monitors:
@@ -84,11 +86,17 @@ class ClassicMonitors:
         for id in list(self._monitors):
             self._remove(id)
 
-    def __contains__(self, id: int) -> bool:
-        return id in self._monitors
+    def knows(self, id: int, principal: Principal) -> bool:
+        """Say whether a monitor is registered that somebody may act on."""
+        return id in self._monitors and _is_theirs(self._monitors[id], principal)
 
-    def announce(self, text: str) -> None:
-        """Send a message to every monitor."""
+    def announce(self, text: str, principal: Principal) -> None:
+        """Send a message to every monitor.  Raises NotAllowed for whom that is not."""
+        if principal.role is not Role.GOD:
+            raise NotAllowed(f"{principal.name or 'Nobody known'} may not speak to everybody.", hint=_OF_GOD)
+        self._tell_all(text)
+
+    def _tell_all(self, text: str) -> None:
         for monitor in self._monitors.values():
             monitor.pending["message"] = text
 
@@ -96,14 +104,14 @@ class ClassicMonitors:
         """Tell every monitor, and each that comes, what is not well with the server; empty: it is well again."""
         if text != self._warning:
             self._warning = text
-            self.announce(text or "The server is well again.")
+            self._tell_all(text or "The server is well again.")
 
-    def get(self, wish: Get, sources: Sources) -> dict[str, Any]:
-        """Answer a ``get`` of monitors."""
+    def get(self, wish: Get, sources: Sources, principal: Principal) -> dict[str, Any]:
+        """Answer a ``get`` of monitors; the events of one are for who registered it."""
         one = wish.ids[0] if wish.ids is not None and len(wish.ids) == 1 else None
         if one is not None and wish.mode in ("events", "log"):
             monitor = self._monitors.get(one)
-            if monitor is None:
+            if monitor is None or not _is_theirs(monitor, principal):
                 return {"monitor": {"id": 0}}
             if wish.mode == "log":
                 return node_log("monitors", monitor.name, self._logs.get(one, ()), sources)
@@ -169,6 +177,12 @@ class ClassicMonitors:
         """Do an action on monitors; None when there is no answer to it, but the end of the connection."""
         try:
             ids = chosen_ids(action, {id: monitor.name for id, monitor in self._monitors.items()})
+            for id in ids:
+                if not _is_theirs(self._monitors[id], principal):
+                    raise NotAllowed(
+                        f"{principal.name or 'Nobody known'} may not act on the monitor {self._monitors[id].name}.",
+                        hint=_OF_GOD,
+                    )
             operation, _ = check_operation(action.given)
             who = f"{action.user_name}@{action.host_name} {principal.origin}".strip()
             answer: dict[str, Any] | None = info("Action processed.", kind="log")
@@ -240,9 +254,9 @@ class ClassicMonitors:
 
     # The end
 
-    def forget(self, id: int) -> bool:
-        """Forget a monitor that says so; return whether it was known."""
-        if id not in self._monitors:
+    def forget(self, id: int, principal: Principal) -> bool:
+        """Forget a monitor that says so; return whether it was known as theirs."""
+        if id not in self._monitors or not _is_theirs(self._monitors[id], principal):
             return False
         self._remove(id)
         return True
@@ -265,6 +279,13 @@ class ClassicMonitors:
                 self._remove(monitor.id)
         if self._monitors:
             self._timer = asyncio.get_running_loop().call_later(ZOMBIE_TIME / 4, self._forget_silent)
+
+
+def _is_theirs(monitor: Monitor, principal: Principal) -> bool:
+    """Say whether somebody may act on a monitor: who registered it, from where they did, and administrators."""
+    if principal.role is Role.GOD:
+        return True
+    return monitor.owner == principal.name and monitor.address == (principal.origin or "127.0.0.1")
 
 
 def _number(value: Any) -> int:

@@ -15,6 +15,7 @@ from afcore.errors import AfError
 from afcore.model.farm import Farm
 from afcore.model.job import Job
 from afcore.schedule.offers import waits_for_approval
+from afcore.states import Role
 from afcore.store.base import Store
 from afnet.classic.binary import (
     BinaryMessage,
@@ -65,6 +66,9 @@ from afnet.server.weight import weigh_jobs
 __all__ = ["ClassicDesk"]
 
 _log = logging.getLogger(__name__)
+
+_LINE_MOST = 1000
+"""Bytes of what a client says for the log."""
 
 _FARM_WORDS = {"users": "user", "renders": "render", "pools": "pool", "branches": "branch"}
 """How the audit names the kinds of things in its lines."""
@@ -137,10 +141,11 @@ class ClassicDesk:
             return BinaryMessage(Kind.RENDERS_RESOURCES, encode_resources(answer["renders"]))
         if message.kind == Kind.MONITOR_UPDATE_ID:
             return BinaryMessage(Kind.MONITOR_ID, number=0)
-        if message.kind == Kind.MONITOR_DEREGISTER and self.monitors.forget(message.number):
+        if message.kind == Kind.MONITOR_DEREGISTER and self.monitors.forget(message.number, principal):
             return info("Deregistered.", kind="log")
         if message.kind == Kind.STRING:
-            _log.info("%s: %s", principal.name or principal.origin, message.body[4:-1].decode("utf-8", "replace"))
+            text = message.body[4:_LINE_MOST].rstrip(b"\0").decode("utf-8", "replace")
+            _log.info("%s: %s", principal.name or principal.origin, text)
         return unknown_answer(message)
 
     async def _small(self, key: str, request: dict[str, Any], principal: Principal) -> dict[str, Any]:
@@ -152,7 +157,7 @@ class ClassicDesk:
             text = read_announcement(request)
             if isinstance(text, dict):
                 return text
-            self.monitors.announce(text)
+            self.monitors.announce(text, principal)
             return announced()
         if key == "save":
             return save_answer(request)
@@ -196,9 +201,9 @@ class ClassicDesk:
         return await future
 
     async def _get(self, wish: Get, principal: Principal) -> dict[str, Any]:
-        sources = Sources(self._clock.now(), self._lines, moment, awaiting=_awaits)
+        sources = Sources(self._clock.now(), self._lines, moment, awaiting=_awaits, system=principal.role >= Role.GOD)
         if wish.kind == "monitors":
-            return self.monitors.get(wish, sources)
+            return self.monitors.get(wish, sources, principal)
         if wish.kind == "files":
             return files_answer(wish, self._pages.names_in)
         if wish.kind == "config":
@@ -218,7 +223,7 @@ class ClassicDesk:
 
     async def _text(self, reading: Reading, principal: Principal) -> str:
         if reading.mode == "running":
-            if reading.monitor not in self.monitors:
+            if not self.monitors.knows(reading.monitor, principal):
                 return f"ERROR: MonitorContainer::waitOutput: No monitor with ID = {reading.monitor}"
             self.monitors.outputs.ask(reading.monitor, reading.job, reading.block, reading.task)
             return "Retrieving running task output from render..."

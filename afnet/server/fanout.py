@@ -33,6 +33,7 @@ _SLICE = 256
 _CHUNKS = 8
 """Chunks of task columns in one flush."""
 _LEAST_INTERVAL = 0.02
+_LONGEST_INTERVAL = 3600.0
 _RETRY = 0.25
 """Seconds until a slow peer is looked at again."""
 
@@ -61,7 +62,7 @@ class _Subscription:
         self.kind = wanted.kind
         self.filter = wanted.filter
         self.job = job
-        self.interval = max(_LEAST_INTERVAL, wanted.interval)
+        self.interval = min(_LONGEST_INTERVAL, max(_LEAST_INTERVAL, wanted.interval))
         self.version = wanted.since
         """What the peer has."""
         self.target = wanted.since
@@ -103,6 +104,7 @@ class Fanout:
         if wanted.kind != "tasks" and wanted.kind not in KINDS:
             hint = did_you_mean(wanted.kind, (*KINDS, "tasks")) or "one of " + ", ".join((*KINDS, "tasks"))
             raise BadSpec([Problem("kind", f'there is no kind "{wanted.kind}" to subscribe to', hint)])
+        _check_filter(wanted.filter)
         job = 0
         if wanted.kind == "tasks":
             job = wanted.filter.get("job", 0)
@@ -276,6 +278,20 @@ class Fanout:
             )
             tasks += count
         return rows, bool(left)
+
+
+def _check_filter(filter: dict[str, Any]) -> None:
+    """Raise BadSpec for a filter that no row could be compared with: it is asked when others wait for their rows."""
+    problems = []
+    for name, kind in (("ids", int), ("names", str)):
+        value = filter.get(name)
+        if value is not None and not (isinstance(value, list) and all(isinstance(each, kind) for each in value)):
+            problems.append(Problem(f"filter.{name}", "is no list of " + ("numbers" if kind is int else "texts")))
+    for name, one, said in (("user", str, "text"), ("job", int, "number")):
+        if filter.get(name) is not None and not isinstance(filter[name], one):
+            problems.append(Problem(f"filter.{name}", f"is no {said}"))
+    if problems:
+        raise BadSpec(problems)
 
 
 def _sees_system(peer: Screen) -> bool:

@@ -18,11 +18,13 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from afcore.envelope import Principal
-from afcore.errors import AfError, BadSpec, LimitReached, NotAllowed, Problem, Rejected
+from afcore.errors import AfError, BadSpec, NotAllowed, Problem, Rejected
 from afcore.states import Role
 from afnet.registry import OPERATIONS
+from afnet.server.body import body_within
 from afnet.server.httpguard import make_guard, protect
 from afnet.server.metrics import CONTENT_TYPE, Figures, exposition
+from afnet.server.native import LIMIT_TO_STRANGERS
 from afnet.server.openapi import openapi
 from afnet.server.pagehttp import add_classic_pages
 from afnet.server.pages import ClassicPages
@@ -55,9 +57,6 @@ _STATUS = {
 
 _LOG_PIECE = 262_144
 
-_BODY_TIME = 60.0
-"""Seconds in which the body of a request must have come."""
-
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,16 +70,18 @@ def build_http(
     classic_pages: ClassicPages | None = None,
     recognise: Callable[[str, str], tuple[Principal, str]] | None = None,
     guests: Callable[[str], Principal | None] = lambda host: None,
+    is_distant: Callable[[Any], bool] = lambda accepted: False,
     names: Collection[str] = (),
     pairing: "Pairing | None" = None,
     web_pages: "FarmSources | None" = None,
 ) -> web.Application:
     """Return the application for every HTTP path of the server.
 
-    ``recognise`` says whom a shown token stands for, ``guests`` who may look at the classic pages from a listed
-    network, ``names`` are those that browsers may call this server by, ``web_pages`` what the pages for people read.
+    ``recognise`` says whom a shown token stands for, ``is_distant`` whether a socket comes from elsewhere, ``guests``
+    who may look at the classic pages from a listed network, ``names`` are those that browsers may call this server by,
+    ``web_pages`` what the pages for people read.
     """
-    sessions = Sessions(principal_of, recognise)
+    sessions = Sessions(principal_of, recognise, is_distant)
     app = web.Application(
         client_max_size=largest_body, middlewares=[make_guard(names), _error_page(largest_body)]
     )
@@ -189,16 +190,24 @@ class _Pages:
         self._requests.do(name, arguments, principal, answer)
         return await future
 
+    async def _read(self, request: web.Request) -> dict[str, Any]:
+        """Return the object in a body; of somebody who is not known only a small one is taken."""
+        try:
+            self._sessions.who(request)
+        except NotAllowed:
+            return await _read_object(request, LIMIT_TO_STRANGERS)
+        return await _read_object(request, request.client_max_size)
+
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """``POST /api/jobs`` with ``{"job": {...}}``: answers id and serial."""
-        body = await _read_object(request)
+        body = await self._read(request)
         if "job" not in body:
             raise BadSpec([Problem("job", "is missing", 'send {"job": {"name": ..., "blocks": [...]}}')])
         return _json(await self._do(request, "job.submit", body))
 
     async def operation(self, request: web.Request) -> web.StreamResponse:
         """``POST /api/op/<operation>`` with its arguments as an object."""
-        return _json(await self._do(request, request.match_info["operation"], await _read_object(request)))
+        return _json(await self._do(request, request.match_info["operation"], await self._read(request)))
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/status``."""
@@ -269,18 +278,9 @@ class _Pages:
         return response
 
 
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    """Return the body as a JSON object; no body is an empty one."""
-    limit = request.client_max_size
-    if (request.content_length or 0) > limit:
-        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
-    try:
-        async with asyncio.timeout(_BODY_TIME):
-            body = await request.read()
-    except TimeoutError:
-        raise LimitReached(
-            f"The request did not come whole within {_BODY_TIME:g} seconds: the budget of one request.", code="slow"
-        ) from None
+async def _read_object(request: web.Request, most: int) -> dict[str, Any]:
+    """Return a body of at most ``most`` bytes as a JSON object; no body is an empty one."""
+    body = await body_within(request, most)
     if not body:
         return {}
     try:
@@ -330,7 +330,9 @@ def _error_page(largest_body: int) -> Middleware:
 def _http_error(request: web.Request, error: web.HTTPException, largest_body: int) -> Rejected:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return Rejected(
-            f"The request is larger than {largest_body} bytes.", hint="Send less.", code="limit_reached"
+            f"The request is larger than {largest_body} bytes, or than the {LIMIT_TO_STRANGERS} that are taken of whom "
+            "nobody knows: the budget message_bytes_max.",
+            hint="Send less.", code="limit_reached",
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))

@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 _UNASKED_S = 20.0
 """Seconds after the start at which it comes by itself: long after the farm's agents are back."""
+_SAID_MOST = 1 << 18
+"""Bytes that are kept of what a connection says before HTTP is there; the rest waits with who sends it."""
 
 
 class LateHttp:
@@ -98,6 +100,7 @@ class _Waiting(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._said: list[bytes] = []
         self._inner: Any = None
+        self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The door hands a connection over."""
@@ -108,6 +111,8 @@ class _Waiting(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._inner = inner
+        if self._held:
+            self._transport.resume_reading()
         inner.connection_made(self._transport)
         for data in self._said:
             inner.data_received(data)
@@ -122,6 +127,9 @@ class _Waiting(asyncio.Protocol):
         """Keep or pass on."""
         if self._inner is None:
             self._said.append(data)
+            if self._transport is not None and not self._held and sum(map(len, self._said)) > _SAID_MOST:
+                self._held = True
+                self._transport.pause_reading()
         else:
             self._inner.data_received(data)
 

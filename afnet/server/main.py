@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from afcore.config import Config
 from afcore.errors import AfError
 from afnet.api.configfiles import load_config
+from afnet.loglines import log_to_stderr
 
 if TYPE_CHECKING:
     from afnet.server.ground import Ground
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["doctor"]:
         return _doctor(arguments[1:])
     options = _parse(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         config = load_config(

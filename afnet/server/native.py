@@ -29,6 +29,8 @@ __all__ = ["LIMIT_TO_STRANGERS", "MOST_UNSENT", "NativeHandler", "NativePeers", 
 
 MOST_UNSENT = 4 * LIMIT_TO_CLIENT
 """Unsent bytes at which a peer that takes nothing is cut off."""
+MOST_UNSENT_NOBODY = 1 << 20
+"""The same for somebody who has not signed in, who is told little."""
 
 NOBODYS_TIME = 60.0
 """Seconds that a conversation may last in which nobody has signed in."""
@@ -179,9 +181,7 @@ class ServerPeer:
             connection.send_frame(frame)
         for message in too_large:
             self._refuse_too_large(connection, message)
-        if self.slow and connection.unsent() > MOST_UNSENT:
-            _log.warning("%s took none of %d bytes that wait for it; cut off", self.address, connection.unsent())
-            connection.abort()
+        self._cut_off_hopeless(connection)
 
     def _refuse_too_large(self, connection: FrameConnection, message: Message) -> None:
         """Tell the peer that its answer was too large for any frame, in the place of the answer."""
@@ -291,6 +291,14 @@ class ServerPeer:
         frame = self._session.pending()
         if frame and self._connection is not None:
             self._connection.send_frame(frame)
+            self._cut_off_hopeless(self._connection)
+
+    def _cut_off_hopeless(self, connection: FrameConnection) -> None:
+        """Hang up on a peer that takes nothing of far too much; of nobody that is little."""
+        most = MOST_UNSENT if self.principal.role is not Role.NOBODY else MOST_UNSENT_NOBODY
+        if self.slow and connection.unsent() > most:
+            _log.warning("%s took none of %d bytes that wait for it; cut off", self.address, connection.unsent())
+            connection.abort()
 
     def _hang_up(self, reason: str) -> None:
         self._write_pending()

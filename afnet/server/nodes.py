@@ -30,6 +30,8 @@ CODE_HOURS = 24.0
 _WAITING_MOST = 500
 _REFUSED_MOST = 10_000
 _WAITING_OF_ADDRESS = 8
+_ABSENT = 300.0
+"""Seconds after which an agent that asks no more is forgotten; they ask every half minute."""
 _NODES_MOST = 100_000
 _CODES_MOST = 100
 _HALF = 10
@@ -78,6 +80,8 @@ class Waiting(msgspec.Struct, kw_only=True, frozen=True):
     """Fingerprint of its key, which the agent shows as well."""
     address: str
     since: float
+    heard: float = 0.0
+    """When it asked last: one that asks no more waits no more."""
 
 
 def node_token(serial: str) -> str:
@@ -228,6 +232,7 @@ class Nodes:
                 "An administrator of the farm sent this agent away.",
                 hint="A pairing code (`afcmd node code`) lets it in all the same.",
             )
+        self._forget_absent()
         known = self._waiting.get(name)
         if known is not None and known.key != key:
             raise Conflict(
@@ -241,8 +246,13 @@ class Nodes:
                     hint="Approve them with `afcmd node approve`, or use a pairing code.",
                 )
             known = Waiting(name=name, request=request, key=key, address=address, since=self._now())
-            self._waiting[name] = known
+        known = msgspec.structs.replace(known, heard=self._now())
+        self._waiting[name] = known
         return known
+
+    def _forget_absent(self) -> None:
+        oldest = self._now() - _ABSENT
+        self._waiting = {name: each for name, each in self._waiting.items() if each.heard > oldest}
 
     def waiting(self, name: str) -> Waiting:
         """Return an agent that waits; NotFound when there is none."""
@@ -263,6 +273,7 @@ class Nodes:
 
     def rows(self, state: str = "") -> list[dict[str, Any]]:
         """Return every node and who waits, for people to read; or those in one state."""
+        self._forget_absent()
         now, connected = self._now(), self.connected()
         found = [
             {

@@ -17,6 +17,7 @@ from afcore.errors import AfError, BadSpec, Conflict, NotAllowed, Problem
 from afcore.states import Role
 from afnet.server.auditing import Auditor
 from afnet.server.authority import Authority, Signed, request_fingerprint
+from afnet.server.body import body_within
 from afnet.server.nodes import Nodes
 from afnet.server.passwords import TRIES_OF_ADDRESS, Attempts
 from afnet.server.people import check_name
@@ -212,11 +213,7 @@ def add_pairing(app: web.Application, pairing: Pairing) -> None:
     import json
 
     async def body_of(request: web.Request) -> dict[str, Any]:
-        data = bytearray()
-        async for piece in request.content.iter_chunked(_BODY_MOST):
-            data += piece
-            if len(data) > _BODY_MOST:
-                raise web.HTTPRequestEntityTooLarge(max_size=_BODY_MOST, actual_size=len(data))
+        data = await body_within(request, _BODY_MOST)
         try:
             given = json.loads(data)
         except (ValueError, RecursionError):

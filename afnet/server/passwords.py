@@ -7,11 +7,13 @@ Rules of this file:
 """
 
 import asyncio
+import contextlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, TypeVar
 
 from afcore.errors import LimitReached, Rejected
@@ -19,7 +21,7 @@ from afcore.errors import LimitReached, Rejected
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-__all__ = ["TRIES_OF_ADDRESS", "TRIES_OF_NAME", "Attempts", "Passwords", "check_password"]
+__all__ = ["TRIES_OF_ADDRESS", "TRIES_OF_NAME", "Attempts", "Passwords", "check_password", "network_of"]
 
 _WAITING_MOST = 32
 _LEAST = 8
@@ -37,6 +39,17 @@ _REMEMBERED = 10_000
 _Made = TypeVar("_Made")
 
 
+def network_of(address: str) -> str:
+    """Return what somebody at an address has for himself: the address, of IPv6 the network of 2^64 addresses."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if known.version == 4 or known.ipv4_mapped is not None or known.is_loopback:
+        return address
+    return str(ip_network((int(known), 64), strict=False))
+
+
 def check_password(password: str) -> None:
     """Raise Rejected unless this may be a password."""
     if not _LEAST <= len(password) <= _MOST:
@@ -51,6 +64,30 @@ class Attempts:
 
     def __init__(self) -> None:
         self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._open: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def one(self, keys: Mapping[str, int], now: float) -> Iterator[None]:
+        """Be one try of ``keys`` as long as it takes: tries at the same time get no further than one after the other.
+
+        Raises LimitReached as ``check``, and while as many are open as may fail.
+        """
+        self.check(keys, now)
+        for key, tries in keys.items():
+            if self._open.get(key, 0) >= max(1, tries - self._failed.get(key, (0, 0.0))[0]):
+                raise LimitReached(
+                    f"{self._open[key]} sign-ins for {key} are being checked: wait for their answers.",
+                    hint=f"The budget is {tries} tries.",
+                )
+        for key in keys:
+            self._open[key] = self._open.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._open[key] -= 1
+                if not self._open[key]:
+                    del self._open[key]
 
     def check(self, keys: Mapping[str, int], now: float) -> None:
         """Raise LimitReached while one of ``keys`` must wait; each has so many free tries."""
@@ -140,6 +177,8 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False, ""
         if not known:
+            return False, ""
+        if len(password) > _MOST:
             return False, ""
         return True, hasher.hash(_bytes(password)) if hasher.check_needs_rehash(encoded) else ""
 

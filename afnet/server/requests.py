@@ -5,6 +5,7 @@ Rules of this file:
 - A command goes to the runner and is answered when it is durable; a query reads the farm and is answered now.
 """
 
+import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -14,8 +15,10 @@ from afcore.commands import SubmitJob
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, NotAllowed, NotFound, Rejected, StoreError
 from afcore.jobcheck import read_job
+from afcore.rules.access import SCOPES
 from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
+from afnet.operations import Operation
 from afnet.registry import find_operation
 from afnet.server.budgets import RequestBudget
 from afnet.server.people import SIGN_IN
@@ -26,6 +29,12 @@ __all__ = ["Requests", "describe_error", "without_system"]
 
 NODE_OPERATIONS = frozenset({"render.set"})
 """What an agent asks for the person at its desk: nimby. The rule of access lets it say no more, and of itself alone."""
+
+
+_OF_NARROW_TOKENS = frozenset({"session.login", "token.revoke"})
+"""What the server itself does and audits for a token that only looks or submits: it may be given up."""
+
+_log = logging.getLogger(__name__)
 
 
 class Requests:
@@ -65,6 +74,7 @@ class Requests:
                     f"{principal.name or 'Nobody'} may not use {name}.",
                     hint=f"It takes the role {operation.role.name.lower()}; ask who runs the farm.",
                 )
+            _check_scope(operation, principal)
             if operation.kind == "command":
                 if operation.command is SubmitJob:
                     command = self._read_job(operation.bind(arguments)["job"], principal)
@@ -82,6 +92,9 @@ class Requests:
                 raise Rejected(f"{name} is shown by afcmd itself.", hint="It subscribes to what it shows.", code="view")
         except Rejected as error:
             answer(None, error)
+        except Exception:  # noqa: BLE001 - what one caller sends must not end more than its own request
+            _log.exception("%s failed", name[:64])
+            answer(None, Rejected("The server made a mistake.", hint="Its log says more.", code="bug"))
 
     def _query(self, name: str, arguments: dict[str, Any], answer: Answer) -> None:
         """Answer a query; one about what is kept waits for what screens already show, else it would know less."""
@@ -125,6 +138,22 @@ class Requests:
             principal = msgspec.structs.replace(principal, seats=self.seats(principal.origin))
         operation = self._runner.next_operation()
         self._runner.post(command, principal, answer, operation=operation, initiator=initiator, action=action)
+
+
+def _check_scope(operation: Operation, principal: Principal) -> None:
+    """Raise NotAllowed for what a token that only looks or submits does not reach."""
+    if principal.scope not in SCOPES or operation.role is Role.NOBODY:
+        return
+    if operation.command is not None:
+        changes = operation.command not in SCOPES[principal.scope]
+    else:
+        changes = operation.kind == "server" and operation.audited and operation.name not in _OF_NARROW_TOKENS
+    looks_further = principal.scope == "submit" and operation.role > Role.USER
+    if changes or looks_further:
+        raise NotAllowed(
+            f'{principal.name} may not use {operation.name} with this token: it is for "{principal.scope}" only.',
+            hint="`afcmd token create` makes another.",
+        )
 
 
 def without_system(name: str, arguments: dict[str, Any], answer: Answer) -> Answer:

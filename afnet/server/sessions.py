@@ -22,6 +22,7 @@ from aiohttp import web
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
 from afcore.states import Role
+from afnet.server.body import body_within
 
 __all__ = ["COOKIE", "CSRF_HEADER", "MODE", "Sessions", "add_sessions", "next_of", "small_body"]
 
@@ -50,10 +51,13 @@ class Sessions:
         self,
         principal_of: Callable[[Any], Principal],
         recognise: Callable[[str, str], tuple[Principal, str]] | None,
+        is_distant: Callable[[Any], bool] = lambda accepted: False,
     ) -> None:
-        """``principal_of`` says who is behind a connection, ``recognise`` whom a token stands for."""
+        """``principal_of`` says who is behind a connection, ``recognise`` whom a token stands for, ``is_distant``
+        whether what is said on a socket passes a network."""
         self._principal_of = principal_of
         self._recognise = recognise
+        self._is_distant = is_distant
 
     def who(self, request: web.Request) -> Principal:
         """Return who asks, in the mode of the browser.  Raises NotAllowed with the sentence for whom nobody knows."""
@@ -68,14 +72,26 @@ class Sessions:
         origin = request.remote or ""
         kind, _, shown = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer" and self._recognise is not None:
+            self.check_covered(request)
             return self._recognise(shown.strip(), origin)[0]
         cookie = request.cookies.get(COOKIE, "")
         if cookie and self._recognise is not None:
+            self.check_covered(request)
             principal = self._recognise(cookie, origin)[0]
             if request.method not in _SAFE and request.path not in FORMS and not request.path.startswith("/do/"):
                 self.check_csrf(request, request.headers.get(CSRF_HEADER, ""))
             return principal
         return self._principal_of(request.transport)
+
+    def check_covered(self, request: web.Request) -> None:
+        """Raise NotAllowed where a secret would pass a network that others can listen to: its sender shall notice."""
+        transport = request.transport
+        accepted = None if transport is None else transport.get_extra_info("socket")
+        if not request.secure and accepted is not None and self._is_distant(accepted):
+            raise NotAllowed(
+                "Tokens and passwords are taken from other machines over TLS only.",
+                hint="Write https:// before the address; this one may have been read on its way: revoke it.",
+            )
 
     def check_csrf(self, request: web.Request, given: str) -> None:
         """Raise NotAllowed unless ``given`` is what a page of this server shows beside the cookie (if there is one)."""
@@ -96,7 +112,8 @@ class Sessions:
         return "Authorization" in request.headers or bool(self.token_of(request))
 
     def nobody(self, request: web.Request) -> Principal:
-        """Return who asks before a sign-in."""
+        """Return who asks before a sign-in.  Raises NotAllowed where none should be tried."""
+        self.check_covered(request)
         return Principal("", Role.NOBODY, request.remote or "")
 
     def token_of(self, request: web.Request) -> str:
@@ -171,12 +188,7 @@ def next_of(text: str) -> str:
 
 async def small_body(request: web.Request) -> bytes:
     """Return the body of a form.  Raises HTTPRequestEntityTooLarge for what no form of ours is."""
-    data = await request.content.read(_FORM_MOST + 1)
-    while not request.content.at_eof() and len(data) <= _FORM_MOST:
-        data += await request.content.read(_FORM_MOST + 1 - len(data))
-    if len(data) > _FORM_MOST:
-        raise web.HTTPRequestEntityTooLarge(max_size=_FORM_MOST, actual_size=len(data))
-    return data
+    return await body_within(request, _FORM_MOST)
 
 
 async def _small_json(request: web.Request) -> dict[str, Any]:

@@ -23,6 +23,8 @@ __all__ = ["LivePages", "View"]
 
 _ENDED = 4401
 """Close code: sign in again."""
+_OTHERWISE = 4403
+"""Close code: who looks may do more or less than before; load the page again."""
 _GONE = 1001
 _LARGEST = 1 << 20
 _SHOWN_MOST = 20_000
@@ -129,6 +131,7 @@ class LivePages:
         self._who = who
         self._numbers = 0
         self._open: set[web.WebSocketResponse] = set()
+        self._pages: set[_Page] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -141,6 +144,7 @@ class LivePages:
         self._numbers -= 1
         page = _Page(self._numbers, principal, view)
         self._open.add(socket)
+        self._pages.add(page)
         loop = asyncio.get_running_loop()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -154,10 +158,11 @@ class LivePages:
                     self._fanout.subscribe(page, wanted)
                 tasks = [
                     loop.create_task(self._write(request, socket, page)),
-                    loop.create_task(self._look(socket, page)),
+                    loop.create_task(self._look(request, socket, page)),
                 ]
         finally:
             self._open.discard(socket)
+            self._pages.discard(page)
             self._fanout.forget(page)
             view.close()
             for task in tasks:
@@ -165,13 +170,27 @@ class LivePages:
             await asyncio.gather(*tasks, return_exceptions=True)
         return socket
 
+    def look_again(self) -> None:
+        """Rights of somebody ended or changed: every page finds out now whether they were those of who looks at it."""
+        for page in self._pages:
+            page.ready.set()
+
+    async def _may_look(self, request: web.Request, socket: web.WebSocketResponse, page: _Page) -> bool:
+        """Say whether the page is still for who asked for it; close it when it is not."""
+        try:
+            now = self._who(request)
+        except AfError:
+            await socket.close(code=_ENDED, message=b"Sign in again.")
+            return False
+        if (now.name, now.role) != (page.principal.name, page.principal.role):
+            await socket.close(code=_OTHERWISE, message=b"Load the page again.")
+            return False
+        return True
+
     async def _write(self, request: web.Request, socket: web.WebSocketResponse, page: _Page) -> None:
         while not socket.closed:
             await page.ready.wait()
-            try:
-                self._who(request)
-            except AfError:
-                await socket.close(code=_ENDED, message=b"Sign in again.")
+            if not await self._may_look(request, socket, page):
                 return
             said = page.take()
             if said:
@@ -183,10 +202,12 @@ class LivePages:
                 finally:
                     page.slow = False
 
-    async def _look(self, socket: web.WebSocketResponse, page: _Page) -> None:
+    async def _look(self, request: web.Request, socket: web.WebSocketResponse, page: _Page) -> None:
         """Send what is no row when it changed; also notices that nobody may look any more."""
         while not socket.closed:
             parts = await page.view.parts()
+            if not await self._may_look(request, socket, page):
+                return
             said = {name: part for name, part in parts.items() if page.sent.get(name) != part}
             page.sent.update(said)
             try:

@@ -76,6 +76,8 @@ class FarmSources:
     """A sentence about the server itself, or nothing."""
     front: bool = True
     """Whether the address ``/`` is free for these pages."""
+    on_rights_ended: Callable[[Callable[[], None]], None] = lambda call: None
+    """Takes what is to be called when rights of somebody ended or changed."""
 
 
 class WebPages:
@@ -92,6 +94,7 @@ class WebPages:
         self.index = JobIndex(self.farm, self.look.need, self.now)
         self.figures = FarmFigures(self.farm, sources.resources, self.now)
         self.live = LivePages(sources.fanout, self.viewer)
+        sources.on_rights_ended(self.live.look_again)
         self.forget: Callable[[], None] = lambda: None
         """Called after something was done that makes kept answers about the past wrong."""
         self.views: dict[str, Callable[[web.Request], View]] = {"now": self._now_view, "jobs": self._jobs_view,

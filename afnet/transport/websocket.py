@@ -26,6 +26,8 @@ from afnet.transport.wsframes import (
 
 __all__ = ["WebSocketConnection", "connect"]
 
+_UNTAKEN_MOST = 1 << 20
+"""Bytes that wait for a peer above which its pings are not answered."""
 _CLOSE_TIME = 2.0
 """Seconds that a closing connection waits for the peer to take what is unsent."""
 
@@ -157,7 +159,8 @@ class WebSocketConnection(asyncio.Protocol):
             code, reason = read_close(payload)
             self._reason = reason or f"The other side closed the connection (code {code})."
             self._close(1000, "")
-        elif opcode == PING and self._transport is not None:
+        elif opcode == PING and self._transport is not None and self.unsent() < _UNTAKEN_MOST:
+            # Who asks and asks and takes no answer gets none: else the answers would fill the memory.
             mask = None if self._chance is None else self._chance.randbytes(4)
             self._transport.write(encode_frame(payload, opcode=PONG, mask=mask))
 

@@ -95,7 +95,9 @@ def write_table(path: Path, readings: Readings) -> None:
     ]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["time", *(title for title, _ in columns)])
+        # Meters are named by their hosts, and no name is to be a formula.
+        titles = (f"'{title}" if title.startswith(("=", "+", "-", "@")) else title for title, _ in columns)
+        writer.writerow(["time", *titles])
         for place in range(readings.count):
             row = ["" if numpy.isnan(values[place]) else f"{values[place]:.6g}" for _, values in columns]
             if any(row):

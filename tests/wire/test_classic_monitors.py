@@ -8,6 +8,7 @@ import pytest
 
 from afcore import events
 from afcore.envelope import Principal
+from afcore.errors import NotAllowed
 from afcore.ids import RunKey
 from afcore.jobspec import JobSpec
 from afcore.model.farm import Farm
@@ -86,7 +87,7 @@ class Desk:
         return self.get(mode="events", ids=[id])
 
     def get(self, **more: Any) -> Any:
-        return self.monitors.get(Get("monitors", **more), sources())
+        return self.monitors.get(Get("monitors", **more), sources(), ME)
 
 
 def with_desk(test: Callable[[Desk], None]) -> Callable[[], None]:
@@ -320,6 +321,30 @@ def test_appended_tasks_are_told_as_recorded(desk: Desk) -> None:
     desk.board.mark([events.TasksAppended(15, 0, JobSpec(name="x"))])
     recorded = sample("monitor-events-blocks-full")["events"]["block_ids"]
     assert desk.poll()["events"]["block_ids"] == recorded
+
+
+@with_desk
+def test_a_monitor_is_for_who_registered_it_and_for_administrators(desk: Desk) -> None:
+    ann = Principal("", Role.USER, "192.0.2.1")
+    request = {"monitor": {"user_name": "protouser", "host_name": "ws1", "engine": "Firefox"}}
+    id = desk.monitors.register(request, ann)["monitor"]["id"]
+    seen = Get("monitors", mode="events", ids=[id])
+    exit_it = read_request({"action": {"user_name": "protouser", "host_name": "ws1", "type": "monitors", "ids": [id],
+                                       "operation": {"type": "exit"}}})  # fmt: skip
+    assert isinstance(exit_it, Action)
+    for stranger in (Principal("", Role.USER, "192.0.2.2"), Principal("bob", Role.VISOR, "192.0.2.1")):
+        assert desk.monitors.get(seen, sources(), stranger) == {"monitor": {"id": 0}}
+        told = desk.monitors.act(exit_it, stranger)
+        assert told is not None and "may not act on the monitor" in told["info"]["text"]
+        assert not desk.monitors.forget(id, stranger) and not desk.monitors.knows(id, stranger)
+        with pytest.raises(NotAllowed):
+            desk.monitors.announce("to all", stranger)
+    assert desk.monitors.get(seen, sources(), ann) == {"events": None}
+    assert desk.monitors.act(exit_it, ann) is not None
+    assert desk.monitors.get(seen, sources(), ann) == {"events": {"instruction": "exit"}}
+    desk.monitors.announce("to all", ME)
+    assert desk.monitors.get(seen, sources(), ME) == {"events": {"message": "to all"}}
+    assert desk.monitors.forget(id, ann)
 
 
 @with_desk

@@ -113,6 +113,7 @@
     socket.onclose = (event) => {
       root.dataset.live = "off";
       if (leaving) return;
+      if (event.code === 4403) { location.reload(); return; }
       if (event.code === 4401) { location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`; return; }
       lost(true);
       setTimeout(connect, wait);

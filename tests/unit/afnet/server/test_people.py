@@ -9,7 +9,7 @@ from afcore.states import Role
 from afcore.store.ledger import KeptRow
 from afnet.server.budgets import RequestBudget
 from afnet.server.networks import read_networks
-from afnet.server.passwords import Attempts
+from afnet.server.passwords import Attempts, network_of
 from afnet.server.people import People
 
 DAY = 86400.0
@@ -170,3 +170,31 @@ def test_listed_networks_are_users_unless_told_otherwise() -> None:
         "nobody": None,
     }  # fmt: skip
     assert all(each is None or each.name == "" for each in found.values())
+
+
+def test_tries_at_the_same_time_get_no_further_than_one_after_the_other() -> None:
+    attempts, keys = Attempts(), {"ann": 2}
+    with attempts.one(keys, 0.0), attempts.one(keys, 0.0):
+        with pytest.raises(LimitReached, match="2 sign-ins for ann are being checked"), attempts.one(keys, 0.0):
+            pass
+        with attempts.one({"bob": 2}, 0.0):
+            pass
+    attempts.failed(keys, 0.0)
+    attempts.failed(keys, 0.0)
+    # Who has failed too often is let in one by one, after the wait.
+    with attempts.one(keys, 10.0):
+        with pytest.raises(LimitReached, match="being checked"), attempts.one(keys, 10.0):
+            pass
+    with attempts.one(keys, 10.0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::1"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"), ("fe80::1%eth0", "fe80::/64"), ("nowhere", "nowhere"),
+    ],
+)  # fmt: skip
+def test_who_has_many_addresses_has_one_network(address: str, network: str) -> None:
+    assert network_of(address) == network
