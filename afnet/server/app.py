@@ -177,7 +177,6 @@ class FarmServer:
             config, data, listen, recovered.kept, self.runner, self.reception.auditor, now=clock.now
         )
         self.secured.nodes.on_ended = self._rights_ended
-        self._rights_watched: list[Callable[[], None]] = []
         authority = self.secured.authority
         self._announcer = Announcer(
             config, fingerprint=authority.fingerprint if authority else "", foreign=config["foreign_addresses"]
@@ -327,9 +326,7 @@ class FarmServer:
         self._checking = self._loop.call_later(_CHECK_AFTER, self._check)
 
     def _rights_ended(self, test: Callable[[str, str], bool], reason: str) -> None:
-        self.door.peers.end(test, reason)
-        for call in self._rights_watched:
-            call()
+        self.door.end(test, reason)
 
     def _check(self) -> None:
         for violation in check(self.core.farm):
@@ -345,7 +342,7 @@ class FarmServer:
             take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
             seats=self.requests.seats, followers=self.followers, lag=self.statistics.lag,
             warning=self._warning,
-            on_rights_ended=self._rights_watched.append,
+            on_rights_ended=self.door.rights_watched.append,
         )  # fmt: skip
         return build_http(
             self.requests,

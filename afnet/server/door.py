@@ -82,6 +82,8 @@ class Door:
         self.recognise_node = recognise_node
         self.guests = guests or (lambda host: None)
         """Who calls in the classic dialect from an address that an administrator listed; None for all others."""
+        self.rights_watched: list[Callable[[], None]] = []
+        """Called when rights of callers ended or changed: by whoever keeps something open for them."""
         self.names = names
         """Further names that browsers may call this server by."""
         self._listeners: list[socket.socket] = []
@@ -127,6 +129,12 @@ class Door:
             caller.abort()
         while self._callers:
             await asyncio.sleep(0)
+
+    def end(self, test: Callable[[str, str], bool], reason: str) -> None:
+        """Rights of those whose account (or node) and token pass a test have ended or changed: end what is open."""
+        self.peers.end(test, reason)
+        for call in self.rights_watched:
+            call()
 
     def principal_of(self, transport: asyncio.BaseTransport | None) -> Principal:
         """Return who is behind the transport of an HTTP request; NotAllowed when it is none of the door's."""
