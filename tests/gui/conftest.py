@@ -25,7 +25,8 @@ from tests.stalls import StallRecorder
 
 _QUIET = (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg)
 # The offscreen platform says so of every window; no other does.
-_PLATFORM = ("This plugin does not support propagateSizeHints()", "This plugin does not support raise()")
+_PLATFORM = ("This plugin does not support propagateSizeHints()", "This plugin does not support raise()",
+             "This plugin does not support grabbing the keyboard")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
