@@ -56,6 +56,10 @@ _ALL = (
     Setting("af_ipv6_disable", "bool", False, "listen at IPv4 addresses only"),
     Setting("journal_keep_days", "float", 14.0, "how long journal and old snapshots are kept", "days", 0.0),
     Setting("journal_keep_bytes", "int", 2 * _GIB, "how large journal and old snapshots may grow", "bytes", 0),
+    Setting(
+        "history_keep_days", "float", 365.0,
+        "how long finished runs and deleted jobs stay in the farm's own lists; 0 is for ever", "days", 0.0,
+    ),
     Setting("snapshot_events", "int", 50_000, "events in the journal after which a snapshot is written", "", 1),
     Setting("snapshot_bytes", "int", 64 * _MIB, "size of the journal after which a snapshot is written", "bytes", 1),
     Setting("files_budget", "int", 20 * _GIB, "space for logs and other files of runs on the server", "bytes", 0),

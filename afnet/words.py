@@ -15,7 +15,7 @@ from afcore.states import TaskState
 
 __all__ = [
     "DOT", "OUT", "UNKNOWN", "Standing", "as_written", "clock", "count", "duration", "job_reason", "job_state",
-    "memory", "number", "plural", "quoted", "render_state", "share", "short",
+    "kept", "memory", "number", "plural", "quoted", "render_state", "share", "short",
 ]  # fmt: skip
 
 DOT = "·"
@@ -70,6 +70,13 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
     return f"{number(whole // 86400)} d {whole % 86400 // 3600} h"
+
+
+def kept(days: float, *, tr: Callable[..., str] = as_written) -> str:
+    """Return how long something is kept, ``kept for 14 days``; 0 is for ever."""
+    if not days:
+        return tr("kept for ever")
+    return tr("kept for {0}", plural(int(days), "day", tr=tr) if days == int(days) else f"{days:g} {tr('days')}")
 
 
 def clock(at: float, now: float, zone: tzinfo | None = None, *, seconds: bool = True) -> str:

@@ -10,7 +10,7 @@ from afwatch.texts import tr
 
 __all__ = [
     "DOT", "OUT", "UNKNOWN", "clock_text", "count", "duration", "job_reason", "job_state", "memory_text",
-    "number", "plural", "render_state", "short_number",
+    "kept", "number", "plural", "render_state", "short_number",
 ]  # fmt: skip
 
 
@@ -25,6 +25,11 @@ def short_number(value: int) -> str:
 def plural(value: int, one: str, many: str = "") -> str:
     """Return ``3 jobs``, ``1 job``."""
     return words.plural(value, one, many, tr=tr)
+
+
+def kept(days: float) -> str:
+    """Return how long something is kept, ``kept for 14 days``; 0 is for ever."""
+    return words.kept(days, tr=tr)
 
 
 def clock_text(at: float, now: float) -> str:

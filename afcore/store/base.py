@@ -245,6 +245,8 @@ class Retention(msgspec.Struct, kw_only=True, frozen=True):
     """Bytes of journal and snapshots together."""
     history_days: float = 0.0
     """Age of the oldest finished run in ``tasks`` and row in ``jobs``, in days; 0 keeps them for ever."""
+    followed: tuple[int, int] | None = None
+    """Newest numbers of a run and of a deleted job's block that may go for their age; None: all may."""
 
 
 class Unwanted(msgspec.Struct, kw_only=True, frozen=True):

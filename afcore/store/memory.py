@@ -3,6 +3,7 @@
 What it holds survives ``close`` and ``reopened``, as a database file would, so tests can restart a server on it.
 """
 
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -180,8 +181,9 @@ class MemoryStore:
         yield
         if retention.history_days:
             edge = int((now - retention.history_days * 86400) * 1000)
-            disk.runs = [run for run in disk.runs if run.done_ms >= edge]
-            disk.jobs = [job for job in disk.jobs if job.done_ms >= edge]
+            last_run, last_job = retention.followed or (sys.maxsize, sys.maxsize)
+            disk.runs = [run for run in disk.runs if run.done_ms >= edge or run.seq > last_run]
+            disk.jobs = [job for job in disk.jobs if job.done_ms >= edge or job.seq > last_job]
 
     def forget_steps(self, unwanted: Unwanted) -> Iterator[None]:
         """As ``Store.forget_steps``."""

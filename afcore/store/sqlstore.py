@@ -34,6 +34,8 @@ _STEP = 0.008
 """Seconds after which a step of dropping ends, when it is made of small statements."""
 _TRIM_RUNS = 2000
 """History rows dropped in one step."""
+_LAST = 2**63 - 1
+"""No row has a greater number."""
 
 
 class SqlStore:
@@ -285,8 +287,9 @@ class SqlStore:
             yield
         if retention.history_days:
             edge = int(now - retention.history_days * DAY)
-            for table in ("tasks", "jobs"):
-                yield from self._trim_rows(table, edge)
+            followed = retention.followed or (_LAST, _LAST)
+            for table, last in zip(("tasks", "jobs"), followed, strict=True):
+                yield from self._trim_rows(table, edge, last)
         while self._tidy():
             yield
         if self._connection is not None:
@@ -299,14 +302,14 @@ class SqlStore:
         with self._explained():
             return self._database.tidy(self._connection)
 
-    def _trim_rows(self, table: str, edge: int) -> Iterator[None]:
+    def _trim_rows(self, table: str, edge: int, last: int) -> Iterator[None]:
         statement = text(
-            f"DELETE FROM {table} WHERE seq IN"
-            f" (SELECT seq FROM {table} WHERE time_done < :edge ORDER BY time_done LIMIT {_TRIM_RUNS})"
+            f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE time_done < :edge AND seq <= :last"
+            f" ORDER BY time_done LIMIT {_TRIM_RUNS})"
         )
         while True:
             with self._writing() as connection:
-                dropped = connection.execute(statement, {"edge": edge}).rowcount
+                dropped = connection.execute(statement, {"edge": edge, "last": last}).rowcount
                 self._database.tidy(connection)
             yield
             if dropped < _TRIM_RUNS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from afnet.cli.asking import ask
-from afnet.cli.show import as_json, empty_sentence, table_for
+from afnet.cli.show import as_json, empty_sentence, kept_lines, table_for
 from afnet.cli.text import terminal_height, terminal_width
 
 if TYPE_CHECKING:
@@ -55,10 +55,12 @@ def _lines(client: "BlockingClient", name: str, given: dict[str, Any], argument:
         reply = ask(client, name, arguments)
         if header and not reply["rows"]:
             yield empty_sentence(name, given)
+            yield from kept_lines(name, reply)
             return
         yield from table_for(name, reply["rows"], header=header, width=terminal_width())
         header = False
         if reply["next"] is None:
+            yield from kept_lines(name, reply)
             return
         if single:
             yield f"There is more: --{argument} {reply['next']}"

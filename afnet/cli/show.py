@@ -7,7 +7,7 @@ from typing import Any
 
 from afnet.cli.text import Moment, table
 
-__all__ = ["TABLES", "as_json", "empty_sentence", "exit_word", "sentence", "table_for"]
+__all__ = ["TABLES", "as_json", "empty_sentence", "exit_word", "kept_lines", "sentence", "table_for"]
 
 Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
@@ -340,6 +340,16 @@ def empty_sentence(name: str, given: Mapping[str, Any]) -> str:
     if given.get("after") or given.get("before"):
         return "There is nothing more."
     return _EMPTY[name]
+
+
+def kept_lines(name: str, reply: Mapping[str, Any]) -> list[str]:
+    """Return what to say under a listing of the past: how long it is kept."""
+    if name != "history.runs" or "keep_days" not in reply:  # a server of an older version does not say
+        return []
+    from afnet import words  # late: hardly any answer needs it
+
+    days = reply["keep_days"]
+    return [f"Runs are {words.kept(days)} (history_keep_days)."]
 
 
 def sentence(name: str, reply: Mapping[str, Any]) -> str:

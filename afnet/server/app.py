@@ -188,7 +188,7 @@ class FarmServer:
             clock,
             events=config["snapshot_events"],
             size=config["snapshot_bytes"],
-            retention=Retention(days=config["journal_keep_days"], size=config["journal_keep_bytes"]),
+            retention=self._retention,
             snapshot_seq=recovered.snapshot.seq if recovered.snapshot is not None else 0,
             on_loop=self._on_loop,
             call_later=loop.call_later,
@@ -235,6 +235,7 @@ class FarmServer:
             loop=loop,
             why=self._why,
             resources=self.resources.answer,
+            runs_kept=lambda: self._config["history_keep_days"],
         )
         self.queries.offer("statistics.show", self.statistics.show, self.statistics.readers)
         self.requests = Requests(self.runner, self.queries, services=frozenset((*SERVICES, *config["services"])))
@@ -485,6 +486,11 @@ class FarmServer:
             self.runner.after_commit(function)
         else:
             function()
+
+    def _retention(self) -> Retention:
+        told, followed = self._config, self.statistics.followed
+        return Retention(days=told["journal_keep_days"], size=told["journal_keep_bytes"],
+                         history_days=told["history_keep_days"], followed=followed)  # fmt: skip
 
     def _past_kept(self) -> dict[str, Any]:
         return {"keep_days": self._config["journal_keep_days"], "keep_bytes": self._config["journal_keep_bytes"]}

@@ -56,12 +56,13 @@ class Keeper:
         *,
         events: int,
         size: int,
-        retention: Retention,
+        retention: Callable[[], Retention],
         snapshot_seq: int,
         on_loop: Callable[[Callable[[], None]], object],
         call_later: Callable[[float, Callable[[], None]], Timer],
     ) -> None:
-        """``on_loop`` runs a function on the loop's thread, from any thread; ``call_later`` is the loop's."""
+        """``retention`` says what is to be kept when something may be dropped; ``on_loop`` runs a function on the
+        loop's thread, from any thread; ``call_later`` is the loop's."""
         self._core = core
         self._runner = runner
         self._writer = writer
@@ -139,7 +140,7 @@ class Keeper:
         self._writing = False
         if error is None:
             self.snapshot_seq = seq
-            self._writer.put_trim(self._retention, now=self._clock.now(), done=self._trimmed)
+            self._writer.put_trim(self._retention(), now=self._clock.now(), done=self._trimmed)
             # What lived through a snapshot will live on: the collector need not look at it again.
             gc.freeze()
         else:

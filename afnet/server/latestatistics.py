@@ -120,6 +120,13 @@ class LateStatistics:
         return LEVEL if self._made is None else self._made.lag()
 
     @property
+    def followed(self) -> tuple[int, int] | None:
+        """As ``Statistics.followed``; nothing before they came."""
+        if self._made is not None:
+            return self._made.followed
+        return (0, 0) if self._wanted else None
+
+    @property
     def operations(self) -> dict[str, Callable[[dict[str, Any], Principal, Answer], None]]:
         """As ``Statistics.operations``."""
         return {name: self._operation(name) for name in _OPERATIONS}

@@ -54,7 +54,9 @@ class Queries(FarmQueries):
         loop: asyncio.AbstractEventLoop,
         why: Callable[..., dict[str, Any]],
         resources: Callable[[dict[str, Any]], Callable[[], Any]],
+        runs_kept: Callable[[], float] = float,
     ) -> None:
+        """``runs_kept``: days that finished runs are kept; 0 is for ever."""
         super().__init__(farm, now=now, why=why)
         self._files = files
         self._coming = coming
@@ -63,6 +65,7 @@ class Queries(FarmQueries):
         self._status = status
         self._traffic = traffic
         self._settings = settings
+        self._runs_kept = runs_kept
         self._loop = loop
         self._threads: dict[str, Executor | None] = {}
         self._handlers |= {
@@ -210,12 +213,14 @@ class Queries(FarmQueries):
             until_ms=int(arguments["until"] * 1000) or None,
         )
 
+        kept = self._runs_kept()
+
         def read() -> dict[str, Any]:
             history = self._store.history()
             try:
                 page = history.runs(query, before=arguments["before"] or None, limit=arguments["limit"])
             finally:
                 history.close()
-            return {"rows": as_builtins(page.rows), "next": page.next}
+            return {"rows": as_builtins(page.rows), "next": page.next, "keep_days": kept}
 
         return read

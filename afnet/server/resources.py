@@ -60,6 +60,7 @@ class ResourceHistory:
     ) -> None:
         """``now`` returns unix seconds; ``thread`` stands for the executor of one thread (tests)."""
         self._farm = farm
+        self._keep_days = keep_days
         self._now = now
         self._loop = loop
         self.store = SeriesStore(folder, keep_days=keep_days, keep_bytes=keep_bytes)
@@ -186,6 +187,7 @@ class ResourceHistory:
                 })  # fmt: skip
             return {
                 "render": name, "begin": first * 60, "step": step * 60, "count": count, "columns": rows,
+                "keep_days": self._keep_days,
             }  # fmt: skip
 
         return read

@@ -76,7 +76,8 @@ class Statistics:
             hint="name a database in statistics_database",
         )
         address = config["statistics_database"] or config["af_db_conninfo"]
-        if not address and isinstance(store, MemoryStore):
+        self._wanted = bool(address) or not isinstance(store, MemoryStore)
+        if not self._wanted:
             return
         try:
             check_zone(self._zone)
@@ -150,6 +151,14 @@ class Statistics:
     def lag(self) -> Lag:
         """Return how far the statistics database is behind the farm."""
         return LEVEL if self._follower is None else self._follower.lag()
+
+    @property
+    def followed(self) -> tuple[int, int] | None:
+        """Numbers of the newest run and deleted job's block that are in the statistics: the farm's own lists may forget
+        them. None where no statistics are kept; where they should be and cannot, nothing is there."""
+        if self._follower is not None:
+            return self._follower.position
+        return (0, 0) if self._wanted else None
 
     # Operations
 

@@ -197,6 +197,7 @@ class _Jobs:
         return pages_of_job.TaskFound(
             row=task, log=log, files=[] if isinstance(files, str) else files["rows"],
             runs=[] if isinstance(runs, str) else runs["rows"],
+            kept=0.0 if isinstance(runs, str) else runs["keep_days"],
         )  # fmt: skip
 
     def task_view(self, request: web.Request) -> View:
@@ -277,11 +278,12 @@ class _Jobs:
         measured = {each["group"] for each in found["columns"] if any(value is not None for value in each["mean"])}
         groups = [group for group in pages_of_render.GROUPS if group in measured]
         runs = await self._or_nothing("history.runs", {"render": row.name, "limit": _RUNS}, principal)
-        rows = [] if isinstance(runs, str) else runs["rows"]
+        ended = {"rows": [], "keep_days": 0.0} if isinstance(runs, str) else runs
         frame = self._pages.frame(request, principal)
         text = pages_of_render.render_page(
-            frame, row, groups, rows, span, self._pages.now(), ask=request.query.get("ask", "")
-        )
+            frame, row, groups, ended, span, self._pages.now(), kept=found["keep_days"],
+            ask=request.query.get("ask", ""),
+        )  # fmt: skip
         return self._pages.answer(text)
 
     async def plot(self, request: web.Request, principal: Principal) -> web.Response:

@@ -209,9 +209,9 @@ class LivePages:
             if not await self._may_look(request, socket, page):
                 return
             said = {name: part for name, part in parts.items() if page.sent.get(name) != part}
-            page.sent.update(said)
             try:
                 if said and not page.slow:
+                    page.sent.update(said)
                     await socket.send_str(json.dumps({"parts": said}))
             except ConnectionError:
                 return

@@ -57,6 +57,7 @@ _COLUMNS = (
 )  # fmt: skip
 _ORDERS = frozenset(MEASURES)
 LINES_MOST = 5
+_DELETING = "Records are kept until somebody deletes them: of a folder, of an age, or both. It asks first."
 
 
 class Behind(Protocol):
@@ -412,7 +413,7 @@ def _deletion(frame: Frame, asked: Asked) -> Markup:
         el("small", frame.look.icon("lock"), reason) if reason else EMPTY,
         action="/history/delete", class_="fields",
     )  # fmt: skip
-    return card("Delete records", el("p", "Of a folder, of an age, or both. It asks first.", class_="note"), fields)
+    return card("Delete records", el("p", _DELETING, class_="note"), fields)
 
 
 def delete_page(frame: Frame, folder: str, before: str, total: Mapping[str, Any]) -> str:

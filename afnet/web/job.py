@@ -306,6 +306,8 @@ class TaskFound:
     """The end of its output, or the sentence that says why there is none."""
     files: Sequence[Mapping[str, Any]] = ()
     runs: Sequence[Mapping[str, Any]] = ()
+    kept: float = 0.0
+    """Days that runs are kept; 0 is for ever."""
 
 
 def task_page(frame: Frame, job: JobRow, block: int, found: TaskFound, now: float, *, live: str) -> str:
@@ -365,7 +367,7 @@ def task_parts(frame: Frame, job: JobRow, block: int, found: TaskFound, now: flo
         card("Files", el("p", [[link, " "] for link in others])) if others else EMPTY,
         data_part="task", class_="stack",
     )  # fmt: skip
-    ended = _runs(found.runs, now) if found.runs else EMPTY
+    ended = _runs(found.runs, now, found.kept) if found.runs else EMPTY
     return {"task": head, "output": output, "runs": el("div", ended, data_part="runs")}
 
 
@@ -379,7 +381,7 @@ def output_card(run: int, text: str, cut: bool, whole: str = "") -> Markup:
     )  # fmt: skip
 
 
-def _runs(runs: Sequence[Mapping[str, Any]], now: float) -> Markup:
+def _runs(runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
     lines = [
         el("tr", el("td", run["run"], class_="num"), el("td", run["status"]),
            el("td", el("a", run["hostname"], href=f"/render/{words.quoted(run['hostname'])}")),
@@ -390,7 +392,8 @@ def _runs(runs: Sequence[Mapping[str, Any]], now: float) -> Markup:
     titles = (("Run", "num"), ("Ended", ""), ("Render", ""), ("Took", "num"), ("When", ""), ("Why", ""))
     head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
     table = el("table", el("thead", head), el("tbody", lines))
-    return card("Runs that ended", el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs"))
+    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs")
+    return card("Runs that ended", inner, beside=el("span", words.kept(kept), class_="note"))
 
 
 # Why

@@ -48,10 +48,10 @@ def plot_of(group: str, found: Mapping[str, Any], look: Look) -> Lines:
     return Lines(GROUPS[group], unit, times, lines, top=100.0 if unit == "%" else top)
 
 
-def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], runs: Sequence[Mapping[str, Any]], span: str,
-                now: float, *, ask: str) -> str:  # fmt: skip
-    """Return a render's page; ``groups`` are those of which something was measured, ``ask`` is what is to be confirmed.
-    """
+def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], ended: Mapping[str, Any], span: str, now: float, *,
+                kept: float, ask: str) -> str:  # fmt: skip
+    """Return a render's page; ``groups`` are those of which something was measured, ``ended`` is an answer of
+    ``history.runs``, ``kept`` the days that readings are kept, ``ask`` is what is to be confirmed."""
     look = frame.look
     state = words.render_state(row)
     here = f"/render/{words.quoted(row.name)}"
@@ -90,9 +90,10 @@ def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], runs: Seque
         card("About", facts),
         card("What it runs", _running(frame, row, now)),
         el("nav", tabs, class_="tabs", aria_label="Span of the plots"),
+        el("p", f"Readings are {words.kept(kept)}.", class_="note"),
         el("div", plots, class_="two") if plots
         else card("Plots", empty(frame, "history", "Nothing was measured in this span. Readings come by the minute.")),
-        _ended(runs, now) if runs else EMPTY,
+        _ended(ended["rows"], now, ended["keep_days"]) if ended["rows"] else EMPTY,
         place="farm", charts=True,
     )  # fmt: skip
 
@@ -115,7 +116,7 @@ def _running(frame: Frame, row: RenderRow, now: float) -> Markup:
     return el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Running tasks")
 
 
-def _ended(runs: Sequence[Mapping[str, Any]], now: float) -> Markup:
+def _ended(runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
     lines = [
         el("tr", el("td", run["status"]), el("td", f"{run['jobname']} › {run['taskname'] or run['id_task']}"),
            el("td", run["username"]),
@@ -126,6 +127,5 @@ def _ended(runs: Sequence[Mapping[str, Any]], now: float) -> Markup:
     titles = (("Ended", ""), ("Task", ""), ("User", ""), ("Took", "num"), ("When", ""))
     head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
     table = el("table", el("thead", head), el("tbody", lines))
-    return card(
-        "Runs that ended here", el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs")
-    )
+    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs")
+    return card("Runs that ended here", inner, beside=el("span", words.kept(kept), class_="note"))

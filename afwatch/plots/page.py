@@ -112,6 +112,8 @@ class PlotPage(QWidget):
         self._make, self._overview_key = make, overview
         self._asked_at = -1e9
         self._asked_number = 0
+        self._kept = ""
+        """How long the farm keeps readings, in words; empty before it said so."""
         self._cursor = float("nan")
         self._moving = False
         self.is_released = False
@@ -271,6 +273,10 @@ class PlotPage(QWidget):
     def _overview_came(self, answer: Any) -> None:
         if self.is_released:
             return
+        if "keep_days" in answer:  # a server of an older version does not say
+            self._kept = words.kept(answer["keep_days"])
+        if self._info.text():
+            self._tell()
         readings = Readings.of(answer)
         column = readings.columns.get(self._overview_key)
         values = column["mean"] if column is not None else numpy.full(readings.count, numpy.nan)
@@ -367,6 +373,8 @@ class PlotPage(QWidget):
             said.append(tr("mean of {0} minutes, the faint line is their peak", round(readings.step / 60)))
         elif readings.step == 60:
             said.append(tr("mean, the faint line is the peak"))
+        if self._kept:
+            said.append(self._kept)
         self._info.setText(", ".join(said))
 
     # Zoom

@@ -44,6 +44,7 @@ class RunsPage(QWidget):
         super().__init__()
         self._session, self._theme, self._show_run = session, theme, show_run
         self._rows: list[dict[str, Any]] = []
+        self._kept = ""
         theme.changed.connect(self._on_theme)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -72,12 +73,14 @@ class RunsPage(QWidget):
         """Ask for the runs of a task."""
         job, block, task = key
         pending = self._session.ask("history.runs", job=job, block=block, task=task, limit=200)
-        pending.success(lambda body: self._came(body["rows"])).failure(self._failed)
+        pending.success(self._came).failure(self._failed)
         pending = self._session.ask("job.error-hosts", job=job, blocks=[block])
         pending.success(partial(self._tell_avoided, task))
 
-    def _came(self, rows: list[dict[str, Any]]) -> None:
-        self._rows = rows
+    def _came(self, body: dict[str, Any]) -> None:
+        self._rows = body["rows"]
+        if "keep_days" in body:  # a server of an older version does not say
+            self._kept = words.kept(body["keep_days"])
         self._fill()
 
     def _tell_avoided(self, task: int, body: dict[str, Any]) -> None:
@@ -110,11 +113,12 @@ class RunsPage(QWidget):
         failed = Counter(row.get("hostname", "") for row in rows if row.get("error"))
         if failed:
             told = ", ".join(f"{host} ({count})" for host, count in failed.most_common(8))
-            self.summary.setText(tr("{0}, on {1}.", words.plural(sum(failed.values()), 'error'), told))
+            said = tr("{0}, on {1}.", words.plural(sum(failed.values()), 'error'), told)
+        elif rows:
+            said = tr("{0}, none failed.", words.plural(len(rows), 'finished run'))
         else:
-            self.summary.setText(
-                tr("{0}, none failed.", words.plural(len(rows), 'finished run')) if rows else tr("No run is over yet.")
-            )
+            said = tr("No run is over yet.")
+        self.summary.setText(tr("{0} Runs are {1}.", said, self._kept) if self._kept else said)
 
     def _failed(self, error: AfError) -> None:
         self.summary.setText(f"{error.sentence} {getattr(error, 'hint', '')}".strip())

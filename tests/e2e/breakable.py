@@ -44,7 +44,8 @@ class BreakablePostgres:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._name = cluster.new_database()
+        self._place = cluster.new_fillable_database()
+        self._name = self._place.name
         self.address = cluster.url(self._name)
 
     @contextmanager
@@ -57,17 +58,9 @@ class BreakablePostgres:
             yield
             locking.rollback()
 
-    @contextmanager
-    def full(self) -> Iterator[None]:
-        """Let every insert say what PostgreSQL says on a full disk."""
-        self._cluster.execute(
-            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'"
-            " USING ERRCODE = '53100'; END $$;"
-            " CREATE TRIGGER full_disk BEFORE INSERT ON tasks EXECUTE FUNCTION full_disk()",
-            self._name,
-        )
-        yield
-        self._cluster.execute("DROP TRIGGER full_disk ON tasks", self._name)
+    def full(self) -> Any:
+        """Fill its disk."""
+        return self._place.full()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

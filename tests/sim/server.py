@@ -188,7 +188,7 @@ class SimServer:
             self.clock,
             events=300,
             size=1 << 20,
-            retention=Retention(days=0.0, size=1 << 14),
+            retention=lambda: Retention(days=0.0, size=1 << 14),
             snapshot_seq=recovered.snapshot.seq if recovered.snapshot is not None else 0,
             on_loop=lambda function: function(),
             call_later=self.loop.call_later,

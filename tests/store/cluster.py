@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psycopg2
 
-__all__ = ["PASSWORD", "Cluster", "binaries"]
+from tests.store.smalldisk import SmallDisk
+
+__all__ = ["PASSWORD", "Cluster", "Fillable", "binaries"]
 
 PASSWORD = "secret-of-the-test"
 
@@ -37,8 +39,10 @@ class Cluster:
         if self._account is not None:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
         self._made = 0
+        self._disks: list[SmallDisk] = []
         self._run("initdb", "-D", "data", "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        lines = ["local all guest scram-sha-256", "local all stranger reject", "local all all trust", ""]
+        asked = ["local all guest scram-sha-256", "local all unknown scram-sha-256", "local all stranger reject"]
+        lines = [*asked, "local all all trust", ""]
         (self.folder / "data" / "pg_hba.conf").write_text("\n".join(lines))
         settings = {
             "listen_addresses": "",
@@ -90,6 +94,8 @@ class Cluster:
         try:
             self.stop()
         finally:
+            for disk in self._disks:
+                disk.remove()
             shutil.rmtree(self.folder)
 
     def url(self, database: str, user: str = "owner", password: str = "") -> str:
@@ -120,6 +126,25 @@ class Cluster:
         self.execute(f"CREATE DATABASE {name}", "postgres")
         return name
 
+    def new_fillable_database(self) -> Fillable:
+        """Make a database on a disk of its own, where this user may mount one.
+
+        The log of the server's transactions is elsewhere: it goes on when that disk is full.
+        """
+        number = len(self._disks) + 1
+        try:
+            disk = SmallDisk(self.folder / f"disk{number}", megabytes=40)
+        except OSError:
+            return Fillable(self, self.new_database(), None)
+        self._disks.append(disk)
+        place = disk.folder / "tables"
+        place.mkdir()
+        if self._account is not None:
+            os.chown(place, self._account.pw_uid, self._account.pw_gid)
+        self.execute(f"CREATE TABLESPACE disk{number} LOCATION '{place}'", "postgres")
+        self.execute(f"CREATE DATABASE small{number} TABLESPACE disk{number}", "postgres")
+        return Fillable(self, f"small{number}", disk)
+
     def empty_database(self, name: str) -> None:
         """End every connection to a database and make it as it was when new; quicker than making another."""
         self.execute(
@@ -128,3 +153,28 @@ class Cluster:
         self.execute(f"ALTER DATABASE {name} RESET ALL", "postgres")
         self.execute("DROP SCHEMA public CASCADE", name)
         self.execute("CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC", name)
+
+
+class Fillable:
+    """A database that can be full: on a disk of its own, else by a trigger that says what PostgreSQL says then."""
+
+    def __init__(self, cluster: Cluster, name: str, disk: SmallDisk | None) -> None:
+        self._cluster = cluster
+        self.name = name
+        self._disk = disk
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Have room for nothing more; its tables are there already."""
+        if self._disk is not None:
+            with self._disk.filled():
+                yield
+            return
+        self._cluster.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'"
+            " USING ERRCODE = '53100'; END $$;"
+            " CREATE TRIGGER full_disk BEFORE INSERT ON tasks EXECUTE FUNCTION full_disk()",
+            self.name,
+        )
+        yield
+        self._cluster.execute("DROP TRIGGER full_disk ON tasks; DROP FUNCTION full_disk", self.name)

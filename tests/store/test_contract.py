@@ -262,7 +262,10 @@ def test_history_ages_only_when_told_to(place: Place) -> None:
     history = store.history()
     store.trim(Retention(), now=86400.0 * 10)
     assert len(history.rows_after(0)) == 10
-    store.trim(Retention(history_days=4), now=86400.0 * 10)
+    store.trim(Retention(history_days=4, followed=(2, 0)), now=86400.0 * 10)
+    assert [row.id_task for row in history.rows_after(0)] == [2, 3, 4, 5, 6, 7, 8, 9], "what did not follow stays"
+    assert len(history.jobs_after(0)) == 2
+    store.trim(Retention(history_days=4, followed=(9, 9)), now=86400.0 * 10)
     assert [row.id_task for row in history.rows_after(0)] == [6, 7, 8, 9]
     assert [row.id_block for row in history.jobs_after(0)] == [1]
     store.trim(Retention(history_days=1), now=86400.0 * 100)

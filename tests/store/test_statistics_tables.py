@@ -156,6 +156,8 @@ def test_postgresql_says_what_is_wrong(cluster: Cluster, farm_database: str) -> 
     for user, password, name, sentence in (
         ("ghost", "x", farm_database, "there is no user ghost"),
         ("guest", "wrong", farm_database, "the password of user guest is wrong"),
+        ("unknown", "x", farm_database, "the password of user unknown is wrong, or there is no such user"),
+        ("guest", "''", farm_database, "user guest needs a password"),
         ("stranger", "x", farm_database, "user stranger may not connect"),
         ("owner", "x", "nowhere", "there is no database nowhere"),
     ):
@@ -163,7 +165,7 @@ def test_postgresql_says_what_is_wrong(cluster: Cluster, farm_database: str) -> 
             check_database(target(words % (user, password, name)))
         assert sentence in wrong.value.sentence and wrong.value.hint and "x" != wrong.value.sentence
         assert "password=" not in wrong.value.sentence
-    with pytest.raises(Unavailable, match=r"host 127\.0\.0\.1 does not answer"):
+    with pytest.raises(Unavailable, match=r"host 127\.0\.0\.1 does not answer: Connection refused"):
         check_database(target("postgresql://owner@127.0.0.1:1/x"))
     with pytest.raises(Unavailable, match="there is no host nowhere.invalid"):
         check_database(target("postgresql://owner@nowhere.invalid/x"))

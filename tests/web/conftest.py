@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.processes import FarmProcess
+from tests.gui.plotfarm import seed_history
 from tests.waiting import wait_for
 from tests.web.looking import PASSWORD
 
@@ -34,9 +36,10 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def running_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarmProcess]:
-    """A server with an agent, and the accounts ann (a user) and zoe (an administrator)."""
+    """A server with an agent that has measured for three hours, and the accounts ann, kim (users) and zoe (GOD)."""
     made = FarmProcess(Path(tmp_path_factory.mktemp("web")) / "farm")
     try:
+        seed_history(made.data / "resources", {"r1": {}}, time.time(), 3)
         made.start_server()
         made.ask("account.add", name="ann", role="user", password=PASSWORD)
         made.ask("account.add", name="zoe", role="god", password=PASSWORD)

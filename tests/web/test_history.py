@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.processes import FarmProcess
+from tests.waiting import wait_for
 from tests.web.looking import PASSWORD, WAIT, looking, reads_well
 from tests.web.past import write_past
 
@@ -31,6 +32,7 @@ def running_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarmProce
         made.ask("account.add", name="ann", role="user", password=PASSWORD)
         made.ask("account.add", name="zoe", role="god", password=PASSWORD)
         made.ask("statistics.update-tables")
+        wait_for(lambda: not made.ask("statistics.lag")["trouble"], what="the tables to be taken over")
         made.forget_client()
         yield made
     finally:

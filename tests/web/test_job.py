@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, expect
 
+from tests.agent.images import write_image
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 from tests.web.looking import WAIT, looking, reads_well
@@ -43,6 +44,8 @@ def test_an_artist_cures_a_job_on_a_phone(chromium: Browser, farm: FarmProcess, 
         page.go_back()
         page.get_by_role("button", name="Skip 2").click()
         expect(page.locator("#toast")).to_contain_text("Skip 2: done.", timeout=WAIT)
+        # What has the focus does not go away by itself, however long the rest takes.
+        page.locator("#toast").get_by_role("button", name="Undo").focus()
         expect(page.locator(".title .state")).to_contain_text("Done", timeout=WAIT)
         expect(page.get_by_text("2 tasks failed")).to_have_count(0)
         page.locator("#toast").get_by_role("button", name="Undo").click()
@@ -172,14 +175,14 @@ def test_an_administrator_changes_renders_and_chooses_a_mode(chromium: Browser, 
         reads_well(page)
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_role("button", name="Pause")).to_be_visible()
-        page.get_by_text("More").click()
+        page.locator("summary", has_text="More").click()
         expect(page.get_by_role("link", name="Reboot the machine…")).to_be_visible()
         # In a smaller mode the same is off, on pages and for what was made by hand.
         page.get_by_label("Mode GOD").click()
         reads_well(page)
         page.get_by_role("button", name="VISOR").click()
         expect(page.get_by_label("Mode VISOR")).to_be_visible()
-        page.get_by_text("More").click()
+        page.locator("summary", has_text="More").click()
         expect(page.get_by_role("button", name="Reboot the machine…")).to_be_disabled()
         expect(page.get_by_text("needs GOD").first).to_be_visible()
         refused = _post(page, "/do/account.add", arguments='{"name": "eve", "role": "user"}', next="/")
@@ -203,18 +206,45 @@ def _post(page: Page, path: str, **fields: str) -> APIResponse:
 
 
 def test_a_render_shows_what_it_runs_and_measured(chromium: Browser, farm: FarmProcess) -> None:
-    job = farm.submit({"frame_first": 1, "frame_last": 1, "command": "sleep 600"}, name="long", user_name="ann")
+    # A name of its own: a job that another test deleted a moment ago may still be there, and this one be "long-1".
+    job = farm.submit({"frame_first": 1, "frame_last": 1, "command": "sleep 600"}, name="measured", user_name="ann")
     wait_for(lambda: farm.job(job)["running"] == 1, what="the task to run", seconds=60)
     with looking(chromium, farm.port, dark=True) as page:
         page.goto("/farm")
         page.get_by_role("link", name="r1", exact=True).click()
         # Once stored, the run stands also among the runs of the past, as a cell of that table.
-        expect(page.get_by_role("link", name="long › frame 1", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="measured › frame 1", exact=True)).to_be_visible()
         reads_well(page)
+        expect(page.get_by_text("Readings are kept for 30 days.")).to_be_visible()
+        drawn = page.locator("[data-chart]")
+        for place in range(drawn.count()):
+            drawn.nth(place).scroll_into_view_if_needed()
+            expect(drawn.nth(place).locator(".uplot canvas")).to_be_visible()
+        assert drawn.count() >= 4
         plot = page.request.get("/render/r1/cpu.png?span=12h")
         assert plot.ok and plot.headers["content-type"] == "image/png"
         assert page.request.get("/render/r1/nothing.svg").status == 404
         assert page.request.get("/render/nobody").status == 404
+    farm.ask("job.delete", ids=[job])
+
+
+def test_pictures_of_a_task_are_on_its_pages(chromium: Browser, farm: FarmProcess) -> None:
+    image = write_image(farm.folder / "image.png")
+    frame = {"frame_first": 1, "frame_last": 1, "command": f"cp {image} f.@####@.png", "files": ["f.@####@.png"],
+             "working_directory": str(farm.folder), "flags": 129}  # fmt: skip
+    job = farm.submit(frame, name="pictured", user_name="ann")
+    wait_for(lambda: farm.ask("job.thumbnails", ids=[job])["rows"], what="the picture")
+    with looking(chromium, farm.port, phone=True) as page:
+        for path in (f"/job/{job}", f"/job/{job}/block/0/task/0"):
+            page.goto(path)
+            picture = page.locator(".shots img")
+            expect(picture).to_be_visible()
+            picture.scroll_into_view_if_needed()
+            expect(picture).to_have_js_property("complete", True)
+            assert picture.evaluate("image => image.naturalWidth") == 96
+        expect(page.get_by_role("region", name="Runs")).to_contain_text("success")
+        expect(page.get_by_text("kept for 365 days")).to_be_visible()
+        reads_well(page)
     farm.ask("job.delete", ids=[job])
 
 

@@ -200,7 +200,7 @@ class Target:
         if hint == "value":
             return BadValue(f"{self.place} answers: {words}")
         if not what:
-            return StoreError(f"{self.place} answers: {words}", hint="`afcmd db_check` says more")
+            return StoreError(f"{self.place} answers: {words}", hint="the log of the database's server may say more")
         return Unavailable(f"{self.place}: {what}", hint=hint)
 
     def close(self) -> None:
@@ -250,7 +250,7 @@ def _postgresql(target: Target, cause: Exception, words: str) -> tuple[str, str]
             return f"there is no host {target.host}", "check the host in statistics_database or af_db_conninfo"
         for word, meant in (
             ("password authentication failed", "28P01"),
-            ("no password supplied", "28P01"),
+            ("no password supplied", "none"),
             ("pg_hba.conf", "28000"),
             ("Peer authentication", "28000"),
             ("role ", "role"),
@@ -263,10 +263,16 @@ def _postgresql(target: Target, cause: Exception, words: str) -> tuple[str, str]
                 code = meant
                 break
         else:
-            code = "08006"
+            code = "" if "FATAL:" in words else "08006"
     said = words.rpartition("FATAL:")[2].strip()
+    reason = words.rpartition("failed: ")[2].strip()
     exact = {
-        "28P01": (f"the password of user {user} is wrong", "check it in statistics_database or af_db_conninfo"),
+        # To a stranger it says the same of a user that does not exist.
+        "28P01": (
+            f"the password of user {user} is wrong, or there is no such user",
+            "check both in statistics_database or af_db_conninfo",
+        ),
+        "none": (f"user {user} needs a password", "write it in statistics_database or af_db_conninfo"),
         "28000": (f"user {user} may not connect: {said}", "allow it in the server's pg_hba.conf"),
         "role": (f"there is no user {user}", f"make it with: CREATE USER {user} PASSWORD '…'"),
         "3D000": (f"there is no database {target.name}", f"make it with: createdb {target.name}"),
@@ -280,7 +286,9 @@ def _postgresql(target: Target, cause: Exception, words: str) -> tuple[str, str]
     }
     classes = {
         "57": ("it is shutting down or starting", _AGAIN),
-        "08": (f"host {target.host} does not answer", "check that PostgreSQL runs there, and host and port"),
+        "08": (
+            f"host {target.host} does not answer: {reason}", "check that PostgreSQL listens there, and host and port"
+        ),
         "53": ("it lacks room or memory", f"make room; {_AGAIN}"),
         "40": ("another program was in the way", _AGAIN),
         "55": ("another program holds the tables", _AGAIN),

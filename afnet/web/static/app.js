@@ -142,7 +142,13 @@
     }
     $("toast").replaceChildren(box);
     clearTimeout(hiding);
-    hiding = setTimeout(() => $("toast").replaceChildren(), 10000);
+    hiding = setTimeout(hide, 10000);
+  }
+  function hide() {
+    // Who is about to use it has the time that takes.
+    const box = $("toast");
+    if (box.matches(":hover") || box.contains(document.activeElement)) hiding = setTimeout(hide, 1000);
+    else box.replaceChildren();
   }
   async function ask(operation, given) {
     try {

@@ -20,7 +20,7 @@ from afcore.states import TaskState
 from afnet.cli import text
 from afnet.cli.main import main
 from afnet.cli.parse import UsageError, build_parser, given_arguments, parse
-from afnet.cli.show import empty_sentence, exit_word, sentence, table_for
+from afnet.cli.show import empty_sentence, exit_word, kept_lines, sentence, table_for
 from afnet.cli.tasks import read_columns, state_ranges
 from afnet.cli.text import ago, describe, short_time, table
 from afnet.cli.watch import is_settled
@@ -273,3 +273,9 @@ def test_a_path_is_tried_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture
     config.write_text("{}")
     assert main(["path", "--config", str(config), "/ps/prj/a.nk"]) == 0
     assert "no path map" in capsys.readouterr().out
+
+
+def test_how_long_runs_are_kept_is_said_under_their_list() -> None:
+    for days, said in ((365.0, "for 365 days"), (1.0, "for 1 day"), (0.5, "for 0.5 days"), (0.0, "for ever")):
+        assert kept_lines("history.runs", {"keep_days": days}) == [f"Runs are kept {said} (history_keep_days)."]
+    assert kept_lines("job.list", {"rows": []}) == kept_lines("history.runs", {"rows": []}) == []

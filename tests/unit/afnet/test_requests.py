@@ -51,7 +51,7 @@ def test_history_waits_for_what_is_on_its_way_to_the_database() -> None:
     answers = _ask(house)
     assert answers == [], "the batch is not durable yet"
     house.commit()
-    assert answers == [({"rows": [house.runner.closed_seq], "next": None}, None)]
+    assert answers == [({"rows": [house.runner.closed_seq], "next": None, "keep_days": 0.0}, None)]
 
 
 def test_history_waits_for_no_database_that_is_away() -> None:
