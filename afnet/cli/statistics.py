@@ -102,8 +102,9 @@ def _updated(reply: Mapping[str, Any]) -> list[str]:
 
 def _lag(reply: Mapping[str, Any]) -> list[str]:
     if reply["trouble"]:
-        lines = [f"{reply['trouble']}.", *([f"  {reply['hint']}"] if reply["hint"] else [])]
-        return [*lines, f"{reply['rows']} rows wait in the farm's own database, for {reply['seconds']:.0f} seconds."]
+        lines = [f"{reply['trouble'].rstrip('.')}.", *([f"  {reply['hint']}"] if reply["hint"] else [])]
+        since = f", for {reply['seconds']:.0f} seconds" if reply["seconds"] else ""
+        return [*lines, *([f"{reply['rows']} rows wait in the farm's own database{since}."] if reply["rows"] else [])]
     if reply["rows"]:
         return [f"{reply['place']} is {reply['rows']} rows and {reply['seconds']:.0f} seconds behind the farm."]
     return [f"{reply['place']} has everything."]

@@ -63,6 +63,7 @@ class Statistics:
     ) -> None:
         self._noted = noted
         self._forget = forget
+        self._store = store
         self._now = now
         self._loop = loop
         self._waiting = 0
@@ -175,8 +176,12 @@ class Statistics:
         }
 
     def _lag_row(self) -> dict[str, Any]:
-        lag = self.lag()
-        place = self._refusal.sentence if self.target is None else self.target.place
+        lag, place = self.lag(), "the statistics database"
+        if self.target is not None:
+            place = self.target.place
+        else:
+            rows = sum(self._store.last_rows) if self._wanted else 0
+            lag = Lag(rows=rows, seconds=0.0, trouble=self._refusal.sentence, hint=self._refusal.hint)
         return {"place": place, "rows": lag.rows, "seconds": lag.seconds, "trouble": lag.trouble, "hint": lag.hint}
 
     def _known(self) -> tuple[Target, Follower]:

@@ -62,6 +62,16 @@ def test_what_is_wrong_with_the_connection_is_said(new_farm: Callable[[], FarmPr
     assert farm.ask("statistics.lag")["rows"] == 2
 
 
+def test_an_address_that_is_none_is_told(new_farm: Callable[[], FarmProcess]) -> None:
+    farm = new_farm()
+    start(farm, "oracle://ann:geheim@db.example/farm")
+    for words in (("db_check",), ("statistics", "--by", "user")):
+        refused = farm.afcmd(*words)
+        assert refused.returncode == 1 and "kind oracle is not known" in refused.stderr, words
+    told = farm.afcmd("statistics", "lag").stdout
+    assert "kind oracle is not known" in told and "everything" not in told and "geheim" not in told
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     programs = binaries()

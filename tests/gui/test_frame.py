@@ -250,7 +250,7 @@ def test_a_task_shows_its_runs_command_and_files(farm: FarmProcess, watch: Watch
     spin(lambda: window._row, "the task")
     window.turn("runs")
     spin(lambda: window.runs.table.rowCount() == 2, "both runs")
-    assert window.runs.summary.text() == "2 errors, on host-1 (2)."
+    assert window.runs.summary.text() == "2 errors, on host-1 (2). Runs are kept for 365 days."
     spin(lambda: window.runs.avoided.isVisible(), "who is avoided")
     assert "host-1 (failed it 1 time)" in window.runs.avoided.text()
     window.show_run(1)

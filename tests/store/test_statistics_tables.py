@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from afcore.errors import ConfigError, StoreError, TooNew, Unavailable
 from afcore.store.opening import open_store
-from afcore.store.statistics.tables import CLASSIC_JOBS, CLASSIC_TASKS, metadata
+from afcore.store.statistics.tables import CLASSIC_JOBS, CLASSIC_TASKS, jobs, metadata
 from afcore.store.statistics.target import Target, drivers, parse_address
 from afcore.store.statistics.tending import HEAD, VERSIONS, _upgrade, check_database, empty, prepare, update_tables
 from tests.store.cluster import PASSWORD, Cluster
@@ -55,11 +55,20 @@ def test_a_missing_table_and_a_missing_column_are_named(statistics: str) -> None
     empty(place, "all", "UTC")
     with place.connected() as connection, connection.begin():
         connection.execute(text("ALTER TABLE tasks DROP COLUMN gpus"))
-        connection.execute(text("DROP TABLE farm_pools"))
-    with pytest.raises(StoreError, match="table tasks of .* has no column gpus"):
+        connection.execute(text("ALTER TABLE tasks DROP COLUMN waited_ms"))
+        connection.execute(text("INSERT INTO tasks (farm, seq) VALUES (1, 1)"))
+        for index in jobs.indexes:
+            index.drop(connection)
+    with pytest.raises(StoreError, match="table tasks of .* has no column gpus|waited_ms") as missing:
         check_database(place)
+    assert "db_updatetables" in missing.value.hint
+    update_tables(place, "UTC")
+    assert check_database(place)["tables"] == HEAD
     with place.connected() as connection, connection.begin():
-        connection.execute(text("ALTER TABLE tasks ADD COLUMN gpus VARCHAR(512) NOT NULL DEFAULT ''"))
+        assert connection.execute(text("SELECT gpus, waited_ms FROM tasks")).all() == [("", -1)]
+        found = {str(index["name"]) for index in inspect(connection).get_indexes("jobs")}
+        assert {index.name for index in jobs.indexes} <= found
+        connection.execute(text("DROP TABLE farm_pools"))
     with pytest.raises(StoreError, match="has no table farm_pools") as missing:
         check_database(place)
     assert "db_updatetables" in missing.value.hint

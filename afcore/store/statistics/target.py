@@ -275,7 +275,7 @@ def _postgresql(target: Target, cause: Exception, words: str) -> tuple[str, str]
         "none": (f"user {user} needs a password", "write it in statistics_database or af_db_conninfo"),
         "28000": (f"user {user} may not connect: {said}", "allow it in the server's pg_hba.conf"),
         "role": (f"there is no user {user}", f"make it with: CREATE USER {user} PASSWORD '…'"),
-        "3D000": (f"there is no database {target.name}", f"make it with: createdb {target.name}"),
+        "3D000": (f"there is no database {target.name}", f"make it with: createdb --owner={user} {target.name}"),
         "42501": (f"user {user} lacks the right: {words}", "make the user owner of the database"),
         "42P01": (f"a table is missing: {words}", "make it with: afcmd db_updatetables"),
         "42703": (f"a column is missing: {words}", "make it with: afcmd db_updatetables"),

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy.schema import CreateColumn
 
 from afcore.errors import ConfigError, StoreError, TooNew
 from afcore.store.statistics.tables import (
@@ -173,6 +174,7 @@ def update_tables(target: Target, zone: str) -> dict[str, Any]:
                 metadata.create_all(connection)
             prepare(connection, target.place, zone)
             metadata.create_all(connection)  # a table that somebody dropped
+            _complete(connection)
             for table in classic:
                 taken[table.name] = _take_over(connection, table)
         with connection.begin():
@@ -181,6 +183,18 @@ def update_tables(target: Target, zone: str) -> dict[str, Any]:
                 _keep_fact(connection, "zone", zone or "UTC")
         rows = sum_up(connection) if changed or taken or _rollup_is_empty(connection) else 0
     return {"taken": taken, "rows": rows}
+
+
+def _complete(connection: Connection) -> None:
+    """Add the columns and indexes that somebody dropped; a column has its default in every row."""
+    for table in metadata.tables.values():
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                words = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {words}"))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _has_key(connection: Connection, table: Table) -> bool:
