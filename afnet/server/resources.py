@@ -92,7 +92,8 @@ class ResourceHistory:
         render = self._farm.renders.get(event.render)
         if render is not None and event.resources:
             self._begin()
-            keys, values = read_values(event.resources, len(render.runs))
+            # A reading leaves out what never changes of the machine: the render knows all of it.
+            keys, values = read_values(render.resources, len(render.runs))
             self._gathered.note(render.name, keys, values)
 
     def _begin(self) -> None:

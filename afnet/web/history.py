@@ -196,7 +196,7 @@ def chart_json(chart: Lines | Bars) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def chart_figure(frame: Frame, place: str, label: str, *, live: bool, wide: int = 900) -> Markup:
+def chart_figure(frame: Frame, place: str, label: str, *, live: bool, wide: int = 1216) -> Markup:
     """Return a chart: the picture made by the server, with ``live`` drawn again by the script.
 
     ``place`` is its address with ``FORM`` where svg, png or json stands; ``wide`` its width on a desk, in pixels.
@@ -209,7 +209,7 @@ def chart_figure(frame: Frame, place: str, label: str, *, live: bool, wide: int 
     sources = []
     for theme in ("dark", "light") if not frame.theme else (frame.theme,):
         scheme = "" if frame.theme else f" and (prefers-color-scheme: {theme})"
-        for limit, room in ((" and (max-width: 700px)", 380), ("", wide)):
+        for limit, room in ((" and (max-width: 700px)", 380), (" and (max-width: 1100px)", min(wide, 700)), ("", wide)):
             media = f"screen{limit}{scheme}"
             sources.append(el("source", srcset=of("svg", theme, wide=room, bare=1), media=media))
     light = frame.theme or "light"

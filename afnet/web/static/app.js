@@ -219,7 +219,12 @@
       const found = holder.chart || (holder.chart = await (await fetch(holder.dataset.chart, { headers: { Accept: "application/json" } })).json());
       if (found.kind !== "time" || found.times.length < 2) return;
       const ink = colour("text3"), grid = { stroke: colour("line1"), width: 1 };
-      const format = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+      // As many digits as it takes that no two marks of an axis read alike: 0.05 and 0.1, 1.25K and 1.5K.
+      function format(value, step) {
+        const unit = Math.abs(value) >= 1000 ? 10 ** (3 * Math.floor(Math.log10(Math.abs(value)) / 3)) : 1;
+        const digits = Math.max(0, Math.min(4, 1 + Math.ceil(-Math.log10(step / unit) - 1e-9)));
+        return new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: digits }).format(value);
+      }
       const old = holder.querySelector(".uplot");
       const series = found.series.map((one) => ({
         label: one.name, stroke: colour(one.ink), width: 1.5, points: { show: one.values.filter((value) => value != null).length < (found.series.length === 1 ? 40 : 3) },
@@ -234,7 +239,7 @@
           { stroke: ink, grid, ticks: grid, space: 80, values: (self, values, axis, space, step) => values.map((value) => (step >= 86400
             ? new Date(value * 1000).toLocaleDateString([], { day: "numeric", month: "short" })
             : new Date(value * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }))) },
-          { stroke: ink, grid, ticks: grid, size: 56, values: (self, values) => values.map((value) => format.format(value)), label: found.unit, labelSize: 18 },
+          { stroke: ink, grid, ticks: grid, size: 56, values: (self, values, axis, space, step) => values.map((value) => format(value, step)), label: found.unit, labelSize: 18 },
         ],
         series: [{ value: (self, value) => (value == null ? "—" : new Date(value * 1000).toLocaleString()) }, ...series],
       }, [found.times, ...found.series.map((one) => one.values)]);

@@ -224,6 +224,22 @@ def test_minutes_of_renders_and_of_the_farm_are_kept_and_told(tmp_path: Path) ->
     assert sum(value for value in farm["started"]["mean"] if value is not None) == 8
 
 
+def test_a_reading_that_leaves_out_what_never_changes_is_whole(tmp_path: Path) -> None:
+    house = Watched(tmp_path)
+    peer = house.agent("r1")
+    house.say(peer, Readings(READING, []))
+    for _ in range(3):
+        house.loop.pass_time(40)  # a host that is silent for longer counts as lost
+        house.say(peer, Readings({"cpu_user": 30, "mem_free_mb": 8192}, []))
+    house.loop.pass_time(70)
+    columns = house.show("r1", since=house.clock.now() - 600)["columns"]
+
+    def values(key: str) -> set[float]:
+        return {value for each in ("min", "max") for value in columns[key][each] if value is not None}
+
+    assert values("mem_used") == {4096, 8192} and values("cpu_user") == {61, 30} and values("cpu_system") == {7}
+
+
 def test_a_quiet_farm_has_no_timer(tmp_path: Path) -> None:
     house = Watched(tmp_path)
     house.loop.turn()
