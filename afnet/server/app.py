@@ -27,7 +27,7 @@ from afcore.replay import recover
 from afcore.rows import NoticeRow
 from afcore.servicetable import SERVICES
 from afcore.states import Role
-from afcore.store.base import Recovered, Retention, Store
+from afcore.store.base import Recovered, Store
 from afcore.store.ledger import AuditRow
 from afcore.store.memory import MemoryStore
 from afcore.store.writer import Writer, WriterState
@@ -49,7 +49,7 @@ from afnet.server.fanout import Fanout
 from afnet.server.farmfile import changed_settings, refusal, reload_command, start_command
 from afnet.server.files import FileStore
 from afnet.server.follow import Followers
-from afnet.server.keeping import Keeper
+from afnet.server.keeping import Keeper, past_kept, retention_of
 from afnet.server.latehttp import LateHttp
 from afnet.server.latestatistics import LateStatistics
 from afnet.server.listen import connections_allowed
@@ -188,7 +188,7 @@ class FarmServer:
             clock,
             events=config["snapshot_events"],
             size=config["snapshot_bytes"],
-            retention=self._retention,
+            retention=lambda: retention_of(self._config, self.statistics.followed),
             snapshot_seq=recovered.snapshot.seq if recovered.snapshot is not None else 0,
             on_loop=self._on_loop,
             call_later=loop.call_later,
@@ -218,8 +218,8 @@ class FarmServer:
             loop=loop,
         )  # fmt: skip
         self.past = Past(
-            farm, store, defaults=lambda: defaults_of(self._config), keep=self._past_kept, settled=self._settled,
-            now=clock.now, loop=loop,
+            farm, store, defaults=lambda: defaults_of(self._config), keep=lambda: past_kept(self._config),
+            settled=self._settled, now=clock.now, loop=loop,
         )  # fmt: skip
         coming = ComingLogs(loop.call_later)
         self.queries = Queries(
@@ -486,14 +486,6 @@ class FarmServer:
             self.runner.after_commit(function)
         else:
             function()
-
-    def _retention(self) -> Retention:
-        told, followed = self._config, self.statistics.followed
-        return Retention(days=told["journal_keep_days"], size=told["journal_keep_bytes"],
-                         history_days=told["history_keep_days"], followed=followed)  # fmt: skip
-
-    def _past_kept(self) -> dict[str, Any]:
-        return {"keep_days": self._config["journal_keep_days"], "keep_bytes": self._config["journal_keep_bytes"]}
 
     def _farm_loaded(self, reply: Any, error: AfError | None) -> None:
         if error is not None:

@@ -11,8 +11,9 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+from afcore.config import Config
 from afcore.core import Core
 from afcore.errors import StoreError
 from afcore.saving import Saving
@@ -22,7 +23,7 @@ from afnet.server.clock import Clock
 from afnet.server.memory import give_back
 from afnet.server.runner import Runner
 
-__all__ = ["Keeper", "Timer"]
+__all__ = ["Keeper", "Timer", "past_kept", "retention_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,19 @@ _SLICE = 0.002
 _WORTH_EVENTS = 2000
 _WORTH_BYTES = 256 * 1024
 """Journal since the last snapshot from which a quiet time is used for the next."""
+
+
+def retention_of(config: Config, followed: tuple[int, int] | None) -> Retention:
+    """Return what settings say is to be kept; ``followed`` is what of the farm's own lists the statistics have."""
+    return Retention(
+        days=config["journal_keep_days"], size=config["journal_keep_bytes"], history_days=config["history_keep_days"],
+        followed=followed,
+    )  # fmt: skip
+
+
+def past_kept(config: Config) -> dict[str, Any]:
+    """Return how much of the past is kept, as views of it tell."""
+    return {"keep_days": config["journal_keep_days"], "keep_bytes": config["journal_keep_bytes"]}
 
 
 class Timer(Protocol):

@@ -42,7 +42,7 @@ def test_a_part_that_a_slow_page_was_spared_comes_when_it_is_quick_again(monkeyp
     socket = Socket()
 
     async def play() -> None:
-        await asyncio.wait_for(pages._look(socket, page), 60)  # type: ignore[arg-type]
+        await asyncio.wait_for(pages._look(None, socket, page), 60)  # type: ignore[arg-type]
 
     asyncio.run(play())
     assert socket.said == [{"parts": {"figures": "<p>42</p>"}}] and looks == 3
