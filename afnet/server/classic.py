@@ -245,7 +245,11 @@ class ClassicConnection(asyncio.Protocol):
             self._transport.close()
 
     def eof_received(self) -> bool:
-        """A client that has sent all may still wait for its answer."""
+        """A client that has sent all may still wait for its answer; one that has not is told what is missing."""
+        if self._task is None and self._transport is not None and not self._transport.is_closing():
+            whole = f" of {self._size}" if self._size > len(self._data) else ""
+            self._give_up(Hopeless(info(f"The message ended after {len(self._data)}{whole} bytes: send it whole.")))
+            return True
         return self._task is not None
 
     def connection_lost(self, error: Exception | None) -> None:

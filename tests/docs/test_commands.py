@@ -130,6 +130,24 @@ def test_commands_succeed_with_a_farm(file: Path, programs: Path, tmp_path: Path
                 do(block, tmp_path, environ)
 
 
+_HELP: dict[tuple[str, tuple[str, ...]], tuple[int, str, str]] = {}
+
+
+def help_of(program: str, verbs: tuple[str, ...], programs: Path, home: Path) -> tuple[int, str, str]:
+    """Return exit code, output and errors of a program's help; each is asked for once."""
+    if (program, verbs) not in _HELP:
+        ran = subprocess.run(
+            [str(programs / program), *verbs, "--help"],
+            env=environment(programs, home),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        _HELP[program, verbs] = ran.returncode, ran.stdout, ran.stderr
+    return _HELP[program, verbs]
+
+
 def unknown_words(command: str, programs: Path, home: Path) -> list[str]:
     """Return what a command names and the program does not know: make targets, options of the project's programs."""
     words = shlex.split(command.split("|")[0], comments=True)
@@ -148,19 +166,12 @@ def unknown_words(command: str, programs: Path, home: Path) -> list[str]:
         verbs.append(word)
     help_text = ""
     while True:
-        ran = subprocess.run(
-            [str(programs / program), *verbs, "--help"],
-            env=environment(programs, home),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if ran.returncode == 0:
-            help_text = ran.stdout
+        code, said, complained = help_of(program, tuple(verbs), programs, home)
+        if code == 0:
+            help_text = said
             break
         if len(verbs) < 2:
-            return [f"{program} {' '.join(verbs)} --help fails: {ran.stderr.strip()}"]
+            return [f"{program} {' '.join(verbs)} --help fails: {complained.strip()}"]
         verbs.pop()
     options = [word.split("=")[0] for word in arguments if word.startswith("--")]
     return [f"{program} has no {option}" for option in options if option not in help_text]

@@ -190,6 +190,23 @@ def test_broken_classic_frames_get_a_sentence(run: Run, frame: bytes, text: str)
     run(play())
 
 
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (b'AFANASY 50 JSON{"get"', "ended after 21 of 65 bytes"),
+        (b"AFANASY 5", "ended after 9 bytes"),
+        (b"\0\0\0\x51\0", "ended after 5"),
+    ],
+)
+def test_a_classic_message_that_ends_in_the_middle_is_told(run: Run, frame: bytes, text: str) -> None:
+    async def play() -> None:
+        async with a_door() as door:
+            answer = await talk(door, frame, eof=True)
+            assert text.encode() in answer and answer[:1] == frame[:1], "in the framing in which it was asked"
+
+    run(play())
+
+
 def test_a_header_in_many_small_packets(run: Run) -> None:
     async def play() -> None:
         async with a_door() as door:
