@@ -34,7 +34,7 @@ POSSIBLE = hasattr(os, "fork")
 _MODULES = (
     "afnet.server.main", "afnet.server.ground", "afnet.server.app", "afcore.store.opening", "afcore.store.sqlite",
     "afnet.server.listen", "afnet.server.memory", "afnet.server.http", "afnet.server.webjobs", "afnet.server.webpast",
-    "afnet.server.statistics", "uvloop", "afrender.main",
+    "afnet.server.statistics", "afnet.server.doctor", "afnet.server.initial", "uvloop", "afrender.main",
 )  # fmt: skip
 """What programs of the farm import, early or late."""
 
@@ -110,15 +110,18 @@ class _Origin:
 _origin: _Origin | None = None
 
 
-def start(module: str, *arguments: str, environment: dict[str, str], folder: Path, output: Path) -> WarmProcess:
-    """Start ``python -m module arguments``; what it prints is added to ``output``."""
+def start(
+    module: str, *arguments: str, environment: dict[str, str], folder: Path, output: Path, errors: Path | None = None
+) -> WarmProcess:
+    """Start ``python -m module arguments``; what it prints is added to ``output``, its errors to ``errors``."""
     global _origin
     if _origin is None:
         _origin = _Origin()
         guards.LASTING.add(_origin.process.pid)
     pid = _origin.ask(
-        start=module, arguments=arguments, environment=environment, folder=str(folder), output=str(output)
-    )
+        start=module, arguments=arguments, environment=environment, folder=str(folder), output=str(output),
+        errors=str(errors or output),
+    )  # fmt: skip
     return WarmProcess(_origin, pid)
 
 
@@ -162,11 +165,12 @@ def _become(what: dict[str, Any]) -> None:
     """Run a module as a program that was just started would."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(what["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    for number, place in ((nothing, 0), (output, 1), (output, 2)):
+    output, errors = (
+        os.open(what[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666) for name in ("output", "errors")
+    )
+    for number, place in ((nothing, 0), (output, 1), (errors, 2)):
         os.dup2(number, place)
-    os.close(nothing)
-    os.close(output)
+        os.close(number)
     os.environ.clear()
     os.environ.update(what["environment"])
     os.chdir(what["folder"])

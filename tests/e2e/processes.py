@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -77,6 +78,21 @@ class FarmProcess:
                 start_new_session=True,
                 text=True,
             )
+
+    def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a module of the project to its end; return its exit code, what it printed and its complaints."""
+        words = [sys.executable, "-m", module, *arguments]
+        if not (warm.POSSIBLE and not self.cold and self.environment["PYTHONPATH"] == str(ROOT)):
+            return subprocess.run(
+                words, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            said, complained = Path(folder) / "said", Path(folder) / "complained"
+            process = warm.start(
+                module, *arguments, environment=self.environment, folder=self.folder, output=said, errors=complained
+            )
+            code = process.wait(120)
+            return subprocess.CompletedProcess(words, code, said.read_text(), complained.read_text())
 
     def start_server(
         self, *arguments: str, ready: bool = True, module: str = "afnet.server.main", first: Sequence[str] = ()

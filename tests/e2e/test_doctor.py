@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -19,13 +17,9 @@ pytestmark = [pytest.mark.e2e]
 
 def doctor(farm: FarmProcess, *words: str) -> tuple[int, str]:
     """Run it; return exit code and output."""
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "afnet.server.main", "doctor", "--data", str(farm.data),
-            "--listen", f"127.0.0.1:{farm.port}", *words,
-        ],
-        env=farm.environment, cwd=farm.folder, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = farm.run(
+        "afnet.server.main", "doctor", "--data", str(farm.data), "--listen", f"127.0.0.1:{farm.port}", *words
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 

@@ -70,13 +70,8 @@ def init(farm: FarmProcess, *words: str) -> subprocess.CompletedProcess[str]:
     """Run ``afserver init``."""
     secret = farm.folder / "password"
     secret.write_text(PASSWORD + "\n")
-    return subprocess.run(
-        [
-            sys.executable, "-m", "afnet.server.main", "init", "--data", str(farm.data), "--name", "boss",
-            "--password-file", str(secret), *words,
-        ],
-        env=farm.environment, cwd=farm.folder, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    place = ("--data", str(farm.data), "--password-file", str(secret))
+    return farm.run("afnet.server.main", "init", "--name", "boss", *place, *words)
 
 
 @pytest.fixture
