@@ -6,6 +6,8 @@ Rules of this file:
 - ``synchronous=FULL`` is what makes acknowledged mean durable; the test that pulls the plug fails without it.
 """
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
@@ -61,9 +63,7 @@ class SqliteDatabase:
         # The path is given to the driver as it is: as a URL, names with ? or % would need care.
         engine = create_engine(
             "sqlite://",
-            creator=lambda: sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, cached_statements=64
-            ),
+            creator=self._open,
             poolclass=NullPool,
         )
 
@@ -79,6 +79,15 @@ class SqliteDatabase:
                 connection.exec_driver_sql(begin)
 
         return engine
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file; a new one is for its owner alone, whoever may enter its folder: it holds hashes of passwords.
+
+        One that exists must not be opened beside the driver: closing that would take the driver's locks away.
+        """
+        with contextlib.suppress(OSError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=64)
 
     def connect(self) -> Connection:
         """As ``Database.connect``; the folder's lock is held by whoever opens the store."""

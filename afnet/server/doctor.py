@@ -124,7 +124,8 @@ def _ask(
             found += _of_statistics(client.request("statistics.lag"))
             return found, status
     except AfError as error:
-        return [Finding("note", "server", f"the server was not asked: {error.sentence}", error.hint)], None
+        what = f"the server was not asked at {address}: {error.sentence}"
+        return [Finding("note", "server", what, "give --listen as the server is started with, if it runs")], None
 
 
 def _reachable(listen: Sequence[Address]) -> Address:

@@ -38,7 +38,7 @@ def write_dump(
         "envelope": None if envelope is None else msgspec.to_builtins(envelope, enc_hook=repr),
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1, default=repr), encoding="utf-8")
     except OSError as problem:
         _log.error("the dump could not be written to %s: %s", path, problem)

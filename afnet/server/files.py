@@ -310,7 +310,7 @@ class FileStore:
 
     def _take_stock(self, alive: frozenset[int]) -> None:
         """Count what is kept and remove what belongs to no job."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in self._folder.iterdir():
             if folder.name.isdecimal() and int(folder.name) not in alive:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -42,3 +42,5 @@ async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers that every answer has, where a handler has said nothing stricter or wider itself."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    # Whose library answers, and which version of it, is nobody's business.
+    response.headers["Server"] = "afwatch"

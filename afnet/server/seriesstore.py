@@ -79,7 +79,7 @@ class SeriesStore:
 
     def _open_newest(self) -> sqlite3.Connection:
         if self._newest is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._newest = self._opened(self._folder / _NEWEST, _MINUTES)
         return self._newest
 

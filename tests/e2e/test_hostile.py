@@ -315,3 +315,11 @@ def test_nothing_of_all_that_is_left(many: ManyMachines) -> None:
     with contextlib.suppress(AfError):
         assert many.farm.ask("audit.verify")["whole"]
     assert is_well(many)
+
+
+def test_an_answer_does_not_say_which_library_made_it(many: ManyMachines) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", many.farm.port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/status")
+        answer = connection.getresponse()
+        assert answer.read() and answer.getheader("Server") == "afwatch"
