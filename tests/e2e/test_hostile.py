@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,12 +20,11 @@ from afnet.api.trust import context_of
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
 from afnet.registry import OPERATIONS
-from afnet.transport.wsframes import PING, encode_frame
-from afnet.wire.messages import Hello, Registered, Start
+from afnet.transport.wsframes import encode_frame
+from afnet.wire.messages import Registered, Start
 from tests.e2e.matrixasks import ASKS, Thing
 from tests.e2e.processes import FarmProcess
 from tests.e2e.test_matrix import Agent, elsewhere
-from tests.e2e.test_matrix_nodes import SecureAgent
 from tests.e2e.test_nodes import ManyMachines
 from tests.waiting import wait_for
 
@@ -227,30 +225,6 @@ def _hung_up(agent: Agent) -> bool:
         return not agent._socket.recv(65536)
     except OSError:
         return True
-
-
-def memory_of(many: ManyMachines) -> int:
-    """Return the resident bytes of the server."""
-    import psutil
-
-    assert many.farm.server is not None
-    return int(psutil.Process(many.farm.server.pid).memory_info().rss)
-
-
-def test_who_asks_without_end_and_takes_no_answer_fills_no_memory(many: ManyMachines) -> None:
-    before = memory_of(many)
-    stranger = SecureAgent(many, context_of(str(many.authority)), Hello([1], "test", "client"))
-    stranger._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    pings = encode_frame(b"x" * 125, opcode=PING, mask=b"1234") * 500
-    asked = encode_frame(msgspec.msgpack.encode([[20, number, "nosuch", {}] for number in range(300)]), mask=b"1234")
-    stranger._socket.settimeout(20)
-    with contextlib.closing(stranger), contextlib.suppress(OSError, ssl.SSLError):
-        for _ in range(1500):
-            stranger._socket.sendall(pings)
-        for _ in range(1500):
-            stranger._socket.sendall(asked)
-    assert is_well(many)
-    assert memory_of(many) - before < 64 << 20
 
 
 def test_an_open_page_ends_with_the_right_to_look_and_begins_anew_with_another(many: ManyMachines) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from afnet.client.servers import Address
 from afnet.server import native
 from afnet.server.caller import Limits
 from afnet.server.handshakes import Handshakes
+from afnet.transport.wsframes import PING, encode_frame, request_upgrade
 from afnet.wire.messages import Hello, Welcome
 from tests.guards import ExpectedLogs
 from tests.wire.certificate import make_contexts
@@ -101,6 +103,27 @@ def test_a_conversation_in_which_nobody_signs_in_ends(run: Run, monkeypatch: pyt
             assert "Nobody signed in here within 60 seconds" in str(said)
             for link in links:
                 await link.close()
+
+    run(play())
+
+
+def test_pings_whose_answers_nobody_takes_fill_no_memory(run: Run) -> None:
+    async def play() -> None:
+        async with a_door() as door:
+            [address] = door.addresses
+            with socket.socket() as plain:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                plain.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(plain, (address.host, address.port))
+                await loop.sock_sendall(plain, request_upgrade(str(address), b"0123456789abcdef"))
+                pings, most = encode_frame(b"x" * 125, opcode=PING, mask=b"1234") * 500, 0
+                for _ in range(200):
+                    await loop.sock_sendall(plain, pings)
+                    [caller] = door._callers
+                    if caller.transport is not None:
+                        most = max(most, caller.transport.get_write_buffer_size())
+                assert 0 < most < 2 << 20, most
 
     run(play())
 
