@@ -200,7 +200,7 @@ class Statistics:
         self._between(
             lambda: {"dropped": empty(target, what, self._zone)},
             "statistics.reset",
-            f"emptied {what}",
+            "emptied the statistics" if what == "all" else f"emptied the statistics' table {what}",
             principal,
             answer,
         )
@@ -210,7 +210,7 @@ class Statistics:
         self._between(
             lambda: update_tables(target, self._zone),
             "statistics.update-tables",
-            "updated the tables",
+            "updated the statistics' tables",
             principal,
             answer,
         )
@@ -237,7 +237,7 @@ class Statistics:
 
         self._between(
             lambda: {"deleted": remove(target, folder=folder, before=ends)},
-            "statistics.delete", f"deleted {what}", principal, also_of_the_farm,
+            "statistics.delete", f"deleted {what} from the statistics", principal, also_of_the_farm,
         )  # fmt: skip
 
     def show(self, bound: dict[str, Any]) -> Callable[[], dict[str, Any]]:
@@ -289,13 +289,25 @@ class Statistics:
 
         def finish(found: Any, error: StoreError | None) -> None:
             if error is None:
-                _log.info("%s %s of the statistics: %s", principal.name, what, found)
+                said = f"{what}: {_told(found)}"
+                _log.info("%s %s", principal.name, said)
                 self._again()
-                self._noted(principal, action, f"{what}: {found}", answer, found)
+                self._noted(principal, action, said, answer, found)
             else:
                 answer(None, error)
 
         follower.do(work, done)
+
+
+def _told(found: dict[str, Any]) -> str:
+    """Return in words what was done to tables."""
+    counts = found.get("dropped") or found.get("deleted") or found.get("taken") or {}
+    parts = [f"{count} rows of {name}" for name, count in counts.items()]
+    if found.get("taken"):
+        parts[0] = f"took over {parts[0]}"
+    if found.get("rows"):
+        parts.append(f"{found['rows']} rows summed up")
+    return ", ".join(parts) or "nothing was missing"
 
 
 def _confirmed(bound: dict[str, Any], what: str) -> None:

@@ -349,4 +349,6 @@ def test_figures_of_the_past_and_their_deletion(new_farm: Callable[[], FarmProce
     assert farm.ask("statistics.lag")["rows"] == 0
     with pytest.raises(Rejected):
         farm.ask("statistics.delete", folder="/shows/b")
-    assert "deleted records of /shows/a" in farm.log("server.log")
+    (act,) = farm.ask("audit.list", action="statistics.")["rows"]
+    assert act["what"] == "deleted records of /shows/a from the statistics: 3 rows of tasks, 0 rows of jobs"
+    assert act["what"] in farm.log("server.log")
