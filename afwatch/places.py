@@ -25,7 +25,7 @@ __all__ = ["Pane", "Place", "add_place", "load_places", "place_of", "places", "r
 
 _MODULES = (
     "afwatch.views.jobs", "afwatch.views.work", "afwatch.views.farm", "afwatch.views.people",
-    "afwatch.views.monitors", "afwatch.views.systemjob", "afwatch.views.farmplots",
+    "afwatch.views.monitors", "afwatch.views.systemjob", "afwatch.views.history",
 )  # fmt: skip
 
 

@@ -1,17 +1,13 @@
-"""The place of plots of the farm as a whole: slots used, tasks a minute, queue and failures."""
+"""The page of plots of the farm as a whole: slots used, tasks a minute, queue and failures."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtWidgets import QWidget
-
 from afwatch import words
 from afwatch.actions import Asking
-from afwatch.places import Place, add_place
 from afwatch.plots.page import PlotPage
 from afwatch.plots.panels import farm_panels
-from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 
@@ -59,14 +55,3 @@ class FarmPlots(PlotPage):
         renders = self.session.state.renders
         online = sum("offline" not in row.words for row in renders.values())
         self.say_subtitle(tr("the farm as a whole · {0} of {1} online", online, words.plural(len(renders), "render")))
-
-
-def _plots(window: Asking, theme: Theme) -> QWidget:
-    return FarmPlots(window, theme)
-
-
-def _no_count(session: Session) -> tuple[int, int]:
-    return -1, 0
-
-
-add_place(Place("history", tr("History"), "history", _plots, _no_count, 80))

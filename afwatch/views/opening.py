@@ -6,7 +6,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget
@@ -22,10 +22,12 @@ from afwatch.views.asking import AskingWindow
 from afwatch.views.inspector import Inspector
 from afwatch.views.operations import OperationDialog, operation_entries
 from afwatch.views.palette import Palette, palette_entries
-from afwatch.views.renderpage import RenderPage
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
+
+if TYPE_CHECKING:
+    from afwatch.views.renderpage import RenderPage
 
 __all__ = ["OpeningWindow"]
 
@@ -108,6 +110,8 @@ class OpeningWindow(AskingWindow):
 
     def open_render(self, name: str) -> None:
         """Show what a render measured over time."""
+        from afwatch.views.renderpage import RenderPage  # late: a window that opens needs no library of plots
+
         self._leave_job()
         page = self._page = RenderPage(self._main, self.theme, name)
         page.back.connect(self.go_back)
