@@ -237,10 +237,11 @@ class CellDelegate(GroundDelegate):
         first, second = self._say(column, row)
         services = ", ".join(dict.fromkeys(block.service for block in row.blocks))
         more = " · ".join(part for part in (row.user, second, services, row.annotation) if part)
-        gone = draw_text(painter, upper, first, self.theme.font("strong"), look.text1)
-        beside = upper.adjusted(gone + 12, 0, 0, 0)
-        if beside.width() > 48:
-            draw_text(painter, beside, more, self.theme.font("small"), look.text3)
+        # Whose it is stays to be read beside a name that never ends.
+        small = self.theme.font("small")
+        kept = min(small.width_of(more), upper.width() * 2 // 5) + 12
+        gone = draw_text(painter, upper.adjusted(0, 0, -kept, 0), first, self.theme.font("strong"), look.text1)
+        draw_text(painter, upper.adjusted(gone + 12, 0, 0, 0), more, small, look.text3)
         percent = draw_text(painter, lower, f"{row.percent} %", self.theme.font("small"), look.text2, right=True)
         self._strips.draw(painter, lower.adjusted(0, 0, -max(44, percent + 10), 0),
                           [block.counts for block in row.blocks], look)  # fmt: skip
