@@ -15,7 +15,7 @@ from afcore.states import TaskState
 
 __all__ = [
     "DOT", "OUT", "UNKNOWN", "Standing", "as_written", "clock", "count", "duration", "job_reason", "job_state",
-    "kept", "memory", "number", "plural", "quoted", "render_state", "share", "short",
+    "kept", "memory", "number", "plural", "quoted", "render_state", "sentences", "share", "short",
 ]  # fmt: skip
 
 DOT = "·"
@@ -46,6 +46,11 @@ def short(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{word}"
     return f"{value:.3g}"
+
+
+def sentences(*parts: str) -> str:
+    """Return what errors and hints say as sentences that follow each other; what is empty is left out."""
+    return " ".join(part[0].upper() + part[1:] + ("" if part[-1] in ".!?…" else ".") for part in parts if part)
 
 
 def plural(value: int, one: str, many: str = "", *, tr: Callable[..., str] = as_written) -> str:

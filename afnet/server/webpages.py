@@ -34,7 +34,7 @@ from afnet.web import now as pages
 from afnet.web.layout import Frame, empty, page
 from afnet.web.markup import Markup, el
 from afnet.web.renderacts import DEEDS, question_page, reason_of
-from afnet.words import job_state, render_state
+from afnet.words import job_state, render_state, sentences
 
 __all__ = ["FarmSources", "WebPages"]
 
@@ -174,7 +174,7 @@ class WebPages:
         code = error.code if isinstance(error, Rejected) else "unavailable"
         frame = self.frame(request, principal)
         back = el("a", "Go to what goes on now", href=frame.front, class_="act")
-        sentence = " ".join(filter(None, (error.sentence, error.hint)))
+        sentence = sentences(error.sentence, error.hint)
         return self.answer(page(frame, "Not done", empty(frame, "warn", sentence, back)), status=_STATUS.get(code, 400))
 
     def answer(self, text: str, *, status: int = 200) -> web.Response:

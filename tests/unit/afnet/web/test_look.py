@@ -110,3 +110,8 @@ def test_numbers_are_short_and_have_units() -> None:
     said = [words.duration(value) for value in (3.14, 84, 10_920, 187_200)]
     assert said == ["3.1 s", "1 m 24 s", "3 h 02 m", "2 d 4 h"]
     assert [words.share(value) for value in (0, 0.051, 0.5)] == ["·", "5.1 %", "50 %"]
+
+
+def test_errors_and_hints_are_sentences_that_follow_each_other() -> None:
+    assert words.sentences("host x is silent: timeout", "check it") == "Host x is silent: timeout. Check it."
+    assert words.sentences("There is no job 7.", "") == "There is no job 7." and words.sentences() == ""
