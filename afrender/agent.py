@@ -77,6 +77,8 @@ class _Run:
     verdict: RunStatus | None = None
     sentence: str = ""
     report: Report | None = None
+    progressed: bool = False
+    """Whether there is anything to tell of how far it is."""
 
 
 class Agent:
@@ -236,6 +238,8 @@ class Agent:
         self._measure_at = now + told.resources_period
         self._tell(now, None, f"registered as render {told.render}")
         actions.extend(Say(run.report) for run in self._runs.values() if run.report is not None)
+        # Readings are not journaled, and some were on their way when the connection broke: all is told once more.
+        self._news.update((run.key, None) for run in self._runs.values() if run.progressed and run.state in LIVING)
         if self._news and self._progress_at is None:
             self._progress_at = now
 
@@ -342,7 +346,9 @@ class Agent:
         self._change(run, RunEvent.VERDICT, now, actions)
 
     def _progress_seen(self, told: ProgressSeen, now: float, actions: list[Action]) -> None:
-        if told.key in self._runs:
+        run = self._runs.get(told.key)
+        if run is not None:
+            run.progressed = True
             self._news[told.key] = None
             if self._progress_at is None and self.render:
                 self._progress_at = now + PROGRESS_PERIOD

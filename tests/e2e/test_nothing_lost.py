@@ -193,14 +193,17 @@ def test_a_restart_of_the_server_keeps_runs_and_their_numbers(farm_process: Farm
     farm = farm_process
     farm.start_agent("r1")
     gate = farm.folder / "gate"
-    command = f"while [ ! -e {gate} ]; do sleep 0.05; done; {farm.mark('end')}"
-    job = farm.submit({"frame_first": 0, "frame_last": 1, "command": command})
+    command = f"echo PROGRESS: 40%; while [ ! -e {gate} ]; do sleep 0.05; done; {farm.mark('end')}"
+    job = farm.submit({"frame_first": 0, "frame_last": 1, "command": command, "parser": "generic"})
     wait_for(lambda: len(processes_of(farm)) == 2, what="both tasks to run")
+    wait_for(lambda: farm.job(job)["percent"] == 40, what="their progress")
     before = {process.pid for process in processes_of(farm)}
     for _ in range(3):
         farm.kill_server()
         farm.start_server()
         wait_for(lambda: online(farm), what="the agent to be back")
+        # Their processes have nothing new to say: the agent tells again what it told the server before.
+        wait_for(lambda: farm.job(job)["percent"] == 40, what="their progress to be there again")
     assert {process.pid for process in processes_of(farm)} == before and len(before) == 2
     gate.touch()
     farm.wait_job(job)

@@ -38,6 +38,7 @@ from tests.runspecs import run_spec as spec
 
 KEY = RunKey(2, 0, 0, 1)
 NEXT = RunKey(2, 0, 0, 2)
+OTHER = RunKey(2, 0, 1, 1)
 
 
 class Play:
@@ -274,6 +275,23 @@ def test_news_from_before_the_server_was_lost_are_told_when_it_is_back():
     assert play.agent.deadline() is None
     play.online()
     assert play.tell(Tick()) == [Measure([KEY], host=False)]
+
+
+def test_what_was_told_before_a_server_was_lost_is_told_again_to_the_one_that_comes_back():
+    play = Play()
+    play.running()
+    play.running(OTHER)
+    play.tell(ProgressSeen(KEY))
+    play.now = play.agent.deadline()
+    assert play.tell(Tick()) == [Measure([KEY], host=False)]
+    play.tell(Lost())
+    play.online()
+    assert play.tell(Tick()) == [Measure([KEY], host=False)], "of the other there is nothing to tell"
+    assert play.tell(Tick()) == []
+    play.finished()
+    play.tell(Lost())
+    play.online()
+    assert play.tell(Tick()) == [], "a report says how far it came"
 
 
 def test_leaving_ends_all_tasks_and_takes_no_more():
