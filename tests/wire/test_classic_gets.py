@@ -334,3 +334,21 @@ def test_progress_asked_for_out_of_order_is_whole() -> None:
     across = json.loads(b"[" + progress.encoded(16_378, 16_388) + b"]")
     assert [task.get("err", 0) for task in across] == [0] * 6 + [7] + [0] * 3
     assert len(json.loads(b"[" + progress.encoded(19_990, 21_000) + b"]")) == 10
+
+
+def test_the_job_of_the_system_is_shown_to_administrators_only() -> None:
+    states = [[TaskState.READY] * 4, [TaskState.READY] * 2]
+    farm = make_farm(submitted("job-submit"), id=1, serial=1, states=states, created=1795245246)
+    for wish, seen in (
+        ({"type": "jobs"}, '"jobs":[\n{'),
+        ({"type": "jobs", "ids": [1]}, '"jobs":[\n{'),
+        ({"type": "jobs", "ids": [1], "mode": "progress"}, "job_progress"),
+        ({"type": "jobs", "ids": [1], "mode": "output", "block_ids": [0], "task_ids": [0]}, "Task is not started"),
+    ):
+        get = read_request({"get": wish})
+        assert isinstance(get, Get)
+        for system in (True, False):
+            answer = get_answer(farm, get, sources()._replace(system=system))
+            assert isinstance(answer, dict)
+            said = b"".join(encode_pieces(answer)).decode()
+            assert (seen in said) is system, (wish, system, said[:200])

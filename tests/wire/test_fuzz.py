@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from afcore.envelope import Principal
 from afcore.errors import AfError, NotAllowed
 from afcore.jobcheck import read_job
+from afcore.masks import Mask, mask_problem
 from afcore.states import Role
 from afnet.classic.binary import BinaryMessage, read_binary, read_name
 from afnet.classic.dialect import read_request
@@ -34,6 +35,7 @@ from afnet.registry import OPERATIONS
 from afnet.server.authority import request_fingerprint
 from afnet.server.budgets import RequestBudget
 from afnet.server.guard import browser_refusal
+from afnet.server.heard import heard_reading, heard_register, heard_report
 from afnet.server.networks import read_networks
 from afnet.server.pastchild import read_message, write_message
 from afnet.server.peer import parse_answer, parse_proc_line
@@ -45,7 +47,7 @@ from afnet.transport.wsframes import FrameReader, WebSocketFault, encode_frame, 
 from afnet.web.history import _BY as KINDS
 from afnet.web.history import Asked, read_asked
 from afnet.wire.codec import decode, encode
-from afnet.wire.messages import Hello, Ping, Refused, Request, Subscribe, Welcome
+from afnet.wire.messages import Hello, Ping, Refused, Register, Report, Request, Subscribe, Welcome
 from afnet.wire.session import Session
 from afrender.pairing import is_of
 from tests.wire.matrix import MATRIX
@@ -295,3 +297,26 @@ def test_questions_to_the_child_that_looks_at_the_past(given_: dict[str, Any], v
     assert msgspec.msgpack.encode(read_message(stream)) == msgspec.msgpack.encode({**given_, "value": value})
     for cut in range(0, len(stream.getvalue()), 7):
         assert read_message(io.BytesIO(stream.getvalue()[:cut])) is None
+
+
+@FEW
+@given(OBJECTS, st.lists(OBJECTS, max_size=3), st.lists(VALUES, max_size=16))
+def test_what_agents_say(reading: dict[str, Any], things: list[dict[str, Any]], values: list[Any]) -> None:
+    assert heard_reading(heard_reading(reading)) == heard_reading(reading)
+    for kind, hear in ((Register, heard_register), (Report, heard_report)):
+        wide = [*values, *([0] * 16)][: len(kind.__struct_fields__)]
+        try:
+            said = msgspec.convert(wide, kind)
+        except msgspec.ValidationError:
+            continue
+        msgspec.msgpack.encode(hear(said))  # type: ignore[operator]  # each hears its own kind
+    register = Register("r", "", "", "", "", 0.0, "", things, things, reading, [])
+    msgspec.msgpack.encode(heard_register(register))
+
+
+@FEW
+@given(st.text(max_size=40) | st.from_regex(r"[(ab.*+?|\])\[^$\\d{1,9}]{1,30}", fullmatch=True), st.text(max_size=60))
+def test_masks_of_strangers(pattern: str, name: str) -> None:
+    if mask_problem(pattern) == "":
+        for text in (name, "a" * 500):
+            Mask(pattern).matches(text)

@@ -213,6 +213,23 @@ def test_names_with_paths_and_files_too_large_are_refused_and_forgotten(kept) ->
     assert holder.store.list_files(2, 0, 1) == []
 
 
+def test_a_piece_that_becomes_far_more_than_it_says_is_not_kept(kept) -> None:
+    holder = kept(largest=1 << 30)
+    holder.start(2)
+    bomb = zlib.compress(b"\0" * (64 << 20), 9)
+    assert len(bomb) < 1 << 17
+    (answer,) = holder.send(chunk(1, bomb, compressed=True))
+    assert answer.done, "the agent may forget it"
+    with pytest.raises(NotFound):
+        holder.store.read(2, 0, 1)
+    # Half a piece is none either.
+    holder.send(chunk(2, zlib.compress(b"x" * 1000)[:-6], compressed=True))
+    with pytest.raises(NotFound):
+        holder.store.read(2, 0, 2)
+    holder.send(chunk(3, zlib.compress(b"x" * 1000), compressed=True))
+    assert holder.store.read(2, 0, 3).data == b"x" * 1000
+
+
 def test_a_torn_index_is_cut_at_the_next_start(kept, tmp_path: Path) -> None:
     first = kept()
     first.start(2)
