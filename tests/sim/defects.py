@@ -129,14 +129,14 @@ def _counter_off_by_one(patches: Patches) -> None:
 
 
 def _limit_off_by_one(patches: Patches) -> None:
-    original = afcore.schedule.solver.start_reason
+    original = afcore.schedule.rates.start_reason
 
     def start_reason(holder: Any) -> Reason:
         reason = original(holder)
         over = reason is Reason.RUNNING_LIMIT and holder.running_tasks == holder.max_running_tasks
         return Reason.NONE if over else reason
 
-    patches.put(afcore.schedule.solver, "start_reason", start_reason)
+    patches.put(afcore.schedule.rates, "start_reason", start_reason)
 
 
 def _without_reason(patches: Patches, place: Any, name: str, passed: Reason) -> None:
@@ -331,7 +331,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("masks are not asked", _masks_not_asked),
     Defect("starts a second are not counted", _rates_not_asked, seed=2),
     Defect("an agent forgets its reports with the connection", _reports_forgotten, seed=1),
-    Defect("an agent starts what it runs", _started_twice, seed=1),
+    Defect("an agent starts what it runs", _started_twice, seed=13),
     Defect("an agent does not take up the reports of its earlier life", _not_restored, seed=1),
     Defect("an event is not journaled", _not_journaled, seed=5),
     Defect("deleted jobs come back after a snapshot that failed", _deleted_come_back, seed=2),
