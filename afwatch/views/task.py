@@ -65,6 +65,8 @@ class TaskWindow(QWidget):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._run = 0
         self._state = ""
+        self._output_of = ("", 0)
+        """The state and run of which the output was asked for."""
         self.setObjectName("inspector")
         self.resize(1040, 720)
         self._glyph = Glyph(theme)
@@ -102,7 +104,7 @@ class TaskWindow(QWidget):
         self._again_soon = QTimer(self)
         self._again_soon.setSingleShot(True)
         self._again_soon.setInterval(_AGAIN_MS)
-        self._again_soon.timeout.connect(self.reload)
+        self._again_soon.timeout.connect(self._look)
         self._lay_out()
         self._add_keys()
         session.changed.connect(self._on_changed)
@@ -223,6 +225,11 @@ class TaskWindow(QWidget):
 
     def reload(self) -> None:
         """Ask for the task and its output anew."""
+        self._output_of = ("", 0)
+        self._look()
+
+    def _look(self) -> None:
+        """Ask how the task stands; its output is read only when it has begun or ended another run."""
         job, block, task = self.key
         pending = self._session.ask("task.show", job=job, block=block, task=task)
         pending.success(lambda body: self._show(body["row"])).failure(self._failed)
@@ -254,9 +261,9 @@ class TaskWindow(QWidget):
         self._command.setPlainText(command if isinstance(command, str) else " ".join(command))
         if self._stack.currentWidget() is self.why and state != self._state:
             self.why.load(self.key)
-        fresh = (state, row["starts"]) != (self._state, self._run)
         self._state, self._run = state, row["starts"]
-        if fresh or not self.output.toPlainText():
+        if self._output_of != (state, row["starts"]):
+            self._output_of = (state, row["starts"])
             self._begin_output(state, row["starts"])
         self._enable()
 
@@ -381,7 +388,7 @@ class TaskWindow(QWidget):
                 columns = opened.blocks[block].columns
                 state = _state_of(int(columns["state"][task]))
                 if (state, int(columns["starts"][task])) != (self._state, self._run):
-                    self.reload()
+                    self._look()
         elif job in changes.changed.get("jobs", ()) and not self._again_soon.isActive():
             # Nobody has the job's tasks open: something of it changed, perhaps this task.
             self._again_soon.start()

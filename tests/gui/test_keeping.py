@@ -91,3 +91,13 @@ def test_many_jobs_are_skipped_in_one_act_and_taken_back_together(farm: FarmProc
     watch.window.undo()
     spin(lambda: not any(watch.session.state.jobs[id].counts[skipped] for id in ids), "all to be taken back")
     spin(lambda: "Taken back" in watch.window.toast._text.text(), "that to be told")
+
+
+def test_a_link_opens_its_job_once_the_farm_has_told_its_jobs(alone: Watch, spin: Spin) -> None:
+    window = alone.window
+    window.show_when_known(5)
+    window.show_when_known(999)
+    fill(alone, 12, False)
+    spin(lambda: window._tasks is not None, "the job's tasks")
+    assert window._tasks is not None and window._tasks.job == 5
+    assert "There is no job 999" in window.messages.toPlainText()

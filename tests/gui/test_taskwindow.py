@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
@@ -13,7 +16,9 @@ from tests.gui.conftest import Spin
 BLOCK = {"name": "beauty", "service": "generic", "frame_first": 1, "frame_last": 5, "command": "echo frame @#@"}
 
 
-def test_a_tasks_window_acts_takes_back_and_says_why(farm: FarmProcess, watch: Watch, spin: Spin) -> None:
+def test_a_tasks_window_acts_takes_back_and_says_why(
+    farm: FarmProcess, watch: Watch, spin: Spin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     farm.start_server()
     id = farm.submit({**BLOCK, "hosts_mask": "titan.*"}, name="too big", user_name="anna")
     spin(lambda: id in watch.session.state.jobs, "the job")
@@ -29,6 +34,18 @@ def test_a_tasks_window_acts_takes_back_and_says_why(farm: FarmProcess, watch: W
     QTest.keyClick(task, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     spin(lambda: task._state == "SKIPPED", "the window to follow what was done")
     assert "Skipped 1 task" in task.toast._text.text()
+    asked: list[str] = []
+    ask = watch.session.ask
+
+    def noted(operation: str, **arguments: Any) -> Any:
+        asked.append(operation)
+        return ask(operation, **arguments)
+
+    monkeypatch.setattr(watch.session, "ask", noted)
+    task._look()
+    spin(lambda: asked == ["task.show"] and not watch.session._pending, "the answer")
+    assert not task._following, "what is known is not read again"
+    monkeypatch.undo()
     task.toast._undo.click()
     spin(lambda: task._state == "READY", "it to be taken back")
     said = [entry.text().split("\t")[0] for entry in task.build_menu().actions() if entry.text()]

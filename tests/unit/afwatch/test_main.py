@@ -8,13 +8,22 @@ import sys
 
 import pytest
 
-from afwatch.main import main
+from afwatch.main import _link, main
 
 
 def test_a_bad_server_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--server", "here:many"]) == 2
     said = capsys.readouterr().err
     assert "here:many" in said and "HOST:PORT" in said
+
+
+def test_a_link_names_the_job_and_its_server() -> None:
+    given = ["afwatch://farm01:51000/job/12", "--god"]
+    assert (_link(given), given) == (12, ["--server", "farm01:51000", "--god"])
+    given = ["afwatch://farm01:51000/job/12", "--server", "other"]
+    assert (_link(given), given) == (12, ["--server", "other"])
+    given = ["afwatch://farm01/task/12"]
+    assert (_link(given), len(given)) == (0, 1)
 
 
 def test_a_window_that_opens_loads_no_library_of_plots() -> None:

@@ -26,6 +26,17 @@ def test_an_end_is_told_once_and_again_after_a_restart() -> None:
     assert not notices.failed and not notices.done
 
 
+def test_what_was_chosen_comes_back() -> None:
+    first = Notices()
+    first.choose(job_row(2, user="jo"), "jo", False)
+    first.choose(job_row(3, user="anna"), "jo", True)
+    second = Notices()
+    second.come_back(first.chosen())
+    assert not second.is_wanted(job_row(2, user="jo"), "jo") and second.is_wanted(job_row(3, user="anna"), "jo")
+    second.come_back({"wanted": ["x"], "unwanted": 3})
+    assert second.chosen() == first.chosen()
+
+
 def test_only_mine_and_what_i_chose() -> None:
     notices = Notices()
     mine, other = job_row(1), job_row(2, user="anna")
