@@ -34,6 +34,7 @@ class Chip(QPushButton):
         self._count = 0
         self._wordy = True
         self.setCheckable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the table
         self.setIconSize(QSize(measures.glyph, measures.glyph))
         self.setProperty("shape", "chip")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

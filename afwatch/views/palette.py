@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, QStringListModel, Qt
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
@@ -128,6 +129,8 @@ class Palette(QFrame):
         self.theme, self._over = theme, parent
         self.shown: list[Entry] = []
         self._entries: list[Entry] = []
+        self._before: QWidget | None = None
+        """What had the keyboard when it was opened."""
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         self.field = QLineEdit()
@@ -152,6 +155,9 @@ class Palette(QFrame):
     def open_with(self, entries: list[Entry]) -> None:
         """Show the palette over what is there now."""
         self._entries = entries
+        before = self.window().focusWidget()
+        if before is not self.field:
+            self._before = before
         self.field.clear()
         self._narrow("")
         parent = self._over
@@ -170,8 +176,15 @@ class Palette(QFrame):
     def _take(self, place: int) -> None:
         if not 0 <= place < len(self.shown) or self.shown[place].reason:
             return
-        self.hide()
+        self._leave()
         self.shown[place].done()
+
+    def _leave(self) -> None:
+        """Close, and give the keyboard back to who had it: else Qt gives it to whatever comes next."""
+        self.hide()
+        before, self._before = self._before, None
+        if before is not None and shiboken6.isValid(before) and before.isVisible():
+            before.setFocus()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrows move in the list, Enter takes, Escape and a lost focus close."""
@@ -193,7 +206,7 @@ class Palette(QFrame):
         if key in steps:
             self.view.setCurrentIndex(self._model.index(max(0, min(len(self.shown) - 1, row + steps[key]))))
         elif key == Qt.Key.Key_Escape:
-            self.hide()
+            self._leave()
         else:
             self._take(row)
         return True

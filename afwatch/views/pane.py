@@ -169,11 +169,13 @@ class ListPane(QWidget):
                 row.addWidget(made)
         self._more = button("", self._more_menu, icon=self.theme.icon("more"), tip=tr("Every action"))
         row.addWidget(self._more)
+        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._add_keys()
         column.addWidget(header)
         line, row = bar("search-row", measures.search_row)
         row.addWidget(self.search)
         self._views = button("", self._view_menu, icon=self.theme.icon("columns"), tip=tr("Columns and saved views"))
+        self._views.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(self._views)
         column.addWidget(line)
         for state in self._shown.chips:

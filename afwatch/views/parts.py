@@ -189,6 +189,7 @@ class Toast(QFrame):
         self._text.setObjectName("toast-text")
         self._left = label(tone="quiet")
         self._undo = button(tr("Undo"), self._on_undo, icon=theme.icon("undo"))
+        self._undo.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it is
         for part in (self._glyph, self._text, self._left, self._undo):
             row.addWidget(part)
         self._taken_back: Callable[[], object] | None = None

@@ -147,12 +147,26 @@ def test_the_palette_finds_and_does(farm: FarmProcess, watch: Watch, spin: Spin)
     spin(lambda: len(pane.model.ids) == 1, "the job")
     watch.window.go("jobs")
     pane.table.select_place(0)
+    palette, holds = watch.window._palette, watch.window.focusWidget
+    assert holds() is pane.table
     watch.window.open_palette()
-    palette = watch.window._palette
+    assert holds() is palette.field
+    QTest.keyClick(palette.field, Qt.Key.Key_Escape)
+    assert holds() is pane.table, "who had the keyboard has it again"
+    watch.window.open_palette()
     QTest.keyClicks(palette.field, "pause")
     assert palette.shown[0].text == "Pause" and palette.shown[0].about == "1 job"
     QTest.keyClick(palette.field, Qt.Key.Key_Return)
     spin(lambda: watch.session.state.jobs[id].offline, "the job to be paused")
+    assert holds() is pane.table
+    watch.window.toast._undo.click()
+    QTest.mouseClick(pane._chips["PAUSED"], Qt.MouseButton.LeftButton)
+    assert holds() is pane.table
+    spin(lambda: not watch.session.state.jobs[id].offline, "that to be taken back")
+    pane.clear_filter()
+    pane.table.select_place(0)
+    watch.session.ask("job.pause", ids=[id])
+    spin(lambda: watch.session.state.jobs[id].offline and pane.selected(), "it to be paused again")
     entries = palette_entries(watch.window)
     assert next(entry for entry in entries if entry.text == "Pause").reason == "Paused already."
     assert match(entries, "coast")[0].text == "coast"
