@@ -34,6 +34,7 @@ WAKE_TIME = 300.0
 """Seconds after which a render that was woken and did not come counts as not to be woken."""
 
 _MEASURES = ("cpu", "mem", "swp", "hddgb", "hddio", "netmbs")
+_NAMES = {side: [(each, f"{side}_{each}") for each in _MEASURES] for side in ("idle", "busy")}
 _TIMES = ("idle_free_time", "busy_nimby_time", "idle_wolsleep_time", "no_task_event_time", "overload_event_time")
 _NIMBY = RenderState.NIMBY | RenderState.NIMBY_USER
 
@@ -44,8 +45,12 @@ class _Limit(NamedTuple):
 
 
 def _limits(farm: Farm, pool: int, side: str) -> list[_Limit]:
-    found = ((measure, pool_number(farm, pool, f"{side}_{measure}")) for measure in _MEASURES)
-    return [_Limit(measure, value) for measure, value in found if value > 0]
+    found = []
+    for measure, name in _NAMES[side]:
+        value = pool_number(farm, pool, name)
+        if value > 0:
+            found.append(_Limit(measure, value))
+    return found
 
 
 def _percent(part: float, whole: float) -> int:

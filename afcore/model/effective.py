@@ -51,12 +51,18 @@ def pool_chain(farm: Farm, pool: int) -> Iterator[Pool]:
         pool = found.parent
 
 
+# The walks below are plain: they are made for every render and every reading, where generators cost more.
+
+
 def pool_number(farm: Farm, pool: int, name: str) -> int:
     """Return the nearest value of a pool setting that is at least 0, or -1 when no pool of the chain sets it."""
-    for each in pool_chain(farm, pool):
-        value: int = getattr(each, name)
+    pools = farm.pools
+    while pool:
+        found = pools[pool]
+        value: int = getattr(found, name)
         if value >= 0:
             return value
+        pool = found.parent
     return -1
 
 
@@ -75,7 +81,13 @@ def capacity_of(farm: Farm, render: Render) -> int:
 
 def pool_capacity(farm: Farm, pool: int) -> int:
     """Return the nearest capacity that a pool sets, ``NO_LIMIT`` when that is none, or -1 when nobody set one."""
-    return next((each.capacity_host for each in pool_chain(farm, pool) if each.capacity_host != -1), -1)
+    pools = farm.pools
+    while pool:
+        found = pools[pool]
+        if found.capacity_host != -1:
+            return found.capacity_host
+        pool = found.parent
+    return -1
 
 
 def max_tasks_of(farm: Farm, render: Render) -> int:
@@ -163,7 +175,6 @@ def host_ticket(farm: Farm, render: Render, name: str) -> int:
     own = render.tickets_host.get(name, -1)
     if own >= 0:
         return own
-    # A plain walk, here and below: it is asked for every render of a farm, where a generator costs more than the rest.
     pools, number = farm.pools, render.pool
     while number:
         pool = pools[number]

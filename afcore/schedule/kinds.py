@@ -98,12 +98,15 @@ class Kind:
         job: Job,
         number: int,
         lacking: dict[str, dict["Kind", None]],
+        renewed: dict["Kind", None],
     ) -> None:
         self.key = key
         self.number = number
         """Unique among the kinds of a ranking."""
         self._lacking = lacking
         """By ticket: the kinds that lack one, which are told when one is given back; shared with all."""
+        self._renewed = renewed
+        """The kinds whose stuck jobs are to be offered everything again; shared with all."""
         self.jobs = 0
         """How many jobs are of this kind now."""
         self.stuck: dict[int, int] = {}
@@ -164,12 +167,15 @@ class Kind:
         return self._hopeless[1]
 
     def reload(self) -> None:
-        """Ask every free render again."""
+        """Ask every free render again, for the stuck jobs too."""
         self.short = False
         self._refused.clear()
         self._barren.clear()
         self._fresh = None
         self._lost_by_ticket = False
+        if self.stuck:
+            self.stuck = dict.fromkeys(self.stuck, -1)
+            self._renewed[self] = None
 
     def fits(self, render: int) -> bool:
         """Say whether masks, services and pools allow a render."""
@@ -287,11 +293,16 @@ class Kind:
     def refuse(self, render: int, reason: Reason) -> None:
         """Leave a render out until it changes: no job of the kind may use it as it is."""
         self._refused[render] = self._renders.stamps[render]
-        if reason is Reason.POOL_TICKET and not self._lost_by_ticket:
-            self._lost_by_ticket = True
-            self._lack()
+        if reason is Reason.POOL_TICKET:
+            self.lose_by_ticket()
         if self._fresh is not None:
             self._fresh.pop(render, None)
+
+    def lose_by_ticket(self) -> None:
+        """Take in that a render was left out, by the kind or a stuck job, for want of a ticket that a pool has."""
+        if not self._lost_by_ticket:
+            self._lost_by_ticket = True
+            self._lack()
 
     def close(self) -> None:
         """Take in that every free render was asked and refused: only one that changes may do."""

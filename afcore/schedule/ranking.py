@@ -64,6 +64,8 @@ class Entry:
     """None while the job lies in no heap."""
     seen: int = -1
     """How much of the log of changed renders it was offered already; -1: none."""
+    limited: bool = False
+    """Whether it was left out while a block ran as many as it may, or because of errors on a render."""
 
 
 def _at_last(id: int) -> int:
@@ -105,6 +107,8 @@ class Ranking:
         """Tasks and capacity of each running job, as the places have counted them."""
         self._stuck: dict[Kind, None] = {}
         """Kinds that have stuck jobs."""
+        self._renewed: dict[Kind, None] = {}
+        """Those of them that ask every render again."""
         self._seen = -1
         """How much of the log was known when the stuck jobs were looked at."""
         self._inner_tickets: frozenset[str] = frozenset()
@@ -127,6 +131,7 @@ class Ranking:
         self._ordered.clear()
         self._counted.clear()
         self._stuck.clear()
+        self._renewed.clear()
         self.pools_changed()
         for job in ready:
             self.look(job, ready=True)
@@ -294,7 +299,12 @@ class Ranking:
             entry.seen = -1
             entry.kind.stuck.pop(id, None)
         elif id in entry.kind.stuck:
-            return
+            if not entry.limited:
+                return
+            # A block that ran as many as it may has room again, or errors count no more: what the job has seen before
+            # may do now.
+            entry.seen = -1
+            entry.kind.stuck.pop(id, None)
         self.gated.pop(id, None)
         rank = self.rank_job(entry.place, job)
         if rank != entry.rank:
@@ -327,7 +337,7 @@ class Ranking:
                     for kinds in self.lacking.values():
                         kinds.pop(old, None)
             self._numbers += 1
-            kind = Kind(self._farm, self._renders, self._matches, key, job, self._numbers, self.lacking)
+            kind = Kind(self._farm, self._renders, self._matches, key, job, self._numbers, self.lacking, self._renewed)
             self.kinds[key] = kind
         return kind
 
@@ -377,8 +387,9 @@ class Ranking:
 
     def best_job(self, place: Place) -> tuple[Rank, int] | None:
         """Return the job directly below a place that is to be served next, among those a render may be there for."""
-        if self._stuck and self._seen != self._renders.log_end:
+        if self._stuck and (self._renewed or self._seen != self._renders.log_end):
             self._seen = self._renders.log_end
+            self._renewed.clear()
             for kind in [kind for kind in self._stuck if kind.open()]:
                 self._free_stuck(kind)
         if place.dirty:
@@ -488,9 +499,11 @@ class Ranking:
         entry.place.dirty[entry.kind] = None
         self.gated[job] = None
 
-    def stick(self, job: int) -> None:
-        """Leave a job out until its kind has a render that it was not offered."""
+    def stick(self, job: int, *, limited: bool = False) -> None:
+        """Leave a job out until its kind has a render that it was not offered; if ``limited``, or a run of it ends."""
         entry = self._entries[job]
+        # Offered only what is new, it has still been refused elsewhere for what was known before.
+        entry.limited = limited or (entry.limited and entry.seen >= 0)
         entry.rank = None
         entry.place.dirty[entry.kind] = None
         entry.kind.stuck[job] = self._renders.log_end

@@ -145,6 +145,8 @@ class Claim:
     """When that number last grew."""
     due: float | None = None
     """When a multihost task begins with the renders it has."""
+    again: float | None = None
+    """When its job is to be asked anew: it could have better renders, and was asked too soon to look for them."""
 
     @property
     def key(self) -> ClaimKey:
@@ -213,8 +215,9 @@ class Reservations:
         return Reason.NONE if at + lasts(block) <= claim.until else Reason.RESERVED
 
     def deadline(self) -> float | None:
-        """Return when a multihost task begins with what it has, or None."""
-        return min((claim.due for claim in self.claims.values() if claim.due is not None), default=None)
+        """Return when a multihost task begins with what it has, or may look for better renders; None when neither."""
+        times = [time for claim in self.claims.values() for time in (claim.due, claim.again) if time is not None]
+        return min(times, default=None)
 
     def wake(self, at: float) -> bool:
         """Return whether a multihost task may begin with what it has by now; it is asked once."""
@@ -222,6 +225,13 @@ class Reservations:
         for claim in over:
             claim.due = None
         return bool(over)
+
+    def look_again(self, at: float) -> list[int]:
+        """Return the jobs that may look for better renders by now; each is told once."""
+        over = [claim for claim in self.claims.values() if claim.again is not None and claim.again <= at]
+        for claim in over:
+            claim.again = None
+        return [claim.job for claim in over]
 
     # Making and giving back
 
@@ -258,6 +268,8 @@ class Reservations:
         key = (job.id, block.index)
         claim = self.claims.get(key)
         if claim is not None and at - claim.looked < _LOOK_AGAIN:
+            if claim.ready < block.spec.multihost_max:
+                claim.again = claim.looked + _LOOK_AGAIN
             return claim
         self._several.setdefault(key, at)
         for waiting in list(self._several):
@@ -282,9 +294,13 @@ class Reservations:
             del self.by_render[render]
             self._renders.look(render)
         fresh.renders = {render: when for when, _, render in found}
-        enough = found[least - 1][0]
+        enough, before = found[least - 1][0], fresh.until
         fresh.until = enough if enough < math.inf else at
-        fresh.looked = at
+        if fresh.until > before:
+            # What was too long to end before may be short enough now.
+            for render in fresh.renders:
+                self._renders.look(render)
+        fresh.looked, fresh.again = at, None
         self._keep(fresh)
         return fresh
 
@@ -350,6 +366,8 @@ class Reservations:
             elif lost:
                 for id in lost:
                     del claim.renders[id], self.by_render[id]
+                    # Others may use it.
+                    self._renders.look(id)
                 claim.looked = 0.0
                 if len(claim.renders) < block.spec.multihost_min:
                     self.release(claim)

@@ -61,6 +61,8 @@ _OF_TREE = (
     *(PoolAdded, PoolEdited, PoolDeleted, FarmRecovered),
 )
 """Seldom; not about one job."""
+_WALKS = 8
+"""How often a pass asks everybody again because of renders that were given back in it."""
 _MOVES = frozenset({"user_name", "branch", "priority"})
 
 
@@ -106,6 +108,11 @@ class Scheduler:
         self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self.rates.allow)
         self._passed: dict[int, tuple[int, ClaimKey]] = {}
         """Who had its turn on a render, as it was at a stamp, and found too little room."""
+        self._avoided = False
+        """Whether a render was refused because of errors there: an end elsewhere may make that undone.
+
+        A task that becomes ready may not avoid it, and errors of a task that failed for good count for no render.
+        """
         self.limited = farm.limited
         self._again = False
         """Whether something ended that others may have waited for."""
@@ -146,6 +153,9 @@ class Scheduler:
                 self.offers.touched[job] = None
             self.offers.changed.update(dict.fromkeys(self.offers.ready))
         self._again = self.reserved.wake(self._at) or self._again
+        for job in self.reserved.look_again(self._at):
+            if job in self.offers.ready:
+                self.offers.touched[job] = self.offers.changed[job] = None
         self._look()
 
     def note(self, event: Event, at: float = 0.0) -> None:
@@ -294,14 +304,18 @@ class Scheduler:
         if not self.wanted:
             return
         self.rank_now()
-        made = 0
+        made, walks = 0, 0
         self.reserved.settle(self._at)
         while self.renders.free:
-            root = self.ranking.root
+            root, known = self.ranking.root, self.renders.log_end
             started = self._serving.next(self._at) if self.reserved.claims else None
             if started is None and root is not None:
                 started = self._next(root)
             if started is None:
+                walks += 1
+                if self.renders.log_end != known and walks < _WALKS:
+                    # Who was asked late gave renders back that others want who were asked before.
+                    continue
                 break
             made += 1
             yield started
@@ -361,10 +375,11 @@ class Scheduler:
             several = self._start_several(job, [block for block in blocks if block.spec.multi_host])
             if several is not None or not single:
                 if several is None:
-                    ranking.stick(job.id)
+                    ranking.stick(job.id, limited=len(blocks) < len(entry.blocks))
                 return several
             blocks = single
         kind, own = entry.kind, False
+        self._avoided = False
         for render in kind.best(entry.seen):
             started = self._start_on(job, holders, blocks, render, kind)
             if isinstance(started, RunStarted):
@@ -372,7 +387,7 @@ class Scheduler:
                 return started
             own = own or started
         if own or entry.seen >= 0:
-            ranking.stick(job.id)
+            ranking.stick(job.id, limited=self._avoided or len(blocks) < len(entry.blocks))
         else:
             kind.close()
         return None
@@ -438,6 +453,8 @@ class Scheduler:
         if any(each in MEASURED for each in reasons):
             self.renders.measures_matter = True
         if len(blocks) < len(offering(job)) or any(each in OWN for each in reasons):
+            if Reason.POOL_TICKET in reasons:
+                kind.lose_by_ticket()
             return True
         return self._refused(Reason.POOL_TICKET if Reason.POOL_TICKET in reasons else reasons[0], kind, render)
 
@@ -460,9 +477,12 @@ class Scheduler:
         if reason:
             if reason in TOO_LITTLE:
                 self._pass(job, block, render)
+            elif reason is Reason.AVOIDED_BY_BLOCK:
+                self._avoided = True
             return reason
         task = self._task(job, block, render, wanted)
         if task is None:
+            self._avoided = True
             return Reason.AVOIDED_BY_TASK
         overtaken = self._passed.get(render.id)
         if overtaken is not None:

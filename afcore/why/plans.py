@@ -163,9 +163,16 @@ class Plans:
         if raised and self._goes(trials.sandbox(jobs, renders), changes, when, ends):
             return self._proposal(way, when, changes, raised, ends), raised
         box = trials.sandbox(jobs, renders)
-        if not all(box.make(change) for change in (*way.fixes, *stops)):
+        if not all(box.make(change) for change in way.fixes):
             return None
-        if not stops:
+        if ends and not any(box.farm.runs.look(run.key) for run in ends):
+            # To hold a block stops what it runs, so that there is nothing to wait for and nothing more to stop.
+            if when == "next":
+                return None
+            stops = []
+        if not all(box.make(change) for change in stops):
+            return None
+        if when == "next":
             for run in ends:
                 box.end(run.key)
         found = raise_to_front(box, trials.at, trials.key, way.render.id)

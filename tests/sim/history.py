@@ -47,12 +47,15 @@ from afcore.states import RenderState, RunStatus, TaskState
 from afcore.store.base import Batch
 from afcore.store.packing import join_entries
 from afcore.systemcommand import SYSTEM_JOB
+from afcore.why.whatif import Sandbox
 from tests.sim.clock import SimClock
 
 __all__ = ["Broken", "History", "Held"]
 
 _CHECK_EVERY = 60
 """Commands between two looks at every invariant."""
+_ANEW_EVERY = 100
+"""Commands between two solvers that begin anew."""
 
 
 class Broken(AssertionError):
@@ -105,6 +108,8 @@ class History:
         self.answered: set[int] = set()
         """Jobs whose submitter was told that they are taken."""
         self.applied_count = 0
+        self.begun_anew = 0
+        """How often a solver without memory was asked whether anything could start."""
         self.devices: dict[RunKey, set[tuple[int, int]]] = {}
         """(render, device) of each run that goes on."""
 
@@ -154,6 +159,21 @@ class History:
             self.look(core.farm)
             if set(core.farm.runs) != set(self.running):
                 raise self.broken("the farm's runs are not those that started and did not end")
+        if not self.applied_count % _ANEW_EVERY:
+            self._begin_anew(core, envelope.at)
+
+    def _begin_anew(self, core: Core, at: float) -> None:
+        """Where the solver has come to rest, one that knows nothing of earlier passes must find nothing to start."""
+        due = core.deadline()
+        if core.wants_solve or (due is not None and due <= at):
+            return
+        self.begun_anew += 1
+        box = Sandbox(core.farm, core.scheduler, at, jobs=list(core.farm.jobs), renders=list(core.farm.renders))
+        started = next((each for each in box.do(commands.Solve(1)).events if isinstance(each, RunStarted)), None)
+        # Whether a task ends before who keeps a render needs it is an estimate, which is made when it is offered.
+        kept = core.scheduler.reserved.by_render.get(started.render) if started is not None else None
+        if started is not None and (kept is None or kept.key == (started.job, started.block)):
+            raise self.broken(f"the solver rests, but one that begins anew starts {started}")
 
     def _row(self, state: int, happening: Happening, became: int) -> None:
         row = TaskState(state), happening

@@ -1,0 +1,70 @@
+"""A job that found no render by its own counts waits in no queue; whatever it lacked there offers it everything again.
+
+In each of these plays one render refuses a job for a reason of the job alone and another one for a second reason. The
+second one goes away without that render changing.
+"""
+
+from __future__ import annotations
+
+from afcore import commands
+from afcore.ids import RunKey
+from tests.unit.afcore.plays import FarmPlay, block, job
+
+
+def _lacking_a_ticket(farm: FarmPlay) -> tuple[int, RunKey]:
+    """Let a job wait that may use two renders: its user runs as much as he may on one, the other is one too many for
+    its ticket. Return the job, and the run that holds the ticket on a third render."""
+    for name in ("near", "far", "held"):
+        farm.register(name)
+    farm.do(commands.SetPools(["/"], {"tickets": {"NUKE": [4, 1]}}))
+    farm.submit(job(block(last=1, tickets={"NUKE": 1}), name="holder", user="anna", hosts_mask="held"))
+    (holding,) = farm.solve()
+    farm.submit(job(block(last=1), name="here", user="ben", hosts_mask="near"))
+    farm.do(commands.SetUsers(["ben"], {"max_running_tasks_per_host": 1}))
+    farm.solve()
+    waits = farm.submit(job(block(last=1, tickets={"NUKE": 1}), user="ben", hosts_mask="near|far"))
+    assert farm.solve() == []
+    return waits.id, holding
+
+
+def test_more_hosts_for_a_ticket_start_it(farm: FarmPlay) -> None:
+    waits, _ = _lacking_a_ticket(farm)
+    farm.do(commands.SetPools(["/"], {"tickets": {"NUKE": [4, 2]}}))
+    assert farm.solve() == [RunKey(waits, 0, 0, 1)]
+
+
+def test_a_ticket_that_is_given_back_elsewhere_starts_it(farm: FarmPlay) -> None:
+    waits, holding = _lacking_a_ticket(farm)
+    farm.report(holding)
+    assert farm.solve() == [RunKey(waits, 0, 0, 1)]
+
+
+def test_a_ticket_that_another_block_lacked_starts_it(farm: FarmPlay) -> None:
+    farm.register("far")
+    farm.register("held")
+    farm.do(commands.SetPools(["/"], {"tickets": {"NUKE": [1, -1]}}))
+    farm.submit(job(block(last=1, tickets={"NUKE": 1}), name="holder", user="anna", hosts_mask="held"))
+    (holding,) = farm.solve()
+    # The first block runs as much as it may on that host, the second lacks the ticket.
+    mine = farm.submit(
+        job(
+            block("one", last=2, max_running_tasks_per_host=1),
+            block("two", last=1, tickets={"NUKE": 1}),
+            user="ben", hosts_mask="far",
+        )
+    )  # fmt: skip
+    assert farm.solve() == [RunKey(mine.id, 0, 0, 1)]
+    farm.report(holding)
+    assert farm.solve() == [RunKey(mine.id, 1, 0, 1)]
+
+
+def test_a_block_that_has_room_again_starts_where_its_job_was_refused_before(farm: FarmPlay) -> None:
+    for name in ("a", "b"):
+        farm.register(name, cores=1)
+    mine = farm.submit(job(block("one", last=2, max_running_tasks=1), block("two", last=1, hosts_mask="nowhere")))
+    (first,) = farm.solve()
+    assert farm.core.farm.runs[first].render == farm.core.farm.renders_by_name["a"]
+    farm.do(commands.SetRenders(["a"], {"paused": True}))
+    assert farm.solve() == []
+    farm.report(first)
+    assert farm.solve() == [RunKey(mine.id, 0, 1, 1)]
