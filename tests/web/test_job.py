@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import APIResponse, Browser, Page, expect
 
-from tests.agent.images import write_image
 from tests.e2e.processes import FarmProcess
 from tests.waiting import wait_for
 from tests.web.looking import WAIT, looking, reads_well
@@ -229,7 +229,8 @@ def test_a_render_shows_what_it_runs_and_measured(chromium: Browser, farm: FarmP
 
 
 def test_pictures_of_a_task_are_on_its_pages(chromium: Browser, farm: FarmProcess) -> None:
-    image = write_image(farm.folder / "image.png")
+    image = farm.folder / "image.png"
+    Image.new("RGB", (96, 54), (180, 60, 20)).save(image)
     frame = {"frame_first": 1, "frame_last": 1, "command": f"cp {image} f.@####@.png", "files": ["f.@####@.png"],
              "working_directory": str(farm.folder), "flags": 129}  # fmt: skip
     job = farm.submit(frame, name="pictured", user_name="ann")
