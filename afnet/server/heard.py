@@ -77,26 +77,42 @@ def _maps(given: Any) -> list[dict[str, Any]]:
     return [_map(each, 1) for each in given[:_ITEMS_MOST] if type(each) is dict]
 
 
+_OTHERWISE = _TEXTS | _NUMBER_LISTS | _TEXT_LISTS | _MAP_LISTS | _MAPS
+"""Names of readings that are no numbers."""
+
+
 def _fits(name: str, value: Any) -> bool:
-    """Say whether a value is of the kind that readings of this name are."""
+    """Say whether a value that is no number is of the kind that readings of this name are."""
     if name in _TEXTS:
         return isinstance(value, str)
     if name in _NUMBER_LISTS or name in _TEXT_LISTS or name in _MAP_LISTS:
         return isinstance(value, list)
     if name in _MAPS:
         return isinstance(value, dict)
-    return not name.startswith(_MEASURED) or _is_number(value)
+    return not name.startswith(_MEASURED)
 
 
 def heard_reading(resources: Mapping[str, Any]) -> dict[str, Any]:
     """Return the readings of a host as the farm reckons with them: measures are numbers, GPUs and meters are maps."""
-    found = {name: value for name, value in _map(resources, 0).items() if _fits(name, value)}
+    found: dict[str, Any] = {}
+    for name, value in resources.items():
+        kind = type(value)
+        if kind is int or kind is float:
+            # Most are, and a thousand hosts send some every few seconds.
+            if -_NUMBER_MOST <= value <= _NUMBER_MOST and name not in _OTHERWISE:
+                found[name] = value
+        elif _fits(name, value) and (plain := _plain(value)) is not None:
+            found[name] = plain
+        if len(found) >= _ITEMS_MOST:
+            break
     for name in _NUMBER_LISTS & found.keys():
         found[name] = [each for each in found[name] if _is_number(each)]
     for name in _TEXT_LISTS & found.keys():
         found[name] = [each for each in found[name] if isinstance(each, str)]
     for name in _MAP_LISTS & found.keys():
         found[name] = [each for each in found[name] if isinstance(each, dict)]
+    if max(map(len, found), default=0) > _NAME_MOST:
+        return {name[:_NAME_MOST]: value for name, value in found.items()}
     return found
 
 
@@ -118,6 +134,16 @@ def heard_register(message: Register) -> Register:
 
 def heard_report(message: Report) -> Report:
     """Return how a run ended, with numbers that can be counted and texts that can be kept."""
+    right = (
+        0 <= message.started <= _NUMBER_MOST
+        and 0 <= message.duration <= _LONGEST
+        and -(2**31) <= message.exit_status < 2**31
+        and 0 <= message.cpu_ms <= 2**53
+        and 0 <= message.peak_memory <= 2**53
+        and len(message.errors_text) + len(message.resources) + len(message.report) <= _LONG_MOST
+    )
+    if right:
+        return message
     return replace(
         message,
         started=message.started if 0 <= message.started <= _NUMBER_MOST else 0.0,
