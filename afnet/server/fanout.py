@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from afcore.envelope import Principal
-from afcore.errors import BadSpec, NotFound, Problem, did_you_mean
+from afcore.errors import BadSpec, LimitReached, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
 from afcore.rows import JobRow, RunRow
 from afcore.states import Role
@@ -34,6 +34,8 @@ _CHUNKS = 8
 """Chunks of task columns in one flush."""
 _LEAST_INTERVAL = 0.02
 _LONGEST_INTERVAL = 3600.0
+_SUBSCRIPTIONS_MOST = 1000
+"""Subscriptions of one peer: all of them are looked at when something changes."""
 _RETRY = 0.25
 """Seconds until a slow peer is looked at again."""
 
@@ -91,6 +93,8 @@ class Fanout:
         self._now = now
         self._loop = loop
         self._subscriptions: dict[tuple[int, int], _Subscription] = {}
+        self._counts: dict[int, int] = {}
+        """Subscriptions by the number of their peer."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._answers: dict[tuple[Any, ...], _Answer] = {}
@@ -111,6 +115,12 @@ class Fanout:
             if job not in self._farm.jobs or (job == SYSTEM_JOB and not _sees_system(peer)):
                 raise NotFound(f"There is no job {job}.", hint="`afcmd job list` shows the jobs there are.")
         self.unsubscribe(peer, wanted.id)
+        if self._counts.get(peer.number, 0) >= _SUBSCRIPTIONS_MOST:
+            raise LimitReached(
+                f"{_SUBSCRIPTIONS_MOST} subscriptions are open here already: the budget of one conversation.",
+                hint="End some of them.",
+            )
+        self._counts[peer.number] = self._counts.get(peer.number, 0) + 1
         self._board.watch()
         subscription = _Subscription(peer, wanted, job)
         if job:
@@ -134,6 +144,10 @@ class Fanout:
             self._end(self._subscriptions.pop(key))
 
     def _end(self, subscription: _Subscription) -> None:
+        number = subscription.peer.number
+        self._counts[number] -= 1
+        if not self._counts[number]:
+            del self._counts[number]
         self._board.unwatch()
         if subscription.job:
             self._board.close_job(subscription.job)

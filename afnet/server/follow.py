@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from afcore.errors import AfError, NotFound
+from afcore.errors import AfError, LimitReached, NotFound
 from afcore.ids import RunKey
 from afcore.model.farm import Farm
 from afcore.states import TaskState
@@ -18,6 +18,10 @@ from afnet.server.queries import Queries
 from afnet.wire.messages import Follow, LogLines, Message, Refused, Unfollow
 
 __all__ = ["Followers", "Hearer"]
+
+
+_FOLLOWERS_MOST = 10_000
+"""Followers of all runs: each is looked for when one leaves."""
 
 
 class Hearer(Protocol):
@@ -77,6 +81,10 @@ class Followers:
                 raise NotFound(f"Task {task} of block {block} of job {job} has not run yet.", hint="Try again later.")
             self._send_kept(peer, message.id, key, 0)
             return
+        if len(self._by_number) >= _FOLLOWERS_MOST:
+            raise LimitReached(
+                f"{_FOLLOWERS_MOST} outputs are followed already: the budget of live output.", hint="Try again later."
+            )
         self._numbers += 1
         follower = _Follower(self._numbers, peer, message.id, key, agent)
         self._by_number[follower.number] = follower

@@ -215,3 +215,30 @@ def test_what_cannot_be_subscribed_to_is_refused(house: House) -> None:
     house.say(peer, Subscribe(5, "tasks", {"job": 99}))
     assert [(refused.id, refused.code) for refused in peer.taken(Refused)] == [(4, "bad_spec"), (5, "not_found")]
     assert not house.board.watched
+
+
+def test_one_conversation_has_a_bounded_number_of_subscriptions(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("afnet.server.fanout._SUBSCRIPTIONS_MOST", 3)
+    peer, other = FakePeer(), FakePeer()
+    for id in (1, 2, 3, 3, 4):
+        house.say(peer, Subscribe(id, "jobs", {}, 0, 1.0))
+    (refused,) = peer.taken(Refused)
+    assert (refused.id, refused.code) == (4, "limit_reached")
+    house.say(other, Subscribe(4, "jobs", {}, 0, 1.0))
+    house.say(peer, Unsubscribe(1))
+    house.say(peer, Subscribe(4, "jobs", {}, 0, 1.0))
+    assert peer.taken(Refused) == [] and len(house.fanout) == 4
+    house.callers.lost(peer, "gone")  # type: ignore[arg-type]
+    house.callers.lost(other, "gone")  # type: ignore[arg-type]
+    assert len(house.fanout) == 0 and house.fanout._counts == {}
+
+
+def test_a_filter_that_no_row_can_be_compared_with_is_refused_before_it_is_asked(house: House) -> None:
+    peer = FakePeer()
+    for filter in ({"ids": 5}, {"ids": ["x"]}, {"names": "x"}, {"user": 5}, {"job": []}):
+        house.say(peer, Subscribe(1, "jobs", filter, 0, float("inf")))
+        (refused,) = peer.taken(Refused)
+        assert "filter" in str(refused.problems), filter
+    assert len(house.fanout) == 0
