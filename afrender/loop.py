@@ -388,9 +388,10 @@ class AgentLoop:
                     self._doers[type(action)](action)
         except Bug as bug:
             # What the agent believes is not what is: the program ends, and its keeper ends the tasks.
-            log.critical("The agent stops, this is a mistake in the program: %s", bug)
-            for entry in self.agent.story()[-40:]:
-                log.critical("%.3f %s %s", entry.at, entry.key or "agent", entry.text)
+            story = "; ".join(
+                f"{entry.at:.3f} {entry.key or 'agent'} {entry.text}" for entry in self.agent.story()[-40:]
+            )
+            log.critical("The agent stops, this is a mistake in the program: %s Before that: %s", bug, story)
             if not self.over.done():
                 self.over.set_exception(bug)
             return
