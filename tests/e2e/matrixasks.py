@@ -316,7 +316,7 @@ NOT_CLASSIC = frozenset(
     job.watch task.follow
     job.why file.read job.thumbnails render.restore-defaults render.restart operation.undo
     pool.tickets pool.members farm.load farm.reload farm.export farm.check parameters.show server.status
-    server.resume config.show past.show past.rows past.span past.changes
+    server.resume system.queue config.show past.show past.rows past.span past.changes
     statistics.show statistics.delete statistics.check statistics.drivers statistics.lag statistics.reset
     statistics.update-tables
     account.list account.add account.password account.role account.delete token.list token.create token.revoke
