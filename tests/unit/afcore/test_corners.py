@@ -18,7 +18,7 @@ from afcore.commands import (
     SetJobs,
 )
 from afcore.deadlines import Deadlines, Due
-from afcore.errors import NotFound
+from afcore.errors import BadSpec, NotFound
 from afcore.events import PoolAdded, RenderEdited, RunProgressed
 from afcore.evolve import evolve
 from afcore.invariants import check, over_full
@@ -276,3 +276,11 @@ def test_invariants_name_what_is_wrong(farm: FarmPlay) -> None:
     state.runs[key._replace(job=3)] = state.runs[key]
     with pytest.raises(KeyError):
         check(state)
+
+
+def test_of_a_million_parameters_that_there_are_not_the_first_are_told() -> None:
+    play = FarmPlay()
+    id = play.submit().id
+    with pytest.raises(BadSpec) as refused:
+        play.do(SetJobs([id], {f"priorty{number}": 1 for number in range(10_000)}))
+    assert len(refused.value.problems) == 100
