@@ -29,6 +29,7 @@ __all__ = ["LogPage"]
 
 _LINES = 300
 _AGAIN_S = 5.0
+_ON = " on "
 """Renders change with every reading: their logs are read anew at most so often."""
 
 
@@ -128,7 +129,8 @@ class LogPage(QFrame):
     def _told(self, rows: list[dict[str, Any]], about: str) -> Iterator[str]:
         """Yield a line of when and who, and below it what; who did several things at once is said once."""
         now, before = self._window.session.clock(), ""
-        here = f" on {self._row.name}" if isinstance(self._row, RenderRow) else "\n"
+        # As the server's own words say it.
+        here = _ON + self._row.name if isinstance(self._row, RenderRow) else "\n"
         for row in rows:
             head = f"{clock(row['at'], now)}  {row['who']}"
             if head != before:

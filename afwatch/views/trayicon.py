@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TrayIcon", "tray_pixmap"]
 
 _SIZE = 64
-_CHOSEN = "hear about"
+_CHOSEN = "notices"
 _EDGE = 3
 """Pixels of the edge around the screen."""
 

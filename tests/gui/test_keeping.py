@@ -65,7 +65,7 @@ def test_a_window_comes_back_as_it_was_left(application: QApplication, spin: Spi
 
 def test_a_damaged_file_of_settings_costs_only_comfort(application: QApplication, tmp_path: Path) -> None:
     (tmp_path / "watch.json").write_text(
-        '{"lists": {"jobs": [1], "users": {"nosuch": 1}}, "areas": {"view": "x"}, "hear about": 3, "place": "users",'
+        '{"lists": {"jobs": [1], "users": {"nosuch": 1}}, "areas": {"view": "x"}, "notices": 3, "place": "users",'
         ' "inspector page": "nosuch", "views": "[3]"}'
     )
     made = Watch([], user="jo", mode=Role.GOD, settings_file=tmp_path / "watch.json", scheme="dark")
