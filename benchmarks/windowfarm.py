@@ -96,12 +96,21 @@ class Window:
     def spin(self, condition: Callable[[], object], what: str, seconds: float = 240.0) -> None:
         """Let the window work until a condition holds; ``what`` names it, for the words when it never does."""
         end, loop, timer = time.monotonic() + seconds, QEventLoop(), QTimer()
-        timer.timeout.connect(lambda: loop.quit() if condition() or time.monotonic() > end else None)
+        met = bool(condition())
+
+        def look() -> None:
+            # What was seen once counts: before the loop has ended, the window may begin the same anew.
+            nonlocal met
+            met = met or bool(condition())
+            if met or time.monotonic() > end:
+                loop.quit()
+
+        timer.timeout.connect(look)
         timer.start(4)
-        if not condition():
+        if not met:
             loop.exec()
         timer.stop()
-        if not condition():
+        if not met:
             state = self.watch.session.state
             link = "connected" if state.connected else f"no connection: {state.trouble or 'never heard of a server'}"
             raise CheckFailed(
