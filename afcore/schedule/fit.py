@@ -8,6 +8,8 @@ Rules of this file:
 Source of the order: gates B and C of the scheduling facts.
 """
 
+from collections.abc import Collection
+
 from afcore.masks import Mask
 from afcore.model.effective import ENDLESS, block_tickets, os_of, power_of, properties_of, service_allowed
 from afcore.model.farm import Farm
@@ -20,6 +22,8 @@ from afcore.schedule.tickets import host_ticket_missing, pool_ticket_holder
 from afcore.states import RenderState
 
 __all__ = [
+    "NO_NEEDS",
+    "Asked",
     "Matches",
     "asks_of_renders",
     "block_needs",
@@ -36,7 +40,10 @@ __all__ = [
 
 
 Needs = tuple[str, str, str, str, str, int]
-_NO_NEEDS: Needs = ("", "", "", "", "", -1)
+NO_NEEDS: Needs = ("", "", "", "", "", -1)
+"""What somebody asks who asks nothing."""
+Asked = tuple[frozenset[Needs], frozenset[tuple[Needs, str, int, int]], tuple[tuple[tuple[str, int], ...], ...]]
+"""All that decides for ever whether a render may do: what holders ask, what blocks ask, and the maps of pools."""
 
 
 def minimum_capacity(block: Block) -> int:
@@ -74,6 +81,7 @@ class Matches:
         self._needs: dict[int, dict[Needs, Reason]] = {}
         self._services: dict[int, dict[str, bool]] = {}
         self._nowhere: dict[Needs, bool] = {}
+        self._fits: dict[Asked, dict[int, bool]] = {}
         self.version = 0
         """Grows whenever something is forgotten."""
 
@@ -84,9 +92,21 @@ class Matches:
         if render:
             self._needs.pop(render, None)
             self._services.pop(render, None)
+            for known in self._fits.values():
+                known.pop(render, None)
             return
         self._needs.clear()
         self._services.clear()
+        for known in self._fits.values():
+            known.clear()
+
+    def fits_of(self, asked: Asked) -> dict[int, bool]:
+        """Return what is remembered of the renders that allow all that is asked, for those who find it out to write."""
+        return self._fits.setdefault(asked, {})
+
+    def keep_fits(self, wanted: Collection[Asked]) -> None:
+        """Forget what nobody asks any more."""
+        self._fits = {asked: known for asked, known in self._fits.items() if asked in wanted}
 
     def service(self, render: Render, service: str) -> bool:
         """Say whether a service may run on a render."""
@@ -100,7 +120,7 @@ class Matches:
 
     def needs(self, render: Render, needs: Needs) -> Reason:
         """Return what the masks and properties of a holder or block say about a render."""
-        if needs == _NO_NEEDS:
+        if needs == NO_NEEDS:
             return Reason.NONE
         answers = self._needs.get(render.id)
         if answers is None:
@@ -112,7 +132,7 @@ class Matches:
 
     def nowhere(self, needs: Needs) -> bool:
         """Say whether no render there is satisfies masks and properties."""
-        if needs == _NO_NEEDS:
+        if needs == NO_NEEDS:
             return False
         if needs not in self._nowhere:
             self._nowhere[needs] = all(self.needs(render, needs) for render in self._farm.renders.values())
@@ -121,13 +141,13 @@ class Matches:
     def _ask(self, render: Render, needs: Needs) -> Reason:
         mask, exclude, kind, os, properties, power = needs
         mode = kind or "regex"
-        if not Mask(mask, mode=mode).matches(render.name):
+        if mask and not Mask(mask, mode=mode).matches(render.name):
             return Reason.HOSTS_MASK
-        if not Mask(exclude, mode=mode, exclude=True).matches(render.name):
+        if exclude and not Mask(exclude, mode=mode, exclude=True).matches(render.name):
             return Reason.HOSTS_MASK_EXCLUDE
-        if not Mask(os, mode="find", contains=True).matches(os_of(self._farm, render)):
+        if os and not Mask(os, mode="find", contains=True).matches(os_of(self._farm, render)):
             return Reason.OS
-        if not Mask(properties, mode="find", contains=True).matches(properties_of(self._farm, render)):
+        if properties and not Mask(properties, mode="find", contains=True).matches(properties_of(self._farm, render)):
             return Reason.PROPERTIES
         if power > 0 and power > power_of(self._farm, render):
             return Reason.POWER
@@ -153,7 +173,7 @@ def asks_of_renders(holder: Limits) -> bool:
         or holder.need_memory > 0
         or holder.need_hdd > 0
         or bool(holder.pools)
-        or holder_needs(holder) != _NO_NEEDS
+        or holder_needs(holder) != NO_NEEDS
     )
 
 

@@ -17,6 +17,8 @@ from afcore.model.render import Render
 from afcore.model.taskerrors import TaskErrors
 from afcore.model.tree import Limits
 from afcore.schedule.fit import (
+    NO_NEEDS,
+    Asked,
     Matches,
     block_needs,
     block_reason,
@@ -122,12 +124,13 @@ class Kind:
         self.tickets = [block_tickets(farm, block.spec) for block in self._blocks]
         self.short = False
         """Every block lacks a ticket, as ``Ranking`` found; until one is given back."""
-        self._asks = {holder_needs(holder) for holder in self._holders}
+        self._asks = {holder_needs(holder) for holder in self._holders} - {NO_NEEDS}
         self._blocks_ask = {block_needs(job, block) for block in self._blocks}
         self._hopeless = (-1, False)
         self._lost_by_ticket = False
-        self._fits: dict[int, bool] = {}
-        """Whether masks, services and pools allow a render."""
+        self.asked = self._all_asked()
+        """All that ``fits`` asks: kinds that ask the same share what is known of it."""
+        self._fits = matches.fits_of(self.asked)
         self._offsets: dict[int, int | None] = {}
         """What the job's pools map adds to a pool; None where a map forbids it."""
         self._refused: dict[int, int] = {}
@@ -142,8 +145,10 @@ class Kind:
         """Take in what the root asks now, the last of those above every job; nothing else about the kind changed."""
         self._holders[-1] = _idle(farm.branches[_ROOT])
         self._pools = [holder.pools for holder in self._holders if holder.pools]
-        self._asks = {holder_needs(holder) for holder in self._holders}
+        self._asks = {holder_needs(holder) for holder in self._holders} - {NO_NEEDS}
         self._hopeless = (-1, False)
+        self.asked = self._all_asked()
+        self._fits = self._matches.fits_of(self.asked)
         place = 2 + len(self._holders)
         self.key = (*self.key[:place], _holder_key(self._holders[-1]), *self.key[place + 1 :])
         self.forget()
@@ -196,6 +201,15 @@ class Kind:
             block_reason(self._farm, self._matches, self._sample, block, found, capacity) not in never
             for block in self._blocks
         )
+
+    def _all_asked(self) -> Asked:
+        blocks = []
+        for block in self._blocks:
+            spec = block.spec
+            memory = spec.need_gpu_mem_mb if spec.need_gpus > 0 else 0
+            blocks.append((block_needs(self._sample, block), spec.service, spec.need_gpus, memory))
+        pools = [*self._pools, self._sample.pools]
+        return frozenset(self._asks), frozenset(blocks), tuple(tuple(sorted(each.items())) for each in pools)
 
     def _look(self, render: Render) -> bool:
         # Only what never changes by itself is asked: a farm that fills asks each kind about each render once.

@@ -10,7 +10,7 @@ Rules of this file:
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from afcore.model.farm import Farm
@@ -336,6 +336,7 @@ class Ranking:
                         place.dirty[old] = None
                     for kinds in self.lacking.values():
                         kinds.pop(old, None)
+                self._matches.keep_fits({each.asked for each in self.kinds.values()})
             self._numbers += 1
             kind = Kind(self._farm, self._renders, self._matches, key, job, self._numbers, self.lacking, self._renewed)
             self.kinds[key] = kind
@@ -384,6 +385,13 @@ class Ranking:
     def places_of(self, place: Place) -> list[Place]:
         """Return the places below one, the next to be served first."""
         return sorted(place.places, key=self.rank_place)
+
+    def in_turn(self, place: Place) -> Iterator[Place]:
+        """Yield the places below one as ``places_of`` returns them: mostly nobody asks for more than the first."""
+        first = min(place.places, key=self.rank_place, default=None)
+        if first is not None:
+            yield first
+            yield from [each for each in self.places_of(place) if each is not first]
 
     def best_job(self, place: Place) -> tuple[Rank, int] | None:
         """Return the job directly below a place that is to be served next, among those a render may be there for."""

@@ -340,13 +340,14 @@ class Scheduler:
         if not self._allows(place.node):
             return None
         ranking = self.ranking
-        below = iter(ranking.places_of(place))
+        below = ranking.in_turn(place)
         other = next(below, None)
         while True:
             job = ranking.best_job(place)
             if other is not None and (job is None or ranking.rank_place(other) < job[0]):
                 started = self._next(other)
-                other = next(below, None)
+                if started is None:
+                    other = next(below, None)
             elif job is not None:
                 started = self._start(self._farm.jobs[job[1]])
             else:
