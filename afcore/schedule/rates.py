@@ -50,7 +50,7 @@ class Rates:
         self._due[_key(holder)] = due
         return False
 
-    def allow(self, holder: Limits, at: float) -> bool:
+    def may_start(self, holder: Limits, at: float) -> bool:
         """Say whether a holder may start something at ``at``: by its own state and counts, and its rate."""
         return not start_reason(holder) and self.allows(holder, at)
 

@@ -105,7 +105,7 @@ class Scheduler:
         self.reserved = Reservations(farm, self.renders, self.matches, partial(next_tasks, self.offers))
         if original is not None:
             self.reserved.begin_beside(original.reserved)
-        self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self.rates.allow)
+        self._serving = Serving(farm, self.renders, self.matches, self.offers, self.reserved, self.rates.may_start)
         self._passed: dict[int, tuple[int, ClaimKey]] = {}
         """Who had its turn on a render, as it was at a stamp, and found too little room."""
         self._avoided = False
@@ -333,7 +333,7 @@ class Scheduler:
             self.ranking.rebuild(tuple(self.offers.ready))
 
     def _allows(self, holder: Holder) -> bool:
-        return self.rates.allow(holder, self._at)
+        return self.rates.may_start(holder, self._at)
 
     def _next(self, place: Place) -> RunStarted | None:
         """Try what is below a branch or user, best first."""

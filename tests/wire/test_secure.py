@@ -5,29 +5,18 @@ import hashlib
 import random
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from afnet.transport.secure import SecureTransport
-from tests.wire.certificate import make_contexts
+from tests.wire.test_door import Run, contexts, run
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
+__all__ = ["contexts", "run"]
+
 GREAT = random.Random(7).randbytes(3_000_000)
 """More than the system takes at once, which is told to take little."""
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return asyncio.run
-    return pytest.importorskip("uvloop").run
-
-
-@pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    return make_contexts(tmp_path_factory.mktemp("certificate"))
 
 
 class Served(asyncio.Protocol):
