@@ -68,3 +68,20 @@ def test_a_block_that_has_room_again_starts_where_its_job_was_refused_before(far
     assert farm.solve() == []
     farm.report(first)
     assert farm.solve() == [RunKey(mine.id, 0, 1, 1)]
+
+
+def test_a_render_that_a_multihost_task_keeps_no_more_is_offered_to_others(farm: FarmPlay) -> None:
+    for name in ("a", "b", "c", "d"):
+        farm.register(name, cores=1)
+    farm.submit(job(block(last=4), name="busy", user="carl"))
+    ends = {farm.core.farm.renders[farm.core.farm.runs[key].render].name: key for key in farm.solve()}
+    several = block(last=1, multihost_min=3, multihost_max=4)
+    several.settle()
+    gathers = farm.submit(job(several, name="gathers"))
+    farm.report(ends["a"])
+    assert farm.solve() == []
+    waits = farm.submit(job(block(last=1), name="waits", user="ben", hosts_mask="c"))
+    farm.report(ends["c"])
+    assert farm.solve() == [], "it is kept for the task that gathers renders"
+    farm.do(commands.SetJobs([gathers.id], {"hosts_mask": "a|b|d"}))
+    assert farm.solve() == [RunKey(waits.id, 0, 0, 1)]
