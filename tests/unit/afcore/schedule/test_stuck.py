@@ -85,3 +85,27 @@ def test_a_render_that_a_multihost_task_keeps_no_more_is_offered_to_others(farm:
     assert farm.solve() == [], "it is kept for the task that gathers renders"
     farm.do(commands.SetJobs([gathers.id], {"hosts_mask": "a|b|d"}))
     assert farm.solve() == [RunKey(waits.id, 0, 0, 1)]
+
+
+def test_a_multihost_task_that_was_asked_too_soon_looks_for_more_renders_again(farm: FarmPlay) -> None:
+    farm.register("a", cores=1)
+    farm.register("b", cores=1)
+    farm.submit(job(block(last=2), name="busy", user="carl"))
+    ends = farm.solve()
+    several = block(last=1, multihost_min=2, multihost_max=3, multihost_max_wait=3600)
+    several.settle()
+    gathers = farm.submit(job(several, name="gathers"))
+    farm.report(ends[0])
+    assert farm.solve() == []
+    # A third render comes less than a second after the two were looked for.
+    looked = farm.at
+    farm.at = looked - 0.9
+    farm.register("c", cores=1)
+    farm.at = looked - 0.8
+    assert farm.solve() == []
+    (claim,) = farm.core.scheduler.reserved.claims.values()
+    assert len(claim.renders) == 2 and farm.core.deadline() == claim.looked + 1.0
+    farm.at = claim.looked
+    assert farm.solve() == []
+    (claim,) = farm.core.scheduler.reserved.claims.values()
+    assert claim.key == (gathers.id, 0) and len(claim.renders) == 3
