@@ -116,6 +116,7 @@ def pytest_fixture_setup(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Begin to watch what a test leaves and logs."""
+    _kept.forget_gone()
     item.stash[_before] = Kept.now()
     item.stash[_logs] = guard = LogGuard()
     logging.getLogger().addHandler(guard)

@@ -13,11 +13,18 @@ import asyncio, logging, os, socket, subprocess, sys, threading, time, warnings
 import pytest
 event = threading.Event()
 held = []
+
+@pytest.fixture(scope="module")
+def line():
+    line = [socket.socket()]
+    yield line
+    line[0].close()
 """
 BODIES = {
     "thread": ("threading.Thread(target=event.wait, name='lost', daemon=True).start()", "threads left running: lost"),
     "child": ("held.append(subprocess.Popen(['sleep', '60']))", "child processes left"),
     "socket": ("held.append(socket.socket())", "sockets left open: 1"),
+    "one_more": ("line[0].close()\n    held.extend([socket.socket(), socket.socket()])", "sockets left open: 1"),
     "loop": ("held.append(asyncio.new_event_loop())", "sockets left open"),
     "log": ("logging.getLogger('x').warning('odd %s', 1)", "unexpected log line: WARNING x: odd 1"),
     "missing": ("expected_logs('never said')", "no log line matched 'never said'"),
@@ -35,6 +42,13 @@ def wide():
     yield child
     child.kill()
     child.wait()
+
+def test_calls_again(line):
+    line[0].close()
+    line[0] = socket.socket()
+
+def test_calls_again_and_again(line):
+    test_calls_again(line)
 
 def test_good(wide, expected_logs):
     expected_logs("odd")
@@ -72,7 +86,7 @@ def run(folder: Path, source: str) -> str:
 
 def test_each_leftover_fails_its_test(tmp_path: Path) -> None:
     source = "".join(
-        f"\ndef test_{name}({'expected_logs' if 'expected_logs' in body else ''}):\n    {body}\n"
+        f"\ndef test_{name}({next((one for one in ('expected_logs', 'line') if one in body), '')}):\n    {body}\n"
         for name, (body, _) in BODIES.items()
     )
     report = run(tmp_path, source)
@@ -87,4 +101,4 @@ def test_each_leftover_fails_its_test(tmp_path: Path) -> None:
 
 def test_a_clean_test_passes(tmp_path: Path) -> None:
     report = run(tmp_path, GOOD)
-    assert "1 passed" in report, report
+    assert "3 passed" in report, report
