@@ -95,6 +95,11 @@ class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):
     """Commands that must have succeeded before it starts."""
     order: int = 0
     """Among jobs of its user and priority, those of a smaller number are served first; 0: not said."""
+    held: str = ""
+    """What a ready job that runs nothing waits for: ``turn`` (renders that would do are there), ``no_renders``,
+    ``no_render_fits``, ``none_may_be_used``, or the code of the reason that ``why`` tells; empty: not said."""
+    held_by: str = ""
+    """Whose limit that is (``user jo``, ``branch /shows``), or which service, ticket or number of renders it lacks."""
 
 
 class RunRow(msgspec.Struct, array_like=True, frozen=True, tag="run"):

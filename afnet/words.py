@@ -181,10 +181,66 @@ def job_reason(
     if state == "SUSPENDED":
         return tr("{0} of {1} suspended", number(counts[TaskState.SUSPENDED]), several(sum(counts), "task"))
     if state == "READY":
-        return tr("Next in line")
+        return _held(row, tr)
     if state == "NEEDS_APPROVAL":
         return tr("Look at its first frames")
     return _remaining(row, tr) if state == "RUNNING" else ""
+
+
+Say = Callable[[Callable[..., str], str], str]
+_HELD: dict[str, Say] = {
+    "turn": lambda tr, of: tr("Waits for a free render"),
+    "no_renders": lambda tr, of: tr("There are no renders"),
+    "no_render_fits": lambda tr, of: tr("No render fits"),
+    "none_may_be_used": lambda tr, of: tr("No render that fits may be used"),
+    "too_few_hosts": lambda tr, of: tr("Fewer than {0} renders fit", of),
+    "service": lambda tr, of: tr("No render runs {0}", of) if of else tr("No render runs its service"),
+    "hosts_mask": lambda tr, of: tr("No render has a name that fits"),
+    "hosts_mask_exclude": lambda tr, of: tr("Every render is excluded by name"),
+    "os": lambda tr, of: tr("No render has its system"),
+    "properties": lambda tr, of: tr("No render has its properties"),
+    "power": lambda tr, of: tr("No render has the power"),
+    "pool": lambda tr, of: tr("No render is in its pools"),
+    "gpus": lambda tr, of: tr("No render has its GPUs"),
+    "offline": lambda tr, of: tr("Renders that fit are offline"),
+    "asleep": lambda tr, of: tr("Renders that fit are asleep"),
+    "sick": lambda tr, of: tr("Renders that fit are sick"),
+    "paused": lambda tr, of: tr("Renders that fit are paused"),
+    "nimby": lambda tr, of: tr("Renders that fit are nimby"),
+    "render_priority_zero": lambda tr, of: tr("Renders that fit have priority 0"),
+    "pool_paused": lambda tr, of: tr("The pool that fits is paused"),
+    "pool_priority_zero": lambda tr, of: tr("The pool that fits has priority 0"),
+    "memory": lambda tr, of: tr("No render has the memory free"),
+    "disk": lambda tr, of: tr("No render has the disk space"),
+    "gpu_memory": lambda tr, of: tr("No render has the GPU memory"),
+    "cpu_cores": lambda tr, of: tr("No render has the cores"),
+    "cpu_frequency": lambda tr, of: tr("No render is fast enough"),
+    "cpu_frequency_cores": lambda tr, of: tr("No render is fast enough"),
+    "capacity": lambda tr, of: tr("No render has the capacity"),
+    "host_ticket": lambda tr, of: tr("Waits for a ticket {0}", of) if of else tr("Waits for a ticket"),
+    "pool_ticket": lambda tr, of: tr("Waits for a ticket {0}", of) if of else tr("Waits for a ticket"),
+    "avoided_by_block": lambda tr, of: tr("Renders that fit failed it too often"),
+    "priority_zero": lambda tr, of: tr("{0} has priority 0", _holder(tr, of)) if of else tr("It has priority 0"),
+    "running_limit": lambda tr, of: tr("{0} is at its limit", _holder(tr, of)) if of else tr("It may run no task"),
+    "block_limit": lambda tr, of: tr("Its blocks may run no task"),
+    "per_host_zero": lambda tr, of: tr("{0} may run nowhere", _holder(tr, of)) if of else tr("It may run nowhere"),
+    "rate": lambda tr, of: tr("{0} may start no task", _holder(tr, of)) if of else tr("It may start no task"),
+    "tree_paused": lambda tr, of: tr("{0} is paused", _holder(tr, of)),
+}
+"""What each word of ``JobRow.held`` is called; of one that is not here nothing is known but that the job is ready."""
+
+
+def _held(row: JobRow, tr: Callable[..., str]) -> str:
+    """Return why a ready job runs nothing."""
+    if row.pre:
+        return tr("After the commands before it")
+    say = _HELD.get(row.held)
+    return tr("Ready to start") if say is None else say(tr, row.held_by)
+
+
+def _holder(tr: Callable[..., str], of: str) -> str:
+    kind, _, name = of.partition(" ")
+    return tr("User {0}", name) if kind == "user" else tr("Branch {0}", name)
 
 
 def _remaining(row: JobRow, tr: Callable[..., str]) -> str:

@@ -117,15 +117,17 @@ class Kind:
         self._renders = renders
         self._matches = matches
         # Copies: the job they are made from may be edited, run or be deleted while others of its kind stay.
-        self._sample = shallow_copy(job)
-        self._blocks = [_bare(job.blocks[index]) for index in offering(job)]
+        self.sample = shallow_copy(job)
+        """A job of the kind, as it was when it was the first; it may be gone, or another one now."""
+        self.blocks = [_bare(job.blocks[index]) for index in offering(job)]
+        """The blocks of that job that offer something, as if they ran nothing and had no errors."""
         self._holders = [_idle(holder) for holder in holders_of(farm, job)]
         self._pools = [holder.pools for holder in self._holders if holder.pools]
-        self.tickets = [block_tickets(farm, block.spec) for block in self._blocks]
+        self.tickets = [block_tickets(farm, block.spec) for block in self.blocks]
         self.short = False
         """Every block lacks a ticket, as ``Ranking`` found; until one is given back."""
         self._asks = {holder_needs(holder) for holder in self._holders} - {NO_NEEDS}
-        self._blocks_ask = {block_needs(job, block) for block in self._blocks}
+        self._blocks_ask = {block_needs(job, block) for block in self.blocks}
         self._hopeless = (-1, False)
         self._lost_by_ticket = False
         self.asked = self._all_asked()
@@ -198,36 +200,59 @@ class Kind:
             return False
         capacity = self._renders.size(found)[0]
         return any(
-            block_reason(self._farm, self._matches, self._sample, block, found, capacity) not in never
-            for block in self._blocks
+            block_reason(self._farm, self._matches, self.sample, block, found, capacity) not in never
+            for block in self.blocks
         )
+
+    def lasting(self, render: Render) -> Reason:
+        """Return why a render would not do although it ran nothing: by all that is asked, readings and tickets too."""
+        if not self.fits(render.id):
+            return self.standing(render)
+        for holder in self._holders:
+            reason = holder_reason(self._farm, self._matches, holder, render)
+            if reason:
+                return reason
+        capacity = self._renders.size(render)[0]
+        reason = Reason.NONE
+        for block in self.blocks:
+            reason = block_reason(self._farm, self._matches, self.sample, block, render, capacity)
+            if not reason:
+                return reason
+        return reason
 
     def _all_asked(self) -> Asked:
         blocks = []
-        for block in self._blocks:
+        for block in self.blocks:
             spec = block.spec
             memory = spec.need_gpu_mem_mb if spec.need_gpus > 0 else 0
-            blocks.append((block_needs(self._sample, block), spec.service, spec.need_gpus, memory))
-        pools = [*self._pools, self._sample.pools]
+            blocks.append((block_needs(self.sample, block), spec.service, spec.need_gpus, memory))
+        pools = [*self._pools, self.sample.pools]
         return frozenset(self._asks), frozenset(blocks), tuple(tuple(sorted(each.items())) for each in pools)
 
     def _look(self, render: Render) -> bool:
+        return not self.standing(render)
+
+    def standing(self, render: Render) -> Reason:
+        """Return why a render does not do, whatever runs there and whatever it measures: a ``STATIC`` reason."""
         # Only what never changes by itself is asked: a farm that fills asks each kind about each render once.
         if self._offset(render.pool) is None:
-            return False
+            return Reason.POOL
         for asked in self._asks:
-            if self._matches.needs(render, asked):
-                return False
-        for block in self._blocks:
-            if not standing_reason(self._farm, self._matches, self._sample, block, render):
-                return True
-        return False
+            reason = self._matches.needs(render, asked)
+            if reason:
+                return reason
+        reason = Reason.NONE
+        for block in self.blocks:
+            reason = standing_reason(self._farm, self._matches, self.sample, block, render)
+            if not reason:
+                return reason
+        return reason
 
     def _offset(self, pool: int) -> int | None:
         if pool not in self._offsets:
             path = self._farm.pools[pool].path
             every = [pool_offset(pools, path) for pools in self._pools]
-            own = pool_offset(self._sample.pools, path) if self._sample.pools else 0
+            own = pool_offset(self.sample.pools, path) if self.sample.pools else 0
             self._offsets[pool] = None if None in every else own
         return self._offsets[pool]
 

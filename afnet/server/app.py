@@ -148,7 +148,7 @@ class FarmServer:
         self.core = core
         farm = core.farm
         self.tally = Tally(farm)
-        self.board = Board(farm, first_version=int(clock.now() * 1000))
+        self.board = Board(farm, first_version=int(clock.now() * 1000), scheduler=lambda: self.core.scheduler)
         self.audit = audit
         self.writer = Writer(
             store,
@@ -342,7 +342,7 @@ class FarmServer:
             farm=self.core.farm, fanout=self.fanout, now=self._clock.now, resources=self.resources.answer,
             take=budget.take if budget is not None else lambda origin: None, front=not self.pages.front,
             seats=self.requests.seats, followers=self.followers, lag=self.statistics.lag,
-            warning=self._warning,
+            warning=self._warning, complete=self.board.complete,
             on_rights_ended=self.door.rights_watched.append,
         )  # fmt: skip
         return build_http(

@@ -10,9 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from afcore import events
 from afcore.model.farm import Farm
 from afcore.model.tasks import unpack_indices, unpack_runs
+from afcore.rows import JobRow
+from afcore.schedule.holds import FREE, Holds
+from afcore.schedule.solver import Scheduler
 from afnet.server.joborders import JobOrders
 
 __all__ = ["CHUNK", "KINDS", "Board", "Changes"]
@@ -88,8 +93,12 @@ def _newer(stamped: dict[Any, int], version: int) -> list[Any]:
 class Board:
     """Marks what events changed and answers what is newer than a version."""
 
-    def __init__(self, farm: Farm, *, first_version: int) -> None:
+    def __init__(
+        self, farm: Farm, *, first_version: int, scheduler: Callable[[], Scheduler] | None = None
+    ) -> None:
+        """``scheduler`` knows what ready jobs wait for; without it rows do not say."""
         self._farm = farm
+        self._holds = None if scheduler is None else Holds(farm, scheduler)
         self.version = first_version
         """Grows by one with every batch of events marked."""
         self._kinds = {kind: _Kind(first_version) for kind in KINDS}
@@ -107,6 +116,8 @@ class Board:
         if self._watched == 1:
             self.version += 1
             self.orders.clear()
+            if self._holds is not None:
+                self._holds.clear()
             for kind in self._kinds.values():
                 kind.changed.clear()
                 kind.gone.clear()
@@ -149,6 +160,33 @@ class Board:
             marker = _MARKERS.get(type(event))
             if marker is not None:
                 marker(self, event)
+            if self._holds is not None:
+                self._holds.note(event)
+
+    def complete(self, row: JobRow, at: float) -> JobRow:
+        """Return the row of a job with its place among its user's jobs, and what it waits for when it is ready."""
+        hold = FREE
+        if self._holds is not None:
+            if not self._watched:
+                # Nobody told it what happened since.
+                self._holds.clear()
+            hold = self._holds.of(self._farm.jobs[row.id], at)
+        return replace(row, order=self.orders.number_of(row.id), held=hold.code, held_by=hold.of)
+
+    @property
+    def holds_due(self) -> bool:
+        """Whether a ready job may wait for something else than its row says."""
+        return self._watched > 0 and self._holds is not None and self._holds.due
+
+    def look_at_holds(self, at: float) -> bool:
+        """Mark ready jobs that wait for something else than their rows say; return whether more of it is to be done."""
+        if self._holds is None:
+            return False
+        changed = self._holds.look(at)
+        self.version += bool(changed)
+        for job in changed:
+            self._job(job)
+        return self._holds.behind
 
     def since(self, kind: str, version: int) -> Changes:
         """Return what of ``kind`` changed after ``version``."""

@@ -14,8 +14,6 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from msgspec.structs import replace
-
 from afcore.envelope import Principal
 from afcore.errors import BadSpec, LimitReached, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
@@ -38,6 +36,10 @@ _SUBSCRIPTIONS_MOST = 1000
 """Subscriptions of one peer: all of them are looked at when something changes."""
 _RETRY = 0.25
 """Seconds until a slow peer is looked at again."""
+_HOLDS_PAUSE = 0.5
+"""Seconds between two looks at what ready jobs wait for: they follow what happens to renders a little later."""
+_HOLDS_BEHIND = 0.05
+"""The same while there is more to look at than one look does (about 2 ms)."""
 
 
 class Screen(Protocol):
@@ -97,6 +99,7 @@ class Fanout:
         """Subscriptions by the number of their peer."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._holds_at = 0.0
         self._answers: dict[tuple[Any, ...], _Answer] = {}
         """What was made in this turn of the timer, by what was asked for."""
 
@@ -168,6 +171,8 @@ class Fanout:
             (each.due for each in self._subscriptions.values() if each.left or each.version != self._board.version),
             default=None,
         )
+        if self._board.holds_due:
+            soonest = self._holds_at if soonest is None else min(soonest, self._holds_at)
         if soonest is None:
             return
         if self._timer is not None:
@@ -180,6 +185,9 @@ class Fanout:
     def _on_timer(self) -> None:
         self._timer = None
         now = self._loop.time()
+        if now >= self._holds_at and self._board.holds_due:
+            behind = self._board.look_at_holds(self._now())
+            self._holds_at = now + (_HOLDS_BEHIND if behind else _HOLDS_PAUSE)
         version = self._board.version
         for subscription in list(self._subscriptions.values()):
             if subscription.due <= now and (subscription.left or subscription.version != version):
@@ -265,7 +273,7 @@ class Fanout:
                 if not subscription.whole:
                     subscription.gone.extend(rowmaking.gone_numbers([id]))
                 continue
-            rows.append(replace(row, order=self._board.orders.number_of(id)) if isinstance(row, JobRow) else row)
+            rows.append(self._board.complete(row, at) if isinstance(row, JobRow) else row)
         return rows, bool(subscription.left)
 
     def _pieces(self, job: int, version: int) -> list[tuple[int, int, int]]:

@@ -75,7 +75,7 @@ class _Jobs:
         row = MAKERS["jobs"](self._farm, id, self._pages.now())
         if row is None or (id == SYSTEM_JOB and principal.role < Role.GOD):
             raise NotFound(f"There is no job {id} (any more).", hint="It was deleted, or never was.")
-        return row  # type: ignore[no-any-return]
+        return self._pages.sources.complete(row, self._pages.now())
 
     def _tasks(self, row: JobRow, request: web.Request) -> pages_of_job.TaskPage:
         """Return the tasks that an address asks for, found in the column of states."""

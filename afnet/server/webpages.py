@@ -17,6 +17,7 @@ from aiohttp import web
 from afcore.envelope import Principal
 from afcore.errors import AfError, BadSpec, NotAllowed, NotFound, Problem, Rejected
 from afcore.model.farm import Farm
+from afcore.rows import JobRow
 from afcore.states import Role
 from afcore.store.statistics.lag import Lag
 from afcore.systemcommand import SYSTEM_JOB
@@ -76,6 +77,8 @@ class FarmSources:
     """A sentence about the server itself, or nothing."""
     front: bool = True
     """Whether the address ``/`` is free for these pages."""
+    complete: Callable[[JobRow, float], JobRow] = lambda row, at: row
+    """Tells in the row of a job what it waits for."""
     on_rights_ended: Callable[[Callable[[], None]], None] = lambda call: None
     """Takes what is to be called when rights of somebody ended or changed."""
 
@@ -196,7 +199,11 @@ class WebPages:
         await self.index.refresh()
         ids, total = self.index.find(**question, first=first, size=size)
         at = self.now()
-        rows = [row for row in (MAKERS["jobs"](self.farm, id, at) for id in ids) if row is not None]
+        rows = [
+            self.sources.complete(row, at)
+            for row in (MAKERS["jobs"](self.farm, id, at) for id in ids)
+            if row is not None
+        ]
         return pages.JobList(
             rows=rows, total=total, everything=len(self.index), states=self.index.states, first=first, size=size,
             **question,

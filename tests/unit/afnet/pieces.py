@@ -173,7 +173,7 @@ class House:
         loop: Any = self.loop
         self.clock = Clock(wall=lambda: 1_000_000.0 + self.loop.now, steady=lambda: self.loop.now)
         self.audit = Audit()
-        self.board = Board(self.core.farm, first_version=1)
+        self.board = Board(self.core.farm, first_version=1, scheduler=lambda: self.core.scheduler)
         self.runner = Runner(
             self.core, clock=self.clock, loop=loop, writer=self, observer=self, encode=encode_entry, epoch=1, last_seq=0
         )

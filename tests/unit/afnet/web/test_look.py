@@ -79,7 +79,7 @@ def test_jobs_sort_by_need_then_priority_then_the_newest() -> None:
 @pytest.mark.parametrize(
     ("changes", "state", "said"),
     [
-        ({}, "READY", "Next in line"),
+        ({}, "READY", "Ready to start"),
         ({"state": "done", "time_started": 10.0, "time_done": 94.0}, "DONE", "Took 1 m 24 s"),
         ({"offline": True}, "PAUSED", "Paused by a person"),
         ({"counts": [0, 0, 0, 0, 1, 0, 3, 0]}, "ERROR", "Blocked by 3 errors"),
