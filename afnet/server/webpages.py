@@ -178,7 +178,8 @@ class WebPages:
         frame = self.frame(request, principal)
         back = el("a", "Go to what goes on now", href=frame.front, class_="act")
         sentence = sentences(error.sentence, error.hint)
-        return self.answer(page(frame, "Not done", empty(frame, "warn", sentence, back)), status=_STATUS.get(code, 400))
+        title = el("h1", "Not done", class_="unseen")
+        return self.answer(page(frame, "Not done", title, empty(frame, "warn", sentence, back)), status=_STATUS.get(code, 400))
 
     def answer(self, text: str, *, status: int = 200) -> web.Response:
         """Return a page as an answer."""
@@ -224,7 +225,7 @@ class WebPages:
 
     async def _jobs(self, request: web.Request, principal: Principal) -> web.Response:
         text = request.query.get("q", "").strip()
-        if text.isascii() and text.isdecimal() and int(text) in self.farm.jobs:
+        if text.isascii() and text.isdecimal() and len(text) < 12 and int(text) in self.farm.jobs:
             raise web.HTTPSeeOther(f"/job/{int(text)}")
         return await self._job_page(request, principal, "/jobs", self._question(request))
 

@@ -55,6 +55,7 @@ _COLUMNS = (
     ("average_seconds", "Average"), ("waited_seconds", "Waited"), ("capacity_seconds", "Slot hours"),
     ("cpu_seconds", "Processor"), ("jobs", "Jobs deleted"),
 )  # fmt: skip
+_BESIDE = ("runs", "errors", "run_seconds", "average_seconds")
 _ORDERS = frozenset(MEASURES)
 LINES_MOST = 5
 _DELETING = "Records are kept until somebody deletes them: of a folder, of an age, or both. It asks first."
@@ -249,17 +250,25 @@ def _name_cell(asked: Asked, name: str) -> Markup:
 
 
 def _table(asked: Asked, rows: Sequence[Mapping[str, Any]], more: bool) -> Markup:
+    columns = _COLUMNS
+    if asked.order not in dict(columns):
+        columns = (*columns, (asked.order, MEASURES[asked.order][0]))
+    # On a phone the first line is the name and what is asked for, the second what is most asked beside it.
+    beside = [column for column in _BESIDE if column != asked.order][:2]
+    places = {column: "l-side" if column == asked.order else "l-more" if column in beside else "l-not"
+              for column, _ in columns}  # fmt: skip
     head = [el("th", _BY[asked.by].removesuffix("s"), scope="col")]
-    for column, title in _COLUMNS:
+    for column, title in columns:
         link: Any = title
         if column in _ORDERS:
             link = el("a", title, href=replace(asked, order=column).to())
         sort = "descending" if column == asked.order else None
         head.append(el("th", link, scope="col", class_="num", aria_sort=sort))
     body = [
-        el("tr", el("td", _name_cell(asked, row["name"])),
-           [el("td", _cell(column, row), class_="num" + (" i-bad" if column == "errors" and row["errors"] else ""))
-            for column, _ in _COLUMNS])
+        el("tr", el("td", _name_cell(asked, row["name"]), class_="l-name"),
+           [el("td", _cell(column, row), data_label=title,
+               class_=f"num {places[column]}" + (" i-bad" if column == "errors" and row["errors"] else ""))
+            for column, title in columns])
         for row in rows
     ]  # fmt: skip
     foot = el("p", "There are more names; ask for a shorter span or one folder.", class_="foot") if more else EMPTY

@@ -13,11 +13,11 @@ from afcore.rows import BlockRow, JobRow, TaskRow
 from afcore.states import Role, TaskState
 from afnet import words
 from afnet.registry import OPERATIONS
-from afnet.web.layout import Frame, address, button, card, empty, form, page, when
+from afnet.web.layout import Frame, address, button, card, empty, form, lines, page, when
 from afnet.web.markup import EMPTY, Markup, el
 
 __all__ = [
-    "TaskFound", "TaskPage", "job_page", "job_parts", "output_card", "task_page", "task_parts", "why_page",
+    "TaskFound", "TaskPage", "happened", "job_page", "job_parts", "output_card", "task_page", "task_parts", "why_page",
 ]  # fmt: skip
 
 _STATES = ("error", "running", "ready", "wait_dep", "done", "skipped", "suspended")
@@ -52,7 +52,7 @@ def job_page(frame: Frame, row: JobRow, tasks: TaskPage, failed: Sequence[tuple[
         parts["job"],
         _pictures(pictures),
         parts["tasks"],
-        _happened(log, now),
+        card("What happened", happened(log[::-1], now, label="What happened")) if log else EMPTY,
         place="mine" if row.user == frame.name else "jobs", live=live,
     )  # fmt: skip
 
@@ -220,18 +220,10 @@ def _pictures(pictures: Sequence[str]) -> Markup:
     return card("Pictures", el("div", shots, class_="shots"))
 
 
-def _happened(log: Sequence[Mapping[str, Any]], now: float) -> Markup:
-    """Return what was done to a job and became of it, the newest first."""
-    if not log:
-        return EMPTY
-    lines = [
-        el("tr", el("td", when(line["at"], now)), el("td", line["who"]), el("td", line["what"]))
-        for line in reversed(log)
-    ]  # fmt: skip
-    head = el("tr", [el("th", title, scope="col") for title in ("When", "Who", "What")])
-    table = el("table", el("thead", head), el("tbody", lines))
-    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="What happened")
-    return card("What happened", inner)
+def happened(log: Sequence[Mapping[str, Any]], now: float, *, label: str) -> Markup:
+    """Return who did what when, as it comes."""
+    titles = (("When", "l-end"), ("Who", ""), ("What", "l-whole"))
+    return lines("happened", label, titles, ((when(line["at"], now), line["who"], line["what"]) for line in log))
 
 
 def _render_link(name: str) -> Markup:
@@ -367,7 +359,7 @@ def task_parts(frame: Frame, job: JobRow, block: int, found: TaskFound, now: flo
         card("Files", el("p", [[link, " "] for link in others])) if others else EMPTY,
         data_part="task", class_="stack",
     )  # fmt: skip
-    ended = _runs(found.runs, now, found.kept) if found.runs else EMPTY
+    ended = _runs(frame, found.runs, now, found.kept) if found.runs else EMPTY
     return {"task": head, "output": output, "runs": el("div", ended, data_part="runs")}
 
 
@@ -381,19 +373,18 @@ def output_card(run: int, text: str, cut: bool, whole: str = "") -> Markup:
     )  # fmt: skip
 
 
-def _runs(runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
-    lines = [
-        el("tr", el("td", run["run"], class_="num"), el("td", run["status"]),
-           el("td", el("a", run["hostname"], href=f"/render/{words.quoted(run['hostname'])}")),
-           el("td", words.duration((run["done_ms"] - run["started_ms"]) / 1000), class_="num"),
-           el("td", when(run["done_ms"] / 1000, now)), el("td", run.get("cause", "")))
+def _runs(frame: Frame, runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
+    titles = (("Run", "num l-nr"), ("Ended", "l-main"), ("Render", "l-rest"), ("Took", "num l-side"), ("When", "l-end"),
+              ("Why", "l-last"))  # fmt: skip
+    rows = (
+        (run["run"], frame.look.ended(run["status"]),
+         el("a", run["hostname"], href=f"/render/{words.quoted(run['hostname'])}"),
+         words.duration((run["done_ms"] - run["started_ms"]) / 1000), when(run["done_ms"] / 1000, now),
+         run.get("cause", ""))
         for run in runs
-    ]  # fmt: skip
-    titles = (("Run", "num"), ("Ended", ""), ("Render", ""), ("Took", "num"), ("When", ""), ("Why", ""))
-    head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
-    table = el("table", el("thead", head), el("tbody", lines))
-    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs")
-    return card("Runs that ended", inner, beside=el("span", words.kept(kept), class_="note"))
+    )  # fmt: skip
+    return card("Runs that ended", lines("runs", "Runs", titles, rows),
+                beside=el("span", words.kept(kept), class_="note"))  # fmt: skip
 
 
 # Why
@@ -406,16 +397,10 @@ def why_page(frame: Frame, job: JobRow, answer: Mapping[str, Any], now: float) -
         for reason in answer["reasons"]
     ]
     renders = [
-        el("tr", el("td", each["count"], class_="num"), el("td", each["text"]),
-           el("td", ", ".join(each["names"][:6]) + (" …" if each["count"] > 6 else "")))
+        (each["count"], each["text"], ", ".join(each["names"][:6]) + (" …" if each["count"] > 6 else ""))
         for each in answer["renders"]
-    ]  # fmt: skip
-    head = el(
-        "tr",
-        el("th", "Renders", scope="col", class_="num"),
-        el("th", "Why not", scope="col"),
-        el("th", "Which", scope="col"),
-    )
+    ]
+    titles = (("Renders", "num l-side"), ("Why not", "l-main"), ("Which", "l-rest"))
     proposals = [_proposal(frame, job, one) for one in answer["proposals"]]
     ahead = [
         el("li", el("a", each["name"], href=f"/job/{each['job']}", class_="link"),
@@ -430,7 +415,7 @@ def why_page(frame: Frame, job: JobRow, answer: Mapping[str, Any], now: float) -
              el("ul", reasons, class_="inner") if len(reasons) > 1 else EMPTY),
         card("What would start it", el("ul", proposals, class_="inner ways")) if proposals else EMPTY,
         card("What would start it", el("p", answer["hint"])) if answer["hint"] and not answer["proposals"] else EMPTY,
-        card("Renders", el("table", el("thead", head), el("tbody", renders))) if renders else EMPTY,
+        card("Renders", lines("refusing", "Renders", titles, renders)) if renders else EMPTY,
         card("First come", el("ul", ahead, class_="inner")) if ahead else EMPTY,
         el("p", el("a", "Ask again", href=frame.path, class_="act")),
         place="jobs",

@@ -1,6 +1,7 @@
 """The frame of every page: head, places to go, who is signed in, and the one script and style that it may load."""
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,9 @@ from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el, join
 from afnet.words import UNKNOWN, clock
 
-__all__ = ["Frame", "address", "button", "card", "empty", "form", "page", "when"]
+__all__ = ["Frame", "address", "button", "card", "empty", "form", "lines", "page", "when"]
 
-_PLACES = (("now", "/", "farm", "Now"), ("mine", "/mine", "user", "My jobs"), ("jobs", "/jobs", "jobs", "Jobs"),
+_PLACES = (("now", "/", "plots", "Now"), ("mine", "/mine", "user", "My jobs"), ("jobs", "/jobs", "jobs", "Jobs"),
            ("farm", "/farm", "render", "Farm"), ("history", "/history", "history", "History"))  # fmt: skip
 
 _HATCH = Markup(
@@ -202,6 +203,22 @@ def card(title: Any, *parts: Any, beside: Any = None, **attributes: Any) -> Mark
     """Return a part of a page with its title; ``beside`` stands at its right."""
     head = el("div", el("h2", title), beside, class_="head")
     return el("section", head, *parts, class_="card " + attributes.pop("class_", ""), **attributes)
+
+
+def lines(kind: str, label: str, titles: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> Markup:
+    """Return a table of texts; ``titles`` are the headings with the classes of their cells.
+
+    On a phone a row is two lines. Its cells stand in the second, from left to right, but for those whose class says
+    otherwise: ``l-main`` begins the first line, ``l-side`` ends it, ``l-whole`` is all of it; ``l-end`` ends the second,
+    ``l-rest`` takes what room it leaves, ``l-last`` is a third.
+    """
+    head = el("tr", [el("th", title, scope="col", class_=its or None) for title, its in titles])
+    body = [
+        el("tr", [el("td", cell, class_=its or None) for cell, (_, its) in zip(row, titles, strict=True)])
+        for row in rows
+    ]
+    table = el("table", el("thead", head), el("tbody", body), class_=f"{kind} lines")
+    return el("div", table, class_="plainrows", tabindex="0", role="region", aria_label=label)
 
 
 def when(at: float, now: float) -> Markup:

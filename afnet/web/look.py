@@ -8,7 +8,7 @@ Rules of this file:
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from afcore.states import TaskState
+from afcore.states import RunStatus, TaskState
 from afnet.web.markup import EMPTY, Markup, el
 
 __all__ = ["Look", "classes", "variables"]
@@ -94,6 +94,17 @@ class Look:
             "span", self.glyph(kind, state), el("span", self.word(kind, state, level)),
             class_=f"state i-{family}" + (" pill" if pill else ""),
         )  # fmt: skip
+
+    def ended(self, status: str) -> Markup:
+        """Return how a run ended, as shape and word in the colour of what its task became."""
+        known = RunStatus.__members__.get(status.upper())
+        if known is None:
+            return el("span", status)
+        state = "DONE" if known.is_success else "ERROR" if known.is_error else "SUSPENDED"
+        if known is RunStatus.SKIPPED:
+            state = "SKIPPED"
+        word = el("span", status.replace("_", " "))
+        return el("span", self.glyph("task", state), word, class_=f"state i-{self.family('task', state)}")
 
     def strip(self, counts: Iterable[int], *, label: str) -> Markup:
         """Return the progress of a job made of counts: as wide as its place, with a rail under errors."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from afcore.rows import BlockRow, JobRow, RenderRow, RunRow
 from afnet import words
+from afnet.web.job import happened
 from afnet.web.layout import Frame, address, card, empty, page, when
 from afnet.web.markup import Markup, el
 from afnet.web.now import job_order, job_table, render_cell, render_counts
@@ -75,18 +76,7 @@ def past_page(
              if hosts else empty(frame, "render", "There were no renders."),
              beside=render_counts(look, states) if hosts else None),
         card("What happened in the hour before" if whole else "Who changed what in the hour before",
-             _changes(changes, now), beside=other, id="changes"),
+             happened(changes, now, label="Changes") if changes
+             else el("p", "Nobody changed anything.", class_="note"), beside=other, id="changes"),
         place="now",
     )  # fmt: skip
-
-
-def _changes(changes: Sequence[Mapping[str, Any]], now: float) -> Markup:
-    if not changes:
-        return el("p", "Nobody changed anything.", class_="note")
-    lines = [
-        el("tr", el("td", when(row["at"], now)), el("td", row["who"]), el("td", row["what"]))
-        for row in changes
-    ]  # fmt: skip
-    head = el("tr", [el("th", title, scope="col") for title in ("When", "Who", "What")])
-    table = el("table", el("thead", head), el("tbody", lines))
-    return el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Changes")

@@ -7,7 +7,7 @@ from afcore.rows import RenderRow
 from afnet import words
 from afnet.web.chart import Line, Lines
 from afnet.web.history import chart_figure
-from afnet.web.layout import Frame, address, card, empty, page, when
+from afnet.web.layout import Frame, address, card, empty, lines, page, when
 from afnet.web.look import Look
 from afnet.web.markup import EMPTY, Markup, el
 from afnet.web.renderacts import question, render_acts
@@ -93,39 +93,36 @@ def render_page(frame: Frame, row: RenderRow, groups: Sequence[str], ended: Mapp
         el("p", f"Readings are {words.kept(kept)}.", class_="note"),
         el("div", plots, class_="two") if plots
         else card("Plots", empty(frame, "history", "Nothing was measured in this span. Readings come by the minute.")),
-        _ended(ended["rows"], now, ended["keep_days"]) if ended["rows"] else EMPTY,
+        _ended(frame, ended["rows"], now, ended["keep_days"]) if ended["rows"] else EMPTY,
         place="farm", charts=True,
     )  # fmt: skip
+
+
+def _task(tag: str, job: str, task: object, **attributes: Any) -> Markup:
+    """Return a task with its job; where there is little room, it is the name of the job that is cut."""
+    return el(tag, el("span", job, class_="cut"), el("span", f" › {task}"), class_="both", **attributes)
 
 
 def _running(frame: Frame, row: RenderRow, now: float) -> Markup:
     if not row.runs:
         return empty(frame, "render", "It runs nothing now.")
-    lines = [
-        el("tr",
-           el("td", el("a", f"{run.job_name} › {run.name}",
-                       href=f"/job/{run.job}/block/{run.block}/task/{run.task}")),
-           el("td", run.user), el("td", f"{run.percent} %", class_="num"),
-           el("td", words.duration(now - run.started) if run.started else words.UNKNOWN, class_="num"),
-           el("td", run.activity or run.last_line[:120]))
+    titles = (("Task", "l-main"), ("User", ""), ("%", "num l-side"), ("For", "num"), ("Says", "l-rest"))
+    rows = (
+        (_task("a", run.job_name, run.name, href=f"/job/{run.job}/block/{run.block}/task/{run.task}"),
+         run.user, f"{run.percent} %", words.duration(now - run.started) if run.started else words.UNKNOWN,
+         run.activity or run.last_line[:120])
         for run in row.runs
-    ]  # fmt: skip
-    titles = (("Task", ""), ("User", ""), ("%", "num"), ("For", "num"), ("Says", ""))
-    head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
-    table = el("table", el("thead", head), el("tbody", lines))
-    return el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Running tasks")
+    )  # fmt: skip
+    return lines("running", "Running tasks", titles, rows)
 
 
-def _ended(runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
-    lines = [
-        el("tr", el("td", run["status"]), el("td", f"{run['jobname']} › {run['taskname'] or run['id_task']}"),
-           el("td", run["username"]),
-           el("td", words.duration((run["done_ms"] - run["started_ms"]) / 1000), class_="num"),
-           el("td", when(run["done_ms"] / 1000, now)))
+def _ended(frame: Frame, runs: Sequence[Mapping[str, Any]], now: float, kept: float) -> Markup:
+    titles = (("Ended", ""), ("Task", "l-main"), ("User", ""), ("Took", "num l-side"), ("When", "l-end"))
+    rows = (
+        (frame.look.ended(run["status"]), _task("span", run["jobname"], run["taskname"] or run["id_task"]),
+         run["username"],
+         words.duration((run["done_ms"] - run["started_ms"]) / 1000), when(run["done_ms"] / 1000, now))
         for run in runs
-    ]  # fmt: skip
-    titles = (("Ended", ""), ("Task", ""), ("User", ""), ("Took", "num"), ("When", ""))
-    head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
-    table = el("table", el("thead", head), el("tbody", lines))
-    inner = el("div", table, class_="plainrows", tabindex="0", role="region", aria_label="Runs")
-    return card("Runs that ended here", inner, beside=el("span", words.kept(kept), class_="note"))
+    )  # fmt: skip
+    return card("Runs that ended here", lines("ended", "Runs", titles, rows),
+                beside=el("span", words.kept(kept), class_="note"))  # fmt: skip
