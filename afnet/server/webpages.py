@@ -178,8 +178,8 @@ class WebPages:
         frame = self.frame(request, principal)
         back = el("a", "Go to what goes on now", href=frame.front, class_="act")
         sentence = sentences(error.sentence, error.hint)
-        title = el("h1", "Not done", class_="unseen")
-        return self.answer(page(frame, "Not done", title, empty(frame, "warn", sentence, back)), status=_STATUS.get(code, 400))
+        parts = el("h1", "Not done", class_="unseen"), empty(frame, "warn", sentence, back)
+        return self.answer(page(frame, "Not done", *parts), status=_STATUS.get(code, 400))
 
     def answer(self, text: str, *, status: int = 200) -> web.Response:
         """Return a page as an answer."""

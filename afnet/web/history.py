@@ -250,7 +250,7 @@ def _name_cell(asked: Asked, name: str) -> Markup:
 
 
 def _table(asked: Asked, rows: Sequence[Mapping[str, Any]], more: bool) -> Markup:
-    columns = _COLUMNS
+    columns: tuple[tuple[str, str], ...] = _COLUMNS
     if asked.order not in dict(columns):
         columns = (*columns, (asked.order, MEASURES[asked.order][0]))
     # On a phone the first line is the name and what is asked for, the second what is most asked beside it.

@@ -209,8 +209,8 @@ def lines(kind: str, label: str, titles: Sequence[tuple[str, str]], rows: Iterab
     """Return a table of texts; ``titles`` are the headings with the classes of their cells.
 
     On a phone a row is two lines. Its cells stand in the second, from left to right, but for those whose class says
-    otherwise: ``l-main`` begins the first line, ``l-side`` ends it, ``l-whole`` is all of it; ``l-end`` ends the second,
-    ``l-rest`` takes what room it leaves, ``l-last`` is a third.
+    otherwise: ``l-main`` begins the first line, ``l-side`` ends it, ``l-whole`` is all of it; ``l-end`` ends the
+    second, ``l-rest`` takes what room it leaves, ``l-last`` is a third.
     """
     head = el("tr", [el("th", title, scope="col", class_=its or None) for title, its in titles])
     body = [

@@ -7,7 +7,7 @@ from afcore.rows import BlockRow, JobRow, RenderRow, RunRow
 from afnet import words
 from afnet.web.job import happened
 from afnet.web.layout import Frame, address, card, empty, page, when
-from afnet.web.markup import Markup, el
+from afnet.web.markup import el
 from afnet.web.now import job_order, job_table, render_cell, render_counts
 
 __all__ = ["job_of", "past_page", "render_of"]

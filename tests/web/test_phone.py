@@ -1,4 +1,4 @@
-"""Every page on a phone: nothing scrolls sideways, nothing is cut in silence, a finger finds everything, it reads well."""
+"""Every page on a phone: nothing scrolls sideways or is cut in silence, a finger finds everything."""
 
 from __future__ import annotations
 
