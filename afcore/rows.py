@@ -56,6 +56,8 @@ class BlockRow(msgspec.Struct, array_like=True, frozen=True):
     flags: int = 0
     queued: int = 0
     """Commands of a block of the system job that wait without a task."""
+    tasks_name: str = ""
+    """Pattern of its tasks' names: with the frames it is all that names of a numeric block are made of."""
 
 
 class JobRow(msgspec.Struct, array_like=True, frozen=True, tag="job"):

@@ -96,6 +96,7 @@ def _block_row(farm: Farm, job: Job, block: Block) -> BlockRow:
         tasks_depend_mask=spec.tasks_depend_mask,
         flags=spec.flags,
         queued=len(farm.system[block.index].waiting) if job.id == SYSTEM_JOB and farm.system else 0,
+        tasks_name=spec.tasks_name,
     )
 
 

@@ -4,6 +4,8 @@ Rules of this file:
 - The link lives in a thread with a loop of its own; decoding and unpacking happen there.
 - Arrivals wait in one queue.  The window is woken by a queued signal, at most once until it has drained, and drains
   within a budget of milliseconds, so that a flood never holds a key press.  Quiet farm: no timer, no work.
+- What the farm tells by itself is gathered for a while; what a person waits for, an answer or the beginning of what was
+  asked to be shown, is drained at once.
 """
 
 from __future__ import annotations
@@ -36,9 +38,14 @@ __all__ = ["Bridge"]
 log = logging.getLogger(__name__)
 
 _PAUSE_MS = 50
-"""Least milliseconds between two drains."""
+"""Least milliseconds between two drains of what nobody waits for."""
 _BUDGET_S = 0.008
 _FAREWELL_S = 3.0
+
+
+def _is_awaited(arrival: Arrival) -> bool:
+    """Say whether a person waits for an arrival: not for output, nor for rows that changed by themselves."""
+    return arrival.whole if isinstance(arrival, RowsCame) else not isinstance(arrival, Lines)
 
 
 class _Handler:
@@ -107,6 +114,8 @@ class Bridge(QObject):
         self._connect = connect
         self._queue: deque[Arrival] = deque()
         self._awake = False
+        self._hurry = False
+        """Something waits in the queue that a person waits for."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: Link | None = None
@@ -167,15 +176,21 @@ class Bridge(QObject):
             log.info("the server did not hear the goodbye")
 
     def _put(self, arrival: Arrival) -> None:
+        awaited = _is_awaited(arrival)
         with self._lock:
             self._queue.append(arrival)
-            wake, self._awake = not self._awake, True
+            wake = not self._awake or (awaited and not self._hurry)
+            self._awake, self._hurry = True, self._hurry or awaited
         if wake:
             self._woken.emit()
 
     # In the window's thread
 
     def _on_woken(self) -> None:
+        if self._hurry:
+            self._timer.stop()
+            self._drain()
+            return
         since = (time.monotonic() - self._drained_at) * 1000
         if not self._timer.isActive():
             self._timer.start(max(0, round(_PAUSE_MS - since)))
@@ -183,7 +198,7 @@ class Bridge(QObject):
     def _drain(self) -> None:
         begun = time.monotonic()
         batch: list[Arrival] = []
-        more = True
+        more, self._hurry = True, False
         while True:
             with self._lock:
                 if not self._queue:

@@ -5,6 +5,7 @@ Rules of this file:
 - A peer that takes its bytes slowly is skipped and later gets fewer, newer rows.
 - One flush makes at most ``_SLICE`` rows or a few chunks of columns: long answers go out in several turns of the loop.
 - Nobody subscribed, or nothing changed: no timer, no work.
+- Who opens a job gets the states of all its tasks first: all that strips, counts and filters need.
 - Who has the same version and wants the same is sent the same message, made once in a turn: that many watch costs
   little more than that one does.  So that turns are shared, subscriptions are served at times on one grid.
 """
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from afcore.envelope import Principal
 from afcore.errors import BadSpec, LimitReached, NotFound, Problem, did_you_mean
 from afcore.model.farm import Farm
+from afcore.model.tasks import COLUMN_NAMES
 from afcore.rows import JobRow, RunRow
 from afcore.states import Role
 from afcore.systemcommand import SYSTEM_JOB
@@ -30,6 +32,12 @@ _SLICE = 256
 """Rows of one flush: about 2 ms of work."""
 _CHUNKS = 8
 """Chunks of task columns in one flush."""
+_STATES = 1 << 20
+"""Tasks whose states alone go in one flush, while nobody who opened the job sees anything yet: some ms of work."""
+_OTHERS = tuple(name for name in COLUMN_NAMES if name != "state")
+
+_Piece = tuple[int, int, int, tuple[str, ...]]
+"""Tasks of a block, by the first and how many, and which of their columns."""
 _LEAST_INTERVAL = 0.02
 _LONGEST_INTERVAL = 3600.0
 _SUBSCRIPTIONS_MOST = 1000
@@ -276,30 +284,39 @@ class Fanout:
             rows.append(self._board.complete(row, at) if isinstance(row, JobRow) else row)
         return rows, bool(subscription.left)
 
-    def _pieces(self, job: int, version: int) -> list[tuple[int, int, int]]:
-        """Return what changed of a job's columns after ``version`` in pieces of at most ``_CHUNKS`` chunks."""
-        if version < 0:
-            found = [(block.index, 0, block.tasks.size) for block in self._farm.jobs[job].blocks]
-        else:
-            found = self._board.chunks_since(job, version)
-        pieces = []
-        step = _CHUNKS * CHUNK
-        for block, first, count in found:
-            for start in range(first, first + count, step):
-                pieces.append((block, start, min(step, first + count - start)))
-        return pieces
+    def _pieces(self, job: int, version: int) -> list[_Piece]:
+        """Return what changed of a job's columns after ``version``, in pieces; of all of it, the states first."""
+        if version >= 0:
+            return _cut(self._board.chunks_since(job, version), COLUMN_NAMES)
+        blocks = [(block.index, 0, block.tasks.size) for block in self._farm.jobs[job].blocks]
+        return [*_cut(blocks, ("state",)), *_cut(blocks, _OTHERS)]
 
     def _columns(self, subscription: _Subscription) -> tuple[list[Any], bool]:
         rows: list[Any] = []
-        tasks = 0
+        share = 0.0
         left = subscription.left
-        while left and tasks < _CHUNKS * CHUNK and subscription.job in self._farm.jobs:
-            block, first, count = left.pop(0)
+        while left and share < 1 and subscription.job in self._farm.jobs:
+            block, first, count, names = left.pop(0)
             rows.append(
-                rowmaking.task_columns(self._farm, subscription.job, block, first, count, subscription.target)
+                rowmaking.task_columns(self._farm, subscription.job, block, first, count, subscription.target, names)
             )
-            tasks += count
+            share += count / _most_tasks(names)
         return rows, bool(left)
+
+
+def _most_tasks(names: tuple[str, ...]) -> int:
+    """Return of how many tasks these columns go in one flush."""
+    return _STATES if len(names) == 1 else _CHUNKS * CHUNK
+
+
+def _cut(found: list[tuple[int, int, int]], names: tuple[str, ...]) -> list[_Piece]:
+    """Return ranges of tasks of blocks as pieces with some columns, none greater than a flush."""
+    step = _most_tasks(names)
+    return [
+        (block, start, min(step, first + count - start), names)
+        for block, first, count in found
+        for start in range(first, first + count, step)
+    ]
 
 
 def _check_filter(filter: dict[str, Any]) -> None:

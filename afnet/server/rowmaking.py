@@ -1,6 +1,6 @@
 """Rows for whoever asks, by kind: which ids there are, how a row is made, and whether it fits a filter."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from afcore import views
@@ -103,9 +103,11 @@ def copy_columns(table: TaskTable, names: Iterable[str]) -> dict[str, tuple[byte
     return copies
 
 
-def task_columns(farm: Farm, job: int, block: int, first: int, count: int, version: int) -> TaskColumns:
-    """Return all columns of some tasks, compressed, as of a version of the board."""
-    made = views.task_columns(farm, job, block, first=first, count=count, names=COLUMN_NAMES)
+def task_columns(
+    farm: Farm, job: int, block: int, first: int, count: int, version: int, names: Sequence[str] = COLUMN_NAMES
+) -> TaskColumns:
+    """Return columns of some tasks, compressed, as of a version of the board."""
+    made = views.task_columns(farm, job, block, first=first, count=count, names=names)
     return TaskColumns(made.job, made.block, made.first, made.count, made.size, version, made.columns)
 
 

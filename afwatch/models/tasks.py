@@ -4,7 +4,8 @@ Rules of this file:
 - No object per task.  ``order`` is None (every task in its order) or an array of task indices.
 - The window is never held by an order: the first rows stand at once, the whole order comes from a thread and moves
   rows without a reset.  While tasks change, an order is made anew when the last one has arrived, not for every change.
-- Names and commands are texts of the farm: pages of them are asked for when a cell is painted, and kept until changed.
+- Names of numeric blocks are made here; listed ones are texts of the farm, pages of which are asked for when a cell is
+  painted, and kept until changed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from afcore.states import TaskFlag, TaskState
 from afwatch import words
 from afwatch.changes import TaskRange
 from afwatch.models.filters import Query
+from afwatch.models.tasknames import NumericNames
 from afwatch.models.taskorder import first_rows, is_quick, run_times, sort_key, whole_order
 from afwatch.tasktables import BlockTasks, OpenedJob
 from afwatch.texts import tr
@@ -133,13 +135,14 @@ class TasksModel(QAbstractTableModel):
         render_name: Callable[[int], str],
         fetch: Callable[[int], None],
         hosts: Callable[[], Mapping[int, str]] = dict,
+        made_names: Callable[[], NumericNames | None] = lambda: None,
     ) -> None:
         """``fetch(first)`` asks for the page of texts that begins there; the answer goes to ``put_page``.
 
-        ``hosts`` names renders by id, for the order by host.
+        ``hosts`` names renders by id, for the order by host; ``made_names`` gives what makes the block's names here.
         """
         super().__init__()
-        self._hosts = hosts
+        self._hosts, self._made_names = hosts, made_names
         self._sorting: threading.Thread | None = None
         self._again = False
         """Tasks changed while an order was made."""
@@ -266,15 +269,25 @@ class TasksModel(QAbstractTableModel):
 
     def name(self, task: int) -> str:
         """Return a task's name; its number while the name is on its way."""
+        made = self._made_names()
+        if made is not None:
+            if not self._opened.epoch and self.table.columns["started"][task]:
+                self._ask_for(task)  # a page tells when the farm's seconds began
+            return made.name(task)
         page = task // PAGE * PAGE
         names = self._pages.get(page)
         if names is not None:
             self._pages.move_to_end(page)
             return names.get(task, f"task {task}")
+        self._ask_for(task)
+        return tr("task {0}", words.number(task))
+
+    def _ask_for(self, task: int) -> None:
+        """Ask for the page of texts that a task is on, once."""
+        page = task // PAGE * PAGE
         if page not in self._asked:
             self._asked.add(page)
             self._fetch(page)
-        return tr("task {0}", words.number(task))
 
     def put_page(self, first: int, rows: list[dict[str, Any]]) -> None:
         """Take over a page of texts."""

@@ -1,8 +1,8 @@
 """Looks for tasks by their names, a slice at a time: the first finds are shown at once, and no key press waits.
 
 Rules of this file:
-- Names of numeric blocks are made here; listed ones are asked for in pages.  Either way a slice takes milliseconds, and
-  the next one waits until the window has done what it had to do.
+- Names of numeric blocks are made here, the first screenful before ``start`` returns; listed ones are asked for in
+  pages.  Either way a slice takes milliseconds, and the next one waits until the window has done what it had to do.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _SLICE_S = 0.008
 _STEP = 500
 _TELL_S = 0.1
 _PAGE = 1000
+_SCREENFUL = 200
+"""So many finds fill any window: nothing is looked for beyond them before they are shown."""
 
 
 def name_test(query: Query) -> NameTest | None:
@@ -48,8 +50,8 @@ class NameSearch(QObject):
         self.looked = 0
         """Tasks looked at."""
         self._session, self._job, self._block = session, job, row.index
-        self._row, self._test, self._size = row, test, size
-        self._names: NumericNames | None = None
+        self._test, self._size = test, size
+        self._names = NumericNames(row) if NumericNames.suits(row) else None
         self._told_at = 0.0
         self._over = False
         self._timer = QTimer(self)
@@ -62,36 +64,33 @@ class NameSearch(QObject):
         return self.looked >= self._size
 
     def start(self) -> None:
-        """Begin; tells ``found`` as often as a person can see."""
-        if NumericNames.suits(self._row):
-            pending = self._session.ask("parameters.show", kind="block", things=[f"{self._job}.{self._block}"])
-            pending.success(self._begin)
-        else:
+        """Begin; what is found at once is in the mask already, and ``found`` tells more as often as one can see."""
+        if self._names is None:
             self._ask()
+            return
+        self._look(self._names, _SCREENFUL)
+        self._told_at = time.perf_counter()
+        if not self.is_done:
+            self._timer.start()
 
     def stop(self) -> None:
         """Look no further."""
         self._over = True
         self._timer.stop()
 
-    def _begin(self, body: dict[str, Any]) -> None:
-        pattern = next((str(row["values"][0][0]) for row in body["rows"] if row["name"] == "tasks_name"), "")
-        self.look(pattern)
-
-    def look(self, pattern: str) -> None:
-        """Look through names that are made by the block's ``tasks_name``."""
-        self._names = NumericNames(self._row, pattern)
-        if not self._over:
-            self._timer.start()
-            self._slice()
+    def _look(self, names: NumericNames, wanted: int) -> None:
+        """Look at names for a slice of time, or until so many more have passed."""
+        end = time.perf_counter() + _SLICE_S
+        while self.looked < self._size and wanted > 0 and time.perf_counter() < end:
+            tasks = range(self.looked, min(self._size, self.looked + _STEP))
+            passing = names.passing(tasks, self._test)
+            self.mask[passing] = True
+            self.looked = tasks.stop
+            wanted -= len(passing)
 
     def _slice(self) -> None:
-        end, names = time.perf_counter() + _SLICE_S, self._names
-        assert names is not None
-        while self.looked < self._size and time.perf_counter() < end:
-            tasks = range(self.looked, min(self._size, self.looked + _STEP))
-            self.mask[names.passing(tasks, self._test)] = True
-            self.looked = tasks.stop
+        assert self._names is not None
+        self._look(self._names, self._size)
         if self.is_done:
             self._timer.stop()
         self._tell()

@@ -1,7 +1,7 @@
 """The tasks of one job: blocks to choose from, the overview strip, counts by state, and a table of a million rows.
 
 Rules of this file:
-- Strip and table read the columns; only names and commands are asked for, by pages that are seen.
+- Strip and table read the columns; only texts of listed tasks are asked for, by pages that are seen.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from afwatch.acts.files import FOLDER_KEY, show_files
 from afwatch.changes import ChangeSet, TaskRange
 from afwatch.delegates.tasks import TaskDelegate
 from afwatch.models.filters import Query, parse_query
+from afwatch.models.tasknames import NumericNames
 from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
 from afwatch.tasktables import BlockTasks
 from afwatch.texts import tr
@@ -69,6 +70,8 @@ class TasksPane(QWidget):
         self._opened = self.session.open_job(job)
         self._models: dict[int, TasksModel] = {}
         self._names: NameSearch | None = None
+        self._namer: tuple[JobRow | None, dict[int, NumericNames]] = None, {}
+        """The row that names are made from, and what makes those of each block."""
         self._block = -1
         self._pending: list[TaskRange] = []
         self._timer = QTimer(self)
@@ -175,6 +178,7 @@ class TasksPane(QWidget):
                 render_name=lambda id: renders[id].name if id in renders else tr("render {0}", id),
                 fetch=partial(self._fetch, block),
                 hosts=lambda: {id: row.name for id, row in renders.items()},
+                made_names=partial(self._made_names, block),
             )  # fmt: skip
         return model
 
@@ -200,6 +204,14 @@ class TasksPane(QWidget):
         self.turned.emit(block)
 
     # Names
+
+    def _made_names(self, block: int) -> NumericNames | None:
+        """Return what makes the names of a block's tasks; None for listed ones, which the farm is asked for."""
+        row = self._row()
+        if row is not self._namer[0]:
+            rows = row.blocks if row is not None else []
+            self._namer = row, {each.index: NumericNames(each) for each in rows if NumericNames.suits(each)}
+        return self._namer[1].get(block)
 
     def _fetch(self, block: int, first: int) -> None:
         pending = self.session.ask("task.list", job=self.job, block=block, after=first - 1, limit=PAGE)

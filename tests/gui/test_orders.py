@@ -16,6 +16,7 @@ from afwatch.models.columns import JOBS
 from afwatch.models.filters import parse_query
 from afwatch.models.grouped import GroupedModel
 from afwatch.models.rows import RowModel
+from afwatch.models.tasknames import NumericNames
 from afwatch.models.tasks import TASK_FIELDS, TasksModel
 from afwatch.tasktables import OpenedJob
 from afwatch.views.namesearch import NameSearch, name_test
@@ -166,17 +167,33 @@ def test_hosts_are_ordered_by_name(application: Any) -> None:
     assert list(dict.fromkeys(renders)) == [0, 2, 3, 1]
 
 
+def test_names_of_a_numeric_block_are_made_here(application: Any) -> None:
+    row = BlockRow(0, "b", "generic", 1000, [0] * 8, 0, 0, 0, 0, False, 0.0, 0.0, 0, frame_first=5, frame_last=1004,
+                   flags=1, tasks_name="tile_@####@")  # fmt: skip
+    asked: list[int] = []
+    job = opened(1000)
+    job.blocks[0].columns["started"][:900] = 0
+    model = TasksModel(job, 0, clock=lambda: 5e6, render_name=str, fetch=asked.append,
+                       made_names=lambda: NumericNames(row))  # fmt: skip
+    assert [model.name(task) for task in (0, 7, 899)] == ["tile_0005", "tile_0012", "tile_0904"]
+    assert asked == [], "nothing that the farm has to be asked for"
+    assert [model.name(task) for task in (950, 951)] == ["tile_0955", "tile_0956"]
+    assert asked == [900], "when the farm's seconds began is learnt from a task that has started"
+    model.put_page(900, [{"task": 950, "name": "tile_0955", "started": 5e6}])
+    assert job.epoch and model.name(820) and asked == [900]
+
+
 def test_names_are_looked_for_without_holding_the_window(application: Any, spin: Spin) -> None:
     row = BlockRow(0, "b", "generic", 60_000, [0] * 8, 0, 0, 0, 0, False, 0.0, 0.0, 0, frame_first=1,
-                   frame_last=120_000, frames_per_task=2, flags=1)  # fmt: skip
+                   frame_last=120_000, frames_per_task=2, flags=1, tasks_name="tile_@######@")  # fmt: skip
     test = name_test(parse_query("name~tile_0500 -name~999", TASK_FIELDS))
     assert test is not None
     session: Any = None
     search = NameSearch(session, 1, row, 60_000, test)
     model = tasks_model(opened(60_000))
-    model.set_mask(lambda table: search.mask)
     search.found.connect(model.grow)
-    search.look("tile_@######@")
+    search.start()
+    model.set_mask(lambda table: search.mask)
     assert 0 < search.looked < 60_000, "a slice at a time"
     spin(lambda: search.is_done, "the end of the search")
     shown = [model.task_at(place) for place in range(model.rowCount())]

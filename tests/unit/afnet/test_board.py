@@ -9,6 +9,7 @@ import pytest
 
 from afcore import events
 from afcore.envelope import Principal
+from afcore.model.tasks import COLUMN_NAMES
 from afcore.rows import JobRow, TaskColumns
 from afcore.states import Role, TaskState
 from afnet.server import board
@@ -192,14 +193,16 @@ def test_tasks_come_as_columns_and_then_chunk_by_chunk(house: House) -> None:
     id = house.submit(20_000)
     peer = subscribe(house, "tasks", job=id)
     house.loop.pass_time(1)
-    pieces = columns_of(peer)
-    assert [(piece.first, piece.count) for piece in pieces] == [(0, 8192), (8192, 8192), (16384, 3616)]
-    states = b"".join(zlib.decompress(piece.columns["state"]) for piece in pieces)
-    assert states == bytes([TaskState.READY]) * 20_000
+    states, *others = columns_of(peer)
+    assert (states.first, states.count, list(states.columns)) == (0, 20_000, ["state"]), "states of all of it first"
+    assert zlib.decompress(states.columns["state"]) == bytes([TaskState.READY]) * 20_000
+    assert [(piece.first, piece.count) for piece in others] == [(0, 8192), (8192, 8192), (16384, 3616)]
+    assert {name for piece in others for name in piece.columns} == {*COLUMN_NAMES} - {"state"}
     house.ask("task.skip", job=id, block=0, tasks="5000-5001,19999")
     house.loop.pass_time(1)
     pieces = columns_of(peer)
     assert [(piece.first, piece.count) for piece in pieces] == [(4096, CHUNK), (19456, 544)]
+    assert all({*piece.columns} == {*COLUMN_NAMES} for piece in pieces)
     assert zlib.decompress(pieces[0].columns["state"])[5000 - 4096] == TaskState.SKIPPED
     house.ask("job.delete", ids=[id])
     house.loop.pass_time(1)
