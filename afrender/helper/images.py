@@ -41,13 +41,17 @@ class Images:
             oiio.attribute("exr_threads", 1)
             # What a header may claim, in MiB; the look has limits of its own.
             oiio.attribute("limits:imagesize_MB", max(64, setup.memory >> 20))
-        if setup.account:
-            # The other user may not be able to read them.
-            with contextlib.suppress(ImportError):
-                import numpy  # noqa: F401
-                from PIL import Image
+        # Now, while the limit of a start counts and not yet that of a look: on a busy machine this takes longer than
+        # an image does.
+        with contextlib.suppress(ImportError):
+            import numpy  # noqa: F401
+            from PIL import Image
 
+            if setup.account:
+                # The other user may not be able to read them.
                 Image.init()
+            else:
+                Image.preinit()
         self._known: OrderedDict[tuple[str, int, int], str] = OrderedDict()
 
     def answer(self, request: object) -> Answer:

@@ -26,6 +26,7 @@ from afnet.wire.messages import (
     Start,
     Welcome,
 )
+from tests.ports import free_port
 from tests.runspecs import run_spec
 
 
@@ -58,7 +59,8 @@ class Farm:
         self.door: Door | None = None
 
     async def open(self, address: Address | None = None) -> Address:
-        self.door = Door([address or Address("127.0.0.1", 0)], on_native=self)
+        # A farm that comes back is at its old port, which the system may have given to somebody meanwhile.
+        self.door = Door([address or Address("127.0.0.1", free_port())], on_native=self)
         await self.door.open()
         return self.door.addresses[0]
 

@@ -74,6 +74,8 @@ def test_tasks_of_a_killed_agent_end_by_themselves(tmp_path):
 def test_the_next_start_ends_what_agent_and_keeper_left(tmp_path):
     async def scene() -> None:
         agent, pids = await launch(tmp_path)
+        # An agent that saw its keeper die would start another, which would end the tasks.
+        agent.send_signal(signal.SIGSTOP)
         os.kill(pids.pop("keeper"), signal.SIGKILL)
         agent.kill()
         agent.wait()

@@ -31,6 +31,7 @@ from afrender.stimuli import ProcessStarted
 from afrender.works import WorkSettings
 from tests.agent.bench import TOKEN, alive, until
 from tests.agent.farm import Farm, spec
+from tests.ports import free_port
 
 KEY = RunKey(2, 0, 0, 1)
 
@@ -41,11 +42,11 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.farm = Farm()
-        self.address = Address("127.0.0.1", 0)
+        self.address = Address("127.0.0.1", free_port())
         self.log_limit = 200_000
         self.helpers: HelperPool | None = None
         self.post_limit = 16.0
-        self.pictures = PictureSettings()
+        self.pictures = PictureSettings(seconds=60.0)
         self.known_farm = ""
         self.resources: list[dict[str, object]] = [{"cpu_idle": 42}]
 
@@ -90,7 +91,7 @@ class Stage:
         await self.loop.close()
         self.layer.close()
 
-    async def report(self, task: int = 0, run: int = 1, seconds: float = 20.0):
+    async def report(self, task: int = 0, run: int = 1, seconds: float = 60.0):
         await until(lambda: self.farm.report(task, run), seconds, what=f"a report of task {task} run {run}")
         return self.farm.report(task, run)
 
@@ -370,7 +371,7 @@ def test_leaving_ends_the_tasks_and_reports_them(act):
         await until(lambda: stage.layer.living)
         stage.loop.leave("asked")
         assert await asyncio.wait_for(stage.loop.over, 60) == "asked"
-        await stage.loop.settle(5.0)
+        await stage.loop.settle(60.0)
         assert stage.farm.report().status == RunStatus.RENDER_LEFT
         assert not stage.spool.kept
 

@@ -146,7 +146,7 @@ def test_killed_it_takes_its_tasks_along_and_the_next_one_delivers_what_was_fini
         await until(lambda: stage.farm.report(1))
         agent.kill()
         await stage.ended(agent)
-        await until(lambda: not alive(task), 2.5, "the keeper to end the task")
+        await until(lambda: not alive(task), what="the keeper to end the task")
         stage.farm.acknowledging = True
         stage.farm.registers.clear()
         stage.start()

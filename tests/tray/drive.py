@@ -75,7 +75,7 @@ def main(folder: Path) -> None:
     seen["others"] = tray.actions["eject_other"].text()
     until(lambda: any("idle" in message for message in heard), "the idle time")
     tray.open_panel()
-    assert QTest.qWaitForWindowExposed(tray.panel)
+    assert QTest.qWaitForWindowExposed(tray.panel, 60_000)
     for number in range(60):
         tray.panel.show_state({**STATE, "measured": float(number)})
     tray.panel.grab().save(str(folder / "panel.png"))
