@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["holds_within", "wait_for"]
+__all__ = ["holds_within", "until", "wait_for"]
 
 _PAUSE = 0.01
 
@@ -26,3 +27,12 @@ def wait_for(condition: Callable[[], object], *, what: str, seconds: float = 60.
     """Wait until ``condition`` is true; fail the test with ``what`` (a phrase: "the job to be done") when it is not."""
     if not holds_within(seconds, condition):
         raise AssertionError(f"waited {seconds:g} s for {what}")
+
+
+async def until(condition: Callable[[], object], *, what: str, seconds: float = 60.0) -> None:
+    """Wait as ``wait_for`` does, and let the loop work meanwhile."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:g} s for {what}")
+        await asyncio.sleep(_PAUSE)

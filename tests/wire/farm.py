@@ -22,6 +22,7 @@ from afnet.wire.messages import (
     Subscribe,
     Welcome,
 )
+from afnet.wire.session import PING_TIME
 
 HOME = Address("127.0.0.1", 0)
 
@@ -71,8 +72,9 @@ class Farm:
 class FarmThread:
     """A door in a thread of its own, for callers that block."""
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, *, ping_time: float = PING_TIME) -> None:
         self.farm = farm
+        self.ping_time = ping_time
         self.addresses: list[Address] = []
         self._loop = asyncio.new_event_loop()
         self._stop: asyncio.Event | None = None
@@ -95,7 +97,7 @@ class FarmThread:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        door = Door([HOME], on_native=self.farm)
+        door = Door([HOME], on_native=self.farm, ping_time=self.ping_time)
         await door.open()
         self.addresses = door.addresses
         self._ready.set()

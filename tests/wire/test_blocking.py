@@ -90,8 +90,7 @@ def test_a_server_that_never_answers_a_request() -> None:
 
 def test_a_client_that_rested_for_long_begins_anew() -> None:
     farm = Farm()
-    farm.answer = Welcome(1, "afserver test", "farm-1", 7, ping=0.05)
-    with FarmThread(farm) as served, BlockingClient(served.addresses, program="afcmd") as client:
+    with FarmThread(farm, ping_time=0.2) as served, BlockingClient(served.addresses, program="afcmd") as client:
         for number in range(3):
             assert client.request("echo", {"a": number}) == {"a": number}
             before = client._socket

@@ -215,6 +215,8 @@ def test_who_is_answered_closes_first_or_is_closed_and_counted(run: Run, closes:
                 b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
                 b"hello there",
             ):
+                # Who closes has time to do so, and who does not is closed soon.
+                door.lingering._seconds = 60.0 if closes else 0.02
                 before = door.lingering.closed
                 reader, writer = await asyncio.open_connection(*door.addresses[0])
                 writer.write(request)
@@ -322,8 +324,8 @@ def test_a_stranger_need_not_send_a_large_request_to_be_refused(run: Run) -> Non
 def test_short_connections_leave_nothing_on_the_servers_side(run: Run) -> None:
     async def play() -> None:
         async with a_door() as door:
-            # As long as in use: a client may take its time to close.
-            door.lingering._seconds = 2.0
+            # A client may take its time to close.
+            door.lingering._seconds = 60.0
             port = door.addresses[0].port
 
             def many(framing: str) -> None:

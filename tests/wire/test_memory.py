@@ -16,6 +16,7 @@ from afnet.transport.base import HIGH_WATER, FrameConnection, FrameReceiver
 from afnet.transport.memory import join
 from afnet.wire.messages import FileChunk, Hello, Readings, Reply, Report, Request, Welcome
 from tests.guards import ExpectedLogs
+from tests.waiting import until
 from tests.wire.farm import Farm
 from tests.wire.test_link import Owner
 
@@ -56,14 +57,13 @@ def test_frames_arrive_in_order_and_the_end_is_told_once() -> None:
         first.send_frame(b"b")
         assert two.frames == [] and first.unsent() == 2
         second.send_frame(b"c")
-        await asyncio.sleep(0.01)
-        assert (one.frames, two.frames, first.unsent()) == ([b"c"], [b"a", b"b"], 0)
+        await until(lambda: (one.frames, two.frames, first.unsent()) == ([b"c"], [b"a", b"b"], 0), what="all three")
         first.send_frame(b"last")
         first.close("enough")
         first.send_frame(b"too late")
-        await asyncio.sleep(0.01)
+        await until(two.ended.is_set, what="the end")
         second.close()
-        await asyncio.sleep(0.01)
+        await until(one.ended.is_set, what="the end at the other one, too")
         assert two.frames == [b"a", b"b", b"last"]
         assert (one.reason, two.reason) == ("", "enough")
 
@@ -76,10 +76,9 @@ def test_too_much_at_once_is_slow_until_it_was_taken() -> None:
         first, second = join(one, two)
         first.send_frame(b"\0" * (HIGH_WATER + 1))
         assert one.slow == [True]
-        await asyncio.sleep(0.01)
-        assert one.slow == [True, False]
+        await until(lambda: one.slow == [True, False], what="what was sent to be taken")
         second.abort()
-        await asyncio.sleep(0.01)
+        await until(lambda: one.ended.is_set() and two.ended.is_set(), what="the end")
 
     asyncio.run(play())
 
@@ -162,15 +161,14 @@ def test_one_turn_of_the_loop_is_one_frame_and_readings_replace_readings() -> No
         link.send_chunk(chunk(1))
         link.send(Readings({"cpu": 2}, []))
         link.send(REPORT)
-        await asyncio.sleep(0.01)
-        assert farm.messages == [REPORT, REPORT, Readings({"cpu": 2}, []), chunk(1)]
+        sent = [REPORT, REPORT, Readings({"cpu": 2}, []), chunk(1)]
+        await until(lambda: farm.messages == sent, what="what was said in one turn")
         one, other = ProgressReading(2, 0, 0, 1, 10), ProgressReading(2, 0, 1, 1, 20)
         link.send(Readings({"cpu": 3, "mem_total_mb": 5}, [one, other]))
         link.send(Readings({"cpu": 4}, [replace(one, percent=11, changed=False)]))
-        await asyncio.sleep(0.01)
         # What the newer one leaves out of the host or does not speak of is not lost.
         newest = Readings({"cpu": 4, "mem_total_mb": 5}, [replace(one, percent=11), other])
-        assert farm.messages[-1] == newest
+        await until(lambda: farm.messages == [*sent, newest], what="the newest reading")
         # The piece of a file goes by itself, after what matters.
         assert len(watched.batches) == 3
         await link.close()
@@ -187,12 +185,11 @@ def test_what_can_wait_waits_while_the_server_is_slow() -> None:
         link.send(Readings({"cpu": 1}, []), REPORT)
         taken = sum(link.send_chunk(chunk(number)) for number in range(100))
         assert taken == MOST_CHUNKS
-        await asyncio.sleep(0.01)
-        assert farm.messages == [REPORT]
+        await until(lambda: farm.messages == [REPORT], what="the report alone")
         link.send(Readings({"cpu": 2}, []))
         conversation.slowed(False)
         assert await owner.next() == "drained"
-        await asyncio.sleep(0.01)
+        await until(lambda: len(farm.messages) == MOST_CHUNKS + 2, what="what had waited")
         pieces = [message.task for message in farm.messages if isinstance(message, FileChunk)]
         assert pieces == list(range(MOST_CHUNKS))
         assert [message for message in farm.messages if isinstance(message, Readings)] == [Readings({"cpu": 2}, [])]
@@ -208,8 +205,7 @@ def test_a_message_too_large_for_any_frame_comes_back_refused() -> None:
         link.send(REPORT, chunk(1, size=40 * 1024 * 1024), REPORT)
         refused = await owner.next()
         assert getattr(refused, "code", "") == "too_large"
-        await asyncio.sleep(0.01)
-        assert farm.messages == [REPORT, REPORT]
+        await until(lambda: farm.messages == [REPORT, REPORT], what="both that are not too large")
         await link.close()
 
     asyncio.run(play())
@@ -240,7 +236,7 @@ def test_requests_of_an_agent_are_handed_on() -> None:
         answer = await owner.next()
         assert isinstance(answer, Reply) and answer.id == 5
         await link.close("bye")
-        await asyncio.sleep(0.01)
-        assert farm.lost_reasons == ["bye"] and len(peers) == 0
+        await until(lambda: farm.lost_reasons == ["bye"], what="the goodbye")
+        assert len(peers) == 0
 
     asyncio.run(play())
