@@ -24,7 +24,7 @@ from tests.waiting import holds_within
 
 __all__ = ["LASTING", "ExpectedLogs", "Kept", "LogGuard", "children", "end_children", "leftovers", "sockets", "threads"]
 
-GRACE = 3.0
+GRACE = 30.0
 """Seconds that a thread or child, already told to end, may take."""
 
 LASTING: set[int] = set()

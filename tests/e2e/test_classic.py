@@ -30,7 +30,7 @@ def post(farm: FarmProcess, request: dict[str, Any]) -> Any:
     http = urllib.request.Request(
         f"http://127.0.0.1:{farm.port}/", data=body, headers={"AFANASY": str(len(body))}, method="POST"
     )
-    with urllib.request.urlopen(http, timeout=30) as answer:
+    with urllib.request.urlopen(http, timeout=60) as answer:
         assert answer.headers["Content-Type"] == "application/json"
         return json.loads(answer.read())
 
@@ -185,7 +185,7 @@ def test_a_monitor_hears_what_happens(farm_process: FarmProcess) -> None:
     body = json.dumps(
         {"action": {**who, "type": "monitors", "ids": [monitor["id"]], "operation": {"type": "deregister"}}}
     ).encode()
-    with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as one:
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=60) as one:
         one.sendall(b"AFANASY %d JSON%s" % (len(body), body))
         assert one.recv(100) == b""
     assert poll() == {"monitor": {"id": 0}}

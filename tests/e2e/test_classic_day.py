@@ -55,7 +55,7 @@ class Client:
             self.heard.append(events)
         return events or {}
 
-    def wait(self, what: str, seconds: float = 40) -> list[Any]:
+    def wait(self, what: str, seconds: float = 60) -> list[Any]:
         """Poll until an event of a kind was heard; return everything of that kind."""
         self.heard.clear()
 

@@ -136,9 +136,8 @@ def test_a_paired_node_works_over_tls_and_its_tasks_see_nothing_of_its_credentia
     farm.kill_agent("r1")
     farm.start_agent("r1", "--server", str(many.away))
     wait_for(
-        lambda: farm.log("r1.log").count("Registered as") == 2, what="the agent to come back by its certificate",
-        seconds=40,
-    )  # fmt: skip
+        lambda: farm.log("r1.log").count("Registered as") == 2, what="the agent to come back by its certificate"
+    )
 
 
 def test_a_revoked_node_is_out_at_once_and_stays_out(many: ManyMachines) -> None:

@@ -186,7 +186,7 @@ def test_agents_that_wait_are_approved_and_refused_above_the_farm(
 ) -> None:
     many = ManyMachines(farm)
     many.start()
-    spin(lambda: watch.session.state.connected, "the farm", seconds=40)
+    spin(lambda: watch.session.state.connected, "the farm")
     window = watch.window
     window.go("farm")
     strip = window.pane("farm").findChild(Approvals)

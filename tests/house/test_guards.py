@@ -68,7 +68,7 @@ def run(folder: Path, source: str) -> str:
     unit = folder / "tests" / "unit"
     unit.mkdir(parents=True)
     for name in ("conftest.py", "guards.py", "waiting.py", "warm.py"):
-        text = (ROOT / "tests" / name).read_text(encoding="utf-8").replace("GRACE = 3.0", "GRACE = 0.2")
+        text = (ROOT / "tests" / name).read_text(encoding="utf-8").replace("GRACE = 30.0", "GRACE = 0.2")
         (folder / "tests" / name).write_text(text, encoding="utf-8")
     (unit / "test_it.py").write_text(HEAD + source, encoding="utf-8")
     (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
