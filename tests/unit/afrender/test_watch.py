@@ -10,6 +10,7 @@ from typing import Any
 from afcore.ids import RunKey
 from afrender.host.probe import HostIdentity
 from afrender.host.watch import HostWatch
+from tests.waiting import until
 
 KEY = RunKey(2, 0, 0, 1)
 
@@ -51,19 +52,21 @@ def test_the_last_reading_is_kept_and_marked_old(expected_logs) -> None:
         probe = Sick()
         watch = HostWatch(probe, lambda: now[0])
         assert watch.text() == "{}"
-        assert await watch.read(tasks={KEY: 5}) == {"count": 1, "old": {}}
+        assert await watch.read(wait=60, tasks={KEY: 5}) == {"count": 1, "old": {}}
         assert json.loads(watch.text()) == {"host_resources": {"count": 1, "old": {}}}
         assert probe.tasks == {KEY: 5}
         assert await watch.read() == {"count": 1, "old": {}}, "it is fresh"
         now[0] += 30.0
+        await watch.read(wait=0.0)
+        await until(lambda: probe.count == 2, what="the thread to measure")
         for _ in range(3):
             assert await watch.read(wait=0.01) == {"count": 1, "old": {"host": 30.0}}
         assert probe.count == 2, "nothing is asked twice at once"
         probe.free.set()
-        assert (await watch.read(wait=20))["count"] == 2
+        assert (await watch.read(wait=60))["count"] == 2
         now[0] += 5.0
         probe.raising = True
-        assert (await watch.read(wait=20))["old"] == {"host": 5.0}
+        assert (await watch.read(wait=60))["old"] == {"host": 5.0}
         watch.close()
         assert probe.closed
 
