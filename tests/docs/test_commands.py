@@ -82,7 +82,7 @@ def do(block: Block, folder: Path, environ: dict[str, str]) -> None:
     if block.language == "python":
         lines = [["python3", "-c", block.text]]
     for line in lines:
-        ran = subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        ran = subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
         assert ran.returncode == 0, f"{name(block)}: {line[2]}\n{ran.stdout}{ran.stderr}"
 
 
@@ -111,7 +111,7 @@ def farm(programs: Path, home: Path) -> Iterator[dict[str, str]]:
         for command in starts:
             log = stack.enter_context((home / f"{command[0]}.log").open("wb"))
             process = subprocess.Popen(command, cwd=home, env=environ, stdout=log, stderr=log)
-            stack.callback(process.wait, 20)
+            stack.callback(process.wait, 60)
             stack.callback(process.terminate)
             # The agent is started when the server answers, as README says; either may end at once with a sentence.
             wait_for(lambda p=process: answers(port) or p.poll() is not None, what="the server to listen")

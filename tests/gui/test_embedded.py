@@ -142,7 +142,7 @@ def test_the_agent_of_this_machine_is_a_process_of_its_own(server: EmbeddedServe
     watch.window.go("farm")
     watch.window.start_agent()
     try:
-        spin(lambda: watch.session.state.renders, "the render of this machine", 30)
+        spin(lambda: watch.session.state.renders, "the render of this machine")
         assert farm.agent.process not in (0, os.getpid())
         log = (server.data / "afrender.log").read_text()
         assert "Traceback" not in log

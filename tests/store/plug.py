@@ -41,7 +41,7 @@ class Call(NamedTuple):
 def record(program: Sequence[str], folder: Path, log: Path) -> list[Call]:
     """Run ``program`` under strace and return its calls on files in ``folder``."""
     command = ["strace", "-y", "-xx", "-s", "3000000", "-e", f"trace={CALLS}", "-o", str(log), sys.executable, *program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     with log.open() as lines:
         return list(_parse(lines, folder))
