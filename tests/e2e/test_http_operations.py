@@ -44,8 +44,8 @@ def test_the_figures_are_those_of_the_farm(farm_process: FarmProcess) -> None:
     hold = {"frame_first": 1, "frame_last": 2, "command": f"while [ ! -e {gate} ]; do sleep 0.05; done"}
     job = farm.submit({**hold, "tickets": {"LIC": 2}}, {"frame_first": 1, "frame_last": 3, "command": "true"})
     farm.submit({"frame_first": 1, "frame_last": 1, "command": "false", "errors_retries": 0})
-    wait_for(lambda: figures(farm)["afwatch_running|service=generic"] == 2, what="two tasks to hold")
-    wait_for(lambda: figures(farm)["afwatch_task_ends_total|status=success"] == 3, what="three tasks to end")
+    wait_for(lambda: figures(farm).get("afwatch_running|service=generic") == 2, what="two tasks to hold")
+    wait_for(lambda: figures(farm).get("afwatch_task_ends_total|status=success") == 3, what="three tasks to end")
     wait_for(lambda: figures(farm).get("afwatch_task_ends_total|status=error") == 1, what="the fourth to fail")
     now = figures(farm)
     assert now["afwatch_tickets_used|pool=/|ticket=LIC"] == 4 and now["afwatch_tickets|pool=/|ticket=LIC"] == 5

@@ -39,7 +39,8 @@ def test_running_work_goes_on_and_nothing_is_promised_while_it_is_away(
     gate = farm.folder / "gate"
     command = f"{farm.mark('begin')}; while [ ! -e {gate} ]; do sleep 0.05; done; {farm.mark('end')}"
     id = farm.submit({"frame_first": 0, "frame_last": 5, "command": command})
-    wait_for(lambda: farm.job(id)["running"] == 2, what="two tasks to run")
+    # Not "the farm says that they run": it says so before that is on the disk and the agent has heard of it.
+    wait_for(lambda: farm.counts("begin") == {"0": 1, "1": 1}, what="two tasks to begin")
     cluster.stop("immediate")
     gate.touch()
     wait_for(lambda: sum(farm.counts("end").values()) == 2, what="the running tasks to end")

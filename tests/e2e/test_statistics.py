@@ -286,7 +286,7 @@ def test_what_the_farm_is_now_is_there_within_two_seconds(new_farm: Callable[[],
     database = farm.data / "statistics.db"
 
     def now(statement: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)) as reader:
             return reader.execute(statement).fetchall()
 
     wait_for(lambda: farm.job(id)["running"] == 2, what="two tasks")
