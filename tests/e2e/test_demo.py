@@ -97,7 +97,7 @@ def test_the_demo_makes_a_movie_twice_and_leaves_nothing(tmp_path: Path, environ
         output = tmp_path / name
         done = subprocess.run(
             _command(output, "--frames", str(FRAMES), *SMALL),
-            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False,
+            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         report = _check_result(output, FRAMES)

@@ -80,7 +80,7 @@ class Farm:
         try:
             yield made
         finally:
-            assert made.stop(30)
+            assert made.stop(60)
 
     def wait(self, made: Follower) -> None:
         made.wake()
