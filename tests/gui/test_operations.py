@@ -113,6 +113,7 @@ def test_the_log_of_a_render_tells_who_changed_it_and_what_ran(farm: FarmProcess
     farm.ask("render.set", names=["atlas-01"], parameters={"annotation": "rack nine"})
     id = farm.submit(BLOCK, name="short")
     farm.wait_job(id)
+    farm.ask("history.runs", limit=1, before=0)  # waits for what is on its way to the disk
     window = watch.window
     window.show_render("atlas-01")
     spin(lambda: window.pane("farm").selected(), "the render to be selected")
