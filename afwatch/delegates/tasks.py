@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from afwatch import words
 from afwatch.delegates.cells import GroundDelegate, draw_text
-from afwatch.models.tasks import COLUMNS, TasksModel
+from afwatch.models.tasks import COLUMNS, TaskColumn, TasksModel
 from afwatch.theme.paint import Theme
 
 __all__ = ["TaskDelegate"]
@@ -32,8 +32,8 @@ class TaskDelegate(GroundDelegate):
         for at, rect in cells:
             self._cell(painter, rect, task, state, COLUMNS[at])
 
-    def _cell(self, painter: QPainter, rect: QRect, task: int, state: str, column: tuple[str, str, int, bool]) -> None:
-        key, _, _, right = column
+    def _cell(self, painter: QPainter, rect: QRect, task: int, state: str, column: TaskColumn) -> None:
+        key, right = column.key, column.right
         look = self.theme.look
         if key == "state":
             self.draw_state(painter, rect, "task", state)

@@ -16,7 +16,7 @@ from afcore.states import TaskState
 from afwatch import words
 from afwatch.models.filters import Field
 from afwatch.texts import tr
-from afwatch.theme.tokens import order_of_need, state_look
+from afwatch.theme.tokens import chosen_level, in_level, order_of_need, state_look
 
 __all__ = ["JOBS", "MONITORS", "USERS", "Column", "Shown", "fields_of", "words_of"]
 
@@ -41,6 +41,28 @@ class Column:
     """A second, quieter text: beside the first, or under it in tall rows."""
     rank: int = 0
     """Where there is no room, columns of the greatest rank are hidden first; 0 stays as long as any."""
+    full: str = ""
+    """The title in full, where it is another one than the brief ``title``."""
+    short: str = ""
+    """The title abbreviated."""
+    widths: tuple[int, int] = (0, 0)
+    """How wide it is at the full and at the abbreviated level, where its cells say more or less; 0: as ever."""
+
+    @property
+    def heading(self) -> str:
+        """The title in the level that is on."""
+        return in_level(self.full, self.title, self.short)
+
+    @property
+    def whole(self) -> str:
+        """The title as it stands in menus and as a screen reader says it."""
+        return self.full or self.title
+
+    @property
+    def width_now(self) -> int:
+        """How wide it is in the level that is on, unless somebody chose a width."""
+        wide, narrow = self.widths
+        return {"full": wide, "abbreviated": narrow}.get(chosen_level(), 0) or self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +116,30 @@ JOBS = Shown(
     look="job",
     columns=(
         Column("state", tr("State"), 116, "state",
-               lambda row, now: state_look("job", _job_state(row, now)).word, _by_need),
+               lambda row, now: state_look("job", _job_state(row, now)).word, _by_need, short=tr("St"),
+               widths=(190, 76)),
         Column("name", tr("Job"), 280, "name", lambda row, now: row.name, lambda row, now: row.name.lower(),
                stretch=True,
                second=lambda row, now: words.plural(sum(row.counts), "task")),
-        Column("user", tr("User"), 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower()),
+        Column("user", tr("User"), 88, "text", lambda row, now: row.user, lambda row, now: row.user.lower(),
+               short=tr("Usr")),
         Column("progress", tr("Progress"), 176, "strip", lambda row, now: tr("{0} percent", row.percent),
-               lambda row, now: row.percent),
+               lambda row, now: row.percent, short=tr("Prog")),
         Column("percent", "%", 48, "number", lambda row, now: str(row.percent), lambda row, now: row.percent, True,
-               rank=4),
+               rank=4, full=tr("Percent"), widths=(72, 0)),
         Column("running", tr("Run"), 54, "number", *_count(lambda row: row.counts[TaskState.RUNNING]), right=True,
-               tip=tr("Tasks running now"), rank=2),
+               tip=tr("Tasks running now"), rank=2, full=tr("Running"), short=tr("R"), widths=(78, 0)),
         Column("errors", tr("Errors"), 64, "errors", *_count(_errors), right=True,
-               tip=tr("Tasks that failed for good")),
+               tip=tr("Tasks that failed for good"), short=tr("Err")),
         Column("reason", tr("Remaining, or why not"), 184, "text",
                lambda row, now: words.job_reason(row, _job_state(row, now), now),
-               lambda row, now: words.job_reason(row, _job_state(row, now), now)),
+               lambda row, now: words.job_reason(row, _job_state(row, now), now),
+               full=tr("Time remaining, or why it does not run"), short=tr("Left, why"), widths=(260, 0)),
         Column("priority", tr("Prio"), 60, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
-               right=True, tip=tr("Priority: the higher, the sooner"), rank=3),
+               right=True, tip=tr("Priority: the higher, the sooner"), rank=3, full=tr("Priority"), short=tr("P"),
+               widths=(80, 0)),
         Column("created", tr("Submitted"), 116, "text", lambda row, now: words.clock_text(row.time_creation, now),
-               lambda row, now: -row.time_creation, rank=5),
+               lambda row, now: -row.time_creation, rank=5, short=tr("Sub")),
     ),
     state=_job_state,
     fields=fields_of(
@@ -144,19 +170,21 @@ USERS = Shown(
     look="job",
     columns=(
         Column("name", tr("User"), 220, "strong", lambda row, now: row.name, lambda row, now: row.name, stretch=True),
-        Column("jobs", tr("Jobs"), 80, "number", *_count(lambda row: row.jobs), right=True),
+        Column("jobs", tr("Jobs"), 80, "number", *_count(lambda row: row.jobs), right=True, short=tr("J")),
         Column("running", tr("Run"), 80, "number", *_count(lambda row: row.running), right=True,
-               tip=tr("Tasks running now")),
+               tip=tr("Tasks running now"), full=tr("Running"), short=tr("R")),
         Column("limit", tr("Most at once"), 130, "number", lambda row, now: _limit(row.max_running_tasks),
-               lambda row, now: row.max_running_tasks, right=True),
+               lambda row, now: row.max_running_tasks, right=True, full=tr("Most tasks at once"), short=tr("Max"),
+               widths=(160, 0)),
         Column("retries", tr("Retries"), 90, "number", lambda row, now: str(row.errors_retries),
-               lambda row, now: row.errors_retries, right=True, tip=tr("How often a failed task is tried again")),
+               lambda row, now: row.errors_retries, right=True, tip=tr("How often a failed task is tried again"),
+               full=tr("Error retries"), short=tr("Retr"), widths=(116, 0)),
         Column("priority", tr("Prio"), 70, "number", lambda row, now: str(row.priority), lambda row, now: row.priority,
-               right=True),
+               right=True, full=tr("Priority"), short=tr("P"), widths=(84, 0)),
         Column("host", tr("Host"), 180, "text", lambda row, now: row.host_name or words.UNKNOWN,
                lambda row, now: row.host_name, rank=2),
         Column("note", tr("Note"), 220, "text", lambda row, now: row.annotation, lambda row, now: row.annotation,
-               rank=3),
+               rank=3, full=tr("Annotation"), short=tr("Ann")),
     ),
     state=lambda row, now: "PAUSED" if row.paused else "RUNNING" if row.running else "READY",
     fields=fields_of(
@@ -178,9 +206,10 @@ MONITORS = Shown(
         Column("name", tr("User"), 220, "strong", lambda row, now: row.user, lambda row, now: row.user, stretch=True),
         Column("host", tr("Host"), 170, "text", lambda row, now: row.host, lambda row, now: row.host),
         Column("mode", tr("Mode"), 80, "text", lambda row, now: row.mode, lambda row, now: row.mode),
-        Column("address", tr("Address"), 150, "text", lambda row, now: row.address, lambda row, now: row.address),
+        Column("address", tr("Address"), 150, "text", lambda row, now: row.address, lambda row, now: row.address,
+               short=tr("Addr")),
         Column("since", tr("Watches since"), 160, "text", lambda row, now: words.clock_text(row.since, now),
-               lambda row, now: -row.since),
+               lambda row, now: -row.since, short=tr("Since")),
     ),
     state=lambda row, now: "RUNNING",
     fields=fields_of(

@@ -83,9 +83,10 @@ class RowModel(QAbstractTableModel):
             return None
         column = self.shown.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return column.heading
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tip or column.title
+            said = column.whole
+            return column.tip or said if column.tip.startswith(said) or not column.tip else f"{said}: {column.tip}"
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -102,7 +103,7 @@ class RowModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self.tip(row, column)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{column.title}: {column.text(row, self._clock())}"
+            return f"{column.whole}: {column.text(row, self._clock())}"
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

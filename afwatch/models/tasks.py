@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -26,7 +26,7 @@ from afwatch.models.tasknames import NumericNames
 from afwatch.models.taskorder import first_rows, is_quick, run_times, sort_key, whole_order
 from afwatch.tasktables import BlockTasks, OpenedJob
 from afwatch.texts import tr
-from afwatch.theme.tokens import state_look
+from afwatch.theme.tokens import chosen_level, in_level, state_look
 
 __all__ = ["COLUMNS", "PAGE", "TASK_FIELDS", "TasksModel", "mask_of"]
 
@@ -40,25 +40,60 @@ _MOST_PAGES = 60
 FOLLOWED_AT_ONCE = 50_000
 """An order of more tasks follows their changes in a thread."""
 
+class TaskColumn(NamedTuple):
+    """One column."""
+
+    key: str
+    title: str
+    width: int
+    right: bool = False
+    full: str = ""
+    short: str = ""
+    widths: tuple[int, int] = (0, 0)
+    """How wide at the full and at the abbreviated level, where that is another width."""
+
+    @property
+    def heading(self) -> str:
+        """The title in the level that is on."""
+        return in_level(self.full, self.title, self.short)
+
+    @property
+    def width_now(self) -> int:
+        """How wide it is in the level that is on."""
+        wide, narrow = self.widths
+        return {"full": wide, "abbreviated": narrow}.get(chosen_level(), 0) or self.width
+
+
 COLUMNS = (
-    ("state", tr("State"), 132, False),
-    ("name", tr("Task"), 180, False),
-    ("host", tr("Host"), 130, False),
-    ("progress", "", 104, False),
-    ("percent", "%", 52, True),
-    ("starts", tr("Starts"), 64, True),
-    ("errors", tr("Errors"), 64, True),
-    ("time", tr("Time"), 88, True),
-    ("started", tr("Started"), 104, True),
-    ("note", tr("Note"), 112, False),
+    TaskColumn("state", tr("State"), 132, short=tr("St"), widths=(216, 84)),
+    TaskColumn("name", tr("Task"), 180),
+    TaskColumn("host", tr("Host"), 130),
+    TaskColumn("progress", "", 104),
+    TaskColumn("percent", "%", 52, True, full=tr("Percent"), widths=(76, 0)),
+    TaskColumn("starts", tr("Starts"), 64, True, short=tr("Str")),
+    TaskColumn("errors", tr("Errors"), 64, True, short=tr("Err")),
+    TaskColumn("time", tr("Time"), 88, True, full=tr("Time it took"), widths=(108, 0)),
+    TaskColumn("started", tr("Started"), 104, True, full=tr("Started at")),
+    TaskColumn("note", tr("Note"), 112, full=tr("Marks"), widths=(150, 0)),
 )
-"""Key, title, width and whether right aligned."""
 
 TASK_FIELDS = ("state", "err", "starts", "host", "percent", "time", "task", "name")
 """What the search line of tasks knows."""
 
-_FLAG_WORDS = ((TaskFlag.WARNING, "warning"), (TaskFlag.RETRIED, "retried"), (TaskFlag.TRY_NEXT, "next"),
-               (TaskFlag.BAD_FILES, tr("files missing")), (TaskFlag.BAD_RESULT, tr("bad result")))  # fmt: skip
+_FLAG_LOOKS = ((TaskFlag.WARNING, "WARNING"), (TaskFlag.RETRIED, "RETRIED"), (TaskFlag.TRY_NEXT, "TRY_NEXT"))
+"""Marks that are states of their own in the look."""
+_FLAG_WORDS = (
+    (TaskFlag.BAD_FILES, (tr("files are missing"), tr("files missing"), "BRF")),
+    (TaskFlag.BAD_RESULT, (tr("bad result by the parser"), tr("bad result"), "PBR")),
+)
+"""Other marks, in the three levels of wording; classic monitors have the same letters."""
+
+
+def _marks(flags: int) -> str:
+    said = [state_look("flag", state).word for bit, state in _FLAG_LOOKS if flags & bit]
+    if chosen_level() != "abbreviated":
+        said = [word.lower() for word in said]
+    return ", ".join((*said, *(in_level(*words) for bit, words in _FLAG_WORDS if flags & bit)))
 
 
 def _state_words(state: TaskState) -> set[str]:
@@ -191,9 +226,9 @@ class TasksModel(QAbstractTableModel):
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section][1]
+            return COLUMNS[section].heading
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section][3] else Qt.AlignmentFlag.AlignLeft
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].right else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -204,14 +239,15 @@ class TasksModel(QAbstractTableModel):
         task = self.task_at(index.row())
         if task < 0 or task >= self.table.size:
             return None
-        text = self.text(task, COLUMNS[index.column()][0])
+        column = COLUMNS[index.column()]
+        text = self.text(task, column.key)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{COLUMNS[index.column()][1]}: {text}"
+            return f"{column.full or column.title}: {text}"
         return text
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Order by a column; by its own order for the name."""
-        self._sort = (COLUMNS[column][0], order is Qt.SortOrder.DescendingOrder)
+        self._sort = (COLUMNS[column].key, order is Qt.SortOrder.DescendingOrder)
         self.rearrange()
 
     # What panes ask
@@ -258,8 +294,7 @@ class TasksModel(QAbstractTableModel):
             second = int(columns["started"][task])
             return words.clock_text(self._opened.epoch + second, self._clock()) if second and self._opened.epoch else ""
         if key == "note":
-            flags = int(columns["flags"][task])
-            return ", ".join(word for bit, word in _FLAG_WORDS if flags & bit)
+            return _marks(int(columns["flags"][task]))
         return tr("{0} percent", self.percent(task))
 
     def percent(self, task: int) -> int:

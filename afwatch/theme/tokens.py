@@ -14,7 +14,10 @@ from typing import Any
 from afwatch.texts import tr
 from afwatch.theme.icons import icons
 
-__all__ = ["LEVELS", "Family", "Look", "Measures", "StateLook", "choose_level", "load_look", "measures", "state_look"]
+__all__ = [
+    "LEVELS", "Family", "Look", "Measures", "StateLook", "choose_level", "chosen_level", "in_level", "load_look",
+    "measures", "state_look",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Measures:
 
 
 LEVELS = ("full", "brief", "abbreviated")
-"""How much is said of a state; classic monitors have the same three."""
+"""How much is said of a state, a column or a mark; classic monitors have the same three."""
 _level = "brief"
 
 
@@ -127,6 +130,16 @@ def choose_level(level: str) -> None:
     """Say states in one of ``LEVELS`` from now on; another is ignored."""
     global _level
     _level = level if level in LEVELS else _level
+
+
+def in_level(full: str, brief: str, abbreviated: str) -> str:
+    """Return the one of three wordings that is on; where there is none for the level, the brief one."""
+    return {"full": full, "abbreviated": abbreviated}.get(_level, brief) or brief
+
+
+def chosen_level() -> str:
+    """Return the level that is on."""
+    return _level
 
 
 measures = Measures()

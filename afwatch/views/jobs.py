@@ -39,6 +39,7 @@ def with_order(shown: Shown, session: Session) -> Shown:
     column = Column(
         "order", tr("Order"), 64, "number", text,
         lambda row, now: (row.user.lower(), row.state == "done", -row.priority, row.order), right=True, rank=6,
+        full=tr("Order of the user's"), short=tr("Ord"), widths=(130, 0),
         tip=tr("Which of its user's jobs is served first, which next. Drag rows, or Alt+Up and Alt+Down."),
     )  # fmt: skip
     at = next(place for place, each in enumerate(shown.columns) if each.key == "priority") + 1

@@ -487,5 +487,6 @@ class ListPane(QWidget):
         self._views.setIcon(self.theme.icon("columns"))
         for chip in self._chips.values():
             chip.refresh()
+        self.columns.retitle()
         self._recount()
         self.table.viewport().update()

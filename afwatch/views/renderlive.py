@@ -52,7 +52,7 @@ class _Plots(QWidget):
         """Show a render's readings."""
         self._row = row
         now, columns = self._session.clock(), self._shown(row)
-        self.setAccessibleDescription(". ".join(f"{column.title}: {column.text(row, now)}" for column in columns))
+        self.setAccessibleDescription(". ".join(f"{column.whole}: {column.text(row, now)}" for column in columns))
         self.setFixedHeight(2 * _PAD + len(columns) * (sum(self._lines()) + _PLOT + _GAP))
         self.update()
 
@@ -66,7 +66,7 @@ class _Plots(QWidget):
         high, low = self._lines()
         for column in self._shown(row):
             title = QRect(_PAD, top, width, high)
-            draw_text(painter, title, column.title, self._theme.font("strong"), look.text1)
+            draw_text(painter, title, column.heading, self._theme.font("strong"), look.text1)
             said = QRect(_PAD, top + high, width, low)
             draw_text(painter, said, column.text(row, now), self._theme.font("small"), look.text2)
             # Cells leave a margin above and below in their rows; here there is none.

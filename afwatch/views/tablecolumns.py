@@ -30,17 +30,33 @@ class TableColumns:
         self._stretch = next((place for place, column in enumerate(columns) if column.stretch), 0)
         self.hidden: set[str] = set()
         """Keys of columns that the person does not want."""
-        self._widths = {column.key: column.width for column in columns}
+        self._came_with = [column.width_now for column in columns]
+        """Pixels that columns have by themselves in the level of wording that is on."""
+        self._widths = {column.key: column.width_now for column in columns}
         """Pixels of each column when it was seen last."""
         self._elsewhere: frozenset[str] = frozenset()
         """Keys of columns whose words stand in another one now."""
         for at, column in enumerate(columns):
-            table.setColumnWidth(at, column.width)
+            table.setColumnWidth(at, column.width_now)
         table.horizontalHeader().setSortIndicator(first, Qt.SortOrder.AscendingOrder)
 
     def show(self, key: str, shown: bool) -> None:
         """Show or hide a column."""
         self.hidden = self.hidden - {key} if shown else self.hidden | {key}
+        self.fit()
+
+    def retitle(self) -> None:
+        """Another level of wording is on: columns that nobody gave a width are as wide as it needs."""
+        for place, column in enumerate(self._columns):
+            before, self._came_with[place] = self._came_with[place], column.width_now
+            if column.stretch or before == column.width_now:
+                continue
+            if self._widths[column.key] == before:
+                self._widths[column.key] = column.width_now
+            if self._table.columnWidth(place) == before:
+                self._table.setColumnWidth(place, column.width_now)
+        model = self._table.model()
+        model.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._columns) - 1)
         self.fit()
 
     def stand_elsewhere(self, keys: frozenset[str]) -> None:
@@ -54,7 +70,7 @@ class TableColumns:
         least = _LEAST_ITEM if self._elsewhere else _LEAST_NAME
         room = table.viewport().width()
         shown = [place for place, column in enumerate(columns) if column.key not in self.hidden | self._elsewhere]
-        widths = {place: table.columnWidth(place) or columns[place].width for place in shown}
+        widths = {place: table.columnWidth(place) or columns[place].width_now for place in shown}
 
         def needed() -> int:
             return least + sum(width for place, width in widths.items() if place != self._stretch)
@@ -66,9 +82,10 @@ class TableColumns:
         for place, column in enumerate(columns):
             hide = place not in widths
             self._widths[column.key] = table.columnWidth(place) or self._widths[column.key]
+            was_hidden = table.isColumnHidden(place)
             table.setColumnHidden(place, hide)
-            if not hide and not table.columnWidth(place):
-                table.setColumnWidth(place, column.width)
+            if was_hidden and not hide:
+                table.setColumnWidth(place, self._widths[column.key])
         table.setColumnWidth(self._stretch, max(_LEAST_NAME, room - needed() + least))
 
     def state(self) -> dict[str, Any]:
@@ -81,7 +98,7 @@ class TableColumns:
             "descending": header.sortIndicatorOrder() is Qt.SortOrder.DescendingOrder,
             "widths": {
                 column.key: width for place, column in enumerate(columns)
-                if (width := header.sectionSize(place) or self._widths[column.key]) != column.width
+                if (width := header.sectionSize(place) or self._widths[column.key]) != self._came_with[place]
                 and not column.stretch
             },
             "order": order if order != [column.key for column in columns] else [],

@@ -28,7 +28,7 @@ from afwatch.models.tasks import COLUMNS, PAGE, TASK_FIELDS, TasksModel, mask_of
 from afwatch.tasktables import BlockTasks
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
-from afwatch.theme.tokens import measures
+from afwatch.theme.tokens import chosen_level, measures
 from afwatch.views.chips import Chip, ChipRow
 from afwatch.views.namesearch import NameSearch, name_test
 from afwatch.views.overviewstrip import OverviewStrip
@@ -196,12 +196,17 @@ class TasksPane(QWidget):
             table.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self._delegate = TaskDelegate(self.theme, self._model, table)
         table.setItemDelegate(self._delegate)
-        for place, (_, _, width, _) in enumerate(COLUMNS):
-            table.setColumnWidth(place, width)
+        self._widen()
         self._fit()
         self._filter()
         self._recount()
         self.turned.emit(block)
+
+    def _widen(self) -> None:
+        """Give every column the width that the level of wording needs."""
+        self._level = chosen_level()
+        for place, column in enumerate(COLUMNS):
+            self.table.setColumnWidth(place, column.width_now)
 
     # Names
 
@@ -440,6 +445,10 @@ class TasksPane(QWidget):
             if action in self._buttons:
                 self._buttons[action].setIcon(self.theme.icon(icon))
         self._recount()
+        self._model.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)
+        if self._level != chosen_level():
+            self._widen()
+            self._fit()
         self.table.viewport().update()
 
     def showEvent(self, event: Any) -> None:
@@ -455,8 +464,9 @@ class TasksPane(QWidget):
     def _fit(self) -> None:
         """Let the name take what is left."""
         room, fixed, least = self.table.viewport().width(), 0, 170
-        for place, (key, _, width, _) in enumerate(COLUMNS):
-            if key != "name":
+        for place, column in enumerate(COLUMNS):
+            if column.key != "name":
+                width = self.table.columnWidth(place) or column.width_now
                 hide = place > 3 and fixed + width + least > room
                 self.table.setColumnHidden(place, hide)
                 fixed += 0 if hide else width

@@ -23,7 +23,7 @@ def view_menu(pane: ListPane) -> QMenu:
     menu = QMenu(pane)
     columns = menu.addMenu(tr("Columns"))
     for column in pane.shown.columns:
-        entry = columns.addAction(column.title)
+        entry = columns.addAction(column.whole)
         entry.setCheckable(True)
         entry.setChecked(column.key not in pane.hidden)
         entry.setEnabled(not column.stretch)

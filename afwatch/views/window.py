@@ -277,7 +277,7 @@ class MainWindow(OpeningWindow):
                 pane.choose_style(chosen)
 
     def next_level(self) -> None:
-        """Say states in the next of the three levels: in full, brief, abbreviated."""
+        """Say names in the next of the three levels: in full, brief, abbreviated."""
         before = self._settings.text("names", "brief")
         level = LEVELS[(LEVELS.index(before) + 1) % len(LEVELS)] if before in LEVELS else "brief"
         self._settings.put("names", level)
