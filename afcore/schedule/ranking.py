@@ -388,8 +388,10 @@ class Ranking:
 
     def in_turn(self, place: Place) -> Iterator[Place]:
         """Yield the places below one as ``places_of`` returns them: mostly nobody asks for more than the first."""
-        first = min(place.places, key=self.rank_place, default=None)
-        if first is not None:
+        # Asked at each start, of every user: all but one of them know their rank.
+        ranks = [each.rank or self.rank_place(each) for each in place.places]
+        if ranks:
+            first = place.places[ranks.index(min(ranks))]
             yield first
             yield from [each for each in self.places_of(place) if each is not first]
 
