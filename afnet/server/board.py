@@ -2,7 +2,8 @@
 
 Rules of this file:
 - It holds ids and numbers only; rows are made from the farm when somebody is served.
-- Marking costs the same for one subscriber as for a thousand, and nothing while there is none.
+- Marking costs the same for one subscriber as for a thousand, and nothing while there is none; of a kind that nobody
+  subscribes to nothing is held.
 - A version means nothing to another start of the server: numbering begins at a number no earlier start has reached.
 """
 
@@ -53,20 +54,30 @@ class Changes(NamedTuple):
 class _Kind:
     """Ids of one kind in the order of their last change, and of those that are gone."""
 
-    __slots__ = ("changed", "gone", "known_since")
+    __slots__ = ("changed", "gone", "known_since", "watched")
 
     def __init__(self, version: int) -> None:
         self.changed: dict[Any, int] = {}
         self.gone: dict[Any, int] = {}
         self.known_since = version
         """Changes after this version are all here."""
+        self.watched = 0
+
+    def begin(self, version: int) -> None:
+        self.changed.clear()
+        self.gone.clear()
+        self.known_since = version
 
     def mark(self, id: Any, version: int) -> None:
+        if not self.watched:
+            return
         changed = self.changed
         changed.pop(id, None)
         changed[id] = version
 
     def bury(self, id: Any, version: int) -> None:
+        if not self.watched:
+            return
         self.changed.pop(id, None)
         gone = self.gone
         gone.pop(id, None)
@@ -110,22 +121,27 @@ class Board:
         """By job: how many have it open."""
         self.orders = JobOrders(farm)
 
-    def watch(self) -> None:
-        """Somebody subscribes: from now on marks are kept."""
+    def watch(self, kinds: Iterable[str] = KINDS) -> None:
+        """Somebody subscribes: from now on changes of these kinds are marked."""
         self._watched += 1
         if self._watched == 1:
             self.version += 1
             self.orders.clear()
             if self._holds is not None:
                 self._holds.clear()
-            for kind in self._kinds.values():
-                kind.changed.clear()
-                kind.gone.clear()
-                kind.known_since = self.version
+        for kind in map(self._kinds.__getitem__, kinds):
+            kind.watched += 1
+            if kind.watched == 1:
+                self.version += 1
+                kind.begin(self.version)
 
-    def unwatch(self) -> None:
-        """Somebody left; with the last one marking ends."""
+    def unwatch(self, kinds: Iterable[str] = KINDS) -> None:
+        """Somebody left who watched these kinds; with the last one marking ends."""
         self._watched -= 1
+        for kind in map(self._kinds.__getitem__, kinds):
+            kind.watched -= 1
+            if not kind.watched:
+                kind.begin(self.version + 1)
 
     @property
     def watched(self) -> bool:

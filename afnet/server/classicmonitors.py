@@ -37,6 +37,7 @@ ZOMBIE_TIME = 16.0
 """Seconds without a poll after which a monitor is forgotten."""
 
 _MOST = 1000
+_WATCHED = tuple(kind for kind in CLASSES if kind != "monitors")
 _OF_GOD = "It takes the role god."
 _LOG_LINES = 100
 
@@ -72,7 +73,7 @@ class ClassicMonitors:
         )  # fmt: skip
         self._next += 1
         if not self._monitors:
-            self._board.watch()
+            self._board.watch(_WATCHED)
             self._timer = asyncio.get_running_loop().call_later(ZOMBIE_TIME, self._forget_silent)
         self._know_jobs(monitor)
         if self._warning:
@@ -267,7 +268,7 @@ class ClassicMonitors:
         self._logs.pop(id, None)
         self._tell_others("monitors_del", id)
         if not self._monitors:
-            self._board.unwatch()
+            self._board.unwatch(_WATCHED)
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

@@ -84,6 +84,11 @@ class _Subscription:
         self.whole = False
         self.due = 0.0
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What the board has to mark for it; columns have marks of their own."""
+        return () if self.job else (self.kind,)
+
 
 class _Answer(NamedTuple):
     """What a subscription was sent in this turn."""
@@ -132,8 +137,8 @@ class Fanout:
                 hint="End some of them.",
             )
         self._counts[peer.number] = self._counts.get(peer.number, 0) + 1
-        self._board.watch()
         subscription = _Subscription(peer, wanted, job)
+        self._board.watch(subscription.kinds)
         if job:
             self._board.open_job(job)
             subscription.whole = True
@@ -159,7 +164,7 @@ class Fanout:
         self._counts[number] -= 1
         if not self._counts[number]:
             del self._counts[number]
-        self._board.unwatch()
+        self._board.unwatch(subscription.kinds)
         if subscription.job:
             self._board.close_job(subscription.job)
         if not self._subscriptions and self._timer is not None:

@@ -57,14 +57,14 @@ class NowFeed:
 
     def start(self) -> None:
         """Watch the farm."""
-        self._board.watch()
+        self._board.watch(_KINDS)
 
     def stop(self) -> None:
         """Watch no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._board.unwatch()
+        self._board.unwatch(_KINDS)
 
     def anew(self) -> None:
         """The database has nothing of the farm any more."""

@@ -245,3 +245,20 @@ def test_a_filter_that_no_row_can_be_compared_with_is_refused_before_it_is_asked
         (refused,) = peer.taken(Refused)
         assert "filter" in str(refused.problems), filter
     assert len(house.fanout) == 0
+
+
+def test_of_a_kind_that_nobody_subscribes_to_no_marks_are_kept_and_who_comes_later_gets_all(house: House) -> None:
+    subscribe(house, "jobs")
+    id = house.submit(3)
+    house.agent(slots=3)
+    house.loop.turn()
+    runs = house.board._kinds["runs"]
+    assert not runs.changed, "a mark of each of a farm's runs is much memory"
+    peer = subscribe(house, "runs", since=house.board.version)
+    (rows,) = peer.taken(Rows)
+    assert rows.whole and len(rows.rows) == 3
+    house.ask("job.stop", ids=[id])
+    house.loop.pass_time(1)
+    assert peer.taken(Rows) and runs.changed
+    house.say(peer, Unsubscribe(1))
+    assert not runs.changed
