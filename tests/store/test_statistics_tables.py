@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, func, inspect, select, text
 
 from afcore.errors import ConfigError, StoreError, TooNew, Unavailable
 from afcore.store.opening import open_store
-from afcore.store.statistics.tables import CLASSIC_JOBS, CLASSIC_TASKS, jobs, metadata
+from afcore.store.statistics.rollups import Names, add_sums
+from afcore.store.statistics.tables import CLASSIC_JOBS, CLASSIC_TASKS, MEASURES, af_rollup, jobs, metadata
 from afcore.store.statistics.target import Target, drivers, parse_address
 from afcore.store.statistics.tending import HEAD, VERSIONS, _upgrade, check_database, empty, prepare, update_tables
 from tests.store.cluster import PASSWORD, Cluster
@@ -225,3 +227,16 @@ def test_a_question_that_takes_too_long_is_broken_off(statistics: str) -> None:
         with place.connected(reading=True, seconds=0.2) as connection, connection.begin():
             connection.execute(text(endless))
     assert "shorter span" in told.value.hint
+
+
+def test_sums_that_are_added_leave_no_circles_for_a_collector_that_hardly_ever_comes() -> None:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    names = Names()
+    with engine.begin() as connection:
+        for again in range(3):
+            gc.collect()
+            add_sums(connection, {(0, 1, 3600 * again, "ann"): [1] * len(MEASURES)}, names)
+        assert gc.collect() == 0
+        assert connection.execute(select(func.count()).select_from(af_rollup)).scalar_one() == 3
+    engine.dispose()

@@ -7,7 +7,7 @@ Rules of this file:
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -241,7 +241,9 @@ def rollup_rows(connection: Connection, sums: Sums, names: Names) -> list[dict[s
     return rows
 
 
+@cache
 def _adding(dialect: str) -> Any:
+    # Made once: it names itself, and a server hardly ever looks for such circles.
     # Dialects late, and one alone: every start of a server, which waits for them, would pay for all three.
     if dialect == "mysql":
         from sqlalchemy.dialects import mysql
