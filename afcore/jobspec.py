@@ -244,6 +244,10 @@ class BlockSpec:
     def to_json(self) -> dict[str, Any]:
         """Return the block as JSON: its name, service, flags and all that is not the default."""
         data = _changed(self, always=("name", "service", "flags"))
+        if not self.numeric:
+            # They make no tasks here, and a job file with both is refused.
+            data.pop("frame_first", None)
+            data.pop("frame_last", None)
         if self.tasks is not None:
             data["tasks"] = self.tasks.to_json()
         return data
@@ -269,9 +273,15 @@ class BlockSpec:
         values = reader.fields(cls, data, path=path, apart=("tasks",), aliases=_BLOCK_ALIASES, ignored=_BLOCK_IGNORED)
         block = cls(**values)
         listed = data.get("tasks")
-        if listed is not None:
+        framed = "frame_first" in values or "frame_last" in values
+        if listed is not None and not (reader.strict and framed and listed == []):
             block.tasks = read_tasks(listed, reader, f"{path}.tasks")
-        elif not block.numeric and ("frame_first" in values or "frame_last" in values):
+            if not block.numeric and (block.frame_first or block.frame_last):
+                # Classic submitters give the frames that a list is about; who writes a job by hand meant one of both.
+                key = "frame_first" if "frame_first" in values else "frame_last"
+                hint = "remove frame_first and frame_last, or the tasks"
+                reader.tell(f"{path}.{key}", "is given for a block that lists its tasks", hint)
+        elif not block.numeric and framed:
             block.flags |= BlockFlag.NUMERIC
         if data.get("depend_sub_task") is True:
             block.flags |= BlockFlag.DEPEND_SUB_TASK

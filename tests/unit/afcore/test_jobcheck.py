@@ -30,6 +30,18 @@ def test_a_sound_job_has_no_problems() -> None:
     assert block(service="nuke") == []
 
 
+@pytest.mark.parametrize("key", ["frame_first", "frame_last"])
+def test_a_list_beside_frames_is_told_with_all_else(key: str) -> None:
+    both = {"name": "a", key: 5, "tasks": [{"command": "a", "nam": "t"}], "capacity": 0}
+    with pytest.raises(BadSpec) as refused:
+        read_job({"name": "j", "user_name": "u", "blocks": [both]})
+    assert [str(problem) for problem in refused.value.problems] == [
+        'blocks[0].tasks[0].nam: unknown field (did you mean "name"?)',
+        f"blocks[0].{key}: is given for a block that lists its tasks (remove frame_first and frame_last, or the tasks)",
+        "blocks[0].capacity: must be at least 1, not 0",
+    ]
+
+
 def test_a_job_without_blocks_and_names() -> None:
     assert told(name="", user_name="") == [
         "name: is empty (give the job a name)",

@@ -100,7 +100,13 @@ def test_a_command_may_be_a_list_of_arguments() -> None:
 
 def test_a_block_with_frames_and_no_tasks_is_numeric() -> None:
     assert one_block(frame_first=1, frame_last=3).numeric
-    assert not one_block(tasks=[{"command": "a"}], frame_first=1).numeric
+    # An empty list lists nothing.
+    assert one_block(tasks=[], frame_first=1, frame_last=3).tasks_num == 3
+    # What classic submitters say beside a list is passed over, and said no more: the job could be submitted again.
+    classic = {"tasks": [{"command": "a"}, {"command": "b"}], "frame_first": 1, "frame_last": 9}
+    job = JobSpec.from_json({"name": "j", "blocks": [classic]}, strict=False)
+    assert not job.blocks[0].numeric and job.tasks_num == 2
+    assert JobSpec.from_json(job.to_json()).tasks_num == 2
     assert not one_block(command="a").numeric
 
 
