@@ -64,8 +64,8 @@ class Entry:
     """None while the job lies in no heap."""
     seen: int = -1
     """How much of the log of changed renders it was offered already; -1: none."""
-    limited: bool = False
-    """Whether it was left out while a block ran as many as it may, or because of errors on a render."""
+    ends_free: bool = False
+    """Whether the end of a run may let it start where it was refused: room below a limit, errors that count no more."""
 
 
 def _at_last(id: int) -> int:
@@ -299,10 +299,9 @@ class Ranking:
             entry.seen = -1
             entry.kind.stuck.pop(id, None)
         elif id in entry.kind.stuck:
-            if not entry.limited:
+            if not entry.ends_free:
                 return
-            # A block that ran as many as it may has room again, or errors count no more: what the job has seen before
-            # may do now.
+            # What the job has seen before may do now.
             entry.seen = -1
             entry.kind.stuck.pop(id, None)
         self.gated.pop(id, None)
@@ -509,11 +508,11 @@ class Ranking:
         entry.place.dirty[entry.kind] = None
         self.gated[job] = None
 
-    def stick(self, job: int, *, limited: bool = False) -> None:
-        """Leave a job out until its kind has a render that it was not offered; if ``limited``, or a run of it ends."""
+    def stick(self, job: int, *, ends_free: bool = False) -> None:
+        """Leave a job out until its kind has a render that it was not offered; or, with ``ends_free``, a run ends."""
         entry = self._entries[job]
         # Offered only what is new, it has still been refused elsewhere for what was known before.
-        entry.limited = limited or (entry.limited and entry.seen >= 0)
+        entry.ends_free = ends_free or (entry.ends_free and entry.seen >= 0)
         entry.rank = None
         entry.place.dirty[entry.kind] = None
         entry.kind.stuck[job] = self._renders.log_end

@@ -376,7 +376,7 @@ class Scheduler:
             several = self._start_several(job, [block for block in blocks if block.spec.multi_host])
             if several is not None or not single:
                 if several is None:
-                    ranking.stick(job.id, limited=len(blocks) < len(entry.blocks))
+                    ranking.stick(job.id, ends_free=len(blocks) < len(entry.blocks))
                 return several
             blocks = single
         kind, own = entry.kind, False
@@ -388,7 +388,7 @@ class Scheduler:
                 return started
             own = own or started
         if own or entry.seen >= 0:
-            ranking.stick(job.id, limited=self._avoided or len(blocks) < len(entry.blocks))
+            ranking.stick(job.id, ends_free=self._avoided or len(blocks) < len(entry.blocks))
         else:
             kind.close()
         return None

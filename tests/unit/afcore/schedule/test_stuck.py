@@ -6,8 +6,11 @@ second one goes away without that render changing.
 
 from __future__ import annotations
 
+from typing import Any
+
 from afcore import commands
 from afcore.ids import RunKey
+from afcore.jobspec import JobSpec
 from tests.unit.afcore.plays import FarmPlay, block, job
 
 
@@ -109,3 +112,46 @@ def test_a_multihost_task_that_was_asked_too_soon_looks_for_more_renders_again(f
     assert farm.solve() == []
     (claim,) = farm.core.scheduler.reserved.claims.values()
     assert claim.key == (gathers.id, 0) and len(claim.renders) == 3
+
+
+def _several(least: int, most: int, **values: Any) -> JobSpec:
+    """Return a job of one task that needs several renders at once."""
+    needs = block(last=1, multihost_min=least, multihost_max=most, **values)
+    needs.settle()
+    return job(needs, name="gathers")
+
+
+def _busy(farm: FarmPlay, name: str, seconds: int, **words: Any) -> None:
+    """Let a render run a task of half a machine that ends within some seconds."""
+    farm.register(name, **words)
+    farm.submit(job(block(last=1, task_max_run_time=seconds), name=name, user="carl", hosts_mask=name))
+    assert len(farm.solve()) == 1
+
+
+def test_who_was_asked_before_is_asked_again_when_renders_are_given_back_in_the_same_pass(farm: FarmPlay) -> None:
+    _busy(farm, "b", 400)
+    _busy(farm, "c", 500)
+    gathers = farm.submit(_several(2, 2, capacity=2000))
+    assert farm.solve() == []
+    waits = farm.submit(job(block(last=1, task_max_run_time=900), user="ben", hosts_mask="c"))
+    farm.do(commands.SetUsers(["ben"], {"priority": 200}))
+    assert farm.solve() == [], "it would end after what the render is kept for has begun"
+    # The other job takes this one instead of the slower one, after the first job had its turn.
+    farm.register("d")
+    assert farm.solve() == [RunKey(waits.id, 0, 0, 1)]
+    (claim,) = farm.core.scheduler.reserved.claims.values()
+    names = {farm.core.farm.renders[id].name for id in claim.renders}
+    assert claim.key == (gathers.id, 0) and names == {"b", "d"}
+
+
+def test_what_is_kept_for_longer_is_offered_anew_to_what_ends_before(farm: FarmPlay) -> None:
+    farm.register("a")
+    _busy(farm, "b", 100)
+    _busy(farm, "c", 500)
+    farm.submit(_several(2, 3, capacity=2000))
+    assert farm.solve() == []
+    waits = farm.submit(job(block(last=1, task_max_run_time=200), user="ben", hosts_mask="a"))
+    assert farm.solve() == [], "two renders have room in a hundred seconds"
+    # Without the second one it is the third one that is waited for.
+    farm.do(commands.SetRenders(["b"], {"paused": True}))
+    assert farm.solve() == [RunKey(waits.id, 0, 0, 1)]
