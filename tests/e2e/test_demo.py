@@ -7,13 +7,14 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.tray.display import Display
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,8 +138,9 @@ def test_on_a_terminal_bars_and_cells_are_drawn(tmp_path: Path, environment: dic
     _check_result(tmp_path / "out", FRAMES)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_ended_in_the_middle_it_cleans_up(tmp_path: Path, environment: dict[str, str], kind: signal.Signals) -> None:
+@contextmanager
+def _in_the_middle(tmp_path: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Yield a demo that would go on for long, with the lines that it prints; see that it leaves nothing."""
     process = subprocess.Popen(
         _command(tmp_path / "out", "--frames", "200", *SMALL),
         env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -147,9 +150,7 @@ def test_ended_in_the_middle_it_cleans_up(tmp_path: Path, environment: dict[str,
     reader = threading.Thread(target=lambda stream: lines.extend(stream), args=(process.stdout,))
     reader.start()
     try:
-        wait_for(lambda: list((tmp_path / "out").glob("frames/*.png")), what="the first frame", seconds=60)
-        process.send_signal(kind)
-        assert process.wait(60) == 130, "".join(lines)
+        yield process, lines
     finally:
         if process.poll() is None:
             process.kill()
@@ -161,6 +162,38 @@ def test_ended_in_the_middle_it_cleans_up(tmp_path: Path, environment: dict[str,
     assert "Traceback" not in "".join(lines)
     assert _left(tmp_path) == []
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_ended_in_the_middle_it_cleans_up(tmp_path: Path, environment: dict[str, str], kind: signal.Signals) -> None:
+    with _in_the_middle(tmp_path, environment) as (process, lines):
+        wait_for(lambda: list((tmp_path / "out").glob("frames/*.png")), what="the first frame", seconds=60)
+        process.send_signal(kind)
+        assert process.wait(60) == 130, "".join(lines)
+
+
+def test_where_there_is_a_display_the_monitor_opens_and_goes_with_the_farm(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    if shutil.which("xdotool") is None:
+        pytest.skip("xdotool is not installed")
+    for name in ("CI", "AF_DEMO_MONITOR", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    with Display() as display:
+        environment.update(DISPLAY=display, QT_QPA_PLATFORM="xcb")
+        with _in_the_middle(tmp_path, environment) as (process, lines):
+
+            def window() -> str:
+                assert process.poll() is None, "".join(lines)
+                words = ["xdotool", "search", "--onlyvisible", "--name", "^Afwatch$"]
+                return subprocess.run(words, env=environment, capture_output=True, text=True, check=False).stdout
+
+            wait_for(window, what="the monitor's window", seconds=120)
+            told = next(match for match in map(re.compile(r"up on (\S+) with").search, lines) if match)
+            monitors = [words for words in _left(tmp_path) if "afwatch.main" in words]
+            assert len(monitors) == 1 and monitors[0].endswith(f"--server {told[1]}")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130, "".join(lines)
 
 
 def test_wrong_options_are_told(tmp_path: Path, environment: dict[str, str]) -> None:
