@@ -59,6 +59,8 @@ def test_pause_start_and_priority(chromium: Browser, farm: FarmProcess, broken: 
         expect(page.locator("html[data-live=on]")).to_be_attached(timeout=WAIT)
         page.get_by_role("button", name="Pause").press("Enter")
         expect(page.get_by_role("button", name="Start")).to_be_visible(timeout=WAIT)
+        # The keyboard stays where it was, on what has become the way back.
+        expect(page.get_by_role("button", name="Start")).to_be_focused()
         page.get_by_role("button", name="Start").click()
         expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=WAIT)
         page.get_by_label("Priority").fill("77")
@@ -67,6 +69,15 @@ def test_pause_start_and_priority(chromium: Browser, farm: FarmProcess, broken: 
         expect(page.get_by_label("Priority")).to_have_value("77")
         expect(page.get_by_role("region", name="What happened")).to_contain_text("priority from 99 to 77")
     assert farm.job(broken)["priority"] == 77
+
+
+def test_a_question_is_escaped_from(chromium: Browser, farm: FarmProcess, broken: int) -> None:
+    with looking(chromium, farm.port) as page:
+        page.goto(f"/job/{broken}?ask=delete")
+        expect(page.get_by_role("link", name="Cancel")).to_be_focused()
+        page.keyboard.press("Escape")
+        page.wait_for_url(f"**/job/{broken}")
+        expect(page.get_by_text("gone for ever")).to_have_count(0)
 
 
 def test_deletion_asks_first_also_without_a_script(chromium: Browser, farm: FarmProcess, broken: int) -> None:

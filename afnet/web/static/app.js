@@ -163,16 +163,19 @@
       return [false, "The server does not answer. Nothing was changed."];
     }
   }
+  const asking = new WeakSet();
   document.addEventListener("submit", async (event) => {
     const form = event.target, action = form.getAttribute("action") || "";
     const field = form.elements.arguments;
     if (!live || !action.startsWith("/do/") || !field || form.dataset.whole !== undefined) return;
     event.preventDefault();
-    const button = form.querySelector("button");
-    button.disabled = true;
+    // A button that is switched off loses the focus: a second press is only not heard.
+    if (asking.has(form)) return;
+    asking.add(form);
+    const button = form.querySelector("button"), word = button.textContent.trim(), undo = button.dataset.undo;
     const [good, said] = await ask(action.slice(4), JSON.parse(field.value));
-    button.disabled = false;
-    toast(good ? `${button.textContent.trim()}: done.` : said, good && button.dataset.undo);
+    asking.delete(form);
+    toast(good ? `${word}: done.` : said, good && undo);
   });
 
   const everything = $("all");
@@ -199,6 +202,7 @@
     const typing = event.target.matches && event.target.matches("input,select,textarea");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); $("find").focus(); }
     if (event.key === "Escape" && typing) event.target.blur();
+    else if (event.key === "Escape") { const cancel = document.querySelector(".ask .acts a.first"); if (cancel) cancel.click(); }
     if (event.key === "Escape") for (const one of document.querySelectorAll("details.modes[open]")) { one.open = false; one.firstElementChild.focus(); }
     if (event.key === "F5" && sortButton && !sortButton.hidden) { event.preventDefault(); order(true); }
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !typing) {
