@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.manymachines import ManyMachines, NewFarm, init
 from tests.e2e.processes import FarmProcess
-from tests.e2e.test_nodes import ManyMachines, NewFarm, init
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e]

@@ -11,8 +11,8 @@ import pytest
 
 from afnet.api.trust import fingerprint_of
 from afnet.server.authority import make_authority
+from tests.e2e.manymachines import ManyMachines, NewFarm
 from tests.e2e.processes import ROOT
-from tests.e2e.test_nodes import ManyMachines, NewFarm
 
 pytestmark = [pytest.mark.e2e]
 

@@ -16,16 +16,14 @@ import pytest
 from aiohttp import ClientSession, WSMsgType
 
 from afcore.errors import AfError, BadSpec, NotAllowed, Rejected
-from afnet.api.trust import context_of
 from afnet.client.blocking import BlockingClient
 from afnet.client.servers import Address
 from afnet.registry import OPERATIONS
 from afnet.transport.wsframes import encode_frame
 from afnet.wire.messages import Registered, Start
+from tests.e2e.manymachines import ManyMachines, many_machines
 from tests.e2e.matrixasks import ASKS, Thing
-from tests.e2e.processes import FarmProcess
 from tests.e2e.test_matrix import Agent, elsewhere
-from tests.e2e.test_nodes import ManyMachines
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e]
@@ -36,18 +34,14 @@ PASSWORD = "the horse of ann"
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManyMachines]:
     """A farm of many machines with a person; what is sent to it must not hurt it."""
-    farm = FarmProcess(tmp_path_factory.mktemp("hostile") / "farm")
-    try:
-        made = ManyMachines(farm)
-        made.start()
+    with many_machines(tmp_path_factory.mktemp("hostile")) as made:
+        farm = made.farm
         farm.ask("account.add", name="ann", role="user", password=PASSWORD)
         farm.ask("account.add", name="gus", role="god", password=PASSWORD)
         farm.forget_client()
         yield made
         assert farm.server is not None and farm.server.poll() is None, farm.log("server.log")[-4000:]
         assert "Traceback" not in farm.log("server.log"), farm.log("server.log")[-4000:]
-    finally:
-        farm.close()
 
 
 @pytest.fixture(autouse=True)
@@ -64,16 +58,6 @@ def as_token(many: ManyMachines, token: str) -> BlockingClient:
     )
 
 
-def https(many: ManyMachines, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
-    """Ask from another machine, as whoever the headers say."""
-    context = context_of(str(many.authority))
-    connection = http.client.HTTPSConnection(many.away.host, many.away.port, context=context, timeout=60)
-    with contextlib.closing(connection):
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
 def is_well(many: ManyMachines) -> bool:
     """Say whether the server answers its own user."""
     try:
@@ -86,7 +70,7 @@ def is_well(many: ManyMachines) -> bool:
 def test_a_sign_in_that_would_never_end_is_none(many: ManyMachines, days: str) -> None:
     body = f'{{"name": "ann", "password": "{PASSWORD}", "days": {days}}}'.encode()
     for path in ("/api/login", "/api/op/session.login"):
-        status, said = https(many, path, body)
+        status, said = many.https(path, body)
         assert status == 400 and b"days" in said, said
     assert all(row["expires"] < time.time() + 1e9 for row in many.farm.ask("token.list")["rows"])
     assert is_well(many)
@@ -102,7 +86,7 @@ def test_what_is_no_text_is_refused_before_it_is_kept(many: ManyMachines, text: 
         ("pool.set", f'{{"paths": ["{text}"], "parameters": {{"annotation": ""}}}}'),
         ("pool.set", f'{{"paths": ["/"], "parameters": {{"tickets": {{"{text}": [1, 1]}}}}}}'),
     ):
-        status, said = https(many, f"/api/op/{operation}", given.encode(), **shown)
+        status, said = many.https(f"/api/op/{operation}", given.encode(), **shown)
         assert status == 400 and b"bad_arguments" in said, said
     # The classic dialect says what it can say of it.
     body = (
@@ -120,28 +104,28 @@ def test_numbers_and_names_by_the_million_are_a_sentence(many: ManyMachines) -> 
     token = many.farm.ask("token.create", account="ann")["token"]
     shown = {"Authorization": f"Bearer {token}"}
     ranges = ",".join(["0-999998"] * 400)
-    status, said = https(many, "/api/op/job.pause", json.dumps({"ids": ranges}).encode(), **shown)
+    status, said = many.https("/api/op/job.pause", json.dumps({"ids": ranges}).encode(), **shown)
     assert status == 400 and b"all its ranges together" in said
     for path, given in (
         ("/api/op/session.show", {f"argumnt{number}": 1 for number in range(2000)}),
         ("/api/op/" + "x" * 5000, {}),
     ):
-        status, said = https(many, path, json.dumps(given).encode())
+        status, said = many.https(path, json.dumps(given).encode())
         assert status in (400, 401) and len(said) < 20_000, said[:200]
     job = {"name": "x", "blocks": [{f"comand{number}": 1 for number in range(100_000)}]}
-    status, said = https(many, "/api/jobs", json.dumps({"job": job}).encode(), **shown)
+    status, said = many.https("/api/jobs", json.dumps({"job": job}).encode(), **shown)
     assert status == 400 and b"unknown field" in said
     deep = b'{"ids": ' + b"[" * 900 + b"]" * 900 + b"}"
-    assert https(many, "/api/op/job.pause", deep, **shown)[0] == 400
+    assert many.https("/api/op/job.pause", deep, **shown)[0] == 400
     assert is_well(many)
 
 
 def test_whom_nobody_knows_sends_little_and_not_slowly(many: ManyMachines) -> None:
     for path in ("/api/op/job.submit", "/api/jobs"):
-        status, said = https(many, path, b" " * 70_000)
+        status, said = many.https(path, b" " * 70_000)
         assert status == 413 and b"65536" in said, said
     for path in ("/api/login", "/login", "/api/pair", "/api/announce"):
-        assert https(many, path, b" " * 70_000)[0] == 413, path
+        assert many.https(path, b" " * 70_000)[0] == 413, path
 
 
 def test_a_mask_that_would_take_for_ever_holds_up_nobody(many: ManyMachines) -> None:

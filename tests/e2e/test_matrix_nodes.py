@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import socket
 import ssl
@@ -18,10 +17,9 @@ from afnet.transport.wsframes import FrameReader, check_answer, request_upgrade
 from afnet.wire.codec import LIMIT_TO_CLIENT
 from afnet.wire.messages import Hello, Refused, Reply, Request, Subscribe, Welcome
 from afrender.pairing import Credential
+from tests.e2e.manymachines import ManyMachines, many_machines
 from tests.e2e.matrixasks import ASKS, CLASSIC, Thing
-from tests.e2e.processes import FarmProcess
 from tests.e2e.test_matrix import REFUSED, Agent, check
-from tests.e2e.test_nodes import ManyMachines
 from tests.wire.matrix import MATRIX
 
 pytestmark = [pytest.mark.e2e]
@@ -64,19 +62,10 @@ class Far:
         self.nobody = context_of(str(many.authority))
         secret = many.code.replace("-", "")[:16]
         given = json.dumps({"name": "r1", "request": request, "secret": secret})
-        status, answer = self.http(self.nobody, "/api/pair", given)
+        status, answer = many.https("/api/pair", given.encode(), self.nobody)
         assert status == 200, answer
         credential.keep(json.loads(answer)["certificate"], many.away)
         self.node = credential.context()
-
-    def http(self, context: ssl.SSLContext, path: str, body: str, **headers: str) -> tuple[int, bytes]:
-        """Ask over HTTP from another machine."""
-        away = self.many.away
-        connection = http.client.HTTPSConnection(away.host, away.port, context=context, timeout=60)
-        with contextlib.closing(connection):
-            connection.request("POST", path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
 
     def classic(self, context: ssl.SSLContext, request: dict[str, Any]) -> bytes:
         """Ask in the classic dialect from another machine."""
@@ -96,13 +85,8 @@ class Far:
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     """One farm for all of it."""
-    farm = FarmProcess(tmp_path_factory.mktemp("far") / "farm")
-    try:
-        many = ManyMachines(farm)
-        many.start()
+    with many_machines(tmp_path_factory.mktemp("far")) as many:
         yield Far(many, tmp_path_factory.mktemp("node"))
-    finally:
-        farm.close()
 
 
 def test_a_paired_node_does_no_operation_over_the_native_door(far: Far) -> None:
@@ -136,13 +120,14 @@ def test_a_paired_node_does_no_operation_over_http_and_classically(far: Far) -> 
     # Not even with a token that somebody left in its way.
     for headers in ({}, {"Authorization": f"Bearer {token}"}):
         for name in MATRIX:
-            status, said = far.http(far.node, f"/api/op/{name}", json.dumps(ASKS[name](far.thing)), **headers)
+            body = json.dumps(ASKS[name](far.thing)).encode()
+            status, said = far.many.https(f"/api/op/{name}", body, far.node, **headers)
             assert status == 403 and NODES_ONLY.encode() in said, (name, said)
     for name, request in CLASSIC.items():
         asked = request(far.thing, "bob")
         assert NODES_ONLY.encode() in far.classic(far.node, asked), name
-        body = json.dumps(asked)
-        _, said = far.http(far.node, "/", body, AFANASY=str(len(body)), Authorization=f"Bearer {token}")
+        body = json.dumps(asked).encode()
+        _, said = far.many.https("/", body, far.node, AFANASY=str(len(body)), Authorization=f"Bearer {token}")
         assert NODES_ONLY.encode() in said, name
 
 
@@ -152,7 +137,7 @@ def test_whom_nobody_knows_gets_nothing_over_tls(far: Far) -> None:
         check(lambda name, thing: stranger.request(name, ASKS[name](thing)), list(MATRIX), "nobody", far.thing)
 
     def over_http(name: str, thing: Thing) -> str:
-        status, said = far.http(far.nobody, f"/api/op/{name}", json.dumps(ASKS[name](thing)))
+        status, said = far.many.https(f"/api/op/{name}", json.dumps(ASKS[name](thing)).encode(), far.nobody)
         return "" if status < 300 else str(json.loads(said)["error"]["code"])
 
     check(over_http, list(MATRIX), "nobody", far.thing)

@@ -19,8 +19,8 @@ from afnet.api.trust import fingerprint_of, shown_fingerprint
 from afnet.client.nearby import Nearby, _claims, look_nearby
 from afnet.client.servers import Address
 from afnet.server.announcing import Announcer, announced
+from tests.e2e.manymachines import ELSEWHERE, ManyMachines, NewFarm
 from tests.e2e.processes import FarmProcess
-from tests.e2e.test_nodes import ELSEWHERE, ManyMachines, NewFarm
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.e2e]

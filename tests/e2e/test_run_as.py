@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.manymachines import ManyMachines, NewFarm
 from tests.e2e.processes import FarmProcess
-from tests.e2e.test_nodes import ManyMachines, NewFarm
 from tests.waiting import wait_for
 
 pytestmark = [

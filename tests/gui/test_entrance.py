@@ -20,8 +20,8 @@ from afwatch import entrance
 from afwatch.app import Watch
 from afwatch.theme.paint import Theme
 from afwatch.views.entering import NearbyDialog, SignInDialog, TrustDialog, in_lines
+from tests.e2e.manymachines import PASSWORD, ManyMachines
 from tests.e2e.processes import FarmProcess
-from tests.e2e.test_nodes import PASSWORD, ManyMachines
 
 Spin = Callable[..., None]
 

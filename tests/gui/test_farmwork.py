@@ -18,8 +18,8 @@ from afwatch.views.approval import Approvals
 from afwatch.views.dragging import carry
 from afwatch.views.findmachines import FindMachines
 from afwatch.views.window import MainWindow
+from tests.e2e.manymachines import ManyMachines
 from tests.e2e.processes import FarmProcess
-from tests.e2e.test_nodes import ManyMachines
 from tests.gui.conftest import Spin
 from tests.waiting import wait_for
 
