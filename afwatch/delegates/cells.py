@@ -1,6 +1,8 @@
 """One painter for each kind of cell, over a common ground with selection, hover, focus and the line between rows.
 
 Rules of this file:
+- A frame is painted column by column: what follows one another has the same font and ink, and to change the font takes
+  as long as three words.
 - State ink stays as it is under a selection; a selected row has a bar at its left edge.
 - Texts are elided where they do not fit, never cut.
 """
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPen
+from PySide6.QtGui import QImage, QPainter, QPen, QRegion
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from afcore.rows import JobRow, RenderRow
@@ -54,20 +56,16 @@ def draw_text(
 ) -> int:
     """Draw one line, elided; return its width."""
     room = rect.width()
-    width = font.width_of(text)
-    if width > room:
-        text = font.metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-        width = font.width_of(text)
+    laid, width, height = font.line(text, room)
     painter.setFont(font)
     painter.setPen(colour(ink))
-    laid, height = font.laid(text)
     left = rect.left() + (room - width if right else 0)
     painter.drawStaticText(left, rect.top() + (rect.height() - height) // 2, laid)
     return width
 
 
 class GroundDelegate(QStyledItemDelegate):
-    """Paints rows on their ground; what stands on it is ``content``'s, which leaves font and pen as it likes."""
+    """Paints rows on their ground; what stands on it is ``cell``'s, which leaves font and pen as it likes."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -77,16 +75,16 @@ class GroundDelegate(QStyledItemDelegate):
         """Rows are of one height, which the table sets."""
         return QSize(80, measures.row_compact)
 
-    def paint_rows(self, painter: QPainter, view: QTableView, area: QRect) -> None:
-        """Paint the rows of a table that lie in an area: ground, what the cells say, focus, the line under each.
+    def paint_rows(self, painter: QPainter, view: QTableView, region: QRegion) -> None:
+        """Paint the rows of a table that lie in a region: ground, focus, the line under each, what the cells say.
 
         Whole rows, not cell by cell as Qt would: what Qt hands over for each cell takes as long as painting it.
         """
         model: Any = view.model()
-        first, last = view.rowAt(area.top()), view.rowAt(area.bottom())
-        if first < 0:
+        places = _places_in(view, region)
+        if not places:
             return
-        header = view.horizontalHeader()
+        area, header = region.boundingRect(), view.horizontalHeader()
         cells: list[tuple[int, int, int]] = []
         for visual in range(header.count()):
             column = header.logicalIndex(visual)
@@ -100,7 +98,8 @@ class GroundDelegate(QStyledItemDelegate):
         none, root = not chosen.hasSelection(), QModelIndex()
         selection = colour(look.selection if view.isActiveWindow() else look.selection_inactive)
         hovered, ringed = getattr(view, "hovered_row", -1), getattr(view, "keyboard_row", -1)
-        for place in range(first, (last if last >= 0 else model.rowCount() - 1) + 1):
+        lines: list[tuple[int, Any]] = []
+        for place in places:
             top = view.rowViewportPosition(place)
             selected = not none and chosen.rowIntersectsSelection(place, root)
             ground = look.bg2 if place == hovered else self.ground_of(model, place)
@@ -111,14 +110,23 @@ class GroundDelegate(QStyledItemDelegate):
             if place == ringed:
                 painter.fillRect(left, top, width, 1, colour(look.focus))
                 painter.fillRect(left, top + height - 2, width, 1, colour(look.focus))
-            self.contents(painter, model, place, [(at, QRect(x, top, room, height - 1)) for at, x, room in cells])
+            subject = self.subject(model, place)
+            if subject is not None:
+                lines.append((top, subject))
+        for column, x, room in cells:
+            for top, subject in lines:
+                self.cell(painter, QRect(x, top, room, height - 1), column, subject)
 
     def ground_of(self, model: Any, place: int) -> str:
         """Return the ground of a row that is neither selected nor pointed at."""
         return self.theme.look.bg1
 
-    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
-        """Paint what the cells of a row say: each its column and its room."""
+    def subject(self, model: Any, place: int) -> Any:
+        """Return what the cells of a row are painted from; None when they say nothing."""
+        raise NotImplementedError
+
+    def cell(self, painter: QPainter, rect: QRect, at: int, subject: Any) -> None:
+        """Paint what a cell says: its room, its column, and what its row is about."""
         raise NotImplementedError
 
     def draw_state(self, painter: QPainter, rect: QRect, kind: str, state: str) -> None:
@@ -135,6 +143,17 @@ class GroundDelegate(QStyledItemDelegate):
         width = round(rect.width() * min(100.0, max(0.0, percent)) / 100)
         if width:
             painter.fillRect(rect.left(), top, width, height, colour(fill))
+
+
+def _places_in(view: QTableView, region: QRegion) -> list[int]:
+    """Return the places of rows that a region touches, in order."""
+    found: set[int] = set()
+    areas: Any = region
+    for area in areas:
+        first, last = view.rowAt(area.top()), view.rowAt(area.bottom())
+        if first >= 0:
+            found.update(range(first, (last if last >= 0 else view.model().rowCount() - 1) + 1))
+    return sorted(found)
 
 
 class CellDelegate(GroundDelegate):
@@ -165,15 +184,15 @@ class CellDelegate(GroundDelegate):
         """Let cells of columns of a kind be painted by ``paint(painter, rect, column, row, state)``."""
         self._painters[kind] = paint
 
-    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
-        """Paint by the kind of each column."""
+    def subject(self, model: Any, place: int) -> Any:
+        """Return a row and its state."""
         row = model.row_at(place)
-        if row is None:
-            return
-        state = model.shown.state(row, self._clock())
-        for at, rect in cells:
-            column = self._columns[at]
-            self._painters[column.kind](painter, rect, column, row, state)
+        return None if row is None else (row, model.shown.state(row, self._clock()))
+
+    def cell(self, painter: QPainter, rect: QRect, at: int, subject: Any) -> None:
+        """Paint by the kind of the column."""
+        column, (row, state) = self._columns[at], subject
+        self._painters[column.kind](painter, rect, column, row, state)
 
     def _say(self, column: Column, row: Any) -> tuple[str, str]:
         now = self._clock()

@@ -20,24 +20,25 @@ _STEP = 16
 class GroupDelegate(CellDelegate):
     """Items as CellDelegate paints them, one step to the right of their group."""
 
-    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
-        """Paint a group's cells, or an item's."""
-        columns, indent = model.shown.columns, model.depth(place) * _STEP
-        if model.is_group(place):
-            row = model.row_at(place)
-            for at, rect in cells:
-                self._group(painter, model, row, columns[at], rect, indent)
+    def subject(self, model: Any, place: int) -> Any:
+        """Return a row and its state, how far it stands to the right, and the model for a group's row."""
+        found = super().subject(model, place)
+        if found is None:
+            return None
+        return found, model.depth(place) * _STEP, model if model.is_group(place) else None
+
+    def cell(self, painter: QPainter, rect: QRect, at: int, subject: Any) -> None:
+        """Paint a group's cell, or an item's."""
+        item, indent, model = subject
+        if model is not None:
+            self._group(painter, model, item[0], self._columns[at], rect, indent)
         else:
-            super().contents(painter, model, place, [
-                (at, rect.adjusted(indent, 0, 0, 0) if columns[at].stretch else rect) for at, rect in cells
-            ])  # fmt: skip
+            super().cell(painter, rect.adjusted(indent, 0, 0, 0) if self._columns[at].stretch else rect, at, item)
 
     def _group(
         self, painter: QPainter, model: GroupedModel, row: Any, column: Column, rect: QRect, indent: int
     ) -> None:
         """Paint one cell of a group's row."""
-        if row is None:
-            return
         look = self.theme.look
         if column.stretch:
             path = model.groups.path(row)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from afwatch import words
 from afwatch.delegates.cells import GroundDelegate, draw_text
-from afwatch.models.tasks import COLUMNS, TaskColumn, TasksModel
+from afwatch.models.tasks import COLUMNS, TasksModel
 from afwatch.theme.paint import Theme
 
 __all__ = ["TaskDelegate"]
@@ -23,16 +23,14 @@ class TaskDelegate(GroundDelegate):
         super().__init__(theme, parent)
         self.model = model
 
-    def contents(self, painter: QPainter, model: Any, place: int, cells: list[tuple[int, QRect]]) -> None:
-        """Paint by the column."""
+    def subject(self, model: Any, place: int) -> Any:
+        """Return a task and its state."""
         task = self.model.task_at(place)
-        if task < 0:
-            return
-        state = self.model.state_at(task)
-        for at, rect in cells:
-            self._cell(painter, rect, task, state, COLUMNS[at])
+        return None if task < 0 else (task, self.model.state_at(task))
 
-    def _cell(self, painter: QPainter, rect: QRect, task: int, state: str, column: TaskColumn) -> None:
+    def cell(self, painter: QPainter, rect: QRect, at: int, subject: Any) -> None:
+        """Paint by the column."""
+        (task, state), column = subject, COLUMNS[at]
         key, right = column.key, column.right
         look = self.theme.look
         if key == "state":

@@ -40,6 +40,7 @@ _ALONG = (
     TaskState.WAIT_DEP,
 )
 """How a block of which only counts are known is laid out from left to right."""
+_ALONG_STATES = numpy.array(_ALONG, dtype=numpy.uint8)
 
 _SEEN = (TaskState.ERROR, TaskState.RUNNING)
 _LEAST = 2
@@ -60,18 +61,21 @@ def counts_to_pixels(blocks: Sequence[Sequence[int]], width: int) -> _Array:
 
 
 def _along(counts: Sequence[int], width: int) -> _Array:
-    amounts = numpy.array([counts[state] for state in _ALONG], dtype=numpy.int64)
-    edges = numpy.rint(numpy.cumsum(amounts) * (width / amounts.sum())).astype(numpy.int64)
-    widths = numpy.diff(edges, prepend=0)
+    # Eight numbers are counted sooner one by one than as arrays.
+    share, done, edge = width / sum(counts), 0, 0
+    widths = []
+    for state in _ALONG:
+        done += counts[state]
+        before, edge = edge, round(done * share)
+        widths.append(edge - before)
     for state in _SEEN:
         place = _ALONG.index(state)
-        lack = min(_LEAST, width) - int(widths[place])
+        lack = min(_LEAST, width) - widths[place]
         if counts[state] and lack > 0:
             widths[place] += lack
-            widths[int(numpy.argmax(widths))] -= lack
-    pixels: _Array = numpy.repeat(numpy.array(_ALONG, dtype=numpy.uint8), widths)
-    cut: _Array = pixels[:width]
-    return cut
+            widths[widths.index(max(widths))] -= lack
+    pixels: _Array = numpy.repeat(_ALONG_STATES, widths)[:width]
+    return pixels
 
 
 def pixel_counts(state: _Array, width: int) -> _Array:

@@ -160,6 +160,9 @@ class Theme(QObject):
 
 _MOST_WIDTHS, _MOST_LAID = 4000, 1000
 
+_Line = tuple[QStaticText, int, int]
+"""A line of text as it is painted soonest, its width and its height in pixels."""
+
 _SCALE = {
     "small": (0.9, QFont.Weight.Normal),
     "body": (1.0, QFont.Weight.Normal),
@@ -178,7 +181,8 @@ class MeasuredFont(QFont):
     def __init__(self, font: QFont) -> None:
         super().__init__(font)
         self._widths: dict[str, int] = {}
-        self._laid: dict[str, tuple[QStaticText, int]] = {}
+        self._laid: dict[str, _Line] = {}
+        self._elided: dict[tuple[str, int], _Line] = {}
         self._metrics: QFontMetrics | None = None
 
     @property
@@ -197,19 +201,29 @@ class MeasuredFont(QFont):
             width = self._widths[text] = self.metrics.horizontalAdvance(text)
         return width
 
-
-    def laid(self, text: str) -> tuple[QStaticText, int]:
-        """Return a line of text as it is painted soonest, and its height in pixels."""
+    def line(self, text: str, room: int) -> _Line:
+        """Return a line of text, elided where it is wider than the room."""
         found = self._laid.get(text)
         if found is None:
             if len(self._laid) > _MOST_LAID:
                 self._laid.clear()
-            made = QStaticText(text)
-            made.setTextFormat(Qt.TextFormat.PlainText)
-            made.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-            made.prepare(QTransform(), self)
-            found = self._laid[text] = made, round(made.size().height())
-        return found
+            found = self._laid[text] = self._lay(text)
+        if found[1] <= room:
+            return found
+        elided = self._elided.get((text, room))
+        if elided is None:
+            if len(self._elided) > _MOST_LAID:
+                self._elided.clear()
+            short = self.metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            elided = self._elided[text, room] = self._lay(short)
+        return elided
+
+    def _lay(self, text: str) -> _Line:
+        made = QStaticText(text)
+        made.setTextFormat(Qt.TextFormat.PlainText)
+        made.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+        made.prepare(QTransform(), self)
+        return made, self.metrics.horizontalAdvance(text), round(made.size().height())
 
 
 @lru_cache(maxsize=64)

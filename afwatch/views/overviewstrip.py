@@ -47,8 +47,9 @@ class OverviewStrip(QWidget):
         ratio = self.devicePixelRatioF()
         if self._image is None and self.width() > 0:
             counts = pixel_counts(self._table.state, round(self.width() * ratio))
-            picture = stack(counts, round(measures.strip_overview * ratio))
-            self._image = strip_image(picture, counts[TaskState.ERROR], self._theme.look, ratio=ratio)
+            height = round(measures.strip_overview * ratio)
+            errors, look = counts[TaskState.ERROR], self._theme.look
+            self._image = strip_image(stack(counts, height), errors, look, height=height, ratio=ratio)
         if self._image is not None:
             painter.drawImage(0, 0, self._image)
         look, size = self._theme.look, self._table.size

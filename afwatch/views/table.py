@@ -324,9 +324,7 @@ class TableView(QTableView):
 
     def _paint_rows(self, delegate: GroundDelegate, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
-        areas: Any = event.region()
-        for area in areas:
-            delegate.paint_rows(painter, self, area)
+        delegate.paint_rows(painter, self, event.region())
         painter.end()
 
     def dropEvent(self, event: QDropEvent) -> None:
