@@ -29,6 +29,14 @@ _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
+def _close_by(ids: list[int]) -> list[int]:
+    """Return the same numbers made anew, one beside the other.
+
+    Those of the rows lie all over the memory, and to copy a part of an order is to count a reference to each.
+    """
+    return array("q", ids).tolist()
+
+
 class RowModel(QAbstractTableModel):
     """Rows of one kind."""
 
@@ -258,7 +266,11 @@ class RowModel(QAbstractTableModel):
     def _key(self, id: int, now: float) -> Any:
         """Return what a row is ordered by; no two rows have the same."""
         row = self._source.get(id)
-        return (self._column.sort(row, now), id) if row is not None else None
+        if row is None:
+            return None
+        value = self._column.sort(row, now)
+        # Flat: a tuple in a tuple is compared twice, and this is what thousands of comparisons a second are of.
+        return (*value, id) if type(value) is tuple else (value, id)
 
     def _precedes(self, key: Any, other: Any) -> bool:
         """Say whether a row of one key stands above that of another."""
@@ -273,9 +285,7 @@ class RowModel(QAbstractTableModel):
         return found
 
     def _take_order(self, ids: list[int]) -> None:
-        # Numbers of its own, made one beside the other: those of the rows lie all over the memory, and to copy a part
-        # of the order is to count a reference to each.
-        self.ids, self._places = array("q", ids).tolist(), None
+        self.ids, self._places = _close_by(ids), None
 
     def _place_for(self, ids: Sequence[int], key: Any, low: int = 0) -> int:
         """Return where a row of this key belongs among ids that stand in order, from ``low`` on."""
@@ -353,11 +363,7 @@ class RowModel(QAbstractTableModel):
         if not moving:
             return
         sight = self.in_sight()
-        told = bool(self.persistentIndexList()) or (bool(sight) and self._moves_in(sight, places, moving.values()))
-        if told:
-            self.layoutAboutToBeChanged.emit()
-        before = self.persistentIndexList() if told else []
-        held = [self.ids[index.row()] for index in before]
+        seen = bool(sight) and self._moves_in(sight, places, moving.values())
         kept: list[int] = []
         for above, place in pairwise([-1, *places, len(self.ids)]):
             kept += self.ids[above + 1 : place]
@@ -370,10 +376,7 @@ class RowModel(QAbstractTableModel):
             wanted.append(id)
             reached = place
         wanted += kept[reached:]
-        self.ids, self._places = wanted, None
-        if told:
-            self._lead(before, held)
-            self.layoutChanged.emit()
+        self._show_order(wanted, seen=seen)
 
     def _places_of(self, moving: Collection[int]) -> list[int]:
         """Return the places of rows that are shown, in order: by one look at all when that is sooner."""
@@ -409,21 +412,24 @@ class RowModel(QAbstractTableModel):
                 before, [self.index(place_of(id), index.column()) for id, index in zip(ids, before)]
             )
 
-    def _show_order(self, wanted: list[int]) -> None:
-        """Take over an order; the view is told when something of it can be seen or is held on to."""
+    def _show_order(self, wanted: list[int], *, seen: bool) -> None:
+        """Take over an order, of which something can be seen or not; what is held on to follows its rows.
+
+        Where nothing is held on to, nothing moved for a view: other rows stand where it looks, and it paints them.
+        """
+        if self.persistentIndexList():
+            self.layoutAboutToBeChanged.emit()
+            before = self.persistentIndexList()
+            held = [self.ids[index.row()] for index in before]
+            self.ids, self._places = wanted, None
+            self._lead(before, held)
+            self.layoutChanged.emit()
+            return
+        self.ids, self._places = wanted, None
         sight = self.in_sight()
-        before = self.persistentIndexList()
-        if not before and wanted[sight.start : sight.stop] == self.ids[sight.start : sight.stop]:
-            self._take_order(wanted)
-            return
-        if wanted == self.ids:
-            return
-        self.layoutAboutToBeChanged.emit()
-        before = self.persistentIndexList()
-        ids = [self.ids[index.row()] for index in before]
-        self._take_order(wanted)
-        self._lead(before, ids)
-        self.layoutChanged.emit()
+        last = min(sight.stop, len(wanted)) - 1
+        if seen and last >= sight.start:
+            self.dataChanged.emit(self.index(sight.start, 0), self.index(last, self.columnCount() - 1))
 
     def _tell_in_sight(self, ids: Collection[int]) -> None:
         """Let the rows among these that a view shows be painted anew."""
@@ -436,6 +442,8 @@ class RowModel(QAbstractTableModel):
                 self.dataChanged.emit(self.index(place, 0), self.index(place, last))
 
     def _reorder(self) -> None:
-        wanted = self._ordered(self.ids)
+        wanted, sight = _close_by(self._ordered(self.ids)), self.in_sight()
         self._sorted = True
-        self._show_order(wanted)
+        if wanted != self.ids:
+            seen = wanted[sight.start : sight.stop] != self.ids[sight.start : sight.stop]
+            self._show_order(wanted, seen=seen)

@@ -33,6 +33,8 @@ class Chip(QPushButton):
         self._theme, self._look = theme, look
         self._count = 0
         self._wordy = True
+        self._width = "", 0
+        """What it says with its word, and how wide it is then."""
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the table
         self.setIconSize(QSize(measures.glyph, measures.glyph))
@@ -50,21 +52,29 @@ class Chip(QPushButton):
         """Take icons and words of the look that is on."""
         shown, ink = self._theme.state(self._look, self.state)
         self.setIcon(self._theme.icon(shown.glyph, ink))
-        self.set_count(self._count)
+        self._width = "", 0
+        self._tell()
 
     def set_count(self, count: int) -> None:
         """Show how many there are."""
-        self._count = count
-        shown, _ = self._theme.state(self._look, self.state)
+        if count != self._count:
+            self._count = count
+            self._tell()
+
+    def _tell(self) -> None:
+        count, (shown, _) = self._count, self._theme.state(self._look, self.state)
         self.setText(self._words() if self._wordy else words.number(count))
         self.setAccessibleName(f"{shown.full}, {count}")
         self.setToolTip(f"{shown.full}: {words.number(count)}")
 
     def wordy_width(self) -> int:
         """Return how wide it is with its word."""
-        self.ensurePolished()
-        advance = self.fontMetrics().horizontalAdvance
-        return self.sizeHint().width() - advance(self.text()) + advance(self._words())
+        words = self._words()
+        if self._width[0] != words:
+            self.ensurePolished()
+            advance = self.fontMetrics().horizontalAdvance
+            self._width = words, self.sizeHint().width() - advance(self.text()) + advance(words)
+        return self._width[1]
 
     def _words(self) -> str:
         shown, _ = self._theme.state(self._look, self.state)
@@ -74,7 +84,7 @@ class Chip(QPushButton):
         """Show the state's word beside its glyph, or the glyph alone."""
         if wordy != self._wordy:
             self._wordy = wordy
-            self.set_count(self._count)
+            self._tell()
 
 
 class ChipRow(QFrame):

@@ -109,6 +109,16 @@ def test_rows_out_of_sight_are_not_painted(application: Any) -> None:
     rows[1990] = job_row(1990, "renamed", READY=1)
     model.apply(ChangeSet({"jobs": {1990}}))
     assert told == [(10, 10)]
+    told.clear()
+    rows[1990] = job_row(1990, ERROR=1)
+    model.apply(ChangeSet({"jobs": {1990}}))
+    assert model.ids[0] == 1990
+    assert (0, 19) in told and (-1, -1) not in told, "nobody holds on to a row: rows in sight are painted, no more"
+    kept = QPersistentModelIndex(model.index(0, 0))
+    told.clear()
+    rows[1990] = job_row(1990, READY=1)
+    model.apply(ChangeSet({"jobs": {1990}}))
+    assert (-1, -1) in told and kept.row() == model.place_of(1990), "who holds on to a row is led along"
 
 
 def opened(size: int) -> OpenedJob:
