@@ -30,7 +30,7 @@ def test_a_persons_session_with_the_tray(tmp_path: Path) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stderr
