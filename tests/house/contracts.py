@@ -88,7 +88,7 @@ def lint(settings: dict[str, Any], *, tree: Path, folder: Path) -> tuple[bool, s
         cwd=tree,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
         env={"PYTHONPATH": str(tree), "PATH": "", "COLUMNS": "160", "PYTHONDONTWRITEBYTECODE": "1"},
     )

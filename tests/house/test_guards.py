@@ -78,7 +78,7 @@ def run(folder: Path, source: str) -> str:
         env={"AF_CONFIG": "/somewhere", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     return ran.stdout + ran.stderr
