@@ -25,7 +25,7 @@ from tests.waiting import holds_within
 __all__ = ["LASTING", "ExpectedLogs", "Kept", "LogGuard", "children", "end_children", "leftovers", "sockets", "threads"]
 
 GRACE = 30.0
-"""Seconds that a thread or child, already told to end, may take."""
+"""Seconds that a thread, child or socket, already told to end, may take."""
 
 LASTING: set[int] = set()
 """Children that live as long as the session; theirs count as this process's own."""
@@ -114,8 +114,8 @@ def leftovers(before: Kept, kept: Kept) -> list[str]:
         found.append(f"child processes left: {', '.join(describe(pid) for pid in sorted(new_children()))}")
     if more_sockets() > 0:
         gc.collect()
-        if (count := more_sockets()) > 0:
-            found.append(f"sockets left open: {count} (close the server, client or event loop)")
+        if not holds_within(GRACE, lambda: more_sockets() <= 0):
+            found.append(f"sockets left open: {more_sockets()} (close the server, client or event loop)")
     return found
 
 

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
+import zlib
+from collections.abc import Mapping
 
-__all__ = ["free_port"]
+__all__ = ["first_place", "free_port"]
 
 _FIRST, _MANY = 10_000, 22_000
 """Systems hand out ports from 32768 or from 49152 on."""
-_STRIDE = 997
-"""Workers of one run have neighbouring process ids: each begins this far from the next, and they do not meet."""
+_STRIDE = 1999
+"""Each worker of a run begins this far from the one before, and they do not meet: a port of a server that was killed,
+and is to come back, is free for everybody meanwhile."""
 
-_places = itertools.count(os.getpid() * _STRIDE)
+
+def first_place(environment: Mapping[str, str], process: int) -> int:
+    """Return where a process begins: by its run, which is not alone on its machine, and by its number in it."""
+    worker = re.fullmatch(r"gw(\d+)", environment.get("PYTEST_XDIST_WORKER", ""))
+    run = environment.get("PYTEST_XDIST_TESTRUNUID", str(process))
+    return zlib.crc32(run.encode()) + (int(worker[1]) if worker else 0) * _STRIDE
+
+
+_places = itertools.count(first_place(os.environ, os.getpid()))
 
 
 def free_port() -> int:

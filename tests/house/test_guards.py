@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.house.files import ROOT
+from tests.ports import first_place
 
 HEAD = """
 import asyncio, logging, os, socket, subprocess, sys, threading, time, warnings
@@ -102,3 +103,11 @@ def test_each_leftover_fails_its_test(tmp_path: Path) -> None:
 def test_a_clean_test_passes(tmp_path: Path) -> None:
     report = run(tmp_path, GOOD)
     assert "3 passed" in report, report
+
+
+def test_workers_of_a_run_do_not_meet_at_a_port() -> None:
+    run = {"PYTEST_XDIST_TESTRUNUID": "0f3c"}
+    places = [first_place({**run, "PYTEST_XDIST_WORKER": f"gw{number}"}, 7) % 22_000 for number in range(8)]
+    gaps = {(one - other) % 22_000 for one in places for other in places if one != other}
+    assert len(set(places)) == 8 and min(gaps) > 1500
+    assert first_place({}, 7) != first_place({}, 8)
