@@ -226,6 +226,8 @@ def _take(layer: Layer, setting: Setting, value: Any, errors: list[ConfigError],
 
 
 def _shown_default(setting: Setting) -> str:
+    if isinstance(setting.default, (list, tuple, dict)) and not setting.default:
+        return "by default there are none"
     unit = f" {setting.unit}" if setting.unit else ""
     return f"the default is {json.dumps(setting.default)}{unit}"
 

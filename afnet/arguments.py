@@ -159,8 +159,12 @@ def _convert(argument: Argument, value: Any) -> Any:
             raise ValueError(_wrong(kind, value))
         _check_text(value)
         if argument.choices and value not in argument.choices:
-            near = did_you_mean(value, argument.choices) or "one of " + ", ".join(c for c in argument.choices if c)
-            raise ValueError(f'"{value}" is not known, {near}')
+            choices = [choice for choice in argument.choices if choice]
+            near = did_you_mean(value, argument.choices)
+            if not near and not all(choice in argument.help for choice in choices):
+                # The help, which follows as a hint, does not say them.
+                near = "one of " + ", ".join(choices)
+            raise ValueError(f'"{value}" is not known' + (f", {near}" if near else ""))
         return value
     if kind == "flag":
         if not isinstance(value, bool):

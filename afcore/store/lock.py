@@ -42,9 +42,12 @@ class FolderLock:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         except OSError as error:
+            why = error.strerror or str(error)
+            hint = "check its owner and rights, or choose another folder with --data"
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                why, hint = "a file is in its place", "choose another folder with --data"
             raise Unavailable(
-                f"the data folder {folder} cannot be written: {error.strerror or error}",
-                hint="check its owner and rights, or choose another folder with --data",
+                f"the data folder {folder} cannot be written: {why}", hint=hint
             ) from error
         try:
             _lock(self._handle)

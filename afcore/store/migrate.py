@@ -93,9 +93,16 @@ def _make(connection: Connection) -> None:
 def _upgrade(connection: Connection, scripts: Path, target: str) -> None:
     from alembic import command  # late: a database that is new or up to date, which is the rule, never needs it
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, target)
+    try:
+        command.upgrade(config, target)
+    except CommandError as error:
+        raise Corrupt(
+            f"the tables are of no version that is known: {error}",
+            hint="restore a copy that a version of Afwatch wrote",
+        ) from error

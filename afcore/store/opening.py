@@ -19,6 +19,7 @@ __all__ = ["DATABASE_NAME", "open_past", "open_store"]
 
 DATABASE_NAME = "afwatch.db"
 """Name of the SQLite file in the data folder."""
+_POSTGRES = ("postgresql:", "postgres:", "postgresql+psycopg2:")
 
 
 def open_store(database: str = "", *, data: Path | None = None, now: float = 0.0) -> Store:
@@ -31,13 +32,19 @@ def open_store(database: str = "", *, data: Path | None = None, now: float = 0.0
     Raises InUse when another server has the folder or the database, Unavailable when it cannot be reached or written,
     Corrupt, TooNew, and ConfigError for an address that is none.
     """
+    kind, separator, _ = database.partition("://")
+    if separator and kind != "sqlite" and not database.startswith(_POSTGRES):
+        # Before anything is made.
+        raise ConfigError(
+            "", "database", f"a database of kind {kind} is not known", hint="give postgresql://… or the path of a file"
+        )
     with ExitStack() as held:
         if data is not None:
             data = Path(os.path.abspath(data))
             held.callback(FolderLock(data).release)
         if database == "memory:":
             return _Held(created=now, held=held.pop_all())
-        if database.startswith(("postgresql:", "postgres:", "postgresql+psycopg2:")):
+        if database.startswith(_POSTGRES):
             from afcore.store.postgres import PostgresDatabase  # late: a farm on SQLite needs no driver
 
             return _open(PostgresDatabase(_plain(database)), now, held.pop_all())
@@ -80,10 +87,6 @@ def _open(database: "Database", now: float, held: ExitStack) -> Store:
 
 def _sqlite_path(database: str, data: Path | None) -> Path:
     kind, _, rest = database.partition("://")
-    if "://" in database and kind != "sqlite":
-        raise ConfigError(
-            "", "database", f"a database of kind {kind} is not known", hint="give postgresql://… or the path of a file"
-        )
     name = rest.removeprefix("/") if kind == "sqlite" else database
     if not name:
         if data is None:

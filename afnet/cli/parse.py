@@ -12,7 +12,13 @@ from afnet.arguments import Argument, Parameter
 from afnet.cli.verbs import VERBS
 from afnet.registry import OPERATIONS, Operation
 
-__all__ = ["UsageError", "build_parser", "given_arguments", "parse", "parse_common"]
+__all__ = ["SHORT_WORDS", "UsageError", "build_parser", "given_arguments", "parse", "parse_common"]
+
+SHORT_WORDS = {
+    "jobs": ("job", "list"), "renders": ("render", "list"), "users": ("user", "list"), "pools": ("pool", "list"),
+    "branches": ("branch", "list"), "runs": ("run", "list"), "tasks": ("task", "list"), "tickets": ("pool", "tickets"),
+}  # fmt: skip
+"""Short words for views of the past, and what is meant where somebody takes one for a command."""
 
 _OWN = {
     "submit": "the same as `job submit`",
@@ -224,6 +230,8 @@ def _check_words(argv: Sequence[str]) -> None:
     things = {operation.words[0] for operation in OPERATIONS.values()} | set(_OWN)
     if words[0] not in things:
         hint = did_you_mean(words[0], things) or "`afcmd --help` lists the commands."
+        if words[0] in SHORT_WORDS:
+            hint = f'did you mean "{" ".join(SHORT_WORDS[words[0]])}"?'
         raise UsageError(f'there is no command "{words[0]}"; {hint}')
     whats = [operation.words[1] for operation in OPERATIONS.values() if operation.words[0] == words[0]]
     if words[0] in _OWN or words[1:2] and words[1] in whats:
@@ -381,6 +389,8 @@ class _KeyTwice(ValueError):
 def _read_job(name: str) -> dict[str, Any]:
     """Return the job of a JSON file (or of the standard input for ``-``), with or without ``{"job": ...}`` around."""
     shown, text = _shown(name), _read_text(name)
+    if not text.strip():
+        raise BadSpec([Problem(shown, "is empty", 'write {"name": ..., "blocks": [...]} into it')])
     try:
         job = json.loads(text, object_pairs_hook=_no_key_twice)
         if "\\u" in text:

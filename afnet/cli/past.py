@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from afnet.cli.asking import ask
-from afnet.cli.parse import UsageError, given_arguments, parse
+from afnet.cli.parse import SHORT_WORDS, UsageError, given_arguments, parse
 from afnet.moments import Instant, parse_instant, say_instant
 from afnet.registry import OPERATIONS, PAST_VIEWS
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["show_changes", "show_past", "wants_past"]
 
-_WORDS = {
-    "jobs": ("job", "list"), "renders": ("render", "list"), "users": ("user", "list"), "pools": ("pool", "list"),
-    "branches": ("branch", "list"), "runs": ("run", "list"), "tasks": ("task", "list"), "tickets": ("pool", "tickets"),
-}  # fmt: skip
-"""Short words for views."""
 _WITH_VALUE = ("--server", "--config", "--timeout")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?([+-]\d{2}:?\d{2})?$")
 _FILTERS = ("who", "action", "text", "job", "render", "nodes", "all", "limit", "before")
@@ -59,11 +54,11 @@ def show_past(words: Sequence[str]) -> int:
     while view and view[0].startswith("--") and "=" not in view[0]:
         options.append(view.pop(0))  # as in `at 2h --json jobs`
     view = view or ["jobs"]
-    view = [*_WORDS.get(view[0], view[:1]), *view[1:]]
+    view = [*SHORT_WORDS.get(view[0], view[:1]), *view[1:]]
     parsed = parse([*options, *view])
     name = getattr(parsed, "operation", "")
     if name not in PAST_VIEWS:
-        shown = ", ".join([*_WORDS, "job show", "job spec", "task show", "why"])
+        shown = ", ".join([*SHORT_WORDS, "job show", "job spec", "task show", "why"])
         raise UsageError(f"of the past there are views of the farm alone: {shown}, …")
     instant = parse_instant(when, now=time.time())
     given = given_arguments(OPERATIONS[name], parsed)

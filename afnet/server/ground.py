@@ -44,10 +44,11 @@ def open_ground(config: Config) -> Ground:
     """Open the farm's memory; StoreError when another server has it, ConfigError for an address that is none."""
     from afcore.store.opening import open_store
     from afnet.server.clock import Clock
-    from afnet.server.listen import raise_file_limit
+    from afnet.server.listen import check_free, raise_file_limit
 
     raise_file_limit()
     listen, data, clock = listen_addresses(config), data_folder(config), Clock()
+    check_free(listen)
     return Ground(config, data, listen, clock, open_store(config["database"], data=data, now=clock.now()))
 
 

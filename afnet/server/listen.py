@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from afcore.errors import ConfigError
 from afnet.client.servers import Address
 
-__all__ = ["bind_all", "connections_allowed", "raise_file_limit"]
+__all__ = ["bind_all", "check_free", "connections_allowed", "raise_file_limit"]
 
 _OWN_FILES = 512
 """Files that the server may have open beside its connections."""
@@ -43,6 +43,20 @@ def connections_allowed() -> int:
     return max(_LEAST_CONNECTIONS, files - _OWN_FILES) if files > 0 else 0
 
 
+def check_free(addresses: Sequence[Address]) -> None:
+    """Raise ConfigError for an address that this machine lacks or a port that is taken, before anything is made."""
+    for address in addresses:
+        for family, host in _ends(address) if address.port else ():
+            with socket.socket(family, socket.SOCK_STREAM) as tried:
+                try:
+                    _prepare(tried, family)
+                    tried.bind((host, address.port))
+                except OSError as wrong:
+                    # What else there may be is told when it is listened at, by when it is known who may reach it.
+                    if wrong.errno == errno.EADDRINUSE:
+                        raise _cannot_listen(wrong, host, address.port, address) from None
+
+
 def bind_all(addresses: Sequence[Address], *, anywhere: bool = False) -> list[socket.socket]:
     """Return listening, non-blocking sockets for every address; ConfigError, with nothing left open, if one fails.
 
@@ -61,16 +75,21 @@ def bind_all(addresses: Sequence[Address], *, anywhere: bool = False) -> list[so
     return sockets
 
 
-def _bind_one(address: Address, anywhere: bool) -> list[socket.socket]:
+def _ends(address: Address) -> list[tuple[int, str]]:
+    """Return the families and hosts that an address stands for; ConfigError when this machine has none."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
         raise ConfigError(
             "command line", "--listen", f'this machine has no address "{address.host}"', hint="try 127.0.0.1 or [::1]"
         ) from None
-    ends = list(dict.fromkeys((family, end[0], end[1]) for family, _, _, _, end in found))
-    for _, host, _ in ends:
-        if not anywhere and not ip_address(str(host).partition("%")[0]).is_loopback:
+    return list(dict.fromkeys((int(family), str(end[0])) for family, _, _, _, end in found))
+
+
+def _bind_one(address: Address, anywhere: bool) -> list[socket.socket]:
+    ends = _ends(address)
+    for _, host in ends:
+        if not anywhere and not ip_address(host.partition("%")[0]).is_loopback:
             raise ConfigError(
                 "command line",
                 "--listen",
@@ -82,8 +101,8 @@ def _bind_one(address: Address, anywhere: bool) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     port = address.port
     try:
-        for family, host, _ in ends:
-            one = _listen(family, str(host), port, address, optional=bool(sockets))
+        for family, host in ends:
+            one = _listen(family, host, port, address, optional=bool(sockets))
             if one is not None:
                 sockets.append(one)
                 port = one.getsockname()[1]
@@ -94,16 +113,21 @@ def _bind_one(address: Address, anywhere: bool) -> list[socket.socket]:
     return sockets
 
 
+def _prepare(listener: socket.socket, family: int) -> None:
+    """Let a socket take an address that nobody listens at, and no other family's."""
+    if sys.platform == "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
 def _listen(family: int, host: str, port: int, address: Address, *, optional: bool) -> socket.socket | None:
     """Return one listening socket; None when ``optional`` and this machine does not have that address at all."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if sys.platform == "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _prepare(listener, family)
         listener.setblocking(False)
         listener.bind((host, port))
         listener.listen(BACKLOG)

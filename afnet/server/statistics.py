@@ -29,6 +29,7 @@ from afnet.server.aside import do_aside
 from afnet.server.board import Board
 from afnet.server.nowfeed import NowFeed
 from afnet.server.runner import Answer
+from afnet.words import sentences
 
 __all__ = ["Statistics"]
 
@@ -136,9 +137,8 @@ class Statistics:
 
     def _trouble(self, error: StoreError | None) -> None:
         if error is not None:
-            _log.warning(
-                "%s. The farm goes on; its statistics follow when that is over. %s", error.sentence, error.hint
-            )
+            so = "the farm goes on, its statistics follow when that is over"
+            _log.warning("%s", sentences(error.sentence, so, error.hint))
             return
         _log.warning("The statistics database is back.")
         self._again()

@@ -79,6 +79,7 @@ def test_jobs_that_are_wrong(farm: FarmProcess, what: str) -> None:
     ("text", "words"),
     [
         (b'{"name": "x",', "is no JSON"),
+        (b" \n", "is empty"),
         (b'{"name": "\xff"}', "is no UTF-8"),
         (b'{"name": "x", "name": "y", "blocks": []}', '"name" is given twice'),
         (None, "cannot be read"),
@@ -98,6 +99,7 @@ def test_files_that_are_wrong(farm: FarmProcess, text: bytes | None, words: str)
     [
         (["jop", "list"], 2, 'did you mean "job"'),
         (["job", "lst"], 2, 'did you mean "list"'),
+        (["jobs"], 2, 'did you mean "job list"'),
         (["job", "restart", "x"], 2, "ids"),
         (["job", "restart", "2", "--only", "eror"], 2, 'did you mean "error"'),
         (["job", "restart"], 2, "required"),
@@ -178,6 +180,7 @@ def test_a_port_that_is_taken(farm: FarmProcess, new_farm: Callable[[], FarmProc
     other.start_server(ready=False)
     text = refused(other)
     assert f"port {farm.port}" in text and "taken" in text and "--listen" in text
+    assert not other.data.exists(), "nothing half-done remains"
 
 
 def test_two_servers_on_one_folder(farm: FarmProcess, new_farm: Callable[[], FarmProcess]) -> None:
@@ -202,12 +205,23 @@ def test_an_address_others_could_reach(new_farm: Callable[[], FarmProcess]) -> N
         (["--database", "mysql://x"], "mysql"),
         (["--database", "postgresql://nobody@127.0.0.1:9/none"], "9"),
         (["--listen", "nonsense:x"], "nonsense"),
+        (["--listen", "no-such-host.invalid:1234"], "this machine has no address"),
     ],
 )
 def test_options_that_are_wrong(new_farm: Callable[[], FarmProcess], arguments: list[str], words: str) -> None:
     other = new_farm()
     other.start_server(*arguments, ready=False)
     assert words in refused(other)
+    # Whether a database can be reached is known only to who holds the data folder.
+    assert not (other.data / "afwatch.db").exists(), "nothing half-done remains"
+    assert other.data.exists() == ("postgresql" in arguments[1])
+
+
+def test_a_file_in_place_of_the_folder(new_farm: Callable[[], FarmProcess]) -> None:
+    other = new_farm()
+    other.data.write_text("something")
+    other.start_server(ready=False)
+    assert f"{other.data} cannot be written: a file is in its place" in refused(other)
 
 
 def test_a_configuration_that_is_wrong(new_farm: Callable[[], FarmProcess]) -> None:

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from afcore.errors import StoreError, TooNew
+from afcore.errors import Corrupt, StoreError, TooNew
 from afcore.store.database import Database
 from afcore.store.lock import LOCK_NAME
 from afcore.store.migrate import FORMAT, HEAD, SCRIPTS, migrate, read_meta
@@ -114,6 +114,15 @@ def test_a_fresh_database_gets_everything_at_once(database: Database, tmp_path: 
     SqlStore(database, now=1.0, migrating=second).close()
     assert look(database.reader())[0] == f"{NEXT:04}_after"
     with pytest.raises(TooNew):
+        SqlStore(database, now=1.0)
+
+
+def test_tables_of_no_known_version_are_a_sentence(database: Database) -> None:
+    SqlStore(database, now=1.0).close()
+    with database.connect() as connection:
+        connection.exec_driver_sql("UPDATE af_version SET version_num = '0099_lost'")
+        connection.commit()
+    with pytest.raises(Corrupt, match="of no version that is known.*0099_lost"):
         SqlStore(database, now=1.0)
 
 

@@ -228,7 +228,7 @@ def _sqlite(target: Target, cause: Exception, words: str) -> tuple[str, str]:
         "PERM": ("it is read-only", "check the owner and rights of the file and its folder"),
         "CANTOPEN": ("it cannot be opened", "check that its folder is there, its owner and rights"),
         "CORRUPT": ("it is damaged", "put back a copy, or move it away to begin anew"),
-        "NOTADB": ("it is no database", "name another file in statistics_database"),
+        "NOTADB": ("it is no database", "move it away to begin anew, or name another file in statistics_database"),
         "BUSY": ("another program writes it", _AGAIN),
         "LOCKED": ("another program writes it", _AGAIN),
         "INTERRUPT": (_SLOW, _SHORTER),

@@ -107,7 +107,7 @@ def test_classic_files_are_read() -> None:
         (
             '{"servers": ["a:b"]}',
             'c.json: servers: "b" in "a:b" is no port'
-            " (servers of the farm, HOST:PORT each, tried in turn; the default is [])",
+            " (servers of the farm, HOST:PORT each, tried in turn; by default there are none)",
         ),
         (
             '{"a": 1',
@@ -119,7 +119,7 @@ def test_classic_files_are_read() -> None:
         (
             '{"pathsmap": [["a"]], "zzz": 1}',
             'c.json: 2 problems: pathsmap: must be a list of pairs of texts, not [["a"]]'
-            " (paths of this machine and of the farm: [[client, server], …]; the default is []);"
+            " (paths of this machine and of the farm: [[client, server], …]; by default there are none);"
             ' zzz: there is no such setting (remove it, or put "-" before its name)',
         ),
     ],

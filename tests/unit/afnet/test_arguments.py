@@ -37,6 +37,20 @@ def test_a_million_mistakes_are_told_by_the_first_of_them() -> None:
     assert len(refused.value.problems) == 21 and "99980 more" in str(refused.value.problems[-1])
 
 
+@pytest.mark.parametrize(
+    ("help", "said"),
+    [
+        ("Which way.", '"x" is not known, one of up, down (Which way.)'),
+        ("up or down.", '"x" is not known (up or down.)'),
+    ],
+)
+def test_what_may_be_chosen_is_said_once(help: str, said: str) -> None:
+    way = Argument(name="way", kind="text", choices=("", "up", "down"), help=help)
+    with pytest.raises(BadSpec) as refused:
+        bind([way], {"way": "x"}, operation="test")
+    assert str(refused.value.problems[0]) == f"way: {said}"
+
+
 def test_ranges_together_are_no_more_than_one_may_be() -> None:
     assert len(parse_identifiers("0-999999")) == 1_000_000
     for text in ("0-1000000", "0-999999,5", ",".join(["0-1"] * 500_001)):
