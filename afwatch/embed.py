@@ -30,6 +30,10 @@ __all__ = ["EmbeddedServer", "go_on_headless", "has_own_farm"]
 log = logging.getLogger(__name__)
 
 
+_KEPT = 32 << 20
+"""Bytes kept for the next filter or order of a million tasks, which else takes twice as long; glibc allows no more."""
+
+
 class EmbeddedServer:
     """One server in a thread of its own."""
 
@@ -60,7 +64,7 @@ class EmbeddedServer:
         """Start the thread; on return the server answers.  AfError when it cannot."""
         # Window and server share one interpreter: they take turns often enough that neither stalls the other.
         sys.setswitchinterval(0.0005)
-        keep_little()
+        keep_little(_KEPT)
         self._thread.start()
         self._begun.wait()
         if self._wrong is not None:

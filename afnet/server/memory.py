@@ -12,14 +12,20 @@ __all__ = ["give_back", "keep_little"]
 _log = logging.getLogger(__name__)
 
 
-def keep_little() -> None:
-    """At the start: let big buffers go back as soon as they are freed."""
+_LITTLE = 256 * 1024
+
+
+def keep_little(most: int = _LITTLE) -> None:
+    """At the start: let buffers of more than so many bytes go back as soon as they are freed, and what lies free.
+
+    What goes back is fetched anew page by page: a program that needs megabytes again and again says so.
+    """
     if not sys.platform.startswith("linux"):
         return
     try:
         libc = ctypes.CDLL(None)
         # From malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX.
-        for parameter, value in ((-3, 256 * 1024), (-1, 256 * 1024), (-8, 2)):
+        for parameter, value in ((-3, most), (-1, most), (-8, 2)):
             libc.mallopt(parameter, value)
     except (OSError, AttributeError):
         _log.debug("this system's C library has no mallopt")
