@@ -13,7 +13,8 @@ milliseconds the oldest one ends, and the time from its report to the acknowledg
 agents begin with the runs that FILE gives them (JSON: lists of keys by name), which never end.
 
 It stands for other machines, so it takes the processor first where it may (as root): the server that is measured does
-not take from them what only one machine has to share.
+not take from them what only one machine has to share.  Real time, as ``nice`` says nothing between programs that Linux
+keeps in groups by session.
 
 Where ``AF_BENCH_PAIR`` holds a pairing code, a space and a folder, the agents are nodes with certificates and speak
 TLS.
@@ -40,8 +41,6 @@ from benchmarks.simulated import Fleet, SimulatedAgent
 __all__ = ["main"]
 
 PROBE_STEP = 0.010
-_PRIORITY = -10
-"""As ``nice`` counts it."""
 
 
 class _Counted:
@@ -176,8 +175,8 @@ async def _run(address: str, agents: int, first: int, kind: str, file: str = "")
 def main(words: Sequence[str]) -> int:
     """Be a generator until told to quit, or until nobody is there any more."""
     address, agents, first, kind, *more = words
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     try:
         import uvloop
     except ImportError:
