@@ -172,7 +172,7 @@ RENDERS = Shown(
         Column("slots", tr("Slots, whose"), 116, "pips",
                lambda row, now: tr("{0} of {1} slots", row.running, row.max_tasks), lambda row, now: -row.running,
                second=_whose, full=tr("Slots, and whose tasks"), short=tr("Slots"), widths=(160, 0)),
-        Column("cpu", "CPU", 100, "plot", _cpu_text, lambda row, now: cpu_share(row), full=tr("Processors"),
+        Column("cpu", "CPU", 100, "plot", _cpu_text, lambda row, now: cpu_share(row),
                tip=tr("User, nice, system, interrupts and iowait in percent, one on the other; the line is the load "
                    "average")),
         Column("memory", tr("Memory"), 100, "plot", _memory_text, lambda row, now: memory_share(row), short=tr("Mem"),
@@ -183,7 +183,7 @@ RENDERS = Shown(
         Column("disk", tr("Disk"), 100, "plot", _disk_text, lambda row, now: _disk(row), rank=3,
                tip=tr("Read and write, the top is the largest of all renders; behind them how busy it is, at the right "
                    "how full")),
-        Column("gpu", "GPU", 92, "plot", _gpu_text, lambda row, now: _gpu(row), rank=4, full=tr("Graphics"),
+        Column("gpu", "GPU", 92, "plot", _gpu_text, lambda row, now: _gpu(row), rank=4,
                tip=tr("How busy the GPUs are; the line is their memory")),
         Column("meters", tr("Meters"), 168, "plot", _meters_text, lambda row, now: row.name, rank=6,
                tip=tr("Meters of the studio's own")),

@@ -314,10 +314,14 @@ class StatusBar(QFrame):
         theme.changed.connect(self.refresh)
         self.refresh()
 
-    def say(self, sentence: str) -> None:
-        """Show a sentence for eight seconds."""
+    def say(self, sentence: str, *, stays: bool = False) -> None:
+        """Show a sentence for eight seconds; with ``stays`` until ``release``, for who is not there to read it."""
         self._message.setText(sentence)
         self._message.setToolTip(sentence)
+        self._timer.stop() if stays else self._timer.start()
+
+    def release(self) -> None:
+        """Who was away is back: what stood for them stays for eight seconds more."""
         self._timer.start()
 
     def select(self, text: str) -> None:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 from afcore.states import Role
 from afwatch.places import places
 from afwatch.texts import tr
+from afwatch.views.steps import BACK, FORWARD
 
 if TYPE_CHECKING:
     from afwatch.views.window import MainWindow
@@ -114,6 +115,9 @@ class MenuBar(QMenuBar):
             keys = f"Ctrl+{number}" if number < 10 else ""
             self._add(menu, place.title, keys, partial(window.go, place.key), place.icon)
         menu.addSeparator()
+        self._add(menu, tr("Back where one was"), BACK, partial(window.walk.step, -1), "back")
+        self._add(menu, tr("Forward again"), FORWARD, partial(window.walk.step, 1), "forward")
+        menu.addSeparator()
         self._add(menu, tr("The farm as it was…"), "Ctrl+Shift+H", window.show_past, "history")
         self._add(menu, tr("Next area"), "F6", window.next_area)
 
@@ -124,3 +128,5 @@ class MenuBar(QMenuBar):
             (Role.GOD, "god", "everything"),
         ):  # fmt: skip
             self._add(menu, f"{role.name}: {what}", "", partial(window.session.choose_mode, role), icon)
+        menu.addSeparator()
+        self._add(menu, tr("Back to USER when idle, or not"), "", window.toggle_idling)

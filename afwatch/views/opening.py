@@ -18,10 +18,12 @@ from afwatch.acts.jobs import JOB_ACTIONS
 from afwatch.places import place_of
 from afwatch.texts import tr
 from afwatch.timemachine import TimeMachine
+from afwatch.trail import Spot
 from afwatch.views.asking import AskingWindow
 from afwatch.views.inspector import Inspector
 from afwatch.views.operations import OperationDialog, operation_entries
 from afwatch.views.palette import Palette, palette_entries
+from afwatch.views.steps import Walk
 from afwatch.views.submit import open_submit_dialog
 from afwatch.views.task import TaskWindow
 from afwatch.views.tasks import TasksPane
@@ -43,6 +45,7 @@ class OpeningWindow(AskingWindow):
     past: TimeMachine
     _stack: QStackedWidget
     _palette: Palette
+    walk: Walk
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,9 +94,12 @@ class OpeningWindow(AskingWindow):
         self._tasks.back.connect(self.go_back)
         self._tasks.open_task.connect(self.open_task)
         self._tasks.told.connect(self.status.select)
+        self._tasks.visited.connect(self._on_task)
+        self.walk.add_buttons(self._tasks)
         self._stack.addWidget(self._tasks)
         self._stack.setCurrentWidget(self._tasks)
         self._tasks.table.setFocus()
+        self.walk.visit("job", job)
         row = self.session.state.jobs.get(job)
         self.inspector.show_rows([row] if row is not None else [], "job")
 
@@ -117,10 +123,34 @@ class OpeningWindow(AskingWindow):
         page.back.connect(self.go_back)
         page.told.connect(self.tell_reason)
         page.chosen.connect(lambda rows: self._on_chosen(page, rows))
+        self.walk.add_buttons(page)
         self._stack.addWidget(page)
         self._stack.setCurrentWidget(page)
+        self.walk.visit("render", name)
         page.focus()
         self._on_chosen(page, page.selected())
+
+    def _on_task(self, block: int, task: int) -> None:
+        if self._tasks is not None:
+            self.walk.visit("job", self._tasks.job, block, task)
+
+    def show_spot(self, spot: Spot) -> None:
+        """Be again where one was."""
+        here = self._tasks.job if self._tasks is not None else self._page.render_name if self._page is not None else 0
+        if self.place != spot.place or spot.what != here or not spot.opened:
+            self.go(spot.place)
+        if spot.opened == "job" and isinstance(spot.what, int):
+            if self._tasks is None:
+                self.open_job(spot.what)
+            assert self._tasks is not None
+            self._tasks.show_again(spot.block, spot.chosen)
+        elif spot.opened == "render" and isinstance(spot.what, str):
+            if self._page is None:
+                self.open_render(spot.what)
+        elif spot.chosen >= 0:
+            pane = self.pane(spot.place)
+            if hasattr(pane, "model"):
+                pane.table.select_place(pane.model.place_of(spot.chosen))
 
     def _leave_job(self) -> None:
         left = [pane for pane in (self._tasks, self._page) if pane is not None]

@@ -56,6 +56,8 @@ class TasksPane(QWidget):
     told = Signal(str)
     turned = Signal(int)
     """Another block is shown."""
+    visited = Signal(int, int)
+    """Block, and the task that was chosen in it, -1 for none."""
 
     def __init__(self, window: Asking, theme: Theme, job: int, *, back_to: str = "") -> None:
         """``back_to``: title of the place that it was opened from."""
@@ -74,6 +76,8 @@ class TasksPane(QWidget):
         """The row that names are made from, and what makes those of each block."""
         self._block = -1
         self._pending: list[TaskRange] = []
+        self._wanted: tuple[int, int] | None = None
+        """Block and task to be chosen once they are told."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(100)
@@ -157,7 +161,7 @@ class TasksPane(QWidget):
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().sectionClicked.connect(self._sort)
         self._order = (1, Qt.SortOrder.AscendingOrder)
-        self.table.chosen.connect(self._enable)
+        self.table.chosen.connect(self._on_chosen)
         self.table.opened.connect(self._on_opened)
         self.table.asked.connect(self._menu)
         self.table.resized.connect(self._fit)
@@ -193,7 +197,7 @@ class TasksPane(QWidget):
             table.setModel(self._model)
             table.follow(self._model)
             table.set_row_height(height)
-            table.selectionModel().selectionChanged.connect(lambda *_: self._enable())
+            table.selectionModel().selectionChanged.connect(lambda *_: self._on_chosen())
         self._delegate = TaskDelegate(self.theme, self._model, table)
         table.setItemDelegate(self._delegate)
         self._widen()
@@ -245,6 +249,8 @@ class TasksPane(QWidget):
         parts, self._pending = self._pending, []
         self._model.apply(parts)
         self._recount()
+        if self._wanted is not None:
+            self.show_again(*self._wanted)
 
     def _tick(self) -> None:
         if self.isVisible() and self._model.table.counts()[TaskState.RUNNING]:
@@ -271,6 +277,7 @@ class TasksPane(QWidget):
             if widget is not None:
                 widget.setChecked(place == block)
         self._use(block)
+        self._on_chosen()
 
     def _recount(self) -> None:
         table = self._model.table
@@ -373,6 +380,25 @@ class TasksPane(QWidget):
         """Select a task and scroll to it."""
         self.table.select_place(self._model.place_of(task))
         self.table.setFocus()
+
+    def show_again(self, block: int, task: int) -> None:
+        """Choose a task of a block, as soon as the farm has told them; -1: only show the block."""
+        row = self._row()
+        self._wanted = (block, task)
+        if row is None or block >= len(row.blocks):
+            return
+        self._on_segment(block)
+        place = self._model.place_of(task) if task >= 0 else -1
+        if place >= 0:
+            self.table.select_place(place)
+        if place >= 0 or task < 0 or self._model.table.size:
+            self._wanted = None
+
+    def _on_chosen(self) -> None:
+        self._enable()
+        chosen = self.selected()
+        self._wanted = None if chosen else self._wanted
+        self.visited.emit(self._block, chosen[0] if chosen else -1)
 
     def _on_opened(self, place: int) -> None:
         task = self._model.task_at(place)

@@ -37,6 +37,7 @@ from afwatch.theme.tokens import LEVELS, choose_level, measures
 from afwatch.timemachine import TimeMachine
 from afwatch.views import keeping
 from afwatch.views.frame import Sidebar, StatusBar
+from afwatch.views.idling import MINUTES, Idling, idle_minutes
 from afwatch.views.inspector import Inspector
 from afwatch.views.menubar import MenuBar
 from afwatch.views.opening import OpeningWindow
@@ -44,6 +45,7 @@ from afwatch.views.palette import Palette
 from afwatch.views.pane import ListPane
 from afwatch.views.parts import Toast, button
 from afwatch.views.pastbar import PastBar
+from afwatch.views.steps import Walk
 from afwatch.views.trayicon import TrayIcon
 from afwatch.views.veil import STRENGTH, Band, Veil
 
@@ -75,6 +77,7 @@ class MainWindow(OpeningWindow):
         self.setMinimumSize(960, 600)
         self.resize(1600, 1000)
         self._panes: dict[str, Any] = {}
+        self.walk = Walk(self)
         self.wants_inspector = True
         """Whether the person wants the inspector where there is room for it."""
         self.sidebar = Sidebar(session, theme)
@@ -105,6 +108,7 @@ class MainWindow(OpeningWindow):
         self._ticker.start()
         self.sidebar.went.connect(self.go)
         self.tray = TrayIcon(self)
+        self.idling = Idling(self)
         keeping.come_back(self)
         self._on_mode()
 
@@ -177,6 +181,7 @@ class MainWindow(OpeningWindow):
                 if view is None or not view.style:
                     made.choose_style(self._settings.text("style", "table"))
             self._stack.addWidget(made)
+            self.walk.add_buttons(made)
         return made
 
     def panes(self) -> list[Any]:
@@ -194,9 +199,9 @@ class MainWindow(OpeningWindow):
         self.sidebar.mark(key)
         self._leave_job()
         pane = self.pane(key)
+        self._settings.put("place", key)
         self._stack.setCurrentWidget(pane)
         pane.focus()
-        self._settings.put("place", key)
         self._on_chosen(pane, pane.selected())
 
     @property
@@ -229,6 +234,8 @@ class MainWindow(OpeningWindow):
     def _on_chosen(self, pane: Any, rows: list[Any]) -> None:
         if self.current() == pane:
             self.inspector.show_rows(rows, pane.noun)
+            if pane is not self._page:
+                self.walk.visit(chosen=rows[0].id if rows else -1)
             self.status.select(tr("{0} selected", words.number(len(rows))) if rows else "")
 
     @property
@@ -318,6 +325,9 @@ class MainWindow(OpeningWindow):
         mode = self.session.mode
         self._veil.ground = self.theme.look.modes[mode.name] if mode in (Role.VISOR, Role.GOD) else ""
         self._dim()
+        place = place_of(self.place)
+        if place is not None and place.role > mode and self.session.state.connected:
+            self.go("jobs")
 
     def _dim(self) -> None:
         self._band.refresh()
@@ -366,6 +376,16 @@ class MainWindow(OpeningWindow):
         self.tray.keep()
         whom = words.plural(len(rows), "job") if len(rows) > 1 else rows[0].name
         self.tell_reason(tr("You {0} be told when {1} is done or fails.", 'will' if wanted else 'will not', whom))
+
+    def toggle_idling(self) -> None:
+        """Go back to USER by itself when nobody touches the monitor, or stay in the mode that was chosen."""
+        self._settings.put("idle_minutes", 0 if idle_minutes(self) else MINUTES)
+        self._settings.save()
+        self.idling.arm()
+        minutes = idle_minutes(self)
+        after = words.plural(minutes, "minute")
+        self.tell_reason(tr("The mode goes back to USER after {0} without a touch.", after) if minutes
+                         else tr("The mode stays as it is chosen, however long nobody touches the monitor."))
 
     def toggle_setting(self, name: str, default: bool, said: str) -> None:
         """Turn a choice of the window on or off."""
