@@ -38,6 +38,8 @@ class TaskPage:
 
 def reason_of(frame: Frame, user: str) -> str:
     """Return why who looks may not change what belongs to ``user``; empty if it may."""
+    if frame.at:
+        return "as it was then"
     return "" if frame.role >= Role.VISOR or frame.name == user else f"belongs to {user}"
 
 
@@ -80,8 +82,9 @@ def job_parts(
     return {"job": job, "tasks": _tasks(frame, row, tasks, now)}
 
 
-def _here(row: JobRow, **query: Any) -> str:
-    return address(f"/job/{row.id}", **query)
+def _here(frame: Frame, row: JobRow, **query: Any) -> str:
+    """Return the address of a job as the page is about it."""
+    return address(f"/past/job/{row.id}", at=int(frame.at), **query) if frame.at else address(f"/job/{row.id}", **query)
 
 
 def _trouble(frame: Frame, row: JobRow, failed: Sequence[tuple[int, TaskRow]], reason: str) -> Markup:
@@ -119,7 +122,7 @@ def _acts(frame: Frame, row: JobRow, state: str, reason: str) -> Markup:
     def asked(what: str, word: str, icon: str, kind: str = "") -> Markup:
         if reason:
             return button(frame, "", word, icon, {}, reason=reason, kind=kind)
-        to = _here(row, ask=what)
+        to = _here(frame, row, ask=what)
         return el("a", frame.look.icon(icon), el("span", word), href=to, class_=f"act {kind}")
 
     links = [
@@ -127,7 +130,7 @@ def _acts(frame: Frame, row: JobRow, state: str, reason: str) -> Markup:
         asked("restart", "Restart…", "restart"),
         asked("stop", "Stop…", "stop") if row.counts[TaskState.RUNNING] else EMPTY,
         el("a", frame.look.icon("why"), el("span", "Why?"), href=f"/job/{row.id}/why", class_="act")
-        if state not in ("DONE", "RUNNING") else EMPTY,
+        if state not in ("DONE", "RUNNING") and not frame.at else EMPTY,
         asked("delete", "Delete…", "delete", "bad"),
     ]  # fmt: skip
     return el("div", links, class_="acts")
@@ -156,9 +159,10 @@ def _question(frame: Frame, row: JobRow, ask: str) -> Markup:
         "delete": (f"{row.name}: {all_of} with their output and pictures are gone for ever.",
                    "Delete the job"),
     }[ask]  # fmt: skip
-    back = "/mine" if ask == "delete" else _here(row)
+    back = "/mine" if ask == "delete" else _here(frame, row)
     confirm = button(frame, operation, word, icon, {"ids": [row.id]}, kind="bad", back=back, whole=True)
-    acts = el("div", el("a", "Cancel", href=_here(row), class_="act first", autofocus=True), confirm, class_="acts")
+    cancel = el("a", "Cancel", href=_here(frame, row), class_="act first", autofocus=True)
+    acts = el("div", cancel, confirm, class_="acts")
     return card(title, el("p", sentence), acts, class_="ask", role="alertdialog", aria_label=title)
 
 
@@ -168,7 +172,7 @@ def _facts(frame: Frame, row: JobRow, state: str, reason: str, now: float) -> Ma
         field = el("input", name="p.priority", type="number", min=0, max=255, value=row.priority, aria_label="Priority")
         priority = form(
             frame, "/do/job.set", el("input", type="hidden", name="arguments", value=f'{{"ids": [{row.id}]}}'),
-            el("input", type="hidden", name="next", value=_here(row)), field,
+            el("input", type="hidden", name="next", value=_here(frame, row)), field,
             el("button", "Change", class_="act small"),
             data_whole="1", class_="inline",
         )  # fmt: skip
@@ -196,8 +200,8 @@ def _blocks(frame: Frame, row: JobRow, tasks: TaskPage) -> Markup:
         label = f"{block.percent} percent of {words.plural(block.tasks, 'task')}"
         return el(
             "tr",
-            el("td", el("a", block.name, href=_here(row, block=block.index) + "#tasks"), el("small", block.service),
-               class_="c-name"),
+            el("td", el("a", block.name, href=_here(frame, row, block=block.index) + "#tasks"),
+               el("small", block.service), class_="c-name"),
             el("td", frame.look.strip(block.counts, label=label), class_="c-strip"),
             el("td", f"{block.percent} %", class_="num"),
             el("td", words.number(block.tasks), class_="num"),
@@ -241,7 +245,7 @@ def _tasks(frame: Frame, row: JobRow, tasks: TaskPage, now: float) -> Markup:
     chips = [
         el("a", look.glyph("task", state.upper()), look.word("task", state.upper()),
            el("b", words.number(block.counts[TaskState[state.upper()]])),
-           href=_here(row, block=block.index or None, state="" if state == tasks.state else state) + "#tasks",
+           href=_here(frame, row, block=block.index or None, state="" if state == tasks.state else state) + "#tasks",
            class_=f"chip i-{look.family('task', state.upper())}", aria_current="true" if state == tasks.state else None)
         for state in _STATES if block.counts[TaskState[state.upper()]] or state == tasks.state
     ]  # fmt: skip
@@ -278,9 +282,9 @@ def _tasks(frame: Frame, row: JobRow, tasks: TaskPage, now: float) -> Markup:
     links: list[Any] = []
     query = {"block": block.index or None, "state": tasks.state}
     if tasks.after >= 0:
-        links.append(el("a", "From the first", href=_here(row, **query) + "#tasks"))
+        links.append(el("a", "From the first", href=_here(frame, row, **query) + "#tasks"))
     if tasks.following is not None:
-        links.append(el("a", "Next", href=_here(row, **query, after=tasks.following) + "#tasks", rel="next"))
+        links.append(el("a", "Next", href=_here(frame, row, **query, after=tasks.following) + "#tasks", rel="next"))
     foot = el("p", f"{words.plural(block.tasks, 'task')} in all. ", links, class_="foot pages")
     return card(f"Tasks of {block.name}", el("div", chips, class_="chips"), inner, foot, id="tasks", data_part="tasks")
 

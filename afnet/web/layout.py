@@ -50,6 +50,8 @@ class Frame:
     """A sentence about the server itself that everybody is to know."""
     said: str = ""
     """What the last deed came to, told on the page after it."""
+    at: float = 0.0
+    """The instant that the page is about, unix seconds; 0 is now."""
     front: str = "/"
     """The address of what goes on now."""
 

@@ -35,6 +35,7 @@ __all__ = [
     "render_row",
     "state_chips",
     "user_row",
+    "user_table",
 ]
 
 _LONGEST = 120
@@ -87,16 +88,19 @@ def job_order(look: Look, state: str, priority: int, created: float) -> str:
     return f"{look.need[state]:02d}{255 - priority:03d}{9999999999 - int(created):010d}"
 
 
-def job_row(look: Look, row: JobRow, now: float) -> Markup:
-    """Return one job as a row of the table."""
+def job_row(look: Look, row: JobRow, now: float, *, past: bool = False) -> Markup:
+    """Return one job as a row of the table; of the ``past``, as it was at ``now``, it leads there."""
     state = words.job_state(row, now)
     done = row.counts[TaskState.DONE] + row.counts[TaskState.SKIPPED]
     errors = row.counts[TaskState.ERROR]
     label = f"{row.percent} percent, {done} of {sum(row.counts)} tasks" + (f", {errors} failed" if errors else "")
-    why = [", ", el("a", "why?", href=f"/job/{row.id}/why", class_="link")] if state == "READY" else None
+    why = None
+    if state == "READY" and not past:
+        why = [", ", el("a", "why?", href=f"/job/{row.id}/why", class_="link")]
+    to = address(f"/past/job/{row.id}", at=int(now)) if past else f"/job/{row.id}"
     cells = (
         el("td", look.state("job", state), class_="c-state"),
-        el("td", el("a", _cut(row.name), href=f"/job/{row.id}", title=row.name),
+        el("td", el("a", _cut(row.name), href=to, title=row.name),
            el("small", f"{row.id} · {words.plural(sum(row.counts), 'task')}"), class_="c-name"),
         el("td", el("a", row.user, href=address("/jobs", user=row.user)), class_="c-user"),
         el("td", look.strip(row.counts, label=label), class_="c-strip"),
@@ -108,12 +112,12 @@ def job_row(look: Look, row: JobRow, now: float) -> Markup:
     return _marked("tr", f"job-{row.id}", cells, data_o=order)
 
 
-def job_table(look: Look, rows: Sequence[JobRow], now: float) -> Markup:
-    """Return the table of jobs."""
+def job_table(look: Look, rows: Sequence[JobRow], now: float, *, past: bool = False) -> Markup:
+    """Return the table of jobs, of the ``past`` as ``job_row`` says."""
     titles = (("State", ""), ("Job", ""), ("User", ""), ("Progress", ""), ("%", "num"), ("Run", "num"),
               ("Remaining, or why not", ""))  # fmt: skip
     head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
-    body = el("tbody", [job_row(look, row, now) for row in rows], data_rows="jobs")
+    body = el("tbody", [job_row(look, row, now, past=past) for row in rows], data_rows="jobs")
     return el("table", el("thead", head), body, class_="jobs rows")
 
 
@@ -325,7 +329,8 @@ def user_row(look: Look, row: UserRow) -> Markup:
     return _marked("tr", f"user-{row.id}", cells, data_o=row.name.lower())
 
 
-def _user_table(look: Look, rows: Sequence[UserRow]) -> Markup:
+def user_table(look: Look, rows: Sequence[UserRow]) -> Markup:
+    """Return the table of users."""
     titles = (("User", ""), ("Jobs", "num"), ("Running", "num"), ("Capacity", "num"), ("At most", "num"),
               ("Priority", "num"))  # fmt: skip
     head = el("tr", [el("th", title, scope="col", class_=kind or None) for title, kind in titles])
@@ -354,7 +359,7 @@ def now_page(
         figures(numbers),
         _jobs_card(frame, found, now, path="/jobs", title="Jobs", whole=False),
         card("Renders", grid if renders else _no_renders(frame), beside=render_counts(look, states)),
-        card("Users", _user_table(look, users) if users else nobody),
+        card("Users", user_table(look, users) if users else nobody),
         place="now", live=live,
     )  # fmt: skip
 

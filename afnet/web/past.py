@@ -1,16 +1,16 @@
-"""The farm as it was: jobs, renders and who changed what, at an instant that a slider or a text chooses."""
+"""The farm as it was: jobs, renders, users and who changed what, at an instant that a slider or a text chooses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from afcore.rows import BlockRow, JobRow, RenderRow, RunRow
+from afcore.rows import BlockRow, JobRow, RenderRow, RunRow, TaskRow, UserRow
 from afnet import words
-from afnet.web.job import happened
+from afnet.web.job import TaskPage, happened, job_parts
 from afnet.web.layout import Frame, address, card, empty, page, when
-from afnet.web.markup import el
-from afnet.web.now import job_order, job_table, render_cell, render_counts
+from afnet.web.markup import EMPTY, Markup, el
+from afnet.web.now import job_order, job_table, render_cell, render_counts, user_table
 
-__all__ = ["job_of", "past_page", "render_of"]
+__all__ = ["job_of", "past_job_page", "past_page", "render_of"]
 
 _STEPS = ((-86_400, "a day before"), (-3600, "an hour before"), (-60, "a minute before"), (60, "a minute later"),
           (3600, "an hour later"), (86_400, "a day later"))  # fmt: skip
@@ -27,7 +27,7 @@ def render_of(row: Mapping[str, Any]) -> RenderRow:
 
 
 def past_page(
-    frame: Frame, at: float, text: str, jobs: Mapping[str, Any], renders: Mapping[str, Any],
+    frame: Frame, at: float, text: str, jobs: Mapping[str, Any], renders: Mapping[str, Any], users: Mapping[str, Any],
     changes: Sequence[Mapping[str, Any]], now: float, *, whole: bool,
 ) -> str:  # fmt: skip
     """Return the farm as it was at an instant; the answers are those of ``past.show`` and ``past.changes``: with
@@ -41,10 +41,7 @@ def past_page(
     for host in hosts:
         state = words.render_state(host)
         states[state] = states.get(state, 0) + 1
-    band = el(
-        "p", look.icon("glyph-clock"), el("span", "As it was at ", when(at, now), ". Links lead to what is there now."),
-        el("a", "Back to now", href=frame.front, class_="act small"), class_="band t-wait", role="status",
-    )  # fmt: skip
+    people = sorted((UserRow(**row) for row in users["rows"]), key=lambda row: row.name.lower())
     slider = el(
         "form",
         el("label", "Slide through what is kept",
@@ -68,15 +65,43 @@ def past_page(
     return page(
         frame, "As it was",
         el("h1", "The farm as it was"),
-        band,
+        _band(frame, at, now, "Jobs lead to how they were then, other links to what is there now.", frame.front),
         el("section", slider, exact, el("div", steps, class_="chips"), note, class_="card controls"),
         card(words.plural(len(rows), "job") + (" and more" if jobs["next"] is not None else ""),
-             job_table(look, rows, at) if rows else empty(frame, "jobs", "There were no jobs.")),
+             job_table(look, rows, at, past=True) if rows else empty(frame, "jobs", "There were no jobs.")),
         card("Renders", el("ul", [render_cell(look, host) for host in hosts], class_="grid")
              if hosts else empty(frame, "render", "There were no renders."),
              beside=render_counts(look, states) if hosts else None),
+        card("Users", user_table(look, people)) if people else EMPTY,
         card("What happened in the hour before" if whole else "Who changed what in the hour before",
              happened(changes, now, label="Changes") if changes
              else el("p", "Nobody changed anything.", class_="note"), beside=other, id="changes"),
         place="now",
+    )  # fmt: skip
+
+
+def past_job_page(
+    frame: Frame, at: float, job: Mapping[str, Any], block: int, state: str, tasks: Mapping[str, Any], after: int,
+    failed: Sequence[tuple[int, Mapping[str, Any]]], now: float,
+) -> str:  # fmt: skip
+    """Return a job as it was at an instant: ``tasks`` are some of a block's in a state, ``failed`` a few that failed,
+    with their blocks."""
+    row = job_of(job)
+    rows = [TaskRow(**task) for task in tasks["rows"]]
+    page_of = TaskPage(block=block, state=state, rows=rows, following=tasks["next"], after=after)
+    parts = job_parts(frame, row, page_of, [(index, TaskRow(**task)) for index, task in failed], at)
+    return page(
+        frame, f"{row.name}, as it was",
+        _band(frame, at, now, "Its tasks and other links lead to what is there now.", f"/job/{row.id}"),
+        el("p", el("a", "The farm as it was", href=address("/past", at=int(at))), class_="crumbs"),
+        parts["job"], parts["tasks"],
+        place="now",
+    )  # fmt: skip
+
+
+def _band(frame: Frame, at: float, now: float, then: str, back: str) -> Markup:
+    """Return what says that this is not now, and leads back."""
+    return el(
+        "p", frame.look.icon("glyph-clock"), el("span", "As it was at ", when(at, now), f". {then}"),
+        el("a", "Back to now", href=back, class_="act small"), class_="band t-wait", role="status",
     )  # fmt: skip

@@ -53,7 +53,7 @@ def pages(running_farm: FarmProcess) -> list[str]:
     farm.forget_client()
     past = [f"/history?by={by}&since=1y" for by in ("total", "user", "host", "folder", "job")]
     return [
-        "/", "/mine", "/jobs", "/jobs?q=nothing-like-it", "/farm", "/past",
+        "/", "/mine", "/jobs", "/jobs?q=nothing-like-it", "/farm", "/past?at=now", f"/past/job/{failed}?at=now",
         f"/job/{failed}", f"/job/{failed}?ask=delete", f"/job/{failed}/block/0/task/0", f"/job/{runs}",
         f"/job/{runs}/block/0/task/0", f"/job/{waits}/why", f"/render/{HOST}", f"/render/{HOST}?ask=eject",
         *past, "/history?by=user&since=1y&order=error_seconds", "/history?by=folder&under=/shows/nova&since=1y",
