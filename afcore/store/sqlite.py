@@ -43,6 +43,11 @@ _SETTINGS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA busy_timeout=5000",
 )
+_READING = (
+    "PRAGMA query_only=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA cache_size=-256",  # rows are read in their order, once: a page that was read is not asked for again
+)
 
 
 class SqliteDatabase:
@@ -97,7 +102,7 @@ class SqliteDatabase:
 
     def reader(self) -> Engine:
         """As ``Database.reader``."""
-        return self._make(("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000"), None)
+        return self._make(_READING, None)
 
     def insert(self, connection: Connection, into: RowTable, rows: Sequence[RunRow] | Sequence[JobRow]) -> None:
         """As ``Database.insert``."""
