@@ -227,7 +227,12 @@ class WebPages:
         text = request.query.get("q", "").strip()
         if text.isascii() and text.isdecimal() and len(text) < 12 and int(text) in self.farm.jobs:
             raise web.HTTPSeeOther(f"/job/{int(text)}")
-        return await self._job_page(request, principal, "/jobs", self._question(request))
+        question = self._question(request)
+        if text in self.farm.renders_by_name:
+            await self.index.refresh()
+            if not self.index.find(**question, first=0, size=1)[1]:
+                raise web.HTTPSeeOther(f"/render/{quote(text, safe='')}")
+        return await self._job_page(request, principal, "/jobs", question)
 
     async def _mine(self, request: web.Request, principal: Principal) -> web.Response:
         return await self._job_page(request, principal, "/mine", {**self._question(request), "user": principal.name})

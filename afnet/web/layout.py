@@ -88,9 +88,9 @@ def page(frame: Frame, title: str, *parts: Any, place: str = "", live: str = "",
     )
     who = el(
         "div",
-        el("form", el("label", "Find a job", class_="unseen", for_="find"),
+        el("form", el("label", "Find a job or a render", class_="unseen", for_="find"),
            look.icon("search"),
-           el("input", id="find", name="q", type="search", placeholder="job, user, number", autocomplete="off"),
+           el("input", id="find", name="q", type="search", placeholder="job, user, number, render", autocomplete="off"),
            action="/jobs", role="search", class_="find"),
         _mode(frame), el("span", frame.name, class_="who"),
         _theme_switch(frame),

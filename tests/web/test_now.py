@@ -95,6 +95,22 @@ def test_jobs_are_found_by_state_user_and_words(chromium: Browser, farm: FarmPro
         page.wait_for_url("**/jobs")
 
 
+def test_the_search_leads_to_a_render_and_to_a_number(chromium: Browser, farm: FarmProcess) -> None:
+    job = submit(farm, "number")
+    with looking(chromium, farm.port) as page:
+        page.goto("/")
+        page.keyboard.press("/")
+        page.keyboard.type("r1")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/render/r1")
+        page.get_by_role("searchbox").fill(str(job))
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/job/{job}")
+        # More digits than any number that is read.
+        page.goto(f"/jobs?q={'1' * 5000}")
+        expect(page.get_by_text("No job matches")).to_be_visible()
+
+
 @pytest.mark.parametrize(("phone", "dark"), [(False, True), (True, False)])
 def test_every_page_reads_well(chromium: Browser, farm: FarmProcess, phone: bool, dark: bool) -> None:
     submit(farm, "a name " * 12)
