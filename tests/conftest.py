@@ -32,13 +32,18 @@ ROOT = Path(__file__).resolve().parent
 LONGEST = (
     # What computes and what waits, in turns: the four workers begin with a mixture.
     "sim/test_world.py", "e2e/test_nothing_lost.py", "sim/test_why.py", "e2e/test_person.py", "store/test_plug.py",
-    "e2e/test_farm.py", "gui/test_layouts.py", "e2e/test_demo.py", "docs/test_commands.py", "e2e/test_nodes.py",
-    "sim/test_machine.py", "store/test_statistics_follow.py", "e2e/test_matrix.py", "wire/test_fuzz.py",
-    "web/test_job.py", "agent/test_process.py", "gui/test_window.py", "web/test_now.py",
-    "gui/test_frame.py", "e2e/test_http_operations.py", "agent/test_helper.py",
-    "sim/test_defects.py", "e2e/test_people.py", "e2e/test_bad_input.py", "apps/test_programs.py",
-    "e2e/test_elsewhere.py", "e2e/test_rules.py", "gui/test_embedded.py", "e2e/test_doctor.py", "e2e/test_nearby.py",
-    "gui/test_farmwork.py", "house/test_sources.py", "store/test_writer.py",
+    "e2e/test_demo.py", "web/test_phone.py", "store/test_statistics_follow.py", "e2e/test_statistics.py",
+    "web/test_job.py", "gui/test_plots.py", "e2e/test_idle.py", "agent/test_helper.py", "e2e/test_nodes.py",
+    "web/test_now.py", "e2e/test_http_operations.py", "gui/test_window.py", "docs/test_commands.py",
+    "agent/test_process.py", "house/test_sources.py", "e2e/test_matrix_nodes.py", "sim/test_machine.py",
+    "agent/test_program.py", "e2e/test_doctor.py", "gui/test_frame.py", "wire/test_hostile.py",
+    "store/test_statistics_tables.py", "web/test_history.py", "e2e/test_run_as.py", "gui/test_layouts.py",
+    "wire/test_submit.py", "wire/test_fuzz.py", "e2e/test_matrix.py", "store/test_troubles.py", "sim/test_undo.py",
+    "store/test_contract.py", "e2e/test_people.py", "sim/test_defects.py", "e2e/test_farm.py", "store/test_past.py",
+    "e2e/test_nearby.py", "wire/test_door.py", "e2e/test_rules.py", "gui/test_reading.py", "wire/test_door_limits.py",
+    "gui/test_clicks.py", "wire/test_classic_binary.py", "sim/test_edits.py", "e2e/test_wheel.py",
+    "e2e/test_elsewhere.py", "store/test_writer.py", "gui/test_embedded.py", "apps/test_programs.py",
+    "gui/test_entrance.py", "gui/test_day.py", "e2e/test_six_agents.py", "e2e/test_budgets.py", "e2e/test_sleep.py",
 )  # fmt: skip
 PURE = (ROOT / "unit", ROOT / "sim")
 
