@@ -291,6 +291,8 @@ _OPERATIONS: Iterable[Operation] = (
     _query("task.log", "Print the output of a task.", _JOB, _BLOCK, _TASK, _RUN, *_BOUNDED_TEXT),
     _query("task.files", "List the files that are kept of a task: thumbnails, and what its service added.",
            _JOB, _BLOCK, _TASK, _RUN),
+    _query("task.thumbnails", "List the newest thumbnail of each task of a block that has one, of 100 tasks at most.",
+           _JOB, _BLOCK, Argument(name="tasks", kind="ranges", positional=True, required=True, help="Tasks: 0-9,12.")),
     _query("file.read", "Print a kept file of a task.",
            Argument(name="id", kind="text", positional=True, required=True, help="Id of the file (task files).")),
     _query("job.thumbnails", "List the thumbnails of jobs that have one.", _IDS),

@@ -244,6 +244,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "server.traffic": _TRAFFIC,
     "job.weight": _WEIGHT,
     "job.thumbnails": (("JOB", lambda row: row["job"]), *_FILE),
+    "task.thumbnails": (("TASK", lambda row: row["task"]), *_FILE),
     "config.reload": _CHANGED,
     "farm.check": _HOST,
     "node.list": (
@@ -297,6 +298,7 @@ _EMPTY = {
     "server.traffic": "Nothing was said yet.",
     "job.weight": "There are no jobs.",
     "job.thumbnails": "None of them has a thumbnail.",
+    "task.thumbnails": "None of them has a thumbnail.",
     "account.list": "Nobody has an account: only the user that runs the server may use it. "
     "`afcmd account add NAME` adds one.",
     "node.list": "No node was paired: renders of this machine need none. `afcmd node code` makes a pairing code.",

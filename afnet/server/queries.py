@@ -9,6 +9,7 @@ Rules of this file:
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from itertools import islice
 from typing import Any
 
 from afcore.errors import NotFound, Rejected
@@ -23,6 +24,7 @@ from afnet.server.auditing import check_chain, find_acts, show_act
 from afnet.server.coming import ComingLogs
 from afnet.server.farmqueries import FarmQueries, as_builtins
 from afnet.server.files import FileStore
+from afnet.server.runfiles import is_picture
 from afnet.server.runner import Answer
 from afnet.server.systemlog import failures
 from afnet.server.weight import weigh_jobs
@@ -34,6 +36,8 @@ _KEPT = frozenset({"history.runs", "audit.list", "audit.show", "audit.verify"})
 
 _THUMBNAILS_MOST = 1000
 """Jobs whose thumbnails are told in one answer."""
+_TASK_THUMBNAILS_MOST = 100
+"""The same of tasks: what is kept of each has to be looked for."""
 
 
 class Queries(FarmQueries):
@@ -80,6 +84,7 @@ class Queries(FarmQueries):
             "task.files": self._task_files,
             "file.read": self._file_read,
             "job.thumbnails": self._job_thumbnails,
+            "task.thumbnails": self._task_thumbnails,
             "history.runs": self._history_runs,
             "history.resources": resources,
             "audit.list": lambda arguments: find_acts(self._store, arguments),
@@ -181,6 +186,23 @@ class Queries(FarmQueries):
         def read() -> dict[str, Any]:
             found = ((job, self._files.thumbnail(job)) for job in jobs)
             return {"rows": [{"job": job, **one._asdict()} for job, one in found if one is not None], "next": None}
+
+        return read
+
+    def _task_thumbnails(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+        job, block, wanted = arguments["job"], arguments["block"], arguments["tasks"]
+        size = self._farm.block(job, block).tasks.size
+        pairs = ((each, each) if isinstance(each, int) else each for each in wanted)
+        every = (task for first, last in pairs for task in range(max(0, first), min(last, size - 1) + 1))
+        tasks = list(islice(every, _TASK_THUMBNAILS_MOST))
+
+        def read() -> dict[str, Any]:
+            found = []
+            for task in tasks:
+                pictures = [file for file in self._files.list_files(job, block, task) if is_picture(file.name)]
+                if pictures:
+                    found.append({"task": task, **pictures[-1]._asdict()})
+            return {"rows": found, "next": None}
 
         return read
 

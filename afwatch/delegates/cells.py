@@ -24,10 +24,10 @@ from afwatch.texts import tr
 from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["IN_ITEM", "CellDelegate", "GroundDelegate", "draw_text", "service_icon"]
+__all__ = ["IN_ITEM", "ITEM", "CellDelegate", "GroundDelegate", "draw_picture", "draw_text", "service_icon"]
 
 _PAD = 8
-_ITEM = 48
+ITEM = 48
 """Pixels from which on a row has room for a picture and two lines."""
 IN_ITEM = frozenset({"user", "progress", "percent"})
 """Keys of columns that an item says itself."""
@@ -156,6 +156,14 @@ def _places_in(view: QTableView, region: QRegion) -> list[int]:
     return sorted(found)
 
 
+def draw_picture(painter: QPainter, frame: QRect, picture: QImage) -> None:
+    """Draw a picture as large as it fits into a frame, in its middle."""
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    size = picture.size().scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+    left, top = frame.left() + (frame.width() - size.width()) // 2, frame.top() + (frame.height() - size.height()) // 2
+    painter.drawImage(QRect(left, top, size.width(), size.height()), picture)
+
+
 class CellDelegate(GroundDelegate):
     """Cells of tables of rows, by the kind of their column."""
 
@@ -222,7 +230,7 @@ class CellDelegate(GroundDelegate):
             draw_text(painter, rect, text, self.theme.font("bold"), look.families["bad"].ink, right=True)
 
     def _name(self, painter: QPainter, rect: QRect, column: Column, row: JobRow, state: str) -> None:
-        if rect.height() >= _ITEM:
+        if rect.height() >= ITEM:
             self._item(painter, rect, column, row)
             return
         look = self.theme.look
@@ -245,10 +253,7 @@ class CellDelegate(GroundDelegate):
         painter.fillRect(frame, colour(look.bg3))
         picture = self.picture_of(row.id)
         if picture is not None:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            size = picture.size().scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            left, top = frame.left() + (frame.width() - size.width()) // 2, frame.top() + (high - size.height()) // 2
-            painter.drawImage(QRect(left, top, size.width(), size.height()), picture)
+            draw_picture(painter, frame, picture)
         else:
             service = row.blocks[0].service if row.blocks else ""
             draw_icon(painter, service_icon(service), look.text3, frame.center().x() - 9, frame.center().y() - 9, 20)

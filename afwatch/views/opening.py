@@ -94,6 +94,7 @@ class OpeningWindow(AskingWindow):
         self._tasks.back.connect(self.go_back)
         self._tasks.open_task.connect(self.open_task)
         self._tasks.told.connect(self.status.select)
+        self._tasks.choose_style(self._main.settings.text("style", "table"))
         self._tasks.visited.connect(self._on_task)
         self.walk.add_buttons(self._tasks)
         self._stack.addWidget(self._tasks)

@@ -470,7 +470,7 @@ class ListPane(QWidget):
             places = self.table.rows_in_sight()
             self.session.thumbnails.want(self.model.ids[place] for place in places if place < len(self.model.ids))
 
-    def _on_picture(self, job: int) -> None:
+    def _on_picture(self, key: object) -> None:
         if self.style_of_rows == "items" and self.isVisible():
             self.table.viewport().update()
 

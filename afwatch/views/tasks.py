@@ -43,8 +43,12 @@ from afwatch.views.taskdeeds import (
     do_to_tasks,
     reason_against_tasks,
 )
+from afwatch.views.taskpictures import TaskPictures
 
 __all__ = ["TasksPane"]
+
+_LEAST, _LEAST_ITEM = 170, 250
+"""Pixels that names keep; with pictures before them."""
 
 
 class TasksPane(QWidget):
@@ -97,6 +101,7 @@ class TasksPane(QWidget):
         self._buttons: dict[str, Any] = {}
         self._model = self._make_model(0)
         self.table = TableView(self._model, theme.row_height(measures.row_compact), tr("Tasks"))
+        self.pictures = TaskPictures(self.session, self.table, job, lambda: self._model)
         self._empty = Empty(theme, self)
         self._stack = QStackedWidget()
         self._lay_out()
@@ -111,6 +116,7 @@ class TasksPane(QWidget):
     def release(self) -> None:
         """The pane is left for good."""
         self._timer.stop()
+        self.pictures.release()
         self._clock.stop()
         self._stop_names()
         for model in self._models.values():
@@ -199,11 +205,13 @@ class TasksPane(QWidget):
             table.set_row_height(height)
             table.selectionModel().selectionChanged.connect(lambda *_: self._on_chosen())
         self._delegate = TaskDelegate(self.theme, self._model, table)
+        self._delegate.picture_of = self.pictures.of
         table.setItemDelegate(self._delegate)
         self._widen()
         self._fit()
         self._filter()
         self._recount()
+        self.pictures.look()
         self.turned.emit(block)
 
     def _widen(self) -> None:
@@ -249,6 +257,7 @@ class TasksPane(QWidget):
         parts, self._pending = self._pending, []
         self._model.apply(parts)
         self._recount()
+        self.pictures.look()
         if self._wanted is not None:
             self.show_again(*self._wanted)
 
@@ -459,12 +468,23 @@ class TasksPane(QWidget):
         self.search.setFocus()
         self.search.selectAll()
 
+    # Pictures
+
+    def choose_style(self, style: str) -> None:
+        """Show tasks as items with pictures, or as rows without."""
+        if (style == "items") != self.pictures.on:
+            self.pictures.on = style == "items"
+            self._on_theme()
+            self._fit()
+            self.pictures.look()
+
     # Looks
 
     def _on_theme(self) -> None:
         self._name.setFont(self.theme.font("title2"))
         self._back.setIcon(self.theme.icon("back"))
-        self.table.set_row_height(self.theme.row_height(measures.row_compact))
+        tall = self.pictures.on
+        self.table.set_row_height(self.theme.row_height(measures.row_items if tall else measures.row_compact, 1 + tall))
         for chip in self._chips.values():
             chip.refresh()
         for action, _, icon, _, _ in TASK_ACTIONS:
@@ -489,7 +509,7 @@ class TasksPane(QWidget):
 
     def _fit(self) -> None:
         """Let the name take what is left."""
-        room, fixed, least = self.table.viewport().width(), 0, 170
+        room, fixed, least = self.table.viewport().width(), 0, _LEAST_ITEM if self.pictures.on else _LEAST
         for place, column in enumerate(COLUMNS):
             if column.key != "name":
                 width = self.table.columnWidth(place) or column.width_now

@@ -282,6 +282,8 @@ class MainWindow(OpeningWindow):
         for pane in self._panes.values():
             if isinstance(pane, ListPane):
                 pane.choose_style(chosen)
+        if self._tasks is not None:
+            self._tasks.choose_style(chosen)
 
     def next_level(self) -> None:
         """Say names in the next of the three levels: in full, brief, abbreviated."""

@@ -86,6 +86,7 @@ ASKS: dict[str, Callable[[Thing], dict[str, Any]]] = {
     "task.show": _one(block=0, task=0),
     "task.log": _one(block=0, task=0),
     "task.files": _one(block=0, task=0),
+    "task.thumbnails": _one(block=0, tasks=[0]),
     "file.read": lambda thing: {"id": f"{thing.job}.0.0.1.00000000"},
     "job.thumbnails": lambda thing: {"ids": [thing.job]},
     "task.follow": _one(block=0, task=0),
@@ -314,7 +315,7 @@ NOT_CLASSIC = frozenset(
     """
     job.weight server.traffic
     job.watch task.follow
-    job.why file.read job.thumbnails render.restore-defaults render.restart operation.undo
+    job.why file.read job.thumbnails task.thumbnails render.restore-defaults render.restart operation.undo
     pool.tickets pool.members farm.load farm.reload farm.export farm.check parameters.show server.status
     server.resume system.queue config.show past.show past.rows past.span past.changes
     statistics.show statistics.delete statistics.check statistics.drivers statistics.lag statistics.reset

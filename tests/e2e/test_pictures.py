@@ -36,6 +36,9 @@ def test_thumbnails_come_to_the_server_and_go_with_their_job(farm_process: FarmP
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     (thumbnail,) = farm.ask("job.thumbnails", ids=[id])["rows"]
     assert (thumbnail["job"], thumbnail["name"]) in ((id, "f.0001.exr.jpg"), (id, "f.0002.exr.jpg"))
+    pictures = farm.ask("task.thumbnails", job=id, block=0, tasks=[[0, 900]])["rows"]
+    assert [(one["task"], one["name"]) for one in pictures] == [(0, "f.0001.exr.jpg"), (1, "f.0002.exr.jpg")]
+    assert pictures[1]["id"] == row["id"] and farm.ask("task.thumbnails", job=id, block=0, tasks=[7])["rows"] == []
     listed = farm.afcmd("task", "files", str(id), "0", "1").stdout.splitlines()
     assert listed[1].split() == [row["id"], "1", str(row["size"]), "f.0002.exr.jpg"]
     assert farm.afcmd("task", "files", str(id), "0", "9").returncode != 0

@@ -44,6 +44,7 @@ task.list                 -     -    +     +      +    +     -       -
 task.show                 -     -    +     +      +    +     -       -
 task.log                  -     -    +     +      +    +     -       -
 task.files                -     -    +     +      +    +     -       -
+task.thumbnails           -     -    +     +      +    +     -       -
 file.read                 -     -    +     +      +    +     -       -
 job.thumbnails            -     -    +     +      +    +     -       -
 task.follow               -     -    +     +      +    +     -       -
