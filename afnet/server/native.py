@@ -2,6 +2,7 @@
 
 Rules of this file:
 - A message costs one call, never a task or a future; what is sent in one turn of the loop leaves as one frame.
+- Agents are written to first, and of many others some at a time: who works waits for nobody who looks.
 - Nobody here waits for a peer: one that does not take its bytes is marked slow, and cut off when that is hopeless.
 - The handler may send and close from inside any of its calls.
 """
@@ -31,6 +32,9 @@ MOST_UNSENT = 4 * LIMIT_TO_CLIENT
 """Unsent bytes at which a peer that takes nothing is cut off."""
 MOST_UNSENT_NOBODY = 1 << 20
 """The same for somebody who has not signed in, who is told little."""
+
+AT_ONCE = 50
+"""Peers that are written to in one turn of the loop, besides agents: some milliseconds of calls to the system."""
 
 NOBODYS_TIME = 60.0
 """Seconds that a conversation may last in which nobody has signed in."""
@@ -328,7 +332,12 @@ class NativePeers:
         """Seconds of silence after which a peer is asked whether it is there."""
         self._peers: dict[ServerPeer, None] = {}
         self._numbers = 0
-        self._dirty: list[ServerPeer] = []
+        self._agents: list[ServerPeer] = []
+        """Agents that were sent something, not yet written."""
+        self._others: list[ServerPeer] = []
+        self._flushing = False
+        self._shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] = {}
+        """Monitors that are sent the same rows share one frame."""
         self._sweep: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -372,17 +381,22 @@ class NativePeers:
             self._sweep = None
 
     def flush_soon(self, peer: ServerPeer) -> None:
-        """Write what the peer is sent at the end of this turn of the loop."""
-        if not self._dirty:
+        """Write what the peer is sent at the end of this turn of the loop, or soon where many are written to."""
+        if not self._flushing:
+            self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
-        self._dirty.append(peer)
+        (self._agents if peer.kind == "agent" else self._others).append(peer)
 
     def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        # Monitors that are sent the same rows share one frame.
-        shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] = {}
-        for peer in dirty:
-            peer.flush(shared)
+        agents, self._agents = self._agents, []
+        others, self._others = self._others[:AT_ONCE], self._others[AT_ONCE:]
+        for peer in (*agents, *others):
+            peer.flush(self._shared)
+        self._flushing = bool(self._agents or self._others)
+        if self._flushing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._shared = {}
 
     def _look_around(self) -> None:
         """One timer for the silence of all peers: a timer each would cost more than it tells."""
