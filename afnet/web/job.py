@@ -433,7 +433,8 @@ def _proposal(frame: Frame, job: JobRow, one: Mapping[str, Any]) -> Markup:
     """Return a proposal: a button where it is one operation, what to do where it is several."""
     operations = [one, *one["also"]]
     told = [f"{OPERATIONS[each['operation']].help.rstrip('.')}: {_arguments(each['arguments'])}" for each in operations]
-    note = " ".join(filter(None, (_WHEN.get(one["when"], ""), one["text"])))
+    text = one["text"]
+    note = words.sentences("" if text.startswith("it is the next") else _WHEN.get(one["when"], ""), text)
     if one["also"]:
         return el("li", el("b", f"{len(operations)} changes together"), el("ul", [el("li", each) for each in told]),
                   el("small", note))  # fmt: skip
