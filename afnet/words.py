@@ -192,25 +192,25 @@ _HELD: dict[str, Say] = {
     "turn": lambda tr, of: tr("Waits for a free render"),
     "no_renders": lambda tr, of: tr("There are no renders"),
     "no_render_fits": lambda tr, of: tr("No render fits"),
-    "none_may_be_used": lambda tr, of: tr("No render that fits may be used"),
+    "none_may_be_used": lambda tr, of: tr("No render may be used"),
     "too_few_hosts": lambda tr, of: tr("Fewer than {0} renders fit", of),
     "service": lambda tr, of: tr("No render runs {0}", of) if of else tr("No render runs its service"),
-    "hosts_mask": lambda tr, of: tr("No render has a name that fits"),
-    "hosts_mask_exclude": lambda tr, of: tr("Every render is excluded by name"),
+    "hosts_mask": lambda tr, of: tr("No render's name fits"),
+    "hosts_mask_exclude": lambda tr, of: tr("Its mask excludes all"),
     "os": lambda tr, of: tr("No render has its system"),
     "properties": lambda tr, of: tr("No render has its properties"),
     "power": lambda tr, of: tr("No render has the power"),
     "pool": lambda tr, of: tr("No render is in its pools"),
     "gpus": lambda tr, of: tr("No render has its GPUs"),
-    "offline": lambda tr, of: tr("Renders that fit are offline"),
-    "asleep": lambda tr, of: tr("Renders that fit are asleep"),
-    "sick": lambda tr, of: tr("Renders that fit are sick"),
-    "paused": lambda tr, of: tr("Renders that fit are paused"),
-    "nimby": lambda tr, of: tr("Renders that fit are nimby"),
-    "render_priority_zero": lambda tr, of: tr("Renders that fit have priority 0"),
-    "pool_paused": lambda tr, of: tr("The pool that fits is paused"),
-    "pool_priority_zero": lambda tr, of: tr("The pool that fits has priority 0"),
-    "memory": lambda tr, of: tr("No render has the memory free"),
+    "offline": lambda tr, of: tr("Its renders are offline"),
+    "asleep": lambda tr, of: tr("Its renders are asleep"),
+    "sick": lambda tr, of: tr("Its renders are sick"),
+    "paused": lambda tr, of: tr("Its renders are paused"),
+    "nimby": lambda tr, of: tr("Its renders are nimby"),
+    "render_priority_zero": lambda tr, of: tr("Its renders: priority 0"),
+    "pool_paused": lambda tr, of: tr("Its pool is paused"),
+    "pool_priority_zero": lambda tr, of: tr("Its pool has priority 0"),
+    "memory": lambda tr, of: tr("No render has the memory"),
     "disk": lambda tr, of: tr("No render has the disk space"),
     "gpu_memory": lambda tr, of: tr("No render has the GPU memory"),
     "cpu_cores": lambda tr, of: tr("No render has the cores"),
@@ -219,7 +219,7 @@ _HELD: dict[str, Say] = {
     "capacity": lambda tr, of: tr("No render has the capacity"),
     "host_ticket": lambda tr, of: tr("Waits for a ticket {0}", of) if of else tr("Waits for a ticket"),
     "pool_ticket": lambda tr, of: tr("Waits for a ticket {0}", of) if of else tr("Waits for a ticket"),
-    "avoided_by_block": lambda tr, of: tr("Renders that fit failed it too often"),
+    "avoided_by_block": lambda tr, of: tr("Avoids the free renders"),
     "priority_zero": lambda tr, of: tr("{0} has priority 0", _holder(tr, of)) if of else tr("It has priority 0"),
     "running_limit": lambda tr, of: tr("{0} is at its limit", _holder(tr, of)) if of else tr("It may run no task"),
     "block_limit": lambda tr, of: tr("Its blocks may run no task"),
@@ -233,7 +233,9 @@ _HELD: dict[str, Say] = {
 def _held(row: JobRow, tr: Callable[..., str]) -> str:
     """Return why a ready job runs nothing."""
     if row.pre:
-        return tr("After the commands before it")
+        return tr("Waits for its commands")
+    if not row.counts[TaskState.READY]:
+        return tr("Nothing to do")  # the system job at rest
     say = _HELD.get(row.held)
     return tr("Ready to start") if say is None else say(tr, row.held_by)
 

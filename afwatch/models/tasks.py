@@ -90,9 +90,7 @@ _FLAG_WORDS = (
 
 
 def _marks(flags: int) -> str:
-    said = [state_look("flag", state).word for bit, state in _FLAG_LOOKS if flags & bit]
-    if chosen_level() != "abbreviated":
-        said = [word.lower() for word in said]
+    said = [state_look("flag", state).inside for bit, state in _FLAG_LOOKS if flags & bit]
     return ", ".join((*said, *(in_level(*words) for bit, words in _FLAG_WORDS if flags & bit)))
 
 
@@ -313,7 +311,7 @@ class TasksModel(QAbstractTableModel):
         names = self._pages.get(page)
         if names is not None:
             self._pages.move_to_end(page)
-            return names.get(task, f"task {task}")
+            return names.get(task) or tr("task {0}", words.number(task))
         self._ask_for(task)
         return tr("task {0}", words.number(task))
 

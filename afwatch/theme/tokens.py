@@ -48,6 +48,11 @@ class StateLook:
         found: str = getattr(self, _level)
         return found
 
+    @property
+    def inside(self) -> str:
+        """The same within a sentence: words begin small, abbreviations stay as they are."""
+        return self.word if _level == "abbreviated" else self.word.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from afcore.rows import JobRow, MonitorRow, RenderRow
+from afcore.rows import JobRow, MonitorRow, PoolRow, RenderRow
 from afcore.states import TaskState
 from afwatch import words
 from afwatch.actions import Asking, named
@@ -35,6 +35,7 @@ from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
 from afwatch.views.parts import Glyph, Shrinking, button, label
+from afwatch.views.ticketlines import lines_of_tickets
 
 __all__ = ["Overview"]
 
@@ -125,7 +126,7 @@ class Overview(QFrame):
         self._area.setWidget(page)
         self._area.verticalScrollBar().setValue(scrolled)
 
-    def _on_picture(self, job: int) -> None:
+    def _on_picture(self, job: object) -> None:
         if len(self._rows) == 1 and isinstance(self._rows[0], JobRow) and self._rows[0].id == job:
             self.refresh()
 
@@ -233,7 +234,7 @@ class Overview(QFrame):
                 row = QHBoxLayout()
                 row.setSpacing(6)
                 row.addWidget(Glyph(self._theme, shown.glyph, ink))
-                row.addWidget(self._figure(counts[state], shown.word.lower()))
+                row.addWidget(self._figure(counts[state], shown.inside))
                 row.addStretch(1)
                 grid.addLayout(row, there // 3, there % 3)
                 there += 1
@@ -337,6 +338,18 @@ class Overview(QFrame):
             (tr("Host"), getattr(row, "host_name", "")),
             (tr("Note"), row.annotation),
         ])  # fmt: skip
+        if isinstance(row, PoolRow):
+            self._tickets(row.tickets)
+            if row.tickets_host:
+                each = ", ".join(tr("{0} of {1}", words.number(count), name)
+                                 for name, count in sorted(row.tickets_host.items()))
+                self._facts([(tr("Each host"), each)])
+
+    def _tickets(self, tickets: dict[str, list[int]]) -> None:
+        if tickets:
+            self._heading(tr("Tickets"), words.number(len(tickets)))
+            for line in lines_of_tickets(self._theme, tickets):
+                self._column.addLayout(line)
 
     def _monitor(self, row: MonitorRow) -> None:
         self._title(row.user, "", "")
@@ -362,6 +375,7 @@ class Overview(QFrame):
                 last.setFont(self._theme.font("mono"))
                 last.setWordWrap(True)
                 self._column.addWidget(last)
+        self._tickets(row.tickets)
         resources = row.resources
         self._heading(tr("Machine"))
         load = resources.get("cpu_loadavg")

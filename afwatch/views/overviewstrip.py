@@ -88,7 +88,7 @@ class OverviewStrip(QWidget):
             QToolTip.showText(event.globalPosition().toPoint(), f"{where}: {said}", self)
 
     def _word(self, state: TaskState) -> str:
-        return self._theme.state("task", state.name)[0].word.lower()
+        return self._theme.state("task", state.name)[0].inside
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go there."""
