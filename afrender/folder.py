@@ -39,8 +39,10 @@ class AgentFolder:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         except OSError as error:
+            in_place = isinstance(error, FileExistsError | NotADirectoryError)
             raise FolderTaken(
-                f"The folder of this agent, {path}, cannot be used: {error.strerror}",
+                f"The folder of this agent, {path}, cannot be used: "
+                + ("a file is in its place" if in_place else error.strerror or str(error)),
                 hint="choose another one with --folder",
             ) from error
         try:

@@ -34,6 +34,7 @@ _OWN: dict[str, Callable[[Mapping[str, Any], Any], str]] = {
         reply["wrong"]
         or f"The audit is whole: {reply['rows']} rows, the newest is {reply['rows']}:{reply['hash']}."
     ),
+    "pool.add": lambda given, reply: f"Pool /{given['path'].strip('/')} is added.",
     "user.add": lambda given, reply: f"User {given['name']} is added.",
 }
 """Operations whose answer is said in a way of its own."""

@@ -222,6 +222,14 @@ def test_a_file_in_place_of_the_folder(new_farm: Callable[[], FarmProcess]) -> N
     other.data.write_text("something")
     other.start_server(ready=False)
     assert f"{other.data} cannot be written: a file is in its place" in refused(other)
+    agent = other.run("afrender.main", "--headless", "--folder", str(other.data))
+    assert agent.returncode == 1 and "cannot be used: a file is in its place" in agent.stderr
+
+
+def test_what_is_added_is_named(farm: FarmProcess) -> None:
+    said = farm.afcmd("pool", "add", "fresh")
+    assert said.stdout == "Pool /fresh is added.\n"
+    farm.afcmd("pool", "delete", "/fresh")
 
 
 def test_a_configuration_that_is_wrong(new_farm: Callable[[], FarmProcess]) -> None:
