@@ -9,7 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
@@ -24,9 +24,10 @@ from afwatch.texts import tr
 from afwatch.theme.paint import MeasuredFont, Theme, colour, draw_icon
 from afwatch.theme.tokens import measures
 
-__all__ = ["IN_ITEM", "ITEM", "CellDelegate", "GroundDelegate", "draw_picture", "draw_text", "service_icon"]
+__all__ = ["IN_ITEM", "ITEM", "PAD", "CellDelegate", "GroundDelegate", "draw_picture", "draw_text", "service_icon"]
 
-_PAD = 8
+PAD = 8
+"""Room on both sides of what a cell says, in pixels."""
 ITEM = 48
 """Pixels from which on a row has room for a picture and two lines."""
 IN_ITEM = frozenset({"user", "progress", "percent"})
@@ -67,6 +68,9 @@ def draw_text(
 class GroundDelegate(QStyledItemDelegate):
     """Paints rows on their ground; what stands on it is ``cell``'s, which leaves font and pen as it likes."""
 
+    crosses_columns = False
+    """Whether a cell may use the room of those to its right, so that none can be painted alone."""
+
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.theme = theme
@@ -89,9 +93,11 @@ class GroundDelegate(QStyledItemDelegate):
         for visual in range(header.count()):
             column = header.logicalIndex(visual)
             left, width = header.sectionViewportPosition(column), header.sectionSize(column)
-            if not header.isSectionHidden(column) and left <= area.right() and left + width > area.left():
-                lead = _PAD + (8 if visual == 0 else 0)
-                cells.append((column, left + lead, max(0, width - lead - _PAD)))
+            inside = self.crosses_columns or (left <= area.right() and left + width > area.left())
+            if inside and not header.isSectionHidden(column):
+                lead = PAD + (8 if visual == 0 else 0)
+                cells.append((column, left + lead, max(0, width - lead - PAD)))
+        self.begin(model, cells)
         left, width = header.sectionViewportPosition(header.logicalIndex(0)), header.length()
         height = view.verticalHeader().defaultSectionSize()
         look, chosen = self.theme.look, view.selectionModel()
@@ -117,6 +123,9 @@ class GroundDelegate(QStyledItemDelegate):
             for top, subject in lines:
                 self.cell(painter, QRect(x, top, room, height - 1), column, subject)
 
+    def begin(self, model: Any, cells: Sequence[tuple[int, int, int]]) -> None:
+        """Take in where columns stand before rows are painted: (column, left, room) of each, from the left."""
+
     def ground_of(self, model: Any, place: int) -> str:
         """Return the ground of a row that is neither selected nor pointed at."""
         return self.theme.look.bg1
@@ -134,7 +143,7 @@ class GroundDelegate(QStyledItemDelegate):
         shown, ink = self.theme.state(kind, state)
         size = measures.glyph
         draw_icon(painter, shown.glyph, ink, rect.left(), rect.center().y() - size // 2 + 1, size)
-        draw_text(painter, rect.adjusted(size + _PAD, 0, 0, 0), shown.word, self.theme.font("strong"), ink)
+        draw_text(painter, rect.adjusted(size + PAD, 0, 0, 0), shown.word, self.theme.font("strong"), ink)
 
     def draw_bar(self, painter: QPainter, rect: QRect, percent: float, fill: str, height: int = 6) -> None:
         """Draw a bar on its trough, centred in the cell."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
 
-from afwatch.delegates.cells import CellDelegate, draw_text
+from afwatch.delegates.cells import PAD, CellDelegate, draw_text
 from afwatch.models.columns import Column
 from afwatch.models.grouped import GroupedModel
 from afwatch.theme.paint import draw_icon
@@ -19,6 +20,22 @@ _STEP = 16
 
 class GroupDelegate(CellDelegate):
     """Items as CellDelegate paints them, one step to the right of their group."""
+
+    crosses_columns = True
+    _right = 0
+    """Where the first column begins, right of the name, in which groups say something."""
+
+    def begin(self, model: Any, cells: Sequence[tuple[int, int, int]]) -> None:
+        """Find how far a group's name and note may reach: columns that say nothing of groups are theirs."""
+        named = False
+        self._right = 0
+        for column, left, room in cells:
+            if named and self._columns[column].key in model.groups.texts:
+                self._right = left - PAD
+                break
+            named = named or self._columns[column].stretch
+            if named:
+                self._right = left + room
 
     def subject(self, model: Any, place: int) -> Any:
         """Return a row and its state, how far it stands to the right, and the model for a group's row."""
@@ -45,7 +62,7 @@ class GroupDelegate(CellDelegate):
             chevron = "chevron-right" if path in model.folded else "chevron-down"
             left = rect.left() + indent
             draw_icon(painter, chevron, look.text3, left, rect.center().y() - 7, 16)
-            inner = QRect(left + 22, rect.top(), rect.width() - indent - 22, rect.height())
+            inner = QRect(left + 22, rect.top(), self._right - left - 22, rect.height())
             name = path if path == "/" else path.rsplit("/", 1)[1]
             gone = draw_text(painter, inner, name, self.theme.font("bold"), look.text1)
             tell = model.groups.texts.get("name")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -18,7 +18,8 @@ from afcore.rows import PoolRow
 from afcore.states import Role
 from afwatch.app import Watch
 from afwatch.changes import RowsCame
-from afwatch.delegates import plots
+from afwatch.delegates import groups, plots
+from afwatch.delegates.cells import draw_text
 from afwatch.models.columns import Column
 from afwatch.plots.lanes import Span, arrange
 from afwatch.plots.raster import Area, Line, draw_plot
@@ -107,6 +108,31 @@ def test_rows_are_painted_without_a_widget_each(alone: Watch, spin: Spin) -> Non
     assert cells.drawn == drawn, "nothing is drawn anew while nothing is new"
     give(alone, 1200, 2)
     spin(lambda: cells.drawn > drawn, "newer plots")
+
+
+def test_what_a_pool_says_of_itself_reaches_over_columns_that_say_nothing_of_it(
+    alone: Watch, spin: Spin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: dict[str, int] = {}
+
+    def note(painter: QPainter, rect: QRect, text: str, *rest: Any, **more: Any) -> int:
+        rooms[text] = rect.right()
+        return draw_text(painter, rect, text, *rest, **more)
+
+    monkeypatch.setattr(groups, "draw_text", note)
+    pane = alone.window.pane("farm")
+    alone.session.receive([RowsCame(4, 1, [PoolRow(1, 1, "/", 99, 0, 0, 0, 0, 0, pattern="rnd.*")], [], True, [])])
+    alone.window.go("farm")
+    give(alone, 3, 0)
+    spin(lambda: any("takes rnd.*" in text for text in rooms), "a painted pool")
+    (room,) = {right for text, right in rooms.items() if "takes rnd.*" in text}
+    header, keys = pane.table.horizontalHeader(), [each.key for each in pane.shown.columns]
+    state, slots = (header.sectionViewportPosition(keys.index(key)) for key in ("state", "slots"))
+    assert state < room < slots, "over the state, which a pool has not, and not over what runs in it"
+    # Painted anew is the state of the first row alone, as when something else has covered it: the note is whole again.
+    rooms.clear()
+    pane.table.viewport().repaint(state, 0, 20, 20)
+    assert any("takes rnd.*" in text for text in rooms)
 
 
 def test_plots_are_made_a_few_in_a_turn(alone: Watch, spin: Spin, monkeypatch: pytest.MonkeyPatch) -> None:
