@@ -165,7 +165,7 @@ def test_a_cell_says_what_it_shows(alone: Watch, spin: Spin) -> None:
     assert "user" in said("cpu") and "load" in said("cpu") and "interrupts" in said("cpu")
     assert "cached" in said("memory") and "buffers" in said("memory")
     assert "busy" in said("disk") and "full" in said("disk")
-    assert said("gpu") == "Graphics: no GPU", "in full"
+    assert said("gpu") == "GPU: no GPU"
 
 
 def test_the_column_of_meters_comes_with_the_first_meter(alone: Watch, spin: Spin) -> None:
@@ -217,7 +217,7 @@ def test_history_of_a_render_and_of_the_farm(
     window.show_render("atlas-01")
     window.turn_inspector("live")
     live: Any = window.inspector.widget("live")._plots
-    spin(lambda: live.isVisible() and "Processors: user" in live.accessibleDescription(), "what it measures")
+    spin(lambda: live.isVisible() and "CPU: user" in live.accessibleDescription(), "what it measures")
     assert live.grab().toImage().pixelColor(live.width() // 2, live.height() // 2).isValid()
     window.turn_inspector("history")
     ended: Any = window.inspector.widget("history").list
