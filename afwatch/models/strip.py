@@ -91,9 +91,11 @@ def pixel_counts(state: _Array, width: int) -> _Array:
         single: _Array = (shown[None, :] == numpy.arange(STATE_COUNT)[:, None]).astype(numpy.int32)
         return single
     edges = (numpy.arange(width, dtype=numpy.int64) * size) // width
-    found = numpy.empty((STATE_COUNT, width), dtype=numpy.int32)
+    found = numpy.zeros((STATE_COUNT, width), dtype=numpy.int32)
     for number in range(STATE_COUNT):
-        found[number] = numpy.add.reduceat((state == number).view(numpy.uint8), edges, dtype=numpy.int32)
+        same = state == number
+        if same.any():  # to add up nothing takes as long as to add up a million
+            found[number] = numpy.add.reduceat(same.view(numpy.uint8), edges, dtype=numpy.int32)
     return found
 
 
