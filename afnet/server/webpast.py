@@ -12,7 +12,8 @@ from afcore.states import Role, TaskState
 from afcore.systemcommand import SYSTEM_JOB
 from afnet.moments import parse_instant
 from afnet.server.webpages import WebPages, whole_number
-from afnet.web.past import past_job_page, past_page
+from afnet.web.past import SPANS, Changes, past_job_page, past_page
+from afnet.words import sentences
 
 __all__ = ["add_past"]
 
@@ -22,7 +23,6 @@ _USERS = 200
 _CHANGES = 20
 _TASKS = 100
 _FAILED = 5
-_BEFORE = 3600.0
 
 
 def add_past(app: web.Application, pages: WebPages) -> None:
@@ -35,7 +35,6 @@ def add_past(app: web.Application, pages: WebPages) -> None:
     async def past(request: web.Request, principal: Principal) -> web.Response:
         now = pages.now()
         text = request.query.get("at", "").strip()[:60]
-        whole = request.query.get("all", "") == "1"
         if text:
             at = min(parse_instant(text, now=now).at, now)
         else:
@@ -45,13 +44,20 @@ def add_past(app: web.Application, pages: WebPages) -> None:
             then(at, principal, "job.list", limit=_JOBS), then(at, principal, "render.list", limit=_RENDERS),
             then(at, principal, "user.list", limit=_USERS),
         )  # fmt: skip
-        try:
-            asked = {"since": at - _BEFORE, "until": at, "limit": _CHANGES, "all": whole}
-            changes = (await pages.ask("past.changes", asked, principal))["rows"]
-        except AfError:
-            changes = []
+        changes = await changes_before(request, at, principal)
         frame = pages.frame(request, principal)
-        return pages.answer(past_page(frame, at, text or "10min", jobs, renders, users, changes, now, whole=whole))
+        return pages.answer(past_page(frame, at, text or "10min", jobs, renders, users, changes, now))
+
+    async def changes_before(request: web.Request, at: float, principal: Principal) -> Changes:
+        span, whole = request.query.get("span", ""), request.query.get("all", "") == "1"
+        span = span if span in SPANS else "1h"
+        asked = {"since": at - SPANS[span][0], "until": at, "limit": _CHANGES, "all": whole,
+                 "before": whole_number(request, "before", most=1 << 40)}  # fmt: skip
+        try:
+            found = await pages.ask("past.changes", asked, principal)
+        except AfError as error:
+            return Changes(span=span, whole=whole, refused=sentences(error.sentence, error.hint))
+        return Changes(rows=found["rows"], span=span, whole=whole, following=found["next"])
 
     async def past_job(request: web.Request, principal: Principal) -> web.Response:
         now, id = pages.now(), int(request.match_info["job"])

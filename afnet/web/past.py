@@ -1,6 +1,7 @@
 """The farm as it was: jobs, renders, users and who changed what, at an instant that a slider or a text chooses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from afcore.rows import BlockRow, JobRow, RenderRow, RunRow, TaskRow, UserRow
@@ -10,10 +11,28 @@ from afnet.web.layout import Frame, address, card, empty, page, when
 from afnet.web.markup import EMPTY, Markup, el
 from afnet.web.now import job_order, job_table, render_cell, render_counts, user_table
 
-__all__ = ["job_of", "past_job_page", "past_page", "render_of"]
+__all__ = ["SPANS", "Changes", "job_of", "past_job_page", "past_page", "render_of"]
 
 _STEPS = ((-86_400, "a day before"), (-3600, "an hour before"), (-60, "a minute before"), (60, "a minute later"),
           (3600, "an hour later"), (86_400, "a day later"))  # fmt: skip
+
+
+SPANS = {"1h": (3600, "hour"), "6h": (21_600, "6 hours"), "1d": (86_400, "day"), "7d": (604_800, "week")}
+"""Spans before an instant of which changes are shown: seconds, with their words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Who changed what in a span before an instant: an answer of ``past.changes``."""
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    span: str = "1h"
+    whole: bool = False
+    """With what the farm did by itself."""
+    following: int | None = None
+    """Where older ones begin; None where these are all."""
+    refused: str = ""
+    """Why there are none to be shown."""
 
 
 def job_of(row: Mapping[str, Any]) -> JobRow:
@@ -28,10 +47,9 @@ def render_of(row: Mapping[str, Any]) -> RenderRow:
 
 def past_page(
     frame: Frame, at: float, text: str, jobs: Mapping[str, Any], renders: Mapping[str, Any], users: Mapping[str, Any],
-    changes: Sequence[Mapping[str, Any]], now: float, *, whole: bool,
+    changes: Changes, now: float,
 ) -> str:  # fmt: skip
-    """Return the farm as it was at an instant; the answers are those of ``past.show`` and ``past.changes``: with
-    ``whole`` these have what the farm did by itself, too."""
+    """Return the farm as it was at an instant, asked for by ``text``; the answers are those of ``past.show``."""
     look, kept = frame.look, jobs["past"]
     since, until = kept["since"], max(kept["until"], at)
     rows = [job_of(row) for row in jobs["rows"]]
@@ -57,10 +75,6 @@ def past_page(
         el("a", word, href=address("/past", at=int(at + step)), class_="chip")
         for step, word in _STEPS if since <= at + step <= now
     ]  # fmt: skip
-    other = el(
-        "a", "Only people's changes" if whole else "What the farm did, too", class_="link",
-        href=address("/past", at=text, all="" if whole else "1") + "#changes",
-    )  # fmt: skip
     note = el("p", "The past is kept since ", when(since, now), f", at most {kept['keep_days']:g} days.", class_="note")
     return page(
         frame, "As it was",
@@ -73,11 +87,34 @@ def past_page(
              if hosts else empty(frame, "render", "There were no renders."),
              beside=render_counts(look, states) if hosts else None),
         card("Users", user_table(look, people)) if people else EMPTY,
-        card("What happened in the hour before" if whole else "Who changed what in the hour before",
-             happened(changes, now, label="Changes") if changes
-             else el("p", "Nobody changed anything.", class_="note"), beside=other, id="changes"),
+        _changes(changes, text, now),
         place="now",
     )  # fmt: skip
+
+
+def _changes(found: Changes, text: str, now: float) -> Markup:
+    """Return who changed what before the instant that ``text`` says, and the ways to more of it."""
+
+    def to(span: str, whole: bool, **more: Any) -> str:
+        query = {"at": text, "span": span if span != "1h" else "", "all": "1" if whole else ""}
+        return address("/past", **query, **more) + "#changes"
+
+    chips = [
+        el("a", f"the {word} before", href=to(span, found.whole), class_="chip",
+           aria_current="true" if span == found.span else None)
+        for span, (_, word) in SPANS.items()
+    ]  # fmt: skip
+    other = el("a", "Only people's changes" if found.whole else "What the farm did, too", class_="link",
+               href=to(found.span, not found.whole))  # fmt: skip
+    inner = el("p", found.refused or "Nobody changed anything.", class_="note")
+    if found.rows:
+        inner = happened(found.rows, now, label="Changes")
+    older = EMPTY
+    if found.following is not None:
+        link = el("a", "Older", href=to(found.span, found.whole, before=found.following), rel="next")
+        older = el("p", link, class_="foot pages")
+    title = f"{'What happened' if found.whole else 'Who changed what'} in the {SPANS[found.span][1]} before"
+    return card(title, el("div", chips, class_="chips"), inner, older, beside=other, id="changes")
 
 
 def past_job_page(

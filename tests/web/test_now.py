@@ -144,6 +144,8 @@ def test_a_sign_in_that_was_revoked_ends_an_open_page(chromium: Browser, farm: F
 def test_the_slider_leads_to_what_was(chromium: Browser, farm: FarmProcess) -> None:
     block = {"frame_first": 1, "frame_last": 2, "command": "true"}
     first = farm.submit(block, name="early", user_name="ann", offline=True)
+    for priority in range(25):
+        farm.ask("job.set", ids=[first], parameters={"priority": priority})
     between = time.time()
     wait_for(lambda: time.time() > between + 2, what="two seconds to pass")
     farm.submit(block, name="later", user_name="ann", offline=True)
@@ -181,6 +183,16 @@ def test_the_slider_leads_to_what_was(chromium: Browser, farm: FarmProcess) -> N
         page.get_by_role("link", name="What the farm did, too").click()
         expect(page.get_by_role("heading", name="What happened in the hour before")).to_be_visible()
         expect(page.get_by_role("region", name="Changes")).to_contain_text("deleted job")
+        # A longer span, and what is older than the first twenty of it.
+        page.locator("#changes").get_by_role("link", name="the 6 hours before").click()
+        expect(page.get_by_role("heading", name="What happened in the 6 hours before")).to_be_visible()
+        expect(page.locator("table.happened tbody tr")).to_have_count(20)
+        newest = page.locator("table.happened tbody tr").first.inner_text()
+        page.locator("#changes").get_by_role("link", name="Older").click()
+        page.wait_for_url("**before=*")
+        expect(page.get_by_role("heading", name="What happened in the 6 hours before")).to_be_visible()
+        assert newest not in page.locator("table.happened tbody tr").all_inner_texts()
+        reads_well(page)
         assert page.request.get("/past/job/1?at=now").status == 404, "the system job is for administrators"
         assert page.request.get("/past/job/99999?at=now").status == 404
         answer = page.request.get("/past?at=not+a+time")
