@@ -168,7 +168,7 @@ RENDERS = Shown(
                stretch=True),
         Column("state", tr("State"), 116, "state", lambda row, now: state_look("render", words.render_state(row)).word,
                lambda row, now: (_NEED[words.render_state(row)], row.name), second=_since, short=tr("St"),
-               widths=(180, 90)),
+               widths=(150, 0)),
         Column("slots", tr("Slots, whose"), 116, "pips",
                lambda row, now: tr("{0} of {1} slots", row.running, row.max_tasks), lambda row, now: -row.running,
                second=_whose, full=tr("Slots, and whose tasks"), short=tr("Slots"), widths=(160, 0)),

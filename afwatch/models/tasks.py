@@ -65,7 +65,7 @@ class TaskColumn(NamedTuple):
 
 
 COLUMNS = (
-    TaskColumn("state", tr("State"), 132, short=tr("St"), widths=(216, 84)),
+    TaskColumn("state", tr("State"), 132, short=tr("St"), widths=(196, 84)),
     TaskColumn("name", tr("Task"), 180),
     TaskColumn("host", tr("Host"), 130),
     TaskColumn("progress", "", 104),

@@ -58,6 +58,8 @@ def seed_farm(farm: FarmProcess) -> dict[str, int]:
         farm.ask("pool.add", path=path)
         farm.ask("pool.set", paths=[path], parameters={"pattern": pattern, "max_tasks_host": 3})
     farm.ask("render.set", names=["desk-jo"], parameters={"nimby": True})
+    for name, count in (("scan", 7), ("nuke", 10)):
+        farm.ask("pool.set-ticket", path="/", ticket=name, count=count)
     ids: dict[str, int] = {}
 
     def job(name: str, user: str, *blocks: dict[str, Any], **more: Any) -> None:
@@ -81,7 +83,8 @@ def seed_farm(farm: FarmProcess) -> dict[str, int]:
     for id in list(ids.values())[:2]:
         farm.wait_job(id, "done" if id == ids["atl_0120 comp v014"] else "error", seconds=90)
     wait_for(lambda: farm.job(ids["bor_0030 fx smoke"])["counts"][6] >= 12, what="errors", seconds=90)
-    job("coast_scan tiles", "jo", {**at, "name": "tiles", "frame_last": 999_999, "command": slow}, branch="/scan",
+    job("coast_scan tiles", "jo", {**at, "name": "tiles", "frame_last": 999_999, "command": slow,
+                                   "tickets": {"scan": 1}}, branch="/scan",
         priority=140, max_running_tasks=7)
     job("atl_0120 beauty v015", "anna", {**at, "name": "beauty", "service": "arnold", "frame_first": 1001,
                                          "frame_last": 1096, "command": slow, "errors_retries": 3},
@@ -182,6 +185,11 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         window.open_job(ids["coast_scan tiles"])
         camera.spin(lambda: window._tasks is not None and window._tasks._model.table.known == 1_000_000, 60)
         camera.take("tasks")
+        window.choose_style("items")
+        window.open_job(ids["atl_0120 comp v014"])
+        camera.spin(lambda: watch.session.thumbnails.of((ids["atl_0120 comp v014"], 0, 9)) is not None)
+        camera.take("tasks-items")
+        window.choose_style("items")
         task = window.open_task(ids["bor_0030 fx smoke"], 1, 3)
         camera.spin(lambda: "texture" in task.output.toPlainText())
         camera.take("task", task)
@@ -197,6 +205,12 @@ def _shoot(farm: FarmProcess, ids: dict[str, int], folder: Path) -> None:
         window.go("system")
         camera.take("system-job")
         window.go("farm")
+        pools: Any = window.pane("farm")
+        root = next(id for id, row in state.pools.items() if row.path == "/")
+        camera.spin(lambda: state.pools[root].tickets["scan"][1] == 7)
+        pools.table.select_place(0)
+        camera.spin(lambda: pools.selected())
+        camera.take("pool")
         window.show_render(HOSTS[0])
         window.turn_inspector("log")
         log = window.inspector.widget("log")
