@@ -8,18 +8,55 @@ Rules of this file:
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from afcore.errors import BadSpec
+from afnet.moments import parse_instant
 from afwatch.parameterwords import value_text
 from afwatch.texts import tr
 
-__all__ = ["Edited", "ParameterSet", "parse_value"]
+__all__ = ["MOMENTS", "Edited", "ParameterSet", "moment_text", "parse_moment", "parse_value"]
+
+
+MOMENTS = frozenset({"time_wait"})
+"""Parameters that are instants: people read and write them as times, the farm has unix seconds."""
+_IN = re.compile(r"in (\d{1,6})\s*(min|h|d)$")
+_SECONDS = {"min": 60, "h": 3600, "d": 86_400}
+_CLOCK = re.compile(r"\d{1,2}:\d{2}$")
+
+
+def moment_text(at: int) -> str:
+    """Return an instant as it is typed: ``2026-11-28 09:37``, with seconds where there are some; 0 is at once."""
+    if not at:
+        return tr("at once")
+    there = datetime.fromtimestamp(at, UTC).astimezone()
+    return there.strftime("%Y-%m-%d %H:%M" if not there.second else "%Y-%m-%d %H:%M:%S")
+
+
+def parse_moment(text: str, now: float) -> int:
+    """Return the unix seconds of a time to come: ``in 2h``, ``09:37``, a date, or at once; ValueError for none."""
+    word = " ".join(text.lower().split())
+    if word in ("", "0", "now", tr("at once").lower()):
+        return 0
+    after = _IN.match(word)
+    if after is not None:
+        return int(now) + int(after[1]) * _SECONDS[after[2]]
+    try:
+        at = int(parse_instant(text, now=now).at)
+    except BadSpec:
+        raise ValueError(tr("must be a time: 2026-01-31 03:12, 03:12, in 2h, at once")) from None
+    return at + 86_400 if _CLOCK.match(word) and at < now else at
 
 
 def parse_value(kind: str, text: str) -> Any:
     """Return the value that a text of a kind of parameter means; ValueError with a sentence when it means none."""
     text = text.strip() if kind not in ("text", "command") else text
+    if kind == "moment":
+        return parse_moment(text, time.time())
     if kind == "int":
         try:
             return int(text)
@@ -84,7 +121,16 @@ class Edited:
     @property
     def present(self) -> str:
         """The present value as it is typed; empty when the things differ."""
-        return "" if self.mixed or not self.values else value_text(self.values[0][0])
+        return "" if self.mixed or not self.values else self._typed(self.values[0][0])
+
+    def _typed(self, value: Any) -> str:
+        return moment_text(value) if self.kind == "moment" else value_text(value)
+
+    def _said(self, value: Any) -> str:
+        """Return a value as it is told: no number that only means that there is none."""
+        if self.kind == "int" and value == -1:
+            return tr("not set")
+        return self._typed(value) or tr("none")
 
     @property
     def changed(self) -> bool:
@@ -97,11 +143,13 @@ class Edited:
         if self.problem:
             return self.problem
         if self.mixed:
-            told = ", ".join(f"{value_text(value) or 'none'} ({count})" for value, count in self.values[:3])
+            told = ", ".join(f"{self._said(value)} ({count})" for value, count in self.values[:3])
             more = self.different - min(3, len(self.values))
             return told + (tr(" and {0} more", more) if more > 0 else "")
         if self.changed:
-            return tr("was {0}", self.present or 'none')
+            return tr("was {0}", self._said(self.values[0][0]) if self.values else tr("none"))
+        if self.kind == "moment":
+            return tr("2026-01-31 03:12, 03:12, in 2h, at once")
         if self.kind == "int" and self.high < 100_000:
             return tr("{0} to {1}", self.low, self.high)
         return ""
@@ -133,7 +181,8 @@ class ParameterSet:
         self.entries = {}
         for row in rows:
             values = [(pair[0], pair[1]) for pair in row["values"]]
-            made = Edited(row["name"], row["kind"], row["low"], row["high"], row["words"], values, row["different"])
+            kind = "moment" if row["name"] in MOMENTS and row["kind"] == "int" else row["kind"]
+            made = Edited(row["name"], kind, row["low"], row["high"], row["words"], values, row["different"])
             old = before.get(made.name)
             if old is not None and old.text is not None:
                 made.text, made.problem = old.text, old.problem

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from afcore.errors import Problem
-from afwatch.models.parameters import ParameterSet, parse_value
+from afwatch.models.parameters import ParameterSet, moment_text, parse_moment, parse_value
 from afwatch.models.submission import Submission
 
 
@@ -36,6 +37,32 @@ NOTHING = [("int", "many"), ("bool", "maybe"), ("number map", "LIC"), ("command"
 def test_what_means_nothing_is_told(kind: str, text: str) -> None:
     with pytest.raises(ValueError, match="must|write|none"):
         parse_value(kind, text)
+
+
+def test_a_time_is_read_and_written_as_people_say_it() -> None:
+    edited = ParameterSet("job", ["3"])
+    at = int(time.mktime((2026, 11, 28, 9, 37, 0, 0, 0, -1)))
+    edited.load([row("time_wait", "int", at, low=0, high=1 << 40), row("max_running_tasks", "int", -1, 7)])
+    wait = edited.entries["time_wait"]
+    assert wait.present == "2026-11-28 09:37" and edited.entries["max_running_tasks"].note == "not set (1), 7 (1)"
+    edited.type("time_wait", "at once")
+    assert edited.changes() == {"time_wait": 0} and wait.note == "was 2026-11-28 09:37"
+    edited.type("time_wait", "2026-11-28 09:38")
+    assert edited.changes() == {"time_wait": at + 60}
+    edited.type("time_wait", "soon")
+    assert "must be a time" in wait.note and edited.changes() == {}
+    edited.load([row("time_wait", "int", 0, at, low=0, high=1 << 40)])
+    edited.reset("time_wait")
+    assert edited.entries["time_wait"].note == "at once (1), 2026-11-28 09:37 (1)"
+
+
+def test_a_time_to_come_is_never_one_that_is_over() -> None:
+    now = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
+    assert parse_moment("in 2h", now) == now + 7200 and parse_moment("in 30 min", now) == now + 1800
+    assert moment_text(parse_moment("13:05", now)) == "2026-11-28 13:05"
+    assert moment_text(parse_moment("11:05", now)) == "2026-11-29 11:05"
+    assert parse_moment("", now) == parse_moment("0", now) == 0 and moment_text(0) == "at once"
+    assert parse_moment(str(int(now)), now) == int(now)
 
 
 def test_only_what_was_changed_is_sent() -> None:
