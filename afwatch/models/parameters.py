@@ -123,12 +123,25 @@ class Edited:
         """The present value as it is typed; empty when the things differ."""
         return "" if self.mixed or not self.values else self._typed(self.values[0][0])
 
+    @property
+    def may_be_unset(self) -> bool:
+        """Whether -1 means that there is no such number: an empty field then."""
+        return self.kind == "int" and self.low == -1
+
+    def value_of(self, text: str) -> Any:
+        """Return the value that a text means; ValueError with a sentence when it means none."""
+        if self.may_be_unset and not text.strip():
+            return -1
+        return parse_value(self.kind, text)
+
     def _typed(self, value: Any) -> str:
+        if self.may_be_unset and value == -1:
+            return ""
         return moment_text(value) if self.kind == "moment" else value_text(value)
 
     def _said(self, value: Any) -> str:
         """Return a value as it is told: no number that only means that there is none."""
-        if self.kind == "int" and value == -1:
+        if self.may_be_unset and value == -1:
             return tr("not set")
         return self._typed(value) or tr("none")
 
@@ -191,10 +204,14 @@ class ParameterSet:
     def type(self, name: str, text: str) -> None:
         """A person typed a value."""
         entry = self.entries[name]
+        if entry.mixed and entry.kind in ("int", "moment") and not text.strip():
+            # Typed and taken back: an empty field says that they differ, and sets nothing.
+            self.reset(name)
+            return
         entry.text, entry.problem = text, ""
         if entry.changed:
             try:
-                value = parse_value(entry.kind, text)
+                value = entry.value_of(text)
             except ValueError as error:
                 entry.problem = str(error)
             else:
@@ -208,7 +225,7 @@ class ParameterSet:
     def changes(self) -> dict[str, Any]:
         """Return what is to be sent, by name; what is wrong is left out."""
         return {
-            name: _with_removals(entry, parse_value(entry.kind, entry.text or ""))
+            name: _with_removals(entry, entry.value_of(entry.text or ""))
             for name, entry in self.entries.items()
             if entry.changed and not entry.problem
         }

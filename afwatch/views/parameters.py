@@ -204,7 +204,7 @@ class ParametersPage(QFrame):
             field = choice
         else:
             line = QLineEdit(entry.present)
-            line.setPlaceholderText("differs" if entry.mixed else "")
+            line.setPlaceholderText(tr("differs") if entry.mixed else tr("not set") if entry.may_be_unset else "")
             line.textEdited.connect(partial(self._typed, entry.name))
             line.returnPressed.connect(self.apply)
             field = line

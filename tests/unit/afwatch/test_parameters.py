@@ -56,6 +56,26 @@ def test_a_time_is_read_and_written_as_people_say_it() -> None:
     assert edited.entries["time_wait"].note == "at once (1), 2026-11-28 09:37 (1)"
 
 
+def test_a_number_that_is_not_set_is_an_empty_field() -> None:
+    edited = ParameterSet("job", ["3", "4"])
+    edited.load([row("max_running_tasks", "int", -1), row("need_memory", "int", -1, 7), row("time_wait", "int", 0, 9),
+                 row("priority", "int", 5, low=0)])  # fmt: skip
+    most, memory = edited.entries["max_running_tasks"], edited.entries["need_memory"]
+    assert most.present == "" and most.may_be_unset and not edited.entries["priority"].may_be_unset
+    edited.type("max_running_tasks", "12")
+    assert edited.changes() == {"max_running_tasks": 12} and most.note == "was not set"
+    edited.type("max_running_tasks", "")
+    assert edited.changes() == {} and not most.changed
+    for name in ("need_memory", "time_wait"):
+        edited.type(name, "3")
+        edited.type(name, "")
+    assert edited.changes() == {}, "a field that is emptied sets nothing where they differ"
+    edited.type("need_memory", "-1")
+    assert edited.changes() == {"need_memory": -1} and not memory.problem
+    edited.type("priority", "")
+    assert edited.changes() == {"need_memory": -1} and edited.entries["priority"].problem
+
+
 def test_a_time_to_come_is_never_one_that_is_over() -> None:
     now = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
     assert parse_moment("in 2h", now) == now + 7200 and parse_moment("in 30 min", now) == now + 1800
