@@ -68,6 +68,8 @@ _OF_TREE = (*_OF_POOLS, events.UserEdited, events.BranchEdited)
 _OF_RUNS = (events.RunStarted, events.RunFinished)
 _FEW = 50
 """Changed renders that every kind without a witness looks at, instead of at all there are."""
+_FEW_IN_ALL = 2000
+"""The same of all those kinds together: beyond it they are looked at in parts."""
 _AT_ONCE = 300
 """Renders that are looked at while a row is made."""
 _OF_BLOCK = frozenset({Reason.BLOCK_LIMIT, Reason.PER_HOST_ZERO})
@@ -116,6 +118,8 @@ class Holds:
         self._measured = self._ran = self._nobody = False
         self._scan: Iterator[_Verdict | None] | None = None
         self._scanned: Kind | None = None
+        self._seen: Scheduler | None = None
+        """The scheduler of the last look, whose kinds are those that are known."""
 
     def clear(self) -> None:
         """Nobody was told anything."""
@@ -124,7 +128,8 @@ class Holds:
     @property
     def due(self) -> bool:
         """Whether ``look`` has something to do."""
-        return bool(self._dirty or self._measured or self._ran or self.behind)
+        other = self._seen is not None and self._scheduler() is not self._seen
+        return bool(other or self._dirty or self._measured or self._ran or self.behind)
 
     def note(self, event: events.Event) -> None:
         """Take in what happened; the farm has it already."""
@@ -138,17 +143,31 @@ class Holds:
         elif isinstance(event, _OF_RENDER):
             self._dirty[event.render] = None
         elif isinstance(event, _OF_TREE):
-            self._verdicts.clear()
-            self._jobs_due.update(dict.fromkeys(self._told))
+            self._begin_anew()
+            self._ran = True  # a limit may be another one: what it says is noted, too
         elif isinstance(event, events.JobDeleted):
             self._tell(event.job, None, None)
+
+    def _begin_anew(self) -> None:
+        """Ask everything again of which somebody was told; a kind that is half looked at, from its first render."""
+        self._verdicts.clear()
+        self._small.clear()
+        if self._scanned is not None:
+            self._kinds_due[self._scanned] = None
+            self._scan = self._scanned = None
+        self._jobs_due.update(dict.fromkeys(self._told))
 
     # What is told
 
     def of(self, job: Job, at: float) -> Hold:
         """Return what holds a job; it is remembered as told."""
         hold, kind = self._found(job, at)
+        if not self._told:
+            self._ran = True  # what ran while nobody was told
         self._tell(job.id, hold, kind)
+        if hold is not None and self._ran and any(each.max_running_tasks >= 0 for each in holders_of(self._farm, job)):
+            # By the next look it may be as it was at the last one, which this was not seen by.
+            self._jobs_due[job.id] = None
         return FREE if hold is None else hold
 
     def _tell(self, job: int, hold: Hold | None, kind: Kind | None) -> None:
@@ -242,15 +261,23 @@ class Holds:
         """Find which kinds and jobs what happened is about."""
         scheduler = self._scheduler()
         scheduler.rank_now()
+        if scheduler is not self._seen:
+            if self._seen is not None:
+                # Another setting: the kinds are others, and so may be the room of each render.
+                self._kinds_due.clear()
+                self._scan = self._scanned = None
+                self._begin_anew()
+            self._seen = scheduler
         if len(self._verdicts) > len(scheduler.ranking.kinds) + 100:
             alive = set(scheduler.ranking.kinds.values())
             self._verdicts = {kind: verdict for kind, verdict in self._verdicts.items() if kind in alive}
             self._small &= alive
         if self._dirty or self._measured or self._ran:
             dirty = self._dirty.keys()
+            few = min(_FEW, _FEW_IN_ALL // (len(self._verdicts) or 1))
             for kind, verdict in self._verdicts.items():
                 if (
-                    (dirty and not self._still(kind, verdict, dirty))
+                    (dirty and not self._still(kind, verdict, dirty, few))
                     or (self._measured and verdict.level == _LEVEL_OF[Reason.MEMORY])
                     or (self._ran and any(kind.tickets))
                 ):
@@ -266,11 +293,11 @@ class Holds:
         self._dirty.clear()
         self._measured = self._ran = False
 
-    def _still(self, kind: Kind, verdict: _Verdict, changed: KeysView[int]) -> bool:
+    def _still(self, kind: Kind, verdict: _Verdict, changed: KeysView[int], few: int) -> bool:
         """Say whether what is known of a kind holds although these renders changed, as far as that is seen at once."""
         if verdict.witnesses:
             return changed.isdisjoint(verdict.witnesses)
-        if verdict.level or len(changed) > _FEW:
+        if verdict.level or len(changed) > few:
             return False
         renders = [self._farm.renders.get(id) for id in changed]
         reasons = {Reason.NONE if each is None else kind.standing(each) for each in renders}

@@ -110,6 +110,8 @@ class Board:
         """``scheduler`` knows what ready jobs wait for; without it rows do not say."""
         self._farm = farm
         self._holds = None if scheduler is None else Holds(farm, scheduler)
+        self._asked_at = 0.0
+        """The moment of the last rows that were made while nobody watched."""
         self.version = first_version
         """Grows by one with every batch of events marked."""
         self._kinds = {kind: _Kind(first_version) for kind in KINDS}
@@ -183,9 +185,11 @@ class Board:
         """Return the row of a job with its place among its user's jobs, and what it waits for when it is ready."""
         hold = FREE
         if self._holds is not None:
-            if not self._watched:
-                # Nobody told it what happened since.
+            if not self._watched and at != self._asked_at:
+                # Nobody told it what happened since; the rows of one page are of one moment.
+                self._asked_at = at
                 self._holds.clear()
+                self.orders.clear()
             hold = self._holds.of(self._farm.jobs[row.id], at)
         return replace(row, order=self.orders.number_of(row.id), held=hold.code, held_by=hold.of)
 

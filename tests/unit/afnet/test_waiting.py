@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from afcore import commands
 from afcore.envelope import SYSTEM_PRINCIPAL
+from afcore.schedule.kinds import Kind
 from afnet.server.rowmaking import MAKERS
 from afnet.wire.messages import Rows, Subscribe
 from tests.unit.afnet.pieces import FakePeer, House
@@ -62,3 +65,20 @@ def test_who_asks_when_nobody_watches_is_told_what_holds_now() -> None:
     register(house, "pc1")
     house.loop.turn()
     assert held() == "hosts_mask"
+
+
+def test_the_rows_of_one_page_share_what_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    house, looked = House(), []
+    jobs = [submit(house, hosts_mask="cray.*") for _ in range(5)]
+    for number in range(20):
+        register(house, f"pc{number}")
+    house.loop.turn()
+    standing = Kind.standing
+    monkeypatch.setattr(Kind, "standing", lambda kind, render: looked.append(render) or standing(kind, render))
+    at = house.clock.now() + 1
+    rows = [house.board.complete(MAKERS["jobs"](house.core.farm, id, at), at) for id in jobs]
+    assert [row.held for row in rows] == ["hosts_mask"] * 5
+    once = len(looked)
+    assert 0 < once < 5 * 20
+    house.board.complete(rows[0], at + 1)
+    assert len(looked) > once, "another page is of another moment"

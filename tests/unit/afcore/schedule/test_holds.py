@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,6 +162,64 @@ def test_fewer_renders_than_a_multihost_task_needs(farm: FarmPlay) -> None:
     held = farm.submit(job(several))
     farm.solve()
     assert settled(farm, held) == Hold("too_few_hosts", "3")
+
+
+def test_a_limit_that_was_reached_and_left_between_two_looks_is_not_told_for_ever(farm: FarmPlay) -> None:
+    farm.register()
+    farm.do(commands.SetPools(["/"], {"max_tasks_host": 2}))
+    holds = holds_of(farm)
+
+    def happens() -> None:
+        for event in farm.outcome.events:
+            holds.note(event)
+
+    farm.submit(job(user="anna", priority=1))
+    farm.do(commands.SetUsers(["anna"], {"max_running_tasks": 1}))
+    (running,) = farm.solve()
+    held = farm.submit(job(user="anna"))
+    farm.submit(job(user="ben", priority=200))
+    assert holds.of(held, farm.at) == Hold("running_limit", "user anna"), "somebody begins to look"
+    farm.do(commands.SetRenders(["host1"], {"paused": True}))
+    happens()
+    farm.report(running)
+    happens()
+    assert holds.look(farm.at) == [held.id]
+    assert holds.of(held, farm.at) == settled(farm, held) == Hold("paused")
+
+
+def test_what_is_half_looked_at_when_pools_change_is_looked_at_anew(farm: FarmPlay) -> None:
+    for name in ("near", "mid", "far"):
+        farm.register(name)
+    farm.do(commands.SetPools(["/"], {"paused": True}))
+    held = farm.submit(job(block(service="maya")))
+    farm.solve()
+    farm.core.scheduler.rank_now()
+    holds = holds_of(farm)
+    assert holds.of(held, farm.at) == Hold("pool_paused")
+    holds.look(farm.at)
+    farm.do(commands.SetRenders(["near", "mid", "far"], {"annotation": "new"}))
+    for event in farm.outcome.events:
+        holds.note(event)
+    assert holds.look(farm.at, units=2) == [] and holds.behind, "one of three is not looked at yet"
+    farm.do(commands.ChangePoolServices(["/"], "add", "generic"))
+    for event in farm.outcome.events:
+        holds.note(event)
+    while holds.due:
+        holds.look(farm.at)
+    assert holds.of(held, farm.at) == settled(farm, held) == Hold("service", "maya")
+
+
+def test_another_setting_asks_everything_again(farm: FarmPlay) -> None:
+    farm.register()
+    held = farm.submit(job(block(capacity=1_000_000)))
+    farm.solve()
+    holds = holds_of(farm)
+    assert holds.of(held, farm.at) == Hold("capacity")
+    while holds.due:
+        holds.look(farm.at)
+    farm.core.adopt(replace(farm.core.farm.defaults, capacity_per_core=1_000_000))
+    assert holds.due and holds.look(farm.at) == [held.id]
+    assert holds.of(held, farm.at) == Hold(TURN)
 
 
 @pytest.mark.parametrize("seed", range(6))
