@@ -108,7 +108,7 @@ def test_a_stop_goes_to_the_render_that_runs_it(house: House) -> None:
 def test_many_stops_leave_in_slices_and_only_for_runs_that_still_go_on(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renders, "_SLICE", 0.0)
+    monkeypatch.setattr(renders, "_SLICE", -1.0)
     id = house.submit(80)
     first, second, gone = house.agent("r1", slots=40), house.agent("r2", slots=39), house.agent("r3", slots=1)
     runs = started(first)
