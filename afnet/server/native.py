@@ -338,6 +338,8 @@ class NativePeers:
         self._flushing = False
         self._shared: dict[tuple[int, ...], tuple[Sequence[Message], bytes]] = {}
         """Monitors that are sent the same rows share one frame."""
+        self._sharing = 0
+        """Others still to be written to before what is shared is forgotten, though more may have come by then."""
         self._sweep: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -389,14 +391,22 @@ class NativePeers:
 
     def _flush(self) -> None:
         agents, self._agents = self._agents, []
+        if self._sharing <= 0:
+            self._shared, self._sharing = {}, len(self._others)
         others, self._others = self._others[:AT_ONCE], self._others[AT_ONCE:]
-        for peer in (*agents, *others):
-            peer.flush(self._shared)
-        self._flushing = bool(self._agents or self._others)
-        if self._flushing:
-            asyncio.get_running_loop().call_soon(self._flush)
-        else:
-            self._shared = {}
+        self._sharing -= len(others)
+        turn = [*reversed(others), *reversed(agents)]
+        try:
+            while turn:
+                turn.pop().flush(self._shared)
+        finally:
+            # Whatever goes wrong with one, the others are written to.
+            self._others[:0] = reversed(turn)
+            self._flushing = bool(self._agents or self._others)
+            if self._flushing:
+                asyncio.get_running_loop().call_soon(self._flush)
+            else:
+                self._shared, self._sharing = {}, 0
 
     def _look_around(self) -> None:
         """One timer for the silence of all peers: a timer each would cost more than it tells."""

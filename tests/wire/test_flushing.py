@@ -44,3 +44,50 @@ def test_agents_are_written_to_first_and_monitors_some_at_a_time() -> None:
         assert told[-1] is agent and agent.shared is not monitors[0].shared, "and then forgotten"
 
     asyncio.run(play())
+
+
+def test_one_that_cannot_be_written_to_silences_nobody() -> None:
+    told: list[Any] = []
+    handler: Any = None
+
+    class Broken(Written):
+        def flush(self, shared: Any) -> None:
+            raise ValueError("broken")
+
+    async def play() -> None:
+        wrong: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+        peers: Any = NativePeers(handler)
+        with_it, agent, later = (Written(kind, told) for kind in ("client", "agent", "client"))
+        peers.flush_soon(Broken("agent", told))
+        peers.flush_soon(agent)
+        peers.flush_soon(with_it)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert told == [agent, with_it] and len(wrong) == 1
+        peers.flush_soon(Broken("client", told))
+        await asyncio.sleep(0)
+        peers.flush_soon(later)
+        await asyncio.sleep(0)
+        assert told == [agent, with_it, later] and len(wrong) == 2
+
+    asyncio.run(play())
+
+
+def test_what_is_shared_is_forgotten_though_there_is_always_somebody_to_write_to() -> None:
+    told: list[Any] = []
+    handler: Any = None
+
+    async def play() -> None:
+        peers: Any = NativePeers(handler)
+        for _ in range(AT_ONCE):
+            peers.flush_soon(Written("client", told))
+        for _ in range(5):
+            for _ in range(AT_ONCE + 1):
+                peers.flush_soon(Written("client", told))
+            await asyncio.sleep(0)
+        assert peers._others, "never is everybody written to"
+        kept = {id(each.shared) for each in told}
+        assert len(kept) > 1
+
+    asyncio.run(play())
