@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Thumbnails"]
 
 _MOST = 400
+_MOST_ASKED = 5000
 _AGAIN_S = 10.0
 _TASKS_AT_ONCE = 100
 _NONE_YET = -2
@@ -67,7 +68,7 @@ class Thumbnails(QObject):
 
     def want_tasks(self, job: int, block: int, tasks: Iterable[tuple[int, int]]) -> None:
         """Somebody sees these tasks of a block, each with a number that grows when it has run again."""
-        wanted = self._changed(((job, block, task), version) for task, version in tasks)[:_TASKS_AT_ONCE]
+        wanted = self._changed((((job, block, task), version) for task, version in tasks), _TASKS_AT_ONCE)
         if wanted:
             numbers = [key[2] for key in wanted if isinstance(key, tuple)]
             pending = self._session.ask("task.thumbnails", job=job, block=block, tasks=numbers)
@@ -81,16 +82,21 @@ class Thumbnails(QObject):
                 self._asked[key] = (self._asked[key][0], _NONE_YET)
         self._listed(found.items())
 
-    def _changed(self, versions: Iterable[tuple[Key, int]]) -> list[Key]:
-        """Return what has to be asked about, and note that it is."""
+    def _changed(self, versions: Iterable[tuple[Key, int]], most: int = _MOST_ASKED) -> list[Key]:
+        """Return what has to be asked about, at most so many, and note that it is."""
         if not self._session.state.connected or self._session.past is not None:
             return []
-        now, wanted = time.monotonic(), []
+        now = time.monotonic()
+        wanted: list[Key] = []
         for key, newest in versions:
             at, version = self._asked.get(key, (0.0, -1))
-            if newest != version and (version == -1 or now - at > _AGAIN_S):
+            if len(wanted) < most and newest != version and (version == -1 or now - at > _AGAIN_S):
                 self._asked[key] = (now, newest)
                 wanted.append(key)
+        for old in list(self._asked)[: max(0, len(self._asked) - _MOST_ASKED)]:
+            # Who scrolls through a million tasks has seen most of them long ago.
+            if old not in self._known:
+                del self._asked[old]
         return wanted
 
     def _failed(self, keys: list[Key], error: AfError) -> None:

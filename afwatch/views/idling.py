@@ -25,6 +25,8 @@ __all__ = ["MINUTES", "Idling", "idle_minutes"]
 
 MINUTES = 10
 """Minutes, where the person chose no other."""
+_MOST_MINUTES = 14 * 24 * 60
+"""No timer holds more than some weeks."""
 _TOUCHES = frozenset(
     {
         *(QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick, QEvent.Type.Wheel),
@@ -35,7 +37,7 @@ _TOUCHES = frozenset(
 
 def idle_minutes(window: MainWindow) -> int:
     """Return after how many minutes the mode goes back to USER; 0 for never."""
-    return max(0, window.settings.number("idle_minutes", MINUTES))
+    return max(0, min(_MOST_MINUTES, window.settings.number("idle_minutes", MINUTES)))
 
 
 class Idling(QObject):

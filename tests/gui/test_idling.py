@@ -75,6 +75,13 @@ def test_it_can_be_turned_off_and_is_remembered(alone: Watch) -> None:
     assert hands.idling._timer.isActive()
 
 
+def test_more_minutes_than_a_timer_holds_are_as_many_as_it_does(alone: Watch) -> None:
+    hands = Hands(alone)
+    alone.window.settings.put("idle_minutes", 10**9)
+    hands.idling.arm()
+    assert hands.idling._timer.isActive() and hands.idling._timer.interval() > 7 * 86_400_000
+
+
 def test_a_place_that_the_mode_does_not_show_is_left(alone: Watch) -> None:
     hands = Hands(alone)
     hands.window.go("monitors")

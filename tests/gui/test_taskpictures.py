@@ -107,3 +107,19 @@ def test_rows_without_pictures_ask_for_none(alone: Watch, spin: Spin, monkeypatc
     window.choose_style("items")
     window.open_job(3)
     assert window._tasks is not None and window._tasks.pictures.on, "the next job is shown as this one was"
+
+
+def test_what_was_asked_about_long_ago_is_forgotten_and_nothing_counts_as_asked_that_was_not(
+    alone: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(alone, 3, False)
+    farm, pictures = Farm(), alone.session.thumbnails
+    monkeypatch.setattr(alone.session, "ask", farm.ask)
+    monkeypatch.setattr(thumbnails, "_MOST_ASKED", 150)
+    odd = [(task, 3) for task in range(1, 1001, 2)]
+    pictures.want_tasks(2, 0, odd)
+    pictures.want_tasks(2, 0, odd)
+    assert [len(each) for each in farm.asked] == [100, 100]
+    assert set(farm.asked[0]).isdisjoint(farm.asked[1]), "the second hundred was not asked about before"
+    pictures.want_tasks(2, 0, odd[200:])
+    assert len(pictures._asked) == 150
