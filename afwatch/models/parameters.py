@@ -11,7 +11,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from afcore.errors import BadSpec
@@ -24,9 +24,10 @@ __all__ = ["MOMENTS", "Edited", "ParameterSet", "moment_text", "parse_moment", "
 
 MOMENTS = frozenset({"time_wait"})
 """Parameters that are instants: people read and write them as times, the farm has unix seconds."""
-_IN = re.compile(r"in (\d{1,6})\s*(min|h|d)$")
-_SECONDS = {"min": 60, "h": 3600, "d": 86_400}
-_CLOCK = re.compile(r"\d{1,2}:\d{2}$")
+_IN = re.compile(r"(?:in )?(\d{1,6})\s*(s|sec|min|h|d|w)$")
+"""Elsewhere ``2h`` is two hours ago; here it can only be what is still to come."""
+_SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?$")
 
 
 def moment_text(at: int) -> str:
@@ -47,9 +48,13 @@ def parse_moment(text: str, now: float) -> int:
         return int(now) + int(after[1]) * _SECONDS[after[2]]
     try:
         at = int(parse_instant(text, now=now).at)
+        if _CLOCK.match(word) and at < now:
+            # By the clock and not by its seconds: a day may have 23 hours or 25.
+            tomorrow = datetime.fromtimestamp(now, UTC).astimezone().replace(tzinfo=None) + timedelta(days=1)
+            at = int(parse_instant(word, now=tomorrow.timestamp()).at)
     except BadSpec:
         raise ValueError(tr("must be a time: 2026-01-31 03:12, 03:12, in 2h, at once")) from None
-    return at + 86_400 if _CLOCK.match(word) and at < now else at
+    return at
 
 
 def parse_value(kind: str, text: str) -> Any:

@@ -79,10 +79,24 @@ def test_a_number_that_is_not_set_is_an_empty_field() -> None:
 def test_a_time_to_come_is_never_one_that_is_over() -> None:
     now = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
     assert parse_moment("in 2h", now) == now + 7200 and parse_moment("in 30 min", now) == now + 1800
+    assert parse_moment("2h", now) == now + 7200 and parse_moment("1 w", now) == now + 604_800, "to come"
+    assert moment_text(parse_moment("11:05:30", now)) == "2026-11-29 11:05:30"
     assert moment_text(parse_moment("13:05", now)) == "2026-11-28 13:05"
     assert moment_text(parse_moment("11:05", now)) == "2026-11-29 11:05"
     assert parse_moment("", now) == parse_moment("0", now) == 0 and moment_text(0) == "at once"
     assert parse_moment(str(int(now)), now) == int(now)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system keeps its zone")
+def test_tomorrow_at_that_time_is_tomorrow_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        now = time.mktime((2026, 10, 24, 12, 0, 0, 0, 0, -1))
+        assert moment_text(parse_moment("09:00", now)) == "2026-10-25 09:00", "the clocks are set back that night"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_only_what_was_changed_is_sent() -> None:
