@@ -10,7 +10,7 @@ from typing import Any
 
 from afwatch.texts import tr
 
-__all__ = ["SECTIONS", "section_of", "value_text", "word_of"]
+__all__ = ["SECTIONS", "choice_text", "section_of", "value_text", "word_of"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Order": (
@@ -83,6 +83,17 @@ def word_of(name: str) -> str:
 def section_of(name: str) -> str:
     """Return the section that a parameter stands in."""
     return _SECTION.get(name, "More")
+
+
+_CHOICES = {
+    "yes": tr("yes"), "no": tr("no"), "solve_priority": tr("need"), "solve_order": tr("order"),
+    "solve_tasksnum": tr("tasks"), "solve_capacity": tr("capacity"),
+}  # fmt: skip
+
+
+def choice_text(value: str) -> str:
+    """Return what one of the words is called that a parameter may be; the farm's own word where it has no other."""
+    return _CHOICES.get(value, value) or tr("not set")
 
 
 def value_text(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from afcore.errors import BadSpec
 from afnet.moments import parse_instant
-from afwatch.parameterwords import value_text
+from afwatch.parameterwords import choice_text, value_text
 from afwatch.texts import tr
 
 __all__ = ["MOMENTS", "Edited", "ParameterSet", "moment_text", "parse_moment", "parse_value"]
@@ -148,6 +148,8 @@ class Edited:
         """Return a value as it is told: no number that only means that there is none."""
         if self.may_be_unset and value == -1:
             return tr("not set")
+        if self.kind in ("word", "bool"):
+            return choice_text(value_text(value))
         return self._typed(value) or tr("none")
 
     @property

@@ -31,7 +31,7 @@ from afwatch import words
 from afwatch.actions import KINDS, Asking, key_of, named
 from afwatch.inspecting import InspectorPage, add_page
 from afwatch.models.parameters import Edited, ParameterSet
-from afwatch.parameterwords import SECTIONS, section_of, word_of
+from afwatch.parameterwords import SECTIONS, choice_text, section_of, word_of
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import measures
@@ -198,9 +198,13 @@ class ParametersPage(QFrame):
         if entry.kind in ("bool", "word"):
             choice = Choice(self._theme)
             options = ["yes", "no"] if entry.kind == "bool" else entry.words
-            choice.addItems([*(["differs"] if entry.mixed else []), *options])
-            choice.setCurrentText("differs" if entry.mixed else entry.present)
-            choice.activated.connect(lambda at, key=entry.name, choice=choice: self._typed(key, choice.currentText()))
+            choice.setPlaceholderText(choice_text(""))
+            if entry.mixed:
+                choice.addItem(tr("differs"), "differs")
+            for option in options:
+                choice.addItem(choice_text(option), option)
+            choice.setCurrentIndex(choice.findData("differs" if entry.mixed else entry.present))
+            choice.activated.connect(lambda at, key=entry.name, choice=choice: self._typed(key, choice.itemData(at)))
             field = choice
         else:
             line = QLineEdit(entry.present)
@@ -241,7 +245,7 @@ class ParametersPage(QFrame):
             if entry.text is None and isinstance(field, QLineEdit) and field.text() != entry.present:
                 field.setText(entry.present)
             elif entry.text is None and isinstance(field, QComboBox):
-                field.setCurrentText("differs" if entry.mixed else entry.present)
+                field.setCurrentIndex(field.findData("differs" if entry.mixed else entry.present))
             note = self._notes[name]
             told = entry.note if entry.problem or entry.mixed or entry.changed else ""
             if note.text() != told:

@@ -25,6 +25,7 @@ from afwatch.acts.renders import POOL_ACTIONS, RENDER_ACTIONS
 from afwatch.acts.tree import BRANCH_ACTIONS, USER_ACTIONS
 from afwatch.app import Watch
 from afwatch.models.operationform import offered as operations_offered
+from afwatch.parameterwords import choice_text
 from afwatch.places import places
 from afwatch.savedviews import forget_view, save_view
 from afwatch.views.palette import match, palette_entries
@@ -130,6 +131,13 @@ def test_parameters_of_many_jobs_are_edited_and_refused_in_place(
     assert "must be 0 to 255" in page._notes["priority"].text()
     assert not page._apply.isEnabled()
     page.revert()
+    method = page._fields["solve_method"]
+    value = page._set.entries["solve_method"].values[0][0]
+    assert method.currentText() == (choice_text(value) if value else ""), "no code of the farm's"
+    method.activated.emit(method.findData("solve_order"))
+    assert page._set.changes() == {"solve_method": "solve_order"}
+    page.revert()
+    assert method.currentData() == (value or None)
     mask = page._fields["hosts_mask"]
     QTest.keyClicks(mask, "(")
     page.apply()
@@ -159,6 +167,7 @@ def test_the_palette_finds_and_does(farm: FarmProcess, watch: Watch, spin: Spin)
     QTest.keyClick(palette.field, Qt.Key.Key_Return)
     spin(lambda: watch.session.state.jobs[id].offline, "the job to be paused")
     assert holds() is pane.table
+    spin(lambda: watch.window.toast._undo.isVisible(), "the answer, which may come after the row")
     watch.window.toast._undo.click()
     QTest.mouseClick(pane._chips["PAUSED"], Qt.MouseButton.LeftButton)
     assert holds() is pane.table

@@ -10,6 +10,7 @@ import pytest
 from afcore.errors import Problem
 from afwatch.models.parameters import ParameterSet, moment_text, parse_moment, parse_value
 from afwatch.models.submission import Submission
+from afwatch.parameterwords import choice_text
 
 
 def row(name: str, kind: str, *values: Any, low: int = -1, high: int = 255) -> dict[str, Any]:
@@ -74,6 +75,16 @@ def test_a_number_that_is_not_set_is_an_empty_field() -> None:
     assert edited.changes() == {"need_memory": -1} and not memory.problem
     edited.type("priority", "")
     assert edited.changes() == {"need_memory": -1} and edited.entries["priority"].problem
+
+
+def test_a_choice_is_told_in_words() -> None:
+    edited = ParameterSet("branch", ["/a", "/b"])
+    edited.load([row("solve_method", "word", "solve_priority", "solve_order"), row("paused", "bool", True, False)])
+    assert edited.entries["solve_method"].note == "need (1), order (1)"
+    assert edited.entries["paused"].note == "yes (1), no (1)"
+    edited.type("solve_method", "solve_order")
+    assert edited.changes() == {"solve_method": "solve_order"}, "the farm is sent its own word"
+    assert choice_text("regex") == "regex" and choice_text("")
 
 
 def test_a_time_to_come_is_never_one_that_is_over() -> None:
