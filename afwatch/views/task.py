@@ -37,6 +37,7 @@ from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
 from afwatch.theme.tokens import state_look
+from afwatch.views.output import OutputText
 from afwatch.views.parts import Glyph, Shrinking, Toast, button, label
 from afwatch.views.taskdeeds import IN_WINDOW, TASK_ACTIONS, add_keys, do_to_tasks, reason_against_tasks
 from afwatch.views.taskpages import CommandPage, FilesPage, RunsPage
@@ -80,11 +81,10 @@ class TaskWindow(QWidget):
         self._command.setReadOnly(True)
         self._command.setAccessibleName(tr("Command"))
         self._command.setMaximumHeight(64)
-        self.output = QPlainTextEdit()
-        self.output.setReadOnly(True)
+        self.output = OutputText(theme)
         self.output.setAccessibleName(tr("Output"))
         self.output.setMaximumBlockCount(_MOST_LINES)
-        self.output.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.output.setLineWrapMode(OutputText.LineWrapMode.NoWrap)
         self._note = label(tone="quiet")
         self._follow_end = QCheckBox(tr("Stay at the end"))
         self._follow_end.setChecked(True)
