@@ -30,6 +30,7 @@ from afwatch.actions import Asking, named
 from afwatch.delegates.cells import service_icon
 from afwatch.delegates.strip import StripPainter
 from afwatch.inspecting import EVERY, InspectorPage, add_page
+from afwatch.models.rendercolumns import rate_text
 from afwatch.session import Session
 from afwatch.texts import tr
 from afwatch.theme.paint import Theme
@@ -380,15 +381,15 @@ class Overview(QFrame):
         self._heading(tr("Machine"))
         load = resources.get("cpu_loadavg")
         self._facts([
-            (tr("Capacity"), tr("{0} of {1} units", row.used_capacity,
-                                row.capacity if row.capacity >= 0 else 'no limit')),
+            (tr("Capacity"), tr("{0} of {1} units", words.number(row.used_capacity),
+                                words.number(row.capacity) if row.capacity >= 0 else tr("no limit"))),
             (tr("Load"), ", ".join(f"{value:g}" for value in load) if isinstance(load, list) else ""),
             (tr("Memory"), words.memory_text(resources.get("mem_total_mb",
                                                            0)) if resources.get("mem_total_mb") else ""),
-            (tr("Network"), tr("{0} in, {1} out kB/s", resources.get('net_recv_kbsec', 0),
-                               resources.get('net_send_kbsec', 0))),
-            (tr("Disk"), tr("{0} read, {1} written kB/s", resources.get('hdd_rd_kbsec', 0),
-                            resources.get('hdd_wr_kbsec', 0))),
+            (tr("Network"), tr("{0} in, {1} out", rate_text(resources.get('net_recv_kbsec', 0)),
+                               rate_text(resources.get('net_send_kbsec', 0)))),
+            (tr("Disk"), tr("{0} read, {1} written", rate_text(resources.get('hdd_rd_kbsec', 0)),
+                            rate_text(resources.get('hdd_wr_kbsec', 0)))),
             (tr("System"), row.os),
             (tr("Hardware"), str(resources.get("hw_info", ""))),
             (tr("Address"), row.address),

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from afcore.rows import PoolRow
 from afcore.states import Role
@@ -166,6 +166,16 @@ def test_a_cell_says_what_it_shows(alone: Watch, spin: Spin) -> None:
     assert "cached" in said("memory") and "buffers" in said("memory")
     assert "busy" in said("disk") and "full" in said("disk")
     assert said("gpu") == "GPU: no GPU"
+    pane.table.selectRow(0)
+    rates = {"net_recv_kbsec": 71_000, "net_send_kbsec": 12, "hdd_rd_kbsec": 3 << 20, "hdd_wr_kbsec": 0}
+    alone.session.receive([RowsCame(2, 9, [render_row(1, "rnd-0001", seen=_T, resources=rates)], [], False, [])])
+    facts = alone.window.inspector
+
+    def told() -> list[str]:
+        return [each.text() for each in facts.findChildren(QLabel)]
+
+    spin(lambda: "69 MB/s in, 12 kB/s out" in told(), "rates in units that suit them")
+    assert "3.0 GB/s read, 0 kB/s written" in told()
 
 
 def test_the_column_of_meters_comes_with_the_first_meter(alone: Watch, spin: Spin) -> None:
