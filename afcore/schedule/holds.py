@@ -72,6 +72,8 @@ _FEW_IN_ALL = 2000
 """The same of all those kinds together: beyond it they are looked at in parts."""
 _AT_ONCE = 300
 """Renders that are looked at while a row is made."""
+_AT_ONCE_IN_ALL = 2000
+"""The same of all rows that are made between two looks: of other kinds it is told a little later."""
 _OF_BLOCK = frozenset({Reason.BLOCK_LIMIT, Reason.PER_HOST_ZERO})
 
 
@@ -118,6 +120,7 @@ class Holds:
         self._measured = self._ran = self._nobody = False
         self._scan: Iterator[_Verdict | None] | None = None
         self._scanned: Kind | None = None
+        self._spare = _AT_ONCE_IN_ALL
         self._seen: Scheduler | None = None
         """The scheduler of the last look, whose kinds are those that are known."""
 
@@ -210,8 +213,9 @@ class Holds:
         if verdict is None:
             if kind in self._kinds_due or kind is self._scanned:
                 return FREE, kind
-            scan = self._scan_of(kind)
-            verdict = next((each for each in islice(scan, _AT_ONCE) if each is not None), None)
+            looked = list(islice(self._scan_of(kind), min(self._spare, _AT_ONCE)))
+            self._spare -= len(looked)
+            verdict = looked[-1] if looked else None
             if verdict is None:
                 self._kinds_due[kind] = None
                 return FREE, kind
@@ -237,10 +241,13 @@ class Holds:
         """Work for about ``units`` renders and jobs; return the jobs of which another word is to be told."""
         self._gather()
         changed: list[int] = []
-        while units > 0 and (self._kinds_due or self._scan is not None):
-            units -= 1
-            self._look_on()
-        while units > 0 and self._jobs_due:
+        # Kinds that a job brings up are looked at here, render by render.
+        self._spare = 0
+        while units > 0 and self.behind:
+            if self._kinds_due or self._scan is not None:
+                units -= 1
+                self._look_on()
+                continue
             id = next(iter(self._jobs_due))
             del self._jobs_due[id]
             units -= 2
@@ -255,6 +262,7 @@ class Holds:
                 self._tell(id, found, kind)
                 changed.append(id)
                 units -= 5
+        self._spare = _AT_ONCE_IN_ALL
         return changed
 
     def _gather(self) -> None:

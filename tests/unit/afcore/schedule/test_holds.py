@@ -10,7 +10,8 @@ import pytest
 
 from afcore import commands
 from afcore.model.job import Job
-from afcore.schedule.holds import FREE, MISFIT, NOBODY, TURN, UNUSABLE, Hold, Holds
+from afcore.schedule.holds import _AT_ONCE_IN_ALL, FREE, MISFIT, NOBODY, TURN, UNUSABLE, Hold, Holds
+from afcore.schedule.kinds import Kind
 from afcore.schedule.reasons import Reason
 from afcore.states import RenderState, RunStatus
 from afcore.why.answer import why
@@ -207,6 +208,30 @@ def test_what_is_half_looked_at_when_pools_change_is_looked_at_anew(farm: FarmPl
     while holds.due:
         holds.look(farm.at)
     assert holds.of(held, farm.at) == settled(farm, held) == Hold("service", "maya")
+
+
+def test_rows_of_many_kinds_look_at_some_renders_and_a_look_at_as_many_as_it_may(
+    farm: FarmPlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        farm.register(f"pc{number}")
+    jobs = [farm.submit(job(hosts_mask=f"cray{number}.*")) for number in range(100)]
+    farm.core.scheduler.rank_now()
+    looked = []
+    standing = Kind.standing
+    monkeypatch.setattr(Kind, "standing", lambda kind, render: looked.append(render) or standing(kind, render))
+    holds = holds_of(farm)
+    told = {each.id: holds.of(each, farm.at) for each in jobs}
+    assert set(told.values()) == {Hold("hosts_mask"), FREE} and 0 < len(looked) <= 2 * _AT_ONCE_IN_ALL
+    farm.do(commands.SetPools(["/"], {"annotation": "new", "priority": 98}))
+    for event in farm.outcome.events:
+        holds.note(event)
+    while holds.due:
+        looked.clear()
+        for id in holds.look(farm.at, units=100):
+            told[id] = Hold("?")
+        assert len(looked) <= 2 * 100, "each render of each kind counts"
+    assert {holds.of(each, farm.at) for each in jobs} == {Hold("hosts_mask")}
 
 
 def test_another_setting_asks_everything_again(farm: FarmPlay) -> None:
