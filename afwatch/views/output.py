@@ -27,9 +27,7 @@ _NONE = re.compile(r"\b(?:no|0|zero|without) (?:error|failure|warning)\b", re.IG
 
 def kind_of_line(line: str) -> str:
     """Return ``bad`` for a line that tells of an error, ``attn`` for one that warns, and nothing for others."""
-    line = line[:_LONGEST]
-    if _NONE.search(line):
-        return ""
+    line = _NONE.sub("", line[:_LONGEST])
     if _BAD.search(line):
         return "bad"
     return "attn" if _ATTENTION.search(line) else ""

@@ -20,6 +20,7 @@ from afwatch.views.output import OutputText, kind_of_line
         ("[warning] missing normals", "attn"),
         ("done: 0 errors, 0 warnings", ""),
         ("finished with no error", ""),
+        ("no error in the scene, fatal: no licence", "bad"),
         ("terror.exr written", ""),
         ("x" * 5000 + " error", ""),
     ],
