@@ -40,15 +40,19 @@ class Ground:
         )
 
 
-def open_ground(config: Config) -> Ground:
-    """Open the farm's memory; StoreError when another server has it, ConfigError for an address that is none."""
+def open_ground(config: Config, *, serves: bool = True) -> Ground:
+    """Open the farm's memory; StoreError when another server has it, ConfigError for an address that is none.
+
+    ``serves``: somebody will listen, so that a port which is taken is refused before anything is made.
+    """
     from afcore.store.opening import open_store
     from afnet.server.clock import Clock
     from afnet.server.listen import check_free, raise_file_limit
 
     raise_file_limit()
     listen, data, clock = listen_addresses(config), data_folder(config), Clock()
-    check_free(listen)
+    if serves:
+        check_free(listen)
     return Ground(config, data, listen, clock, open_store(config["database"], data=data, now=clock.now()))
 
 

@@ -55,7 +55,7 @@ def init_farm(config: Config, name: str, password_file: str) -> Sequence[str]:
         make_authority(data, now=0.0)  # says why not
     name = name or getpass.getuser()
     password = read_password(password_file, name)
-    ground = open_ground(config)
+    ground = open_ground(config, serves=False)
     try:
         now = ground.clock.now()
         recovered = ground.store.load()

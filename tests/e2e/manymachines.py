@@ -33,9 +33,10 @@ class ManyMachines:
         self.away = Address(ELSEWHERE, farm.port)
         self.settings = farm.folder / "settings.json"
         self.settings.write_text(json.dumps({"foreign_addresses": [ELSEWHERE]}))
-        self.said = init(farm).stdout
+        done = init(farm)
+        self.said = done.stdout
         found = re.search(r"^ +((?:[A-Z2-7]{4}-){7}[A-Z2-7]{4})$", self.said, re.MULTILINE)
-        assert found is not None, self.said
+        assert found is not None, f"{self.said}{done.stderr}"
         self.code = found.group(1)
         self.authority = farm.data / "authority" / "authority.pem"
 

@@ -40,7 +40,11 @@ def test_a_server_is_reached_from_elsewhere_only_after_init(new_farm: NewFarm) -
     assert "afserver init" in farm.log("server.log")
     farm.server = None
 
-    done = init(farm)
+    # It listens nowhere: a server of another farm at the port that this one would have is no hindrance.
+    settings = farm.folder / "settings.json"
+    settings.write_text(json.dumps({"listen": [f"127.0.0.1:{farm.port}"]}))
+    with socket.create_server(("127.0.0.1", farm.port)):
+        done = init(farm, "--config", str(settings))
     assert done.returncode == 0, done.stderr
     again = init(farm)
     assert again.returncode == 1 and "already" in again.stderr and "Traceback" not in again.stderr
