@@ -97,7 +97,7 @@ def _change_ranges(table: TaskTable, ranges: list[tuple[int, int]], new: int) ->
         end, size = last + 1, last + 1 - first
         for old in range(STATE_COUNT):
             if table.counts[old]:
-                table.counts[old] -= table.state.count(old, first, end)
+                table.counts[old] -= table.count(old, first, end)
         table.state[first:end] = bytes([new]) * size
         table.counts[new] += size
         for column in (table.flags, table.errors, table.percent):
@@ -114,7 +114,7 @@ def _change_states(table: TaskTable, ranges: list[tuple[int, int]], only: list[i
         end, size = last + 1, last + 1 - first
         states = table.state[first:end]
         for old in only:
-            changed = states.count(old)
+            changed = table.count(old, first, end)
             table.counts[old] -= changed
             table.counts[new] += changed
         mask = int.from_bytes(states.translate(kept), "little")

@@ -51,6 +51,10 @@ class TaskTable:
         if self.starts.typecode == "H":
             self.starts = array("I", self.starts)
 
+    def count(self, state: int, first: int, end: int) -> int:
+        """Return how many tasks from ``first`` on, before ``end``, are in a state; of all of them it is known."""
+        return self.counts[state] if first == 0 and end == self.size else self.state.count(state, first, end)
+
     def recount(self) -> list[int]:
         """Count the states from the column itself: what ``counts`` must be."""
         return [self.state.count(state) for state in range(STATE_COUNT)]

@@ -208,7 +208,7 @@ def _change(block: Block, which: Selection, target: TaskState) -> TasksChanged |
     ranges: Ranges = []
     whole = True
     for first, last in which.ranges:
-        inside = sum(table.state.count(state, first, last + 1) for state in states)
+        inside = sum(table.count(state, first, last + 1) for state in states)
         if inside:
             ranges.append((first, last))
             whole = whole and inside == last - first + 1
@@ -252,7 +252,7 @@ def _by_warning(block: Block, ranges: Ranges, states: list[int], target: TaskSta
 
 def _packed(slices: Sequence[bytes | bytearray]) -> bytes:
     """Return column slices as one compressed piece, empty when every value is 0."""
-    if all(each.count(0) == len(each) for each in slices):
+    if all(each == bytes(len(each)) for each in slices):
         return b""
     return zlib.compress(b"".join(slices), 1)
 

@@ -254,7 +254,7 @@ def _block(
 
 
 def _packed(column: bytes) -> bytes:
-    return zlib.compress(column, 1) if column.count(0) != len(column) else b""
+    return zlib.compress(column, 1) if column != bytes(len(column)) else b""
 
 
 def _unchanged(block: Block, change: BlockChange) -> list[tuple[int, int]]:
