@@ -31,10 +31,11 @@ __all__ = ["SLICE", "Answer", "Applies", "Observer", "Runner", "TakesBatches"]
 SLICE = 0.005
 """Seconds of work between two looks at the network."""
 
-SOLVE_BUDGET = 128
-"""Starts in one call of the solver: some milliseconds of work.  A call costs something by itself, so not fewer."""
+SOLVE_BUDGET = 40
+"""Starts in one call of the solver: some milliseconds of work.  A call costs something by itself; but what starts
+together ends together, and a flood of reports is waited for."""
 
-SOLVE_PAUSE = 0.1
+SOLVE_PAUSE = 0.03
 """Seconds between two calls of the solver while messages wait: with too much to do, free slots wait, not reports."""
 
 _SLEPT = 1.0
