@@ -11,8 +11,8 @@ __all__ = ["give_back", "keep_little"]
 
 _log = logging.getLogger(__name__)
 
-
 _LITTLE = 256 * 1024
+"""Bytes that a server keeps: its memory is measured by what it holds, not by its peaks."""
 
 
 def keep_little(most: int = _LITTLE) -> None:

@@ -16,7 +16,7 @@ from afcore.states import TaskState
 from afwatch import words
 from afwatch.models.filters import Field
 from afwatch.texts import tr
-from afwatch.theme.tokens import chosen_level, in_level, order_of_need, state_look
+from afwatch.theme.tokens import in_level, order_of_need, state_look, width_in_level
 
 __all__ = ["JOBS", "MONITORS", "USERS", "Column", "Shown", "fields_of", "words_of"]
 
@@ -61,8 +61,7 @@ class Column:
     @property
     def width_now(self) -> int:
         """How wide it is in the level that is on, unless somebody chose a width."""
-        wide, narrow = self.widths
-        return {"full": wide, "abbreviated": narrow}.get(chosen_level(), 0) or self.width
+        return width_in_level(self.width, self.widths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from afwatch.models.tasknames import NumericNames
 from afwatch.models.taskorder import first_rows, is_quick, run_times, sort_key, whole_order
 from afwatch.tasktables import BlockTasks, OpenedJob
 from afwatch.texts import tr
-from afwatch.theme.tokens import chosen_level, in_level, state_look
+from afwatch.theme.tokens import in_level, state_look, width_in_level
 
 __all__ = ["COLUMNS", "PAGE", "TASK_FIELDS", "TasksModel", "mask_of"]
 
@@ -60,8 +60,7 @@ class TaskColumn(NamedTuple):
     @property
     def width_now(self) -> int:
         """How wide it is in the level that is on."""
-        wide, narrow = self.widths
-        return {"full": wide, "abbreviated": narrow}.get(chosen_level(), 0) or self.width
+        return width_in_level(self.width, self.widths)
 
 
 COLUMNS = (

@@ -16,7 +16,7 @@ from afwatch.theme.icons import icons
 
 __all__ = [
     "LEVELS", "Family", "Look", "Measures", "StateLook", "choose_level", "chosen_level", "in_level", "load_look",
-    "measures", "state_look",
+    "measures", "state_look", "width_in_level",
 ]  # fmt: skip
 
 
@@ -140,6 +140,12 @@ def choose_level(level: str) -> None:
 def in_level(full: str, brief: str, abbreviated: str) -> str:
     """Return the one of three wordings that is on; where there is none for the level, the brief one."""
     return {"full": full, "abbreviated": abbreviated}.get(_level, brief) or brief
+
+
+def width_in_level(width: int, widths: tuple[int, int]) -> int:
+    """Return how wide a column is in the level that is on: ``widths`` are those of full and abbreviated, 0 as ever."""
+    wide, narrow = widths
+    return {"full": wide, "abbreviated": narrow}.get(_level, 0) or width
 
 
 def chosen_level() -> str:
