@@ -323,6 +323,10 @@ def test_figures_of_the_past_and_their_deletion(new_farm: Callable[[], FarmProce
         farm.wait_job(farm.submit({"frame_first": 1, "frame_last": tasks, "command": "true"},
                                   name=f"shot_{show}", folders={"output": f"/shows/{show}/out"}))  # fmt: skip
     level(farm)
+    # A job is done a moment before its rows are on the disk, and only then the statistics lack something.
+    wait_for(
+        lambda: sum(row["runs"] for row in farm.ask("statistics.show", by="job")["rows"]) == 5, what="the five runs"
+    )
     table = farm.afcmd("statistics", "--by", "folder", "--under", "/shows", "--per", "day")
     assert table.returncode == 0 and [line.split()[1:3] for line in table.stdout.splitlines()[1:3]] == [
         ["/shows/a", "3"], ["/shows/b", "2"],

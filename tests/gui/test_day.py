@@ -141,8 +141,11 @@ def test_the_commonest_tasks_of_a_day(farm: FarmProcess, person: Person) -> None
     farm.ask("render.set", names=["atlas-01"], parameters={"paused": True})
     until(start, "the job to be started")
     # 2. Pause it, 3. and take that back.
-    person.press("ctrl+p")
-    until(lambda: job(long)["offline"], "the pause")
+    def pause() -> bool:
+        person.press("ctrl+p")  # the window may not have heard yet that it was started
+        return holds_within(5.0, lambda: job(long)["offline"])
+
+    until(pause, "the pause")
 
     def take_back() -> bool:
         person.press("ctrl+z")  # the window may not have heard yet that there is something to take back
